@@ -1,0 +1,130 @@
+/* program.h: what an emitted program is made of, and what its step functions are given.
+ *
+ * An emitted train.c defines one `static const PccProgram` and hands it to pcc_main() (or, as a library, exposes it).
+ * The program owns no memory. The runtime allocates two blocks, both 64-byte aligned and zeroed:
+ *   weights  lives as long as the program: parameters, states, constants, gradients, moments; offsets below are bytes
+ *   arena    lives for one step: activations, cotangents, kernel scratch; planned by the compiler
+ * Every name is the ONNX name. */
+#ifndef PCC_PROGRAM_H
+#define PCC_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PCC_PROGRAM_ABI 1
+#define PCC_MAX_RANK 8
+#define PCC_COUNT(array) ((int64_t)(sizeof(array) / sizeof(*(array))))
+#define PCC_NONE SIZE_MAX /* an offset that does not exist */
+
+typedef enum PccDtype {
+    PCC_F32,
+    PCC_F64,
+    PCC_F16,
+    PCC_BF16,
+    PCC_I64,
+    PCC_I32,
+    PCC_I16,
+    PCC_I8,
+    PCC_U64,
+    PCC_U32,
+    PCC_U16,
+    PCC_U8,
+    PCC_BOOL,
+} PccDtype;
+
+/* A named dense row-major tensor at a byte offset of the block that its owner says. */
+typedef struct PccTensor {
+    const char *name;
+    PccDtype dtype;
+    int rank;
+    int64_t dims[PCC_MAX_RANK];
+    size_t offset;
+} PccTensor;
+
+/* A trainable parameter. value, gradient and moments are in the weights block; moments of PCC_NONE do not exist.
+ * The gradient has the value's dims, in gradient_dtype; moments in moment_dtype. */
+typedef struct PccParam {
+    PccTensor value;
+    size_t gradient;
+    size_t moment1; /* sgd: momentum buffer; adam: m */
+    size_t moment2; /* adam: v */
+    PccDtype gradient_dtype;
+    PccDtype moment_dtype;
+} PccParam;
+
+typedef enum PccLoss {
+    PCC_LOSS_CROSS_ENTROPY,       /* logits [N, C, ...], target i64 [N, ...] */
+    PCC_LOSS_TOKEN_CROSS_ENTROPY, /* logits [B, T, C], target i64 [B, T], -100 is not counted */
+    PCC_LOSS_CAUSAL_LM,           /* logits [B, T, V], labels are input label_input [B, T], shifted by one */
+    PCC_LOSS_MSE,                 /* output and target of equal dims */
+    PCC_LOSS_BCE_WITH_LOGITS,     /* output and target of equal dims */
+    PCC_LOSS_OUTPUT,              /* the graph's own scalar; its labels, if any, are input label_input */
+} PccLoss;
+
+/* PyTorch's meanings. */
+typedef struct PccHyper {
+    double lr, weight_decay, beta1, beta2, eps, momentum;
+} PccHyper;
+
+/* One step's view of the world: set by the runtime, read by step(), evaluate(), update() and the kernels. */
+typedef struct PccStep {
+    char *weights;             /* program->weights_bytes */
+    char *arena;               /* program->arena_bytes */
+    const void *const *inputs; /* [input_count], each dense, of its PccTensor's dtype and dims */
+    const void *target;        /* of program->target's dtype and dims; NULL where the loss needs none */
+    int64_t valid;             /* the first `valid` samples of the batch count, the rest are padding; 1 … batch */
+    uint64_t seed;             /* of the run; with `update` and an element's index it keys the counter-based generator */
+    uint64_t update;           /* optimizer updates applied so far; update() uses update + 1 for bias correction */
+    uint64_t micro;            /* micro-batch within the update, 0 … accumulate - 1; > 0: step() adds to the gradients */
+    bool deterministic;        /* Dropout is the identity (--probe) */
+    double loss_scale;         /* multiplies the loss before differentiation; 1 without loss scaling */
+    double clip_norm;          /* > 0: clip the gradients' global 2-norm to this */
+    PccHyper hyper;            /* lr is already the schedule's */
+    double counted;            /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
+    char *thread_scratch;      /* threads x PCC_THREAD_SCRATCH bytes; index with pcc_thread_scratch() */
+} PccStep;
+
+/* Scratch that every kernel may use privately in each of its threads. */
+#define PCC_THREAD_SCRATCH ((size_t)2 << 20)
+
+/* What update() did. */
+typedef struct PccUpdate {
+    double gradient_norm;   /* global 2-norm, unscaled, before clipping; 0 when it was not needed */
+    int64_t first_overflow; /* index of the first parameter with a non-finite gradient, -1 when there is none */
+} PccUpdate;
+
+typedef struct PccProgram {
+    int abi;               /* PCC_PROGRAM_ABI */
+    const char *name;      /* the model's, for logs */
+    const char *precision; /* canonical mode name */
+    const char *optimizer; /* sgd adam adamw adamw8bit lion */
+    uint64_t fingerprint;  /* of parameters, precision and optimizer: a checkpoint of another model is refused by it */
+    int64_t batch;
+    int64_t accumulate;    /* micro-batches per update, >= 1 */
+    double clip_norm;      /* 0: none */
+    size_t weights_bytes, arena_bytes;
+    const PccParam *params;
+    int64_t param_count;
+    const PccTensor *states; /* BatchNormalization running statistics, in the weights block; written by step() */
+    int64_t state_count;
+    const PccTensor *constants; /* frozen initializers too large to be in the text, in the weights block */
+    int64_t constant_count;
+    const PccTensor *inputs; /* offset is unused */
+    int64_t input_count;
+    const PccTensor *outputs; /* in the arena, valid after step() or evaluate() until the next call */
+    int64_t output_count;
+    PccLoss loss;
+    int64_t loss_output; /* index of the output the loss reads: logits, prediction, or the scalar itself */
+    int64_t label_input; /* index of the input that holds integer labels, or -1 */
+    PccTensor target;    /* rank -1: the loss takes no target */
+    PccHyper hyper;      /* defaults for the command line */
+    double (*step)(PccStep *s);       /* forward and backward; returns the unscaled loss */
+    double (*evaluate)(PccStep *s);   /* forward in inference mode; returns the loss */
+    PccUpdate (*update)(PccStep *s);  /* unscale, check, clip, update every parameter */
+    const char *weights_file;              /* initial weights: a file name beside the executable or the source */
+    const unsigned char *embedded_weights; /* or the file's bytes (--embed-weights) */
+    size_t embedded_bytes;
+} PccProgram;
+
+#endif
