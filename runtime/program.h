@@ -74,15 +74,15 @@ typedef struct PccStep {
     const void *const *inputs; /* [input_count], each dense, of its PccTensor's dtype and dims */
     const void *target;        /* of program->target's dtype and dims; NULL where the loss needs none */
     int64_t valid;             /* the first `valid` samples of the batch count, the rest are padding; 1 … batch */
-    uint64_t seed;             /* of the run; with `update` and an element's index it keys the counter-based generator */
-    uint64_t update;           /* optimizer updates applied so far; update() uses update + 1 for bias correction */
-    uint64_t micro;            /* micro-batch within the update, 0 … accumulate - 1; > 0: step() adds to the gradients */
-    bool deterministic;        /* Dropout is the identity (--probe) */
-    double loss_scale;         /* multiplies the loss before differentiation; 1 without loss scaling */
-    double clip_norm;          /* > 0: clip the gradients' global 2-norm to this */
-    PccHyper hyper;            /* lr is already the schedule's */
-    double counted;            /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
-    char *thread_scratch;      /* threads x PCC_THREAD_SCRATCH bytes; index with pcc_thread_scratch() */
+    uint64_t seed;        /* of the run; with `update` and an element's index it keys the counter-based generator */
+    uint64_t update;      /* optimizer updates applied so far; update() uses update + 1 for bias correction */
+    uint64_t micro;       /* micro-batch within the update, 0 … accumulate - 1; > 0: step() adds to the gradients */
+    bool deterministic;   /* Dropout is the identity (--probe) */
+    double loss_scale;    /* multiplies the loss before differentiation; 1 without loss scaling */
+    double clip_norm;     /* > 0: clip the gradients' global 2-norm to this */
+    PccHyper hyper;       /* lr is already the schedule's */
+    double counted;       /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
+    char *thread_scratch; /* threads x PCC_THREAD_SCRATCH bytes; index with pcc_thread_scratch() */
 } PccStep;
 
 /* Scratch that every kernel may use privately in each of its threads. */
@@ -101,8 +101,8 @@ typedef struct PccProgram {
     const char *optimizer; /* sgd adam adamw adamw8bit lion */
     uint64_t fingerprint;  /* of parameters, precision and optimizer: a checkpoint of another model is refused by it */
     int64_t batch;
-    int64_t accumulate;    /* micro-batches per update, >= 1 */
-    double clip_norm;      /* 0: none */
+    int64_t accumulate; /* micro-batches per update, >= 1 */
+    double clip_norm;   /* 0: none */
     size_t weights_bytes, arena_bytes;
     const PccParam *params;
     int64_t param_count;
@@ -115,14 +115,14 @@ typedef struct PccProgram {
     const PccTensor *outputs; /* in the arena, valid after step() or evaluate() until the next call */
     int64_t output_count;
     PccLoss loss;
-    int64_t loss_output; /* index of the output the loss reads: logits, prediction, or the scalar itself */
-    int64_t label_input; /* index of the input that holds integer labels, or -1 */
-    PccTensor target;    /* rank -1: the loss takes no target */
-    PccHyper hyper;      /* defaults for the command line */
-    double (*step)(PccStep *s);       /* forward and backward; returns the unscaled loss */
-    double (*evaluate)(PccStep *s);   /* forward in inference mode; returns the loss */
-    PccUpdate (*update)(PccStep *s);  /* unscale, check, clip, update every parameter */
-    const char *weights_file;              /* initial weights: a file name beside the executable or the source */
+    int64_t loss_output;             /* index of the output the loss reads: logits, prediction, or the scalar itself */
+    int64_t label_input;             /* index of the input that holds integer labels, or -1 */
+    PccTensor target;                /* rank -1: the loss takes no target */
+    PccHyper hyper;                  /* defaults for the command line */
+    double (*step)(PccStep *s);      /* forward and backward; returns the unscaled loss */
+    double (*evaluate)(PccStep *s);  /* forward in inference mode; returns the loss */
+    PccUpdate (*update)(PccStep *s); /* unscale, check, clip, update every parameter */
+    const char *weights_file;        /* initial weights: a file name beside the executable or the source */
     const unsigned char *embedded_weights; /* or the file's bytes (--embed-weights) */
     size_t embedded_bytes;
 } PccProgram;

@@ -1,0 +1,446 @@
+/* ir.h: pcc's intermediate representation, sectioned by the file that implements each part.
+ *
+ * A Graph is static-shape typed SSA: Nodes in topological order over Values. Everything of one compile lives in one
+ * Arena and is freed with it. Values and Nodes have dense ids, so that a pass keeps what it learns in arrays of its
+ * own. The text form (text.c) prints and parses back to the same graph at every stage. */
+#ifndef PCC_IR_H
+#define PCC_IR_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct Arena Arena;
+typedef struct Diagnostics Diagnostics;
+typedef struct Graph Graph;
+typedef struct Node Node;
+typedef struct Op Op;
+typedef struct Value Value;
+
+enum { MAX_RANK = 8 };
+
+/* ---- arena.c: memory of one compile ------------------------------------------------------------------------- */
+
+/* capacity bounds the sum of all allocations in bytes; one past it ends the compile through the diagnostics. */
+Arena *arena_create(size_t capacity, Diagnostics *diagnostics);
+void arena_destroy(Arena *arena);
+void *arena_alloc(Arena *arena, size_t bytes);                             /* zeroed, 64-byte aligned if >= 64 bytes */
+void *arena_alloc_array(Arena *arena, size_t count, size_t element_bytes); /* checks the multiplication */
+char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *arena_strndup(Arena *arena, const char *text, size_t length);
+size_t arena_used(const Arena *arena);
+
+#define NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define NEW_ARRAY(arena, type, count) ((type *)arena_alloc_array((arena), (size_t)(count), sizeof(type)))
+
+/* ---- diagnostics.c: every message of the compiler ------------------------------------------------------------ */
+
+typedef enum ExitStatus {
+    EXIT_STATUS_OK = 0,
+    EXIT_STATUS_INPUT = 1,       /* bad model or data */
+    EXIT_STATUS_USAGE = 2,       /* bad command line */
+    EXIT_STATUS_UNSUPPORTED = 3, /* an operator or attribute that pcc does not have */
+    EXIT_STATUS_IO = 4,
+    EXIT_STATUS_INTERNAL = 70,
+} ExitStatus;
+
+/* Where in the model something came from; either name may be NULL. */
+typedef struct Origin {
+    const char *node; /* the ONNX node's name */
+    const char *op;   /* the ONNX operator it was, e.g. "Gemm" */
+} Origin;
+
+/* Messages go to `stream` (or are kept for --diagnostics=json) as
+ *     FILE: error: node 'NAME' (OP): attribute 'axis' is 7, but the input has rank 4; ...
+ * Errors are counted and the first error's status becomes the compile's; fatal() also leaves through `recover`. */
+struct Diagnostics {
+    FILE *stream;
+    const char *file; /* the model's path, for messages */
+    bool json, color, werror, quiet;
+    int error_count, warning_count;
+    ExitStatus status; /* of the first error */
+    jmp_buf recover;   /* set by the caller of the compile; fatal() jumps here */
+    bool can_recover;  /* otherwise fatal() exits the process */
+};
+
+void diagnostics_init(Diagnostics *d, FILE *stream);
+void note(Diagnostics *d, Origin origin, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* code is a stable kebab-case name such as "f16-constant-overflow"; `pcc --explain CODE` describes it. */
+void warning(Diagnostics *d, Origin origin, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void error(Diagnostics *d, ExitStatus status, Origin origin, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+_Noreturn void fatal(Diagnostics *d, ExitStatus status, Origin origin, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+_Noreturn void leave(Diagnostics *d); /* after errors: to `recover`, with d->status */
+/* The candidate nearest to `word` by edit distance, or NULL when none is near. */
+const char *did_you_mean(const char *word, const char *const *candidates, int count);
+
+#define NO_ORIGIN ((Origin){NULL, NULL})
+/* A broken promise of pcc's own code. */
+#define internal_error(d, origin, ...) fatal((d), EXIT_STATUS_INTERNAL, (origin), __VA_ARGS__)
+
+/* ---- types.c: dtypes, shapes, tensors ------------------------------------------------------------------------ */
+
+typedef enum Dtype {
+    DTYPE_F32,
+    DTYPE_F64,
+    DTYPE_F16,
+    DTYPE_BF16,
+    DTYPE_I64,
+    DTYPE_I32,
+    DTYPE_I16,
+    DTYPE_I8,
+    DTYPE_U64,
+    DTYPE_U32,
+    DTYPE_U16,
+    DTYPE_U8,
+    DTYPE_BOOL,
+    DTYPE_COUNT
+} Dtype; /* the order of the runtime's PccDtype */
+
+typedef struct DtypeInfo {
+    const char *name;    /* "f32": in the text form and in messages */
+    const char *c_type;  /* "float": in emitted code */
+    const char *runtime; /* "PCC_F32" */
+    int bytes;
+    bool is_float, is_signed;
+    int onnx; /* TensorProto.DataType */
+} DtypeInfo;
+
+extern const DtypeInfo dtype_info[DTYPE_COUNT];
+
+typedef struct Type {
+    Dtype dtype;
+    int rank;
+    int64_t dims[MAX_RANK];
+} Type;
+
+bool is_float(Dtype dtype);
+bool dtype_from_onnx(int onnx, Dtype *dtype);
+bool dtype_from_name(const char *name, size_t length, Dtype *dtype);
+int64_t element_count(const Type *type); /* checked when the type was made: never overflows */
+int64_t type_bytes(const Type *type);
+/* The product of dims [first, last). */
+int64_t dims_product(const Type *type, int first, int last);
+bool same_dims(const Type *a, const Type *b);
+bool same_type(const Type *a, const Type *b);
+Type make_type(Dtype dtype, int rank, const int64_t *dims);
+Type scalar_type(Dtype dtype);
+/* False when a dimension is negative or the bytes exceed 2^46. */
+bool type_is_valid(const Type *type);
+/* Multidirectional broadcasting (ONNX); false when the dims do not agree. */
+bool broadcast_dims(const Type *a, const Type *b, Type *result);
+void dense_strides(const Type *type, int64_t strides[MAX_RANK]);
+const char *type_text(Arena *arena, const Type *type); /* "f32[128,10]" */
+
+/* A tensor of the reference evaluator: floats of every width are held as double, integers and bool as int64_t. */
+typedef struct Tensor {
+    Type type;
+    double *f;  /* when is_float(type.dtype) */
+    int64_t *i; /* otherwise */
+} Tensor;
+
+Tensor tensor_alloc(Arena *arena, Type type); /* zeros */
+/* From and to a dense little-endian buffer of type->dtype; rounds to nearest even, integers wrap. */
+Tensor tensor_from_data(Arena *arena, const Type *type, const void *data);
+void *tensor_to_data(Arena *arena, const Tensor *tensor);
+uint16_t f16_from_f64(double value);
+double f64_from_f16(uint16_t bits);
+uint16_t bf16_from_f64(double value);
+double f64_from_bf16(uint16_t bits);
+
+/* ---- graph.c: values, nodes, graphs -------------------------------------------------------------------------- */
+
+typedef enum ValueKind {
+    VALUE_TEMP,   /* produced by a node */
+    VALUE_INPUT,  /* a graph input, fed every step */
+    VALUE_TARGET, /* what the loss compares with, fed every step */
+    VALUE_PARAM,  /* a float initializer: trainable once pass `trainable` has run */
+    VALUE_STATE,  /* BatchNormalization running statistics: written every step */
+    VALUE_CONST,  /* never changes */
+} ValueKind;
+
+/* Where a value lies. base == NULL: a dense row-major buffer of its own. Otherwise a strided window of base's buffer;
+ * base itself has no base. Offset and strides are in elements. Set by pass `layout`. */
+typedef struct View {
+    Value *base;
+    int64_t offset;
+    int64_t strides[MAX_RANK];
+} View;
+
+struct Value {
+    int id;
+    ValueKind kind;
+    Type type;
+    const char *name; /* the ONNX name, or NULL */
+    Node *producer;   /* VALUE_TEMP only */
+    const void *data; /* PARAM, STATE, CONST: dense, little-endian, of type.dtype */
+    View view;
+};
+
+typedef enum AttrKind { ATTR_INT, ATTR_FLOAT, ATTR_STRING, ATTR_INTS, ATTR_FLOATS } AttrKind;
+
+typedef struct Attr {
+    const char *name;
+    AttrKind kind;
+    int64_t i;
+    double f;
+    const char *s;
+    int count; /* of ints or floats */
+    const int64_t *ints;
+    const double *floats;
+} Attr;
+
+struct Node {
+    int id;
+    const Op *op;
+    int input_count, output_count, attr_count;
+    Value **inputs;  /* NULL: an absent optional input */
+    Value **outputs; /* NULL: an unused optional output */
+    Attr *attrs;
+    Origin origin;
+    Graph *body; /* Fused: the scalar program. MatMul, Conv: the epilogue, whose input 0 is the product. Or NULL */
+    Node *previous, *next;
+};
+
+/* A pair that leaves the graph: the gradient of a parameter, the new contents of a state. */
+typedef struct Binding {
+    Value *target; /* the PARAM or STATE */
+    Value *value;
+} Binding;
+
+struct Graph {
+    Arena *arena;
+    Diagnostics *diagnostics;
+    const char *name;
+    const char *stage; /* the pass that ran last; the verifier's rules depend on it */
+    Node *first, *last;
+    Node *cursor;   /* builders insert before this node; NULL: at the end */
+    Origin origin;  /* given to nodes that builders make */
+    Value **values; /* by id; NULL where a value was removed */
+    int value_count, value_capacity;
+    int node_count; /* ids in use are < node_count */
+    Value **inputs, **outputs;
+    int input_count, output_count;
+    Value *target; /* or NULL */
+    Value *loss;   /* scalar, or NULL before pass `loss` */
+    Binding *gradients, *updates;
+    int gradient_count, update_count;
+};
+
+Graph *graph_create(Arena *arena, Diagnostics *diagnostics, const char *name);
+/* A deep copy in the same arena; tensor data are shared. Ids are kept. */
+Graph *graph_clone(const Graph *graph);
+Value *value_create(Graph *graph, ValueKind kind, Type type, const char *name);
+Value *const_create(Graph *graph, Type type, const void *data, const char *name);
+Value *const_tensor(Graph *graph, const Tensor *tensor);
+Value *const_float(Graph *graph, Dtype dtype, double value);       /* scalar; one per (dtype, value) and graph */
+Value *const_ints(Graph *graph, int count, const int64_t *values); /* i64 [count] */
+void graph_add_input(Graph *graph, Value *value);
+void graph_add_output(Graph *graph, Value *value);
+void graph_add_gradient(Graph *graph, Value *param, Value *gradient);
+void graph_add_update(Graph *graph, Value *state, Value *value);
+/* Inserts at the cursor. Outputs are made with no type yet: call infer_node(). Unused outputs may be NULLed later. */
+Node *node_create(Graph *graph, const Op *op, int input_count, Value *const *inputs, int output_count);
+void node_remove(Graph *graph, Node *node);                      /* its outputs must be unused */
+void node_move_before(Graph *graph, Node *node, Node *position); /* NULL: to the end */
+/* Everywhere: node inputs, outputs, loss, gradients, updates. */
+void replace_value(Graph *graph, Value *old, Value *with);
+/* Number of uses by id (node inputs, and each of the graph's own uses); arena-allocated, value_count long. */
+int *count_uses(const Graph *graph);
+/* The nodes that read each value: users[id] is a NULL-terminated array. */
+Node ***collect_users(const Graph *graph);
+bool is_graph_result(const Graph *graph, const Value *value); /* an output, the loss, a gradient or an update */
+
+/* Attributes. The getters fall back on the default in the op's row; a missing one without default is internal. */
+const Attr *find_attr(const Node *node, const char *name);
+bool has_attr(const Node *node, const char *name);
+int64_t attr_int(const Node *node, const char *name);
+double attr_float(const Node *node, const char *name);
+const char *attr_string(const Node *node, const char *name);
+int attr_ints(const Node *node, const char *name, const int64_t **values); /* 0 when absent */
+void set_int(Graph *graph, Node *node, const char *name, int64_t value);
+void set_float(Graph *graph, Node *node, const char *name, double value);
+void set_string(Graph *graph, Node *node, const char *name, const char *value);
+void set_ints(Graph *graph, Node *node, const char *name, int count, const int64_t *values);
+void remove_attr(Node *node, const char *name);
+void copy_attrs(Graph *graph, Node *to, const Node *from);
+
+/* Input i, NULL when absent or beyond the count. */
+Value *input(const Node *node, int i);
+/* The contents of a CONST operand as int64 (any integer dtype); false when absent or not constant. */
+bool const_operand_ints(Graph *graph, const Node *node, int i, int *count, const int64_t **values);
+bool const_operand_float(Graph *graph, const Node *node, int i, double *value); /* a one-element float constant */
+
+/* ---- build.c: making nodes in passes and rows ----------------------------------------------------------------- */
+
+/* One node with one output, inferred; inputs may be NULL where optional. */
+Value *build(Graph *graph, const char *op, int input_count, Value *const *inputs);
+/* Likewise, returning the node so that attributes can be set before build_finish() infers its types. */
+Node *build_begin(Graph *graph, const char *op, int input_count, Value *const *inputs, int output_count);
+Value *build_finish(Graph *graph, Node *node); /* outputs[0] */
+
+Value *build_unary(Graph *graph, const char *op, Value *x);
+Value *build_binary(Graph *graph, const char *op, Value *x, Value *y);
+Value *build_add(Graph *graph, Value *x, Value *y);
+Value *build_sub(Graph *graph, Value *x, Value *y);
+Value *build_mul(Graph *graph, Value *x, Value *y);
+Value *build_div(Graph *graph, Value *x, Value *y);
+Value *build_neg(Graph *graph, Value *x);
+Value *build_scale(Graph *graph, Value *x, double factor); /* x * factor, in x's dtype; x itself for 1 */
+Value *build_where(Graph *graph, Value *condition, Value *x, Value *y);
+Value *build_cast(Graph *graph, Value *x, Dtype dtype); /* x itself when it is that dtype already */
+Value *build_reshape(Graph *graph, Value *x, int rank, const int64_t *dims);
+Value *build_transpose(Graph *graph, Value *x, const int *permutation);
+Value *build_expand(Graph *graph, Value *x, int rank, const int64_t *dims);
+Value *build_reduce_sum(Graph *graph, Value *x, int axis_count, const int64_t *axes, bool keep_dims);
+/* Sums x over the axes that broadcasting `to` added or expanded, so that the result has the dims of `to`. */
+Value *build_unbroadcast(Graph *graph, Value *x, const Type *to);
+/* x[M,K]·y[K,N] with batch dims; trans_x / trans_y read the last two dims swapped. */
+Value *build_matmul(Graph *graph, Value *x, bool trans_x, Value *y, bool trans_y);
+
+/* ---- text.c, parse.c: the text form --------------------------------------------------------------------------- */
+
+/* Tensor contents of at most `inline_elements` are printed; larger ones as `= data`, looked up by name or id in
+ * the parser's `lookup` (may be NULL: such a value has no data). */
+void graph_print(const Graph *graph, FILE *stream, int64_t inline_elements);
+typedef const void *(*DataLookup)(void *context, const char *name, const Type *type);
+/* Errors carry `file` and the line; NULL is returned after errors. */
+Graph *graph_parse(Arena *arena, Diagnostics *diagnostics, const char *file, const char *text, size_t length,
+                   DataLookup lookup, void *context);
+
+/* ---- verify.c --------------------------------------------------------------------------------------------------- */
+
+/* Single assignment, topological order, operand counts and attributes against the rows, inferred types equal to the
+ * recorded ones, results alive, views inside their bases. Internal error that names the pass and the node. */
+void graph_verify(Graph *graph);
+
+/* ---- ops.c and ops/: the operator table -------------------------------------------------------------------------- */
+
+/* What autocast may do with an operator (reference: docs/precision.md). */
+typedef enum PrecisionClass {
+    CLASS_LOWER,   /* L: 16-bit operands, f32 accumulation: matmul, convolution, attention */
+    CLASS_KEEP,    /* K: f32: softmax, norms, exp, losses, sums, scatter */
+    CLASS_PROMOTE, /* P: the widest input's dtype */
+    CLASS_FOLLOW,  /* F: the input's dtype */
+    CLASS_NONE,    /* no float arithmetic: shapes, comparisons, indices */
+} PrecisionClass;
+
+typedef struct Differentiator Differentiator;
+
+/* Literals of one kernel call (docs/kernels.md): filled by a row's `call`. The operands follow the literals: inputs
+ * in order without the static ones, then outputs, then scratch when scratch_bytes > 0, then the step. */
+typedef struct KernelCall {
+    Arena *arena;
+    const char *kernel; /* "layer_norm": called as pcc_layer_norm_f32 */
+    Dtype suffix;       /* preset to the dtype of the first float operand, else of the first operand */
+    const char **literals;
+    int literal_count;
+    int64_t scratch_bytes;
+    bool needs_step;
+    bool has_store;          /* the kernel hands its results to a store function: the row's only output, and the
+                              * node's body, are its business; signature: ..., scratch, store, context, step */
+    uint32_t dropped_inputs; /* bit i: input i is not passed (static, or merged into a literal) */
+    const char *after_input[MAX_RANK]; /* literals that follow input i, e.g. its strides: ", 768, 1"; or NULL */
+} KernelCall;
+
+void call_int(KernelCall *call, int64_t value);
+void call_float(KernelCall *call, double value);                    /* hex float of the suffix's dtype */
+void call_dims(KernelCall *call, int count, const int64_t *values); /* (const int64_t[]){...} */
+void call_text(KernelCall *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void call_after_input(KernelCall *call, int input, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Element strides of an operand: its view's, or dense. */
+void operand_strides(const Value *operand, int64_t strides[MAX_RANK]);
+
+/* How a node may read or write an operand that is a View. */
+typedef enum Striding {
+    STRIDING_DENSE, /* needs dense row-major */
+    STRIDING_ROWS,  /* any strides, but the last dim's is 1 */
+    STRIDING_ANY,
+} Striding;
+
+typedef enum OpKind {
+    OP_KERNEL,      /* one call of a kernel: `call` */
+    OP_ELEMENTWISE, /* one expression over broadcast operands: `expression` */
+    OP_EXPAND,      /* replaced by other ops in pass `expand` (before or after differentiation): `expand` */
+    OP_VIEW,        /* moves no data when layout can help it: Reshape, Transpose, Slice, Split, Concat, Expand, ... */
+    OP_STATIC,      /* must be folded at compile time: Shape, Size, ConstantOfShape, Range, ... */
+} OpKind;
+
+struct Op {
+    const char *name;       /* the ONNX name, or pcc's own for gradients and fused kernels */
+    const char *inputs;     /* "X, W, B?": ? optional, ! static (a compile-time constant), ... variadic: the last */
+    const char *outputs;    /* "Y, Mean?, InvStdDev?" */
+    const char *attributes; /* "axis:int=-1, epsilon:float=1e-5, mode:string=linear, pads:ints, k:int!": ! required */
+    int since;              /* the opset whose meaning this row has; newer ones up to `until` agree */
+    int until;              /* 0: the newest known (28) */
+    bool internal;          /* pcc's own: not importable from ONNX */
+    bool is_random;         /* never folded, never merged */
+    PrecisionClass precision;
+    OpKind kind;
+    /* Older opsets (>= 7) to this row's meaning: attributes into operands and so on, before inference. May return
+     * false after error(). NULL: they agree. */
+    bool (*upgrade)(Graph *graph, Node *node, int opset);
+    /* Sets every present output's type; false after error() with the node's origin. */
+    bool (*infer)(Graph *graph, Node *node);
+    /* Contributes to the cotangents of the inputs (see differentiator below). NULL: no gradient flows. */
+    void (*gradient)(Differentiator *d, Node *node);
+    /* The meaning, in double. Outputs are allocated, with their types. NULL for elementwise rows and expansions. */
+    void (*evaluate)(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs);
+    /* OP_EXPAND: builds the replacement at the cursor and stores the values that replace outputs[i]. */
+    void (*expand)(Graph *graph, Node *node, Value **replacements);
+    bool expands_after_gradient; /* the row has a gradient of its own; expanded for code generation only */
+    /* OP_ELEMENTWISE: C over operands x, y, z (or x0, x1, ... for variadic), attributes p0, p1, ... in the order of
+     * `attributes`, calls of the functions that ops/expression.h lists; literals in any C form. */
+    const char *expression;
+    double (*scalar)(const double *operands, int count, const double *attributes);       /* the same, compiled */
+    int64_t (*scalar_int)(const int64_t *operands, int count, const double *attributes); /* NULL: floats only */
+    bool returns_bool; /* comparisons: the output is bool whatever the operands */
+    /* OP_KERNEL: the literals of the call. */
+    void (*call)(const Node *node, KernelCall *call);
+    Striding input_striding[MAX_RANK], output_striding[MAX_RANK]; /* by operand position */
+    int aliases; /* 1 + i: output 0 may take input i's buffer when that input dies here; 0: never */
+};
+
+int op_count(void);
+const Op *op_at(int index);                         /* sorted by name */
+const Op *find_op(const char *name, size_t length); /* NULL when unknown */
+bool infer_node(Graph *graph, Node *node);          /* checks operand counts and attributes, then the row's infer */
+/* Evaluates one node on reference tensors (elementwise rows included); outputs allocated here. Expansions are
+ * evaluated through their expansion. inputs[i].f == inputs[i].i == NULL: absent. */
+void evaluate_node(Graph *graph, const Node *node, const Tensor *inputs, Tensor *outputs);
+bool operand_is_static(const Op *op, int input_index);
+
+/* ---- the differentiator's face to the rows (passes/grad.c implements it) ------------------------------------------
+ */
+
+struct Differentiator {
+    Graph *graph;
+    Value *(*cotangent)(Differentiator *d, const Value *value); /* NULL: none flows */
+    bool (*wanted)(Differentiator *d, const Value *value);      /* does a gradient of it matter? */
+    /* Adds to value's cotangent; un-broadcasts to its dims and casts to its dtype first. */
+    void (*contribute)(Differentiator *d, Value *value, Value *gradient);
+    void *state;
+};
+
+/* dY of output i (NULL when nothing flows), and the shorthand of most rows. */
+static inline Value *dy_of(Differentiator *d, const Node *node, int i)
+{
+    return i < node->output_count && node->outputs[i] ? d->cotangent(d, node->outputs[i]) : NULL;
+}
+
+static inline bool wants(Differentiator *d, const Node *node, int i)
+{
+    return input(node, i) && d->wanted(d, input(node, i));
+}
+
+static inline void contribute(Differentiator *d, const Node *node, int i, Value *gradient)
+{
+    d->contribute(d, node->inputs[i], gradient);
+}
+
+#endif
