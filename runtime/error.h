@@ -1,0 +1,29 @@
+/* error.h: how the runtime reports a failure: an exit status and one message for the user.
+ *
+ * Functions that can fail return a status, PCC_OK or the status they put into the error. The first failure wins: a
+ * caller that only hands it on adds nothing. */
+#ifndef PCC_ERROR_H
+#define PCC_ERROR_H
+
+enum {
+    PCC_OK = 0,
+    PCC_ERR_INPUT = 1,     /* what a file or a value says is wrong */
+    PCC_ERR_USAGE = 2,     /* the command line is wrong */
+    PCC_ERR_IO = 4,        /* the system refused to open, read or write */
+    PCC_ERR_INTERNAL = 70, /* ours: out of memory, or a program that breaks its own promises */
+};
+
+typedef struct PccError {
+    int status;         /* of the enum above; PCC_OK while nothing failed */
+    char message[1024]; /* names the file or option, what was found, and what to do; no newline */
+} PccError;
+
+/* Records the failure and returns status. */
+int pcc_fail(PccError *error, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same for a failed system call: appends strerror(errno). */
+int pcc_fail_errno(PccError *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+int pcc_fail_memory(PccError *error);
+
+#endif
