@@ -1,0 +1,103 @@
+/* activation.c: activation functions, from the definitions in the ONNX operator specification. */
+#include "ir/ops/support.h"
+#include "ir/ops/unary.h"
+
+/* GeluTanh: x/2 (1 + tanh u) with u = sqrt(2/pi) (x + 0.044715 x^3) is x sigmoid(2u); 1.5957... is 2 sqrt(2/pi), and
+ * 0.134145 is 3 * 0.044715. GeluErf: x Phi(x); 0.7071... is 1/sqrt(2), 0.3989... is 1/sqrt(2 pi).
+ * Softplus: log(1 + e^x), written so that nothing overflows. Mish: x t with t = tanh(softplus(x)), whose derivative is
+ * t + x sigmoid(x) (1 - t^2). */
+/* clang-format off */
+#define ACTIVATION_ROWS(ROW) \
+    ROW(Relu, "", 0, 14, FOLLOW, maximum(x, 0.0), OUTPUT, x > 0.0 ? y : 0.0) \
+    ROW(LeakyRelu, "alpha:float=0.01", 1, 16, FOLLOW, x < 0.0 ? p0 * x : x, INPUT, x > 0.0 ? y : p0 * y) \
+    ROW(ThresholdedRelu, "alpha:float=1.0", 1, 22, FOLLOW, x > p0 ? x : 0.0, INPUT, x > p0 ? y : 0.0) \
+    ROW(Shrink, "bias:float=0.0, lambd:float=0.5", 2, 9, FOLLOW, \
+        x < -p1 ? x + p0 : (x > p1 ? x - p0 : 0.0), INPUT, x < -p1 || x > p1 ? y : 0.0) \
+    ROW(Elu, "alpha:float=1.0", 1, 22, FOLLOW, \
+        x < 0.0 ? p0 * expm1(minimum(x, 0.0)) : x, INPUT, x > 0.0 ? y : y * p0 * exp(minimum(x, 0.0))) \
+    ROW(Selu, "alpha:float=1.67326319217681884765625, gamma:float=1.05070102214813232421875", 2, 22, FOLLOW, \
+        p1 * (x > 0.0 ? x : p0 * expm1(minimum(x, 0.0))), INPUT, \
+        p1 * (x > 0.0 ? y : y * p0 * exp(minimum(x, 0.0)))) \
+    ROW(Celu, "alpha:float=1.0", 1, 12, FOLLOW, \
+        maximum(x, 0.0) + minimum(p0 * expm1(minimum(x / p0, 0.0)), 0.0), INPUT, \
+        x > 0.0 ? y : y * exp(minimum(x / p0, 0.0))) \
+    ROW(HardSigmoid, "alpha:float=0.2, beta:float=0.5", 2, 22, FOLLOW, \
+        maximum(minimum(p0 * x + p1, 1.0), 0.0), OUTPUT, x > 0.0 && x < 1.0 ? p0 * y : 0.0) \
+    ROW(HardSwish, "", 0, 22, FOLLOW, \
+        x * maximum(minimum(x * (1.0 / 6.0) + 0.5, 1.0), 0.0), INPUT, \
+        x < -3.0 ? 0.0 : (x > 3.0 ? y : y * (x * (1.0 / 3.0) + 0.5))) \
+    ROW(Softplus, "", 0, 22, KEEP, maximum(x, 0.0) + log1p(exp(-absolute(x))), INPUT, y * sigmoid(x)) \
+    ROW(Softsign, "", 0, 22, FOLLOW, \
+        x / (1.0 + absolute(x)), INPUT, y / ((1.0 + absolute(x)) * (1.0 + absolute(x)))) \
+    ROW(Swish, "alpha:float=1.0", 1, 24, FOLLOW, x * sigmoid(p0 * x), INPUT, \
+        y * sigmoid(p0 * x) * (1.0 + p0 * x * (1.0 - sigmoid(p0 * x)))) \
+    ROW(Mish, "", 0, 22, FOLLOW, x * tanh(maximum(x, 0.0) + log1p(exp(-absolute(x)))), INPUT, \
+        y * (tanh(maximum(x, 0.0) + log1p(exp(-absolute(x)))) + \
+             x * sigmoid(x) * (1.0 - tanh(maximum(x, 0.0) + log1p(exp(-absolute(x)))) * \
+                                     tanh(maximum(x, 0.0) + log1p(exp(-absolute(x))))))) \
+    ROW(GeluErf, "", 0, OWN, FOLLOW, 0.5 * x * (1.0 + erf(x * 0.7071067811865476)), INPUT, \
+        y * (0.5 * (1.0 + erf(x * 0.7071067811865476)) + x * 0.3989422804014327 * exp(-0.5 * x * x))) \
+    ROW(GeluTanh, "", 0, OWN, FOLLOW, x * sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x)), INPUT, \
+        y * sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x)) * \
+            (1.0 + x * (1.0 - sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))) * \
+                       1.5957691216057308 * (1.0 + 0.134145 * x * x)))
+/* clang-format on */
+
+ACTIVATION_ROWS(UNARY_DEFINE)
+
+static bool gelu_infer(Graph *graph, Node *node)
+{
+    const char *form = attr_string(node, "approximate");
+    if (strcmp(form, "none") != 0 && strcmp(form, "tanh") != 0)
+        return REJECT(graph, node, "attribute 'approximate' is '%s'; it must be 'none' or 'tanh'", form);
+    return infer_like_first(graph, node);
+}
+
+static void gelu_expand(Graph *graph, Node *node, Value **replacements)
+{
+    bool by_tanh = strcmp(attr_string(node, "approximate"), "tanh") == 0;
+    replacements[0] = build_unary(graph, by_tanh ? "GeluTanh" : "GeluErf", node->inputs[0]);
+}
+
+/* PRelu: the slope broadcasts to X, never X to the slope. */
+EXPRESSION(PRelu, 0, x < 0.0 ? x * y : x)
+EXPRESSION(PReluGrad, 0, x > 0.0 ? z : y * z)
+EXPRESSION(PReluSlopeGrad, 0, x > 0.0 ? 0.0 : x * y)
+
+static bool prelu_infer(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type, *slope = &node->inputs[1]->type;
+    Type joint;
+    if (!broadcast_dims(x, slope, &joint) || !same_dims(&joint, x))
+        return REJECT(graph, node, "slope %s does not broadcast to X %s", type_text(graph->arena, slope),
+                      type_text(graph->arena, x));
+    return infer_like_first(graph, node);
+}
+
+static void prelu_gradient(Differentiator *d, Node *node)
+{
+    Value *x = node->inputs[0], *slope = node->inputs[1], *dy = dy_of(d, node, 0);
+    if (wants(d, node, 0))
+        contribute(d, node, 0, build(d->graph, "PReluGrad", 3, (Value *[]){x, slope, dy}));
+    if (wants(d, node, 1))
+        contribute(d, node, 1, build_binary(d->graph, "PReluSlopeGrad", x, dy));
+}
+
+const Op activation_ops[] = {
+    ACTIVATION_ROWS(UNARY_ROWS){
+        .name = "Gelu",
+        .inputs = "X",
+        .outputs = "Y",
+        .attributes = "approximate:string=none",
+        .since = 20,
+        .precision = CLASS_FOLLOW,
+        .kind = OP_EXPAND,
+        .infer = gelu_infer,
+        .expand = gelu_expand,
+    },
+    {ELEMENTWISE(PRelu), .inputs = "X, Slope", .since = 16, .precision = CLASS_PROMOTE, .infer = prelu_infer,
+     .gradient = prelu_gradient},
+    {ELEMENTWISE(PReluGrad), .inputs = "X, Slope, dY", .since = 1, .internal = true, .precision = CLASS_PROMOTE},
+    {ELEMENTWISE(PReluSlopeGrad), .inputs = "X, dY", .since = 1, .internal = true, .precision = CLASS_PROMOTE},
+    {0},
+};

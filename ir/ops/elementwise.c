@@ -1,0 +1,456 @@
+/* elementwise.c: arithmetic, minima and maxima, selection and conversion. */
+#include "ir/ops/expression.h"
+#include "ir/ops/support.h"
+
+/* ---- sums, products, quotients ------------------------------------------------------------------------------- */
+
+EXPRESSION_INT(Add, x + y)
+EXPRESSION_INT(Sub, x - y)
+EXPRESSION_INT(Mul, x *y)
+EXPRESSION_INT(Neg, -x)
+EXPRESSION_INT(Abs, absolute(x))
+EXPRESSION_INT(Sign, sign(x))
+EXPRESSION(Div, 0, x / y)
+EXPRESSION(DivisorGrad, 0, -z *x / y)
+
+/* Rounds towards zero, as C does; the undefined x / 0 is 0. */
+static int64_t Div_scalar_int(const int64_t *operands, int count, const double *attributes)
+{
+    (void)count, (void)attributes;
+    WideInt x = operands[0], y = operands[1];
+    return y == 0 ? 0 : (int64_t)(x / y);
+}
+
+static void add_gradient(Differentiator *d, Node *node)
+{
+    contribute(d, node, 0, dy_of(d, node, 0));
+    contribute(d, node, 1, dy_of(d, node, 0));
+}
+
+static void sub_gradient(Differentiator *d, Node *node)
+{
+    contribute(d, node, 0, dy_of(d, node, 0));
+    if (wants(d, node, 1))
+        contribute(d, node, 1, build_neg(d->graph, dy_of(d, node, 0)));
+}
+
+static void mul_gradient(Differentiator *d, Node *node)
+{
+    for (int i = 0; i < 2; i++)
+        if (wants(d, node, i))
+            contribute(d, node, i, build_mul(d->graph, dy_of(d, node, 0), node->inputs[1 - i]));
+}
+
+/* d(a/b) = da/b - (a/b) db/b */
+static void div_gradient(Differentiator *d, Node *node)
+{
+    Value *y = node->outputs[0], *b = node->inputs[1], *dy = dy_of(d, node, 0);
+    if (wants(d, node, 0))
+        contribute(d, node, 0, build_div(d->graph, dy, b));
+    if (wants(d, node, 1))
+        contribute(d, node, 1, build(d->graph, "DivisorGrad", 3, (Value *[]){y, b, dy}));
+}
+
+static void neg_gradient(Differentiator *d, Node *node)
+{
+    contribute(d, node, 0, build_neg(d->graph, dy_of(d, node, 0)));
+}
+
+static void abs_gradient(Differentiator *d, Node *node)
+{
+    contribute(d, node, 0, build_mul(d->graph, dy_of(d, node, 0), build_unary(d->graph, "Sign", node->inputs[0])));
+}
+
+/* ---- powers ---------------------------------------------------------------------------------------------------- */
+
+EXPRESSION(Power, 0, pow(x, y))
+EXPRESSION(PowerBaseGrad, 0, y == 0.0 ? 0.0 : z * y * pow(x, y - 1.0))
+EXPRESSION(PowerExponentGrad, 0, x == 0.0 ? 0.0 : z * y * log(x))
+
+/* By squaring, wrapping; 0 for the fractions of negative exponents. */
+static int64_t Power_scalar_int(const int64_t *operands, int count, const double *attributes)
+{
+    (void)count, (void)attributes;
+    uint64_t base = (uint64_t)operands[0], power = 1;
+    int64_t exponent = operands[1];
+    if (exponent < 0)
+        return operands[0] == 1 ? 1 : operands[0] == -1 ? (exponent % 2 ? -1 : 1) : 0;
+    for (; exponent; exponent >>= 1, base *= base)
+        if (exponent & 1)
+            power *= base;
+    return (int64_t)power;
+}
+
+static void power_gradient(Differentiator *d, Node *node)
+{
+    Value *x = node->inputs[0], *exponent = node->inputs[1], *dy = dy_of(d, node, 0);
+    if (wants(d, node, 0))
+        contribute(d, node, 0, build(d->graph, "PowerBaseGrad", 3, (Value *[]){x, exponent, dy}));
+    if (wants(d, node, 1))
+        contribute(d, node, 1, build(d->graph, "PowerExponentGrad", 3, (Value *[]){x, node->outputs[0], dy}));
+}
+
+/* The result has the base's dtype, whatever the exponent's. */
+static bool pow_infer(Graph *graph, Node *node)
+{
+    Type type;
+    if (!broadcast_dims(&node->inputs[0]->type, &node->inputs[1]->type, &type))
+        return REJECT(graph, node, "base %s and exponent %s do not broadcast",
+                      type_text(graph->arena, &node->inputs[0]->type), type_text(graph->arena, &node->inputs[1]->type));
+    type.dtype = node->inputs[0]->type.dtype;
+    return set_output_type(graph, node, 0, type);
+}
+
+/* The exponent, when it is one constant number. */
+static bool constant_exponent(Graph *graph, const Node *node, double *exponent)
+{
+    int count;
+    const int64_t *values;
+    if (const_operand_float(graph, node, 1, exponent))
+        return true;
+    if (!const_operand_ints(graph, node, 1, &count, &values) || count != 1)
+        return false;
+    *exponent = (double)values[0];
+    return true;
+}
+
+/* x to an exponent that products and roots give exactly; NULL for the others. */
+static Value *exact_power(Graph *graph, Value *x, double exponent)
+{
+    if (exponent < 0) {
+        Value *inverse = exact_power(graph, x, -exponent);
+        return inverse ? build_unary(graph, "Reciprocal", inverse) : NULL;
+    }
+    if (exponent == 0.5)
+        return build_unary(graph, "Sqrt", x);
+    if (exponent == 1)
+        return x;
+    if (exponent == 1.5)
+        return build_mul(graph, x, build_unary(graph, "Sqrt", x));
+    if (exponent != 2 && exponent != 3 && exponent != 4)
+        return NULL;
+    Value *square = build_unary(graph, "Square", x);
+    if (exponent == 2)
+        return square;
+    return exponent == 3 ? build_mul(graph, square, x) : build_unary(graph, "Square", square);
+}
+
+static void pow_expand(Graph *graph, Node *node, Value **replacements)
+{
+    Value *x = node->inputs[0], *exponent = node->inputs[1];
+    Dtype base = x->type.dtype;
+    double constant;
+    if (is_float(base) && same_dims(&x->type, &node->outputs[0]->type) && constant_exponent(graph, node, &constant)) {
+        replacements[0] = exact_power(graph, x, constant);
+        if (replacements[0])
+            return;
+    }
+    Dtype compute = !is_float(base) && is_float(exponent->type.dtype) ? exponent->type.dtype : base;
+    Value *power = build_binary(graph, "Power", build_cast(graph, x, compute), build_cast(graph, exponent, compute));
+    replacements[0] = build_cast(graph, power, base);
+}
+
+/* ---- remainders ------------------------------------------------------------------------------------------------ */
+
+/* Remainder has the divisor's sign (Python's %), Fmod the dividend's (C's fmod). */
+EXPRESSION(Remainder, 0, x - y * floor(x / y))
+EXPRESSION(Fmod, 0, fmod(x, y))
+
+static int64_t Fmod_scalar_int(const int64_t *operands, int count, const double *attributes)
+{
+    (void)count, (void)attributes;
+    WideInt x = operands[0], y = operands[1];
+    return y == 0 ? 0 : (int64_t)(x % y);
+}
+
+static int64_t Remainder_scalar_int(const int64_t *operands, int count, const double *attributes)
+{
+    int64_t y = operands[1], remainder = Fmod_scalar_int(operands, count, attributes);
+    return remainder != 0 && (remainder < 0) != (y < 0) ? remainder + y : remainder;
+}
+
+static bool infer_broadcast(Graph *graph, Node *node)
+{
+    Type type = node->inputs[0]->type;
+    for (int i = 1; i < node->input_count; i++) {
+        Type with = type;
+        if (!node->inputs[i])
+            continue;
+        if (node->inputs[i]->type.dtype != type.dtype || !broadcast_dims(&with, &node->inputs[i]->type, &type))
+            return REJECT(graph, node, "operands %s and %s do not broadcast", type_text(graph->arena, &with),
+                          type_text(graph->arena, &node->inputs[i]->type));
+        type.dtype = with.dtype;
+    }
+    return set_output_type(graph, node, 0, type);
+}
+
+static void mod_expand(Graph *graph, Node *node, Value **replacements)
+{
+    const char *op = attr_int(node, "fmod") ? "Fmod" : "Remainder";
+    replacements[0] = build_binary(graph, op, node->inputs[0], node->inputs[1]);
+}
+
+/* The quotient's integer part is locally constant: d(x mod y) = dx - trunc(x / y) dy, and only dx is asked for. */
+static void mod_gradient(Differentiator *d, Node *node)
+{
+    contribute(d, node, 0, dy_of(d, node, 0));
+}
+
+/* ---- minima and maxima ----------------------------------------------------------------------------------------- */
+
+EXPRESSION_INT(Maximum, maximum(x, y))
+EXPRESSION_INT(Minimum, minimum(x, y))
+/* The share of dY that x has in max(x, y): all, none, or half of a tie. */
+EXPRESSION(MaximumGrad, 0, x > y ? z : (x == y ? 0.5 * z : 0.0))
+
+static void extremum_gradient(Differentiator *d, Node *node, bool minimum_of)
+{
+    for (int i = 0; i < 2; i++) {
+        Value *mine = node->inputs[i], *other = node->inputs[1 - i];
+        Value *greater = minimum_of ? other : mine, *lesser = minimum_of ? mine : other;
+        if (wants(d, node, i))
+            contribute(d, node, i, build(d->graph, "MaximumGrad", 3, (Value *[]){greater, lesser, dy_of(d, node, 0)}));
+    }
+}
+
+static void maximum_gradient(Differentiator *d, Node *node)
+{
+    extremum_gradient(d, node, false);
+}
+
+static void minimum_gradient(Differentiator *d, Node *node)
+{
+    extremum_gradient(d, node, true);
+}
+
+/* The variadic operators are left folds of their binary one. */
+static Value *fold(Graph *graph, Node *node, const char *op)
+{
+    Value *result = node->inputs[0];
+    for (int i = 1; i < node->input_count; i++)
+        result = build_binary(graph, op, result, node->inputs[i]);
+    return result;
+}
+
+static void max_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = fold(graph, node, "Maximum");
+}
+
+static void min_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = fold(graph, node, "Minimum");
+}
+
+static void sum_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = fold(graph, node, "Add");
+}
+
+static void mean_expand(Graph *graph, Node *node, Value **replacements)
+{
+    Value *sum = fold(graph, node, "Add");
+    replacements[0] = build_div(graph, sum, const_float(graph, sum->type.dtype, node->input_count));
+}
+
+/* ---- Clip ------------------------------------------------------------------------------------------------------ */
+
+/* Bounds are inclusive: at a bound the gradient flows to X, beyond it to the bound. */
+EXPRESSION_INT(ClipBelow, maximum(x, y))
+EXPRESSION_INT(ClipAbove, minimum(x, y))
+EXPRESSION(ClipBelowGrad, 0, x >= y ? z : 0.0)
+EXPRESSION(ClipAboveGrad, 0, x <= y ? z : 0.0)
+
+static void clip_bound_gradient(Differentiator *d, Node *node, const char *gradient_op)
+{
+    Value *x = node->inputs[0], *bound = node->inputs[1], *dy = dy_of(d, node, 0);
+    Value *dx = build(d->graph, gradient_op, 3, (Value *[]){x, bound, dy});
+    contribute(d, node, 0, dx);
+    if (wants(d, node, 1))
+        contribute(d, node, 1, build_sub(d->graph, dy, dx));
+}
+
+static void clip_below_gradient(Differentiator *d, Node *node)
+{
+    clip_bound_gradient(d, node, "ClipBelowGrad");
+}
+
+static void clip_above_gradient(Differentiator *d, Node *node)
+{
+    clip_bound_gradient(d, node, "ClipAboveGrad");
+}
+
+static bool clip_upgrade(Graph *graph, Node *node, int opset)
+{
+    if (opset < 11) {
+        float_to_operand(graph, node, "min", 1, node->inputs[0]->type.dtype);
+        float_to_operand(graph, node, "max", 2, node->inputs[0]->type.dtype);
+    }
+    return true;
+}
+
+static bool clip_infer(Graph *graph, Node *node)
+{
+    for (int i = 1; i <= 2; i++)
+        if (input(node, i) && element_count(&input(node, i)->type) != 1)
+            return REJECT(graph, node, "the bound '%s' must be a scalar", i == 1 ? "min" : "max");
+    return infer_like_first(graph, node);
+}
+
+static void clip_expand(Graph *graph, Node *node, Value **replacements)
+{
+    static const char *const bounded[] = {NULL, "ClipBelow", "ClipAbove"};
+    Value *y = node->inputs[0];
+    for (int i = 1; i <= 2; i++)
+        if (input(node, i))
+            y = build_binary(graph, bounded[i], y, build_reshape(graph, input(node, i), 0, (int64_t[]){1}));
+    replacements[0] = y;
+}
+
+/* ---- selection and conversion ---------------------------------------------------------------------------------- */
+
+EXPRESSION_INT(Where, x != 0 ? y : z)
+
+static bool where_infer(Graph *graph, Node *node)
+{
+    const Type *condition = &node->inputs[0]->type, *x = &node->inputs[1]->type, *y = &node->inputs[2]->type;
+    Type branches, type;
+    if (condition->dtype != DTYPE_BOOL)
+        return REJECT(graph, node, "the condition is %s; it must be bool", dtype_info[condition->dtype].name);
+    if (x->dtype != y->dtype || !broadcast_dims(x, y, &branches) || !broadcast_dims(condition, &branches, &type))
+        return REJECT(graph, node, "operands %s, %s and %s do not broadcast", type_text(graph->arena, condition),
+                      type_text(graph->arena, x), type_text(graph->arena, y));
+    type.dtype = x->dtype;
+    return set_output_type(graph, node, 0, type);
+}
+
+static void where_gradient(Differentiator *d, Node *node)
+{
+    Value *condition = node->inputs[0], *dy = dy_of(d, node, 0);
+    Value *zero = const_float(d->graph, dy->type.dtype, 0);
+    if (wants(d, node, 1))
+        contribute(d, node, 1, build_where(d->graph, condition, dy, zero));
+    if (wants(d, node, 2))
+        contribute(d, node, 2, build_where(d->graph, condition, zero, dy));
+}
+
+/* The conversion itself is the load or the store: floats round towards zero to integers, bool is != 0. */
+EXPRESSION_INT(Cast, x)
+
+static bool cast_infer(Graph *graph, Node *node)
+{
+    Type type = node->inputs[0]->type;
+    if (!dtype_from_onnx((int)attr_int(node, "to"), &type.dtype))
+        return REJECT_UNSUPPORTED(graph, node, "attribute 'to' is ONNX data type %lld, which pcc does not have",
+                                  (long long)attr_int(node, "to"));
+    return set_output_type(graph, node, 0, type);
+}
+
+static void cast_gradient(Differentiator *d, Node *node)
+{
+    contribute(d, node, 0, dy_of(d, node, 0));
+}
+
+static bool cast_like_infer(Graph *graph, Node *node)
+{
+    Type type = node->inputs[0]->type;
+    type.dtype = node->inputs[1]->type.dtype;
+    return set_output_type(graph, node, 0, type);
+}
+
+static void cast_like_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = build_cast(graph, node->inputs[0], node->inputs[1]->type.dtype);
+}
+
+static void identity_expand(Graph *graph, Node *node, Value **replacements)
+{
+    (void)graph;
+    replacements[0] = node->inputs[0];
+}
+
+#define BINARY_ROW(NAME, SINCE, CLASS) ELEMENTWISE_INT(NAME), .inputs = "A, B", .since = SINCE, .precision = CLASS
+
+#define VARIADIC_ROW(NAME, SINCE)                                                                                   \
+    .name = #NAME, .inputs = "X...", .outputs = "Y", .since = SINCE, .precision = CLASS_PROMOTE, .kind = OP_EXPAND, \
+    .infer = infer_broadcast
+
+#define GRADIENT_ROW(NAME, INPUTS)                                                                    \
+    {                                                                                                 \
+        ELEMENTWISE(NAME), .inputs = INPUTS, .since = 1, .internal = true, .precision = CLASS_PROMOTE \
+    }
+
+const Op elementwise_ops[] = {
+    {BINARY_ROW(Add, 14, CLASS_PROMOTE), .gradient = add_gradient},
+    {BINARY_ROW(Sub, 14, CLASS_PROMOTE), .gradient = sub_gradient},
+    {BINARY_ROW(Mul, 14, CLASS_PROMOTE), .gradient = mul_gradient},
+    {BINARY_ROW(Div, 14, CLASS_PROMOTE), .gradient = div_gradient},
+    GRADIENT_ROW(DivisorGrad, "Y, B, dY"),
+    {ELEMENTWISE_INT(Neg), .inputs = "X", .since = 13, .precision = CLASS_FOLLOW, .gradient = neg_gradient},
+    {ELEMENTWISE_INT(Abs), .inputs = "X", .since = 13, .precision = CLASS_FOLLOW, .gradient = abs_gradient},
+    {ELEMENTWISE_INT(Sign), .inputs = "X", .since = 13, .precision = CLASS_FOLLOW},
+    {.name = "Pow",
+     .inputs = "X, Y",
+     .outputs = "Z",
+     .since = 15,
+     .precision = CLASS_KEEP,
+     .kind = OP_EXPAND,
+     .infer = pow_infer,
+     .expand = pow_expand},
+    {BINARY_ROW(Power, 1, CLASS_KEEP), .internal = true, .gradient = power_gradient},
+    GRADIENT_ROW(PowerBaseGrad, "X, Exponent, dY"),
+    GRADIENT_ROW(PowerExponentGrad, "X, Y, dY"),
+    {.name = "Mod",
+     .inputs = "A, B",
+     .outputs = "C",
+     .attributes = "fmod:int=0",
+     .since = 13,
+     .precision = CLASS_PROMOTE,
+     .kind = OP_EXPAND,
+     .infer = infer_broadcast,
+     .expand = mod_expand},
+    {BINARY_ROW(Remainder, 1, CLASS_PROMOTE), .internal = true, .gradient = mod_gradient},
+    {BINARY_ROW(Fmod, 1, CLASS_PROMOTE), .internal = true, .gradient = mod_gradient},
+    {VARIADIC_ROW(Max, 13), .expand = max_expand},
+    {VARIADIC_ROW(Min, 13), .expand = min_expand},
+    {VARIADIC_ROW(Sum, 13), .expand = sum_expand},
+    {VARIADIC_ROW(Mean, 13), .expand = mean_expand},
+    {BINARY_ROW(Maximum, 1, CLASS_PROMOTE), .internal = true, .gradient = maximum_gradient},
+    {BINARY_ROW(Minimum, 1, CLASS_PROMOTE), .internal = true, .gradient = minimum_gradient},
+    GRADIENT_ROW(MaximumGrad, "X, Other, dY"),
+    {.name = "Clip",
+     .inputs = "X, Min?, Max?",
+     .outputs = "Y",
+     .since = 13,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .upgrade = clip_upgrade,
+     .infer = clip_infer,
+     .expand = clip_expand},
+    {BINARY_ROW(ClipBelow, 1, CLASS_FOLLOW), .internal = true, .gradient = clip_below_gradient},
+    {BINARY_ROW(ClipAbove, 1, CLASS_FOLLOW), .internal = true, .gradient = clip_above_gradient},
+    GRADIENT_ROW(ClipBelowGrad, "X, Min, dY"),
+    GRADIENT_ROW(ClipAboveGrad, "X, Max, dY"),
+    {ELEMENTWISE_FIELDS(Where), .scalar = Where_scalar, .scalar_int = Where_scalar_int, .inputs = "Condition, X, Y",
+     .since = 16, .precision = CLASS_PROMOTE, .infer = where_infer, .gradient = where_gradient},
+    {ELEMENTWISE_INT(Cast), .inputs = "X", .attributes = "to:int!, saturate:int=1, round_mode:string=up", .since = 13,
+     .precision = CLASS_NONE, .infer = cast_infer, .gradient = cast_gradient},
+    {.name = "CastLike",
+     .inputs = "X, Like",
+     .outputs = "Y",
+     .attributes = "saturate:int=1, round_mode:string=up",
+     .since = 15,
+     .precision = CLASS_NONE,
+     .kind = OP_EXPAND,
+     .infer = cast_like_infer,
+     .expand = cast_like_expand},
+    {.name = "Identity",
+     .inputs = "X",
+     .outputs = "Y",
+     .since = 13,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .infer = infer_like_first,
+     .expand = identity_expand},
+    {0},
+};

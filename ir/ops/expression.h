@@ -1,0 +1,127 @@
+/* expression.h: the language of elementwise rows.
+ *
+ * One C expression over the operands x, y, z and the attributes p0, p1 (in the order of the row's `attributes`) is the
+ * whole meaning of an elementwise row. EXPRESSION compiles it over double into NAME_scalar, EXPRESSION_INT also over
+ * integers into NAME_scalar_int, and both keep its text in NAME_text, which the code generator prints for f32 and f64
+ * with each function of EXPRESSION_FUNCTIONS replaced by the runtime's pcc_NAME_f32 or pcc_NAME_f64. */
+#ifndef PCC_OPS_EXPRESSION_H
+#define PCC_OPS_EXPRESSION_H
+
+#include <math.h>
+
+#include "ir/ir.h"
+
+/* FUNCTION(name in expressions, NAME in the runtime's pcc_NAME_f32 and pcc_NAME_f64) */
+#define EXPRESSION_FUNCTIONS(FUNCTION) \
+    FUNCTION(exp, exp)                 \
+    FUNCTION(expm1, expm1)             \
+    FUNCTION(log, log)                 \
+    FUNCTION(log1p, log1p)             \
+    FUNCTION(pow, pow)                 \
+    FUNCTION(sqrt, sqrt)               \
+    FUNCTION(erf, erf)                 \
+    FUNCTION(tanh, tanh)               \
+    FUNCTION(sigmoid, sigmoid)         \
+    FUNCTION(sin, sin)                 \
+    FUNCTION(cos, cos)                 \
+    FUNCTION(tan, tan)                 \
+    FUNCTION(asin, asin)               \
+    FUNCTION(acos, acos)               \
+    FUNCTION(atan, atan)               \
+    FUNCTION(sinh, sinh)               \
+    FUNCTION(cosh, cosh)               \
+    FUNCTION(asinh, asinh)             \
+    FUNCTION(acosh, acosh)             \
+    FUNCTION(atanh, atanh)             \
+    FUNCTION(floor, floor)             \
+    FUNCTION(ceil, ceil)               \
+    FUNCTION(rint, round)              \
+    FUNCTION(fmod, fmod)               \
+    FUNCTION(absolute, abs)            \
+    FUNCTION(sign, sign)               \
+    FUNCTION(maximum, max)             \
+    FUNCTION(minimum, min)
+
+/* Integer operands are held in 128 bits: no operation on two 64-bit operands overflows, and the result wraps. */
+__extension__ typedef __int128 WideInt;
+
+static inline double sigmoid(double x)
+{
+    double e = exp(-fabs(x));
+    return x >= 0 ? 1 / (1 + e) : e / (1 + e);
+}
+
+/* NaN wins, as in ONNX and PyTorch. */
+static inline double real_maximum(double x, double y)
+{
+    return x > y || x != x ? x : y;
+}
+
+static inline double real_minimum(double x, double y)
+{
+    return x < y || x != x ? x : y;
+}
+
+static inline double real_sign(double x)
+{
+    return x > 0 ? 1 : x < 0 ? -1 : x;
+}
+
+static inline WideInt int_maximum(WideInt x, WideInt y)
+{
+    return x > y ? x : y;
+}
+
+static inline WideInt int_minimum(WideInt x, WideInt y)
+{
+    return x < y ? x : y;
+}
+
+static inline WideInt int_sign(WideInt x)
+{
+    return (x > 0) - (x < 0);
+}
+
+static inline WideInt int_absolute(WideInt x)
+{
+    return x < 0 ? -x : x;
+}
+
+#define maximum(x, y) _Generic((x), WideInt : int_maximum, default : real_maximum)((x), (y))
+#define minimum(x, y) _Generic((x), WideInt : int_minimum, default : real_minimum)((x), (y))
+#define sign(x) _Generic((x), WideInt : int_sign, default : real_sign)((x))
+#define absolute(x) _Generic((x), WideInt : int_absolute, default : fabs)((x))
+
+/* Unpacks operands and attributes for FORMULA over T; absent ones are 0. */
+#define EXPRESSION_SCALAR(FUNCTION, RESULT, T, ATTRIBUTES, FORMULA)                                        \
+    static RESULT FUNCTION(const RESULT *operands, int count, const double *attributes)                    \
+    {                                                                                                      \
+        const T x = operands[0], y = count > 1 ? operands[1] : 0, z = count > 2 ? operands[2] : 0;         \
+        const double p0 = (ATTRIBUTES) > 0 ? attributes[0] : 0, p1 = (ATTRIBUTES) > 1 ? attributes[1] : 0; \
+        (void)x, (void)y, (void)z, (void)p0, (void)p1;                                                     \
+        return (RESULT)(FORMULA);                                                                          \
+    }
+
+/* FORMULA must reach `#` unexpanded, so each of these stringifies its own parameter. */
+#define EXPRESSION(NAME, ATTRIBUTES, FORMULA)   \
+    static const char NAME##_text[] = #FORMULA; \
+    EXPRESSION_SCALAR(NAME##_scalar, double, double, ATTRIBUTES, FORMULA)
+
+#define EXPRESSION_INT(NAME, FORMULA)                            \
+    static const char NAME##_text[] = #FORMULA;                  \
+    EXPRESSION_SCALAR(NAME##_scalar, double, double, 0, FORMULA) \
+    EXPRESSION_SCALAR(NAME##_scalar_int, int64_t, WideInt, 0, FORMULA)
+
+/* Integers only, as in the bitwise operators. */
+#define EXPRESSION_INT_ONLY(NAME, FORMULA)      \
+    static const char NAME##_text[] = #FORMULA; \
+    EXPRESSION_SCALAR(NAME##_scalar_int, int64_t, WideInt, 0, FORMULA)
+
+/* The designated initializers that every elementwise row shares. */
+#define ELEMENTWISE_FIELDS(NAME) \
+    .name = #NAME, .outputs = "Y", .kind = OP_ELEMENTWISE, .expression = NAME##_text, .aliases = 1
+
+#define ELEMENTWISE(NAME) ELEMENTWISE_FIELDS(NAME), .scalar = NAME##_scalar
+#define ELEMENTWISE_INT(NAME) ELEMENTWISE_FIELDS(NAME), .scalar = NAME##_scalar, .scalar_int = NAME##_scalar_int
+
+#endif

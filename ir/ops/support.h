@@ -1,0 +1,155 @@
+/* support.h: what the rows of several families share: messages, axes, static operands, operands made in upgrades. */
+#ifndef PCC_OPS_SUPPORT_H
+#define PCC_OPS_SUPPORT_H
+
+#include <string.h>
+
+#include "ir/ir.h"
+
+/* Ends an `infer` or `upgrade` with a message about the node; their value is false. */
+#define REJECT(graph, node, ...) (error((graph)->diagnostics, EXIT_STATUS_INPUT, (node)->origin, __VA_ARGS__), false)
+#define REJECT_UNSUPPORTED(graph, node, ...) \
+    (error((graph)->diagnostics, EXIT_STATUS_UNSUPPORTED, (node)->origin, __VA_ARGS__), false)
+
+static inline bool set_output_type(Graph *graph, Node *node, int i, Type type)
+{
+    if (!type_is_valid(&type))
+        return REJECT(graph, node, "output %d would have an impossible or too large shape", i);
+    if (i < node->output_count && node->outputs[i])
+        node->outputs[i]->type = type;
+    return true;
+}
+
+static inline bool infer_like_first(Graph *graph, Node *node)
+{
+    return set_output_type(graph, node, 0, node->inputs[0]->type);
+}
+
+/* `axis` counted from the front; false with a message when it is outside [-rank, rank). */
+static inline bool resolve_axis(Graph *graph, const Node *node, int64_t axis, int rank, int *resolved)
+{
+    if (axis < -rank || axis >= rank)
+        return REJECT(graph, node, "axis is %lld, but the operand has rank %d", (long long)axis, rank);
+    *resolved = (int)(axis < 0 ? axis + rank : axis);
+    return true;
+}
+
+/* Attribute `axis` of a node that infer has accepted. */
+static inline int axis_of(const Node *node, int rank)
+{
+    int64_t axis = attr_int(node, "axis");
+    return (int)(axis < 0 ? axis + rank : axis);
+}
+
+/* A set of axes from an optional list; false with a message on an axis that is out of range or repeated. */
+static inline bool resolve_axes(Graph *graph, const Node *node, int count, const int64_t *axes, int rank,
+                                bool chosen[MAX_RANK])
+{
+    memset(chosen, 0, MAX_RANK * sizeof(*chosen));
+    for (int i = 0; i < count; i++) {
+        int axis;
+        if (!resolve_axis(graph, node, axes[i], rank, &axis))
+            return false;
+        if (chosen[axis])
+            return REJECT(graph, node, "axis %d is given twice", axis);
+        chosen[axis] = true;
+    }
+    return true;
+}
+
+/* Element i of an integer constant, which static operands are. */
+static inline int64_t const_int_at(const Value *constant, int64_t i)
+{
+    if (constant->type.dtype == DTYPE_I32)
+        return ((const int32_t *)constant->data)[i];
+    return ((const int64_t *)constant->data)[i];
+}
+
+static inline void set_operand(Graph *graph, Node *node, int i, Value *value)
+{
+    if (i >= node->input_count) {
+        Value **inputs = NEW_ARRAY(graph->arena, Value *, i + 1);
+        if (node->input_count)
+            memcpy(inputs, node->inputs, (size_t)node->input_count * sizeof(*inputs));
+        node->inputs = inputs;
+        node->input_count = i + 1;
+    }
+    node->inputs[i] = value;
+}
+
+/* Upgrades: an attribute of an old opset becomes operand i of the new one. */
+static inline void ints_to_operand(Graph *graph, Node *node, const char *attribute, int i)
+{
+    const int64_t *values;
+    if (!has_attr(node, attribute))
+        return;
+    int count = attr_ints(node, attribute, &values);
+    set_operand(graph, node, i, const_ints(graph, count, values));
+    remove_attr(node, attribute);
+}
+
+static inline void float_to_operand(Graph *graph, Node *node, const char *attribute, int i, Dtype dtype)
+{
+    if (!has_attr(node, attribute))
+        return;
+    set_operand(graph, node, i, const_float(graph, dtype, find_attr(node, attribute)->f));
+    remove_attr(node, attribute);
+}
+
+/* Kernels read i64 indices: casts operand i just before the node. */
+static inline void widen_indices(Graph *graph, Node *node, int i)
+{
+    Value *indices = input(node, i);
+    if (!indices || indices->type.dtype == DTYPE_I64)
+        return;
+    Node *cursor = graph->cursor;
+    graph->cursor = node;
+    node->inputs[i] = build_cast(graph, indices, DTYPE_I64);
+    graph->cursor = cursor;
+}
+
+/* A value of `dims` that is zero everywhere; it takes no memory until something needs it dense. */
+static inline Value *build_zeros(Graph *graph, const Type *type)
+{
+    return build_expand(graph, const_float(graph, type->dtype, 0), type->rank, type->dims);
+}
+
+/* Row-major counting: steps `index` through `dims`; false after the last position. */
+static inline bool next_index(int rank, const int64_t *dims, int64_t *index)
+{
+    for (int axis = rank - 1; axis >= 0; axis--) {
+        if (++index[axis] < dims[axis])
+            return true;
+        index[axis] = 0;
+    }
+    return false;
+}
+
+/* The dot product of an index and strides. */
+static inline int64_t offset_of(int rank, const int64_t *index, const int64_t *strides)
+{
+    int64_t offset = 0;
+    for (int axis = 0; axis < rank; axis++)
+        offset += index[axis] * strides[axis];
+    return offset;
+}
+
+/* Copies one element of whatever kind; both tensors are floats or both are not. */
+static inline void copy_element(Tensor *to, int64_t to_index, const Tensor *from, int64_t from_index)
+{
+    if (to->f)
+        to->f[to_index] = from->f[from_index];
+    else
+        to->i[to_index] = from->i[from_index];
+}
+
+static inline void copy_elements(Tensor *to, const Tensor *from)
+{
+    size_t count = (size_t)element_count(&to->type);
+    if (to->f)
+        memcpy(to->f, from->f, count * sizeof(*to->f));
+    else
+        memcpy(to->i, from->i, count * sizeof(*to->i));
+}
+
+#endif
