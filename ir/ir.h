@@ -197,6 +197,7 @@ typedef struct Attr {
 
 struct Node {
     int id;
+    Graph *graph; /* its owner */
     const Op *op;
     int input_count, output_count, attr_count;
     Value **inputs;  /* NULL: an absent optional input */
@@ -230,6 +231,8 @@ struct Graph {
     Value *loss;   /* scalar, or NULL before pass `loss` */
     Binding *gradients, *updates;
     int gradient_count, update_count;
+    Value **scalars; /* what const_float() made */
+    int scalar_count;
 };
 
 Graph *graph_create(Arena *arena, Diagnostics *diagnostics, const char *name);
@@ -267,6 +270,7 @@ void set_int(Graph *graph, Node *node, const char *name, int64_t value);
 void set_float(Graph *graph, Node *node, const char *name, double value);
 void set_string(Graph *graph, Node *node, const char *name, const char *value);
 void set_ints(Graph *graph, Node *node, const char *name, int count, const int64_t *values);
+void set_floats(Graph *graph, Node *node, const char *name, int count, const double *values);
 void remove_attr(Node *node, const char *name);
 void copy_attrs(Graph *graph, Node *to, const Node *from);
 
@@ -413,6 +417,13 @@ bool infer_node(Graph *graph, Node *node);          /* checks operand counts and
 /* Evaluates one node on reference tensors (elementwise rows included); outputs allocated here. Expansions are
  * evaluated through their expansion. inputs[i].f == inputs[i].i == NULL: absent. */
 void evaluate_node(Graph *graph, const Node *node, const Tensor *inputs, Tensor *outputs);
+/* Evaluates every node in order. tensors: by value id; the caller sets those of inputs and target (zeroed elsewhere),
+ * and may set others instead of their data. */
+void evaluate_graph(Graph *graph, Tensor *tensors);
+/* tensors[value->id], read from the value's data when nothing set it. */
+Tensor evaluated_tensor(Graph *graph, Tensor *tensors, const Value *value);
+/* p0, p1, ... of an elementwise node: its int and float attributes in the row's order; absent without default: 0. */
+int expression_attributes(const Node *node, double *values, int capacity);
 bool operand_is_static(const Op *op, int input_index);
 
 /* ---- the differentiator's face to the rows (passes/grad.c implements it) ------------------------------------------

@@ -1,0 +1,282 @@
+/* graph.c: making and changing graphs. Lists grow in the arena; what they outgrow stays there until its end. */
+#include "ir/ir.h"
+
+#include <string.h>
+
+/* Makes room for one more element behind `count`: arrays double, at counts that are powers of two. */
+static void *grown(Arena *arena, void *elements, int count, size_t element_bytes)
+{
+    if (count & (count - 1))
+        return elements;
+    size_t capacity = count ? (size_t)count * 2 : 1;
+    void *larger = arena_alloc_array(arena, capacity, element_bytes);
+    if (count)
+        memcpy(larger, elements, (size_t)count * element_bytes);
+    return larger;
+}
+
+#define APPEND(arena, list, count, element)                       \
+    do {                                                          \
+        (list) = grown((arena), (list), (count), sizeof *(list)); \
+        (list)[(count)++] = (element);                            \
+    } while (0)
+
+Graph *graph_create(Arena *arena, Diagnostics *diagnostics, const char *name)
+{
+    Graph *graph = NEW(arena, Graph);
+    graph->arena = arena;
+    graph->diagnostics = diagnostics;
+    graph->name = name;
+    graph->stage = "";
+    return graph;
+}
+
+/* ---- values ---------------------------------------------------------------------------------------------------- */
+
+Value *value_create(Graph *graph, ValueKind kind, Type type, const char *name)
+{
+    if (graph->value_count == graph->value_capacity) {
+        int capacity = graph->value_capacity ? 2 * graph->value_capacity : 64;
+        Value **larger = NEW_ARRAY(graph->arena, Value *, capacity);
+        if (graph->value_count)
+            memcpy(larger, graph->values, (size_t)graph->value_count * sizeof *larger);
+        graph->values = larger;
+        graph->value_capacity = capacity;
+    }
+    Value *value = NEW(graph->arena, Value);
+    value->id = graph->value_count;
+    value->kind = kind;
+    value->type = type;
+    value->name = name;
+    graph->values[graph->value_count++] = value;
+    return value;
+}
+
+Value *const_create(Graph *graph, Type type, const void *data, const char *name)
+{
+    Value *value = value_create(graph, VALUE_CONST, type, name);
+    value->data = data;
+    return value;
+}
+
+Value *const_tensor(Graph *graph, const Tensor *tensor)
+{
+    return const_create(graph, tensor->type, tensor_to_data(graph->arena, tensor), NULL);
+}
+
+Value *const_float(Graph *graph, Dtype dtype, double number)
+{
+    Tensor tensor = {.type = scalar_type(dtype), .f = &number};
+    const void *data = tensor_to_data(graph->arena, &tensor);
+    for (int i = 0; i < graph->scalar_count; i++) {
+        Value *known = graph->scalars[i];
+        bool alive = graph->values[known->id] == known && known->kind == VALUE_CONST && known->type.rank == 0;
+        if (alive && known->type.dtype == dtype && !memcmp(known->data, data, (size_t)dtype_info[dtype].bytes))
+            return known;
+    }
+    Value *value = const_create(graph, tensor.type, data, NULL);
+    APPEND(graph->arena, graph->scalars, graph->scalar_count, value);
+    return value;
+}
+
+Value *const_ints(Graph *graph, int count, const int64_t *values)
+{
+    int64_t *data = NEW_ARRAY(graph->arena, int64_t, count);
+    if (count)
+        memcpy(data, values, (size_t)count * sizeof *data);
+    int64_t dims[1] = {count};
+    return const_create(graph, make_type(DTYPE_I64, 1, dims), data, NULL);
+}
+
+void graph_add_input(Graph *graph, Value *value)
+{
+    APPEND(graph->arena, graph->inputs, graph->input_count, value);
+}
+
+void graph_add_output(Graph *graph, Value *value)
+{
+    APPEND(graph->arena, graph->outputs, graph->output_count, value);
+}
+
+void graph_add_gradient(Graph *graph, Value *param, Value *gradient)
+{
+    APPEND(graph->arena, graph->gradients, graph->gradient_count, ((Binding){param, gradient}));
+}
+
+void graph_add_update(Graph *graph, Value *state, Value *value)
+{
+    APPEND(graph->arena, graph->updates, graph->update_count, ((Binding){state, value}));
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------------------------- */
+
+static void link_before(Graph *graph, Node *node, Node *position)
+{
+    node->next = position;
+    node->previous = position ? position->previous : graph->last;
+    *(node->previous ? &node->previous->next : &graph->first) = node;
+    *(position ? &position->previous : &graph->last) = node;
+}
+
+static void unlink_node(Graph *graph, Node *node)
+{
+    *(node->previous ? &node->previous->next : &graph->first) = node->next;
+    *(node->next ? &node->next->previous : &graph->last) = node->previous;
+    node->previous = node->next = NULL;
+}
+
+/* An output's rank is -1 until its type has been inferred. */
+Node *node_create(Graph *graph, const Op *op, int input_count, Value *const *inputs, int output_count)
+{
+    Node *node = NEW(graph->arena, Node);
+    node->id = graph->node_count++;
+    node->graph = graph;
+    node->op = op;
+    node->origin = graph->origin;
+    node->input_count = input_count;
+    node->inputs = NEW_ARRAY(graph->arena, Value *, input_count);
+    if (input_count)
+        memcpy(node->inputs, inputs, (size_t)input_count * sizeof *inputs);
+    node->output_count = output_count;
+    node->outputs = NEW_ARRAY(graph->arena, Value *, output_count);
+    for (int i = 0; i < output_count; i++) {
+        node->outputs[i] = value_create(graph, VALUE_TEMP, (Type){.rank = -1}, NULL);
+        node->outputs[i]->producer = node;
+    }
+    link_before(graph, node, graph->cursor);
+    return node;
+}
+
+void node_remove(Graph *graph, Node *node)
+{
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i])
+            graph->values[node->outputs[i]->id] = NULL;
+    if (graph->cursor == node)
+        graph->cursor = node->next;
+    unlink_node(graph, node);
+}
+
+void node_move_before(Graph *graph, Node *node, Node *position)
+{
+    if (node == position)
+        return;
+    unlink_node(graph, node);
+    link_before(graph, node, position);
+}
+
+Value *input(const Node *node, int i)
+{
+    return i >= 0 && i < node->input_count ? node->inputs[i] : NULL;
+}
+
+/* ---- uses ------------------------------------------------------------------------------------------------------ */
+
+static void replace_in(Value **uses, int count, const Value *old, Value *with)
+{
+    for (int i = 0; i < count; i++)
+        if (uses[i] == old)
+            uses[i] = with;
+}
+
+static void replace_bound(Binding *bindings, int count, const Value *old, Value *with)
+{
+    for (int i = 0; i < count; i++)
+        replace_in(&bindings[i].value, 1, old, with);
+}
+
+void replace_value(Graph *graph, Value *old, Value *with)
+{
+    for (Node *node = graph->first; node; node = node->next)
+        replace_in(node->inputs, node->input_count, old, with);
+    replace_in(graph->outputs, graph->output_count, old, with);
+    replace_in(&graph->loss, 1, old, with);
+    replace_bound(graph->gradients, graph->gradient_count, old, with);
+    replace_bound(graph->updates, graph->update_count, old, with);
+}
+
+int *count_uses(const Graph *graph)
+{
+    int *uses = NEW_ARRAY(graph->arena, int, graph->value_count);
+    for (const Node *node = graph->first; node; node = node->next)
+        for (int i = 0; i < node->input_count; i++)
+            if (node->inputs[i])
+                uses[node->inputs[i]->id]++;
+    for (int i = 0; i < graph->output_count; i++)
+        uses[graph->outputs[i]->id]++;
+    if (graph->loss)
+        uses[graph->loss->id]++;
+    for (int i = 0; i < graph->gradient_count; i++)
+        uses[graph->gradients[i].value->id]++;
+    for (int i = 0; i < graph->update_count; i++)
+        uses[graph->updates[i].value->id]++;
+    return uses;
+}
+
+/* Is input i of the node the first of its inputs with that value? */
+static bool first_use_in_node(const Node *node, int i)
+{
+    for (int j = 0; j < i; j++)
+        if (node->inputs[j] == node->inputs[i])
+            return false;
+    return true;
+}
+
+/* A node that reads a value twice is listed once. */
+Node ***collect_users(const Graph *graph)
+{
+    int *uses = count_uses(graph);
+    Node ***users = NEW_ARRAY(graph->arena, Node **, graph->value_count);
+    for (int id = 0; id < graph->value_count; id++)
+        users[id] = NEW_ARRAY(graph->arena, Node *, uses[id] + 1);
+    int *filled = NEW_ARRAY(graph->arena, int, graph->value_count);
+    for (Node *node = graph->first; node; node = node->next)
+        for (int i = 0; i < node->input_count; i++)
+            if (node->inputs[i] && first_use_in_node(node, i)) {
+                int id = node->inputs[i]->id;
+                users[id][filled[id]++] = node;
+            }
+    return users;
+}
+
+static bool is_bound(const Binding *bindings, int count, const Value *value)
+{
+    for (int i = 0; i < count; i++)
+        if (bindings[i].value == value)
+            return true;
+    return false;
+}
+
+bool is_graph_result(const Graph *graph, const Value *value)
+{
+    for (int i = 0; i < graph->output_count; i++)
+        if (graph->outputs[i] == value)
+            return true;
+    return graph->loss == value || is_bound(graph->gradients, graph->gradient_count, value) ||
+           is_bound(graph->updates, graph->update_count, value);
+}
+
+/* ---- constant operands ----------------------------------------------------------------------------------------- */
+
+bool const_operand_ints(Graph *graph, const Node *node, int i, int *count, const int64_t **values)
+{
+    const Value *operand = input(node, i);
+    if (!operand || operand->kind != VALUE_CONST || !operand->data || is_float(operand->type.dtype))
+        return false;
+    int64_t elements = element_count(&operand->type);
+    if (elements > INT32_MAX)
+        return false;
+    *count = (int)elements;
+    *values = tensor_from_data(graph->arena, &operand->type, operand->data).i;
+    return true;
+}
+
+bool const_operand_float(Graph *graph, const Node *node, int i, double *value)
+{
+    const Value *operand = input(node, i);
+    if (!operand || operand->kind != VALUE_CONST || !operand->data || !is_float(operand->type.dtype) ||
+        element_count(&operand->type) != 1)
+        return false;
+    *value = tensor_from_data(graph->arena, &operand->type, operand->data).f[0];
+    return true;
+}

@@ -1,0 +1,211 @@
+/* infer.c: what every node must satisfy whatever its row, then the row's own shape inference. */
+#include "ir/expansion.h"
+#include "ir/schema.h"
+
+#include <string.h>
+
+/* ---- operands -------------------------------------------------------------------------------------------------- */
+
+static bool check_input(Graph *graph, const Node *node, int i, const OperandSpec *spec)
+{
+    const Value *operand = input(node, i);
+    if (!operand && !spec->optional) {
+        error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "%s needs its input %d, '%.*s'", node->op->name, i,
+              spec->length, spec->name);
+        return false;
+    }
+    if (operand && spec->is_static && (operand->kind != VALUE_CONST || !operand->data)) {
+        error(graph->diagnostics, EXIT_STATUS_UNSUPPORTED, node->origin,
+              "input '%.*s' of %s must be known when the model is compiled, but '%s' is computed; bind the model's "
+              "dynamic dimensions or export it with constant shapes",
+              spec->length, spec->name, node->op->name, operand->name ? operand->name : "it");
+        return false;
+    }
+    return true;
+}
+
+/* Epilogues bring operands of their own behind the signature's. */
+static bool check_inputs(Graph *graph, const Node *node)
+{
+    const char *cursor = node->op->inputs;
+    OperandSpec spec = {0};
+    int i = 0;
+    while (next_operand(&cursor, &spec)) {
+        int last = spec.is_variadic && node->input_count > i ? node->input_count - 1 : i;
+        for (; i <= last; i++)
+            if (!check_input(graph, node, i, &spec))
+                return false;
+    }
+    if (i < node->input_count && !node->body) {
+        error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "%s takes at most %d inputs (%s), but has %d",
+              node->op->name, i, node->op->inputs ? node->op->inputs : "", node->input_count);
+        return false;
+    }
+    return true;
+}
+
+static bool check_outputs(Graph *graph, const Node *node)
+{
+    const char *cursor = node->op->outputs;
+    OperandSpec spec = {0};
+    int most = 0, least = 0;
+    while (next_operand(&cursor, &spec)) {
+        most++;
+        least += !spec.optional;
+    }
+    if (node->output_count < least || (node->output_count > most && !spec.is_variadic)) {
+        error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "%s has the outputs (%s), but the node has %d",
+              node->op->name, node->op->outputs ? node->op->outputs : "", node->output_count);
+        return false;
+    }
+    return true;
+}
+
+/* ---- attributes ------------------------------------------------------------------------------------------------ */
+
+static void unknown_attribute(Graph *graph, const Node *node, const char *name)
+{
+    const char *cursor = node->op->attributes, *count_cursor = cursor;
+    AttrSpec spec;
+    int count = 0;
+    while (next_attr(&count_cursor, &spec))
+        count++;
+    const char **known = NEW_ARRAY(graph->arena, const char *, count);
+    for (int i = 0; next_attr(&cursor, &spec); i++)
+        known[i] = arena_strndup(graph->arena, spec.name, (size_t)spec.length);
+    const char *near = did_you_mean(name, known, count);
+    error(graph->diagnostics, EXIT_STATUS_UNSUPPORTED, node->origin, "unsupported attribute '%s' of %s%s%s%s", name,
+          node->op->name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static bool check_attributes(Graph *graph, const Node *node)
+{
+    AttrSpec spec;
+    for (int i = 0; i < node->attr_count; i++) {
+        const Attr *attr = &node->attrs[i];
+        if (!find_attr_spec(node->op, attr->name, &spec)) {
+            unknown_attribute(graph, node, attr->name);
+            return false;
+        }
+        if (attr->kind != spec.kind) {
+            error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "attribute '%s' is of type %s, but %s takes %s",
+                  attr->name, attr_kind_name(attr->kind), node->op->name, attr_kind_name(spec.kind));
+            return false;
+        }
+    }
+    const char *cursor = node->op->attributes;
+    while (next_attr(&cursor, &spec)) {
+        bool found = !spec.required;
+        for (int i = 0; i < node->attr_count && !found; i++)
+            found = strlen(node->attrs[i].name) == (size_t)spec.length &&
+                    memcmp(node->attrs[i].name, spec.name, (size_t)spec.length) == 0;
+        if (!found) {
+            error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "%s needs the attribute '%.*s' of type %s",
+                  node->op->name, spec.length, spec.name, attr_kind_name(spec.kind));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- types ----------------------------------------------------------------------------------------------------- */
+
+/* The dtype that elementwise operands share: of the first float one, else of the first that is no condition. */
+static Dtype shared_dtype(const Node *node)
+{
+    Dtype dtype = DTYPE_BOOL;
+    for (int i = 0; i < node->input_count; i++) {
+        const Value *operand = node->inputs[i];
+        if (operand && is_float(operand->type.dtype))
+            return operand->type.dtype;
+        if (operand && dtype == DTYPE_BOOL)
+            dtype = operand->type.dtype;
+    }
+    return dtype;
+}
+
+static bool infer_elementwise(Graph *graph, Node *node)
+{
+    Dtype dtype = shared_dtype(node);
+    Type result = scalar_type(node->op->returns_bool ? DTYPE_BOOL : dtype);
+    for (int i = 0; i < node->input_count; i++) {
+        const Value *operand = node->inputs[i];
+        if (!operand)
+            continue;
+        if (operand->type.dtype != dtype && operand->type.dtype != DTYPE_BOOL) {
+            error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "the operands of %s are of types %s and %s",
+                  node->op->name, dtype_info[dtype].name, dtype_info[operand->type.dtype].name);
+            return false;
+        }
+        if (!broadcast_dims(&result, &operand->type, &result)) {
+            error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "operand %d of %s, %s, does not broadcast to %s",
+                  i, node->op->name, type_text(graph->arena, &operand->type), type_text(graph->arena, &result));
+            return false;
+        }
+    }
+    node->outputs[0]->type = result;
+    return true;
+}
+
+/* The body's outputs are the node's. */
+static bool infer_body(Graph *graph, Node *node)
+{
+    if (node->body->output_count != node->output_count)
+        internal_error(graph->diagnostics, node->origin, "the body of %s has %d outputs, the node %d", node->op->name,
+                       node->body->output_count, node->output_count);
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i])
+            node->outputs[i]->type = node->body->outputs[i]->type;
+    return true;
+}
+
+static bool infer_expansion(Graph *graph, Node *node)
+{
+    Expansion expansion = expand_apart(graph, node, NULL);
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i])
+            node->outputs[i]->type = expansion.results[i]->type;
+    return true;
+}
+
+static bool infer_types(Graph *graph, Node *node)
+{
+    const Op *op = node->op;
+    if (node->body)
+        return infer_body(graph, node);
+    if (op->infer)
+        return op->infer(graph, node);
+    if (op->kind == OP_ELEMENTWISE)
+        return infer_elementwise(graph, node);
+    if (op->expand)
+        return infer_expansion(graph, node);
+    internal_error(graph->diagnostics, node->origin, "the row of %s has no shape inference", op->name);
+}
+
+static bool check_types(Graph *graph, const Node *node)
+{
+    for (int i = 0; i < node->output_count; i++) {
+        const Value *output = node->outputs[i];
+        if (!output || type_is_valid(&output->type))
+            continue;
+        if (output->type.rank < 0)
+            internal_error(graph->diagnostics, node->origin, "the row of %s gives output %d no type", node->op->name,
+                           i);
+        error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "output %d of %s would be %s, which is too large", i,
+              node->op->name, type_text(graph->arena, &output->type));
+        return false;
+    }
+    return true;
+}
+
+bool infer_node(Graph *graph, Node *node)
+{
+    return check_inputs(graph, node) && check_outputs(graph, node) && check_attributes(graph, node) &&
+           infer_types(graph, node) && check_types(graph, node);
+}
+
+bool operand_is_static(const Op *op, int input_index)
+{
+    OperandSpec spec;
+    return find_operand(op->inputs, input_index, &spec) && spec.is_static;
+}

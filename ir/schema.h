@@ -1,0 +1,32 @@
+/* schema.h: reading the signatures and attribute lists of operator rows (see struct Op). */
+#ifndef PCC_IR_SCHEMA_H
+#define PCC_IR_SCHEMA_H
+
+#include "ir/ir.h"
+
+typedef struct OperandSpec {
+    const char *name; /* not terminated */
+    int length;
+    bool optional, is_static, is_variadic;
+} OperandSpec;
+
+typedef struct AttrSpec {
+    const char *name; /* not terminated */
+    int length;
+    AttrKind kind;
+    bool required;
+    const char *fallback; /* the default's text, not terminated; NULL: none */
+    int fallback_length;
+} AttrSpec;
+
+/* Read the item at *cursor and move behind it; false at the end. A row's signature may be NULL: no items. */
+bool next_operand(const char **cursor, OperandSpec *spec);
+bool next_attr(const char **cursor, AttrSpec *spec);
+
+/* The spec of input i, where a variadic last one stands for all that follow; false when there is none. */
+bool find_operand(const char *signature, int i, OperandSpec *spec);
+int operand_spec_count(const char *signature);
+bool find_attr_spec(const Op *op, const char *name, AttrSpec *spec);
+const char *attr_kind_name(AttrKind kind);
+
+#endif
