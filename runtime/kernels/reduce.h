@@ -1,0 +1,28 @@
+/* reduce.h: reductions, arg-reductions and scans over one axis of x[outer, reduced, inner].
+ *
+ *   pcc_reduce_{sum,mean,max,min,prod}_T(outer, reduced, inner, x, y[outer, inner], scratch)
+ *       scratch has pcc_reduce_scratch_bytes(outer, reduced, inner, sizeof(T)) bytes, NULL when that is 0
+ *   pcc_argmax_T, pcc_argmin_T(outer, reduced, inner, select_last, x, int64_t y[outer, inner])
+ *   pcc_cumsum_T, pcc_cumprod_T(outer, n, inner, exclusive, reverse, x, y)
+ *
+ * NaN wins every maximum and minimum. Sums go through a tree of fixed shape (lanes, groups of 8 rows, blocks of 256
+ * rows, chunks), whose error is a few ulp of the sum of magnitudes for any length met in practice. */
+#ifndef PCC_REDUCE_H
+#define PCC_REDUCE_H
+
+#include "reduce_scratch.h"
+#include "typed.h"
+
+#define PCC_T float
+#define PCC_SUFFIX f32
+#include "reduce.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T double
+#define PCC_SUFFIX f64
+#include "reduce.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#endif

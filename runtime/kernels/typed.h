@@ -1,0 +1,28 @@
+/* typed.h: what the kernel families written once against PCC_T share.
+ *
+ * NAME.h defines PCC_T (the element type) and PCC_SUFFIX (f32, f64, ...) and includes NAME.inc once for each type. */
+#ifndef PCC_TYPED_H
+#define PCC_TYPED_H
+
+#include "scratch.h" /* pcc_ceil_div, pcc_min_i64, pcc_max_i64 */
+
+#include <stdint.h>
+
+#define PCC_KERNEL static inline __attribute__((always_inline, unused))
+#define PCC_JOIN_(a, b) a##b
+#define PCC_JOIN(a, b) PCC_JOIN_(a, b)
+#define PCC_FN(name) PCC_JOIN(pcc_##name##_, PCC_SUFFIX) /* PCC_FN(fill) is pcc_fill_f32 where PCC_SUFFIX is f32 */
+
+/* Elements of work below which a kernel stays on one thread: waking a second one costs about as much. */
+#define PCC_GRAIN 16384
+
+/* Product of n dims; 1 for none. */
+PCC_KERNEL int64_t pcc_product(int64_t n, const int64_t *dims)
+{
+    int64_t product = 1;
+    for (int64_t i = 0; i < n; i++)
+        product *= dims[i];
+    return product;
+}
+
+#endif
