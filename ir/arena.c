@@ -93,6 +93,16 @@ void *arena_alloc_array(Arena *arena, size_t count, size_t element_bytes)
     return arena_alloc(arena, bytes);
 }
 
+void *arena_grown(Arena *arena, void *elements, int count, size_t element_bytes)
+{
+    if (count & (count - 1))
+        return elements;
+    void *larger = arena_alloc_array(arena, count ? 2 * (size_t)count : 1, element_bytes);
+    if (count)
+        memcpy(larger, elements, (size_t)count * element_bytes);
+    return larger;
+}
+
 char *arena_printf(Arena *arena, const char *format, ...)
 {
     va_list arguments, again;

@@ -65,22 +65,13 @@ int attr_ints(const Node *node, const char *name, const int64_t **values)
     return attr->count;
 }
 
-/* Sets or appends; room for attributes doubles at counts that are powers of two. */
 static void set_attr(Graph *graph, Node *node, Attr attr)
 {
     Attr *known = (Attr *)find_attr(node, attr.name);
-    if (known) {
+    if (known)
         *known = attr;
-        return;
-    }
-    int count = node->attr_count;
-    if ((count & (count - 1)) == 0) {
-        Attr *larger = NEW_ARRAY(graph->arena, Attr, count ? 2 * count : 1);
-        if (count)
-            memcpy(larger, node->attrs, (size_t)count * sizeof *larger);
-        node->attrs = larger;
-    }
-    node->attrs[node->attr_count++] = attr;
+    else
+        APPEND(graph->arena, node->attrs, node->attr_count, attr);
 }
 
 static const char *copied_text(Graph *graph, const char *text)

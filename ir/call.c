@@ -6,14 +6,7 @@
 
 static void append_literal(KernelCall *call, const char *literal)
 {
-    int count = call->literal_count;
-    if ((count & (count - 1)) == 0) { /* room doubles at counts that are powers of two */
-        const char **larger = NEW_ARRAY(call->arena, const char *, count ? 2 * count : 1);
-        if (count)
-            memcpy(larger, call->literals, (size_t)count * sizeof *larger);
-        call->literals = larger;
-    }
-    call->literals[call->literal_count++] = literal;
+    APPEND(call->arena, call->literals, call->literal_count, literal);
 }
 
 void call_int(KernelCall *call, int64_t value)

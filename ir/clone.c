@@ -13,7 +13,7 @@ static void *copied(Arena *arena, const void *elements, int count, size_t elemen
     return copy;
 }
 
-/* Growable lists have room for the next power of two (see graph.c). */
+/* Growable lists have room for the next power of two (see arena_grown). */
 static int list_capacity(int count)
 {
     int capacity = 1;

@@ -220,7 +220,7 @@ static void evaluate_body(Graph *graph, const Node *node, const Tensor *inputs, 
     body.arena = graph->arena;
     Tensor *tensors = NEW_ARRAY(graph->arena, Tensor, body.value_count);
     int first = 0, own = 0;
-    if (node->op->evaluate) {
+    if (has_epilogue(node)) {
         Tensor product = tensor_alloc(graph->arena, body.inputs[0]->type);
         node->op->evaluate(graph->arena, node, inputs, &product);
         tensors[body.inputs[0]->id] = product;

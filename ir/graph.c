@@ -3,24 +3,6 @@
 
 #include <string.h>
 
-/* Makes room for one more element behind `count`: arrays double, at counts that are powers of two. */
-static void *grown(Arena *arena, void *elements, int count, size_t element_bytes)
-{
-    if (count & (count - 1))
-        return elements;
-    size_t capacity = count ? (size_t)count * 2 : 1;
-    void *larger = arena_alloc_array(arena, capacity, element_bytes);
-    if (count)
-        memcpy(larger, elements, (size_t)count * element_bytes);
-    return larger;
-}
-
-#define APPEND(arena, list, count, element)                       \
-    do {                                                          \
-        (list) = grown((arena), (list), (count), sizeof *(list)); \
-        (list)[(count)++] = (element);                            \
-    } while (0)
-
 Graph *graph_create(Arena *arena, Diagnostics *diagnostics, const char *name)
 {
     Graph *graph = NEW(arena, Graph);
@@ -254,6 +236,25 @@ bool is_graph_result(const Graph *graph, const Value *value)
             return true;
     return graph->loss == value || is_bound(graph->gradients, graph->gradient_count, value) ||
            is_bound(graph->updates, graph->update_count, value);
+}
+
+bool view_fits(const Value *value)
+{
+    const Value *base = value->view.base;
+    if (!base)
+        return true;
+    if (base->view.base || dtype_info[base->type.dtype].bytes != dtype_info[value->type.dtype].bytes)
+        return false;
+    if (element_count(&value->type) == 0)
+        return true;
+    int64_t lowest = value->view.offset, highest = value->view.offset; /* elements of the base */
+    for (int axis = 0; axis < value->type.rank; axis++) {
+        int64_t span;
+        if (__builtin_mul_overflow(value->type.dims[axis] - 1, value->view.strides[axis], &span) ||
+            __builtin_add_overflow(span < 0 ? lowest : highest, span, span < 0 ? &lowest : &highest))
+            return false;
+    }
+    return lowest >= 0 && highest < element_count(&base->type);
 }
 
 /* ---- constant operands ----------------------------------------------------------------------------------------- */

@@ -44,6 +44,7 @@ static bool check_inputs(Graph *graph, const Node *node)
     return true;
 }
 
+/* A body has as many outputs as leave it. */
 static bool check_outputs(Graph *graph, const Node *node)
 {
     const char *cursor = node->op->outputs;
@@ -53,6 +54,8 @@ static bool check_outputs(Graph *graph, const Node *node)
         most++;
         least += !spec.optional;
     }
+    if (node->body)
+        return true;
     if (node->output_count < least || (node->output_count > most && !spec.is_variadic)) {
         error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "%s has the outputs (%s), but the node has %d",
               node->op->name, node->op->outputs ? node->op->outputs : "", node->output_count);
@@ -147,15 +150,25 @@ static bool infer_elementwise(Graph *graph, Node *node)
     return true;
 }
 
-/* The body's outputs are the node's. */
+/* The body's outputs are the node's. A body reads the node's inputs; an epilogue reads the product, then the inputs
+ * behind the signature. */
 static bool infer_body(Graph *graph, Node *node)
 {
-    if (node->body->output_count != node->output_count)
-        internal_error(graph->diagnostics, node->origin, "the body of %s has %d outputs, the node %d", node->op->name,
-                       node->body->output_count, node->output_count);
+    const Graph *body = node->body;
+    int product = has_epilogue(node), own = product ? operand_spec_count(node->op->inputs) : 0;
+    bool agree = body->output_count == node->output_count && body->input_count - product == node->input_count - own;
+    for (int i = product; agree && i < body->input_count; i++) {
+        const Value *operand = node->inputs[own + i - product];
+        agree = operand && same_type(&operand->type, &body->inputs[i]->type);
+    }
+    if (!agree) {
+        error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin,
+              "the operands and results of %s are not those of its body", node->op->name);
+        return false;
+    }
     for (int i = 0; i < node->output_count; i++)
         if (node->outputs[i])
-            node->outputs[i]->type = node->body->outputs[i]->type;
+            node->outputs[i]->type = body->outputs[i]->type;
     return true;
 }
 
@@ -196,6 +209,11 @@ static bool check_types(Graph *graph, const Node *node)
         return false;
     }
     return true;
+}
+
+bool has_epilogue(const Node *node)
+{
+    return node->body && node->op->evaluate;
 }
 
 bool infer_node(Graph *graph, Node *node)

@@ -33,6 +33,14 @@ char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(
 const char *arena_strndup(Arena *arena, const char *text, size_t length);
 size_t arena_used(const Arena *arena);
 
+/* Room for one more element behind `count`: a list's storage doubles at counts that are powers of two. */
+void *arena_grown(Arena *arena, void *elements, int count, size_t element_bytes);
+
+#define APPEND(arena, list, count, element)                              \
+    do {                                                                 \
+        (list) = arena_grown((arena), (list), (count), sizeof(*(list))); \
+        (list)[(count)++] = (element);                                   \
+    } while (0)
 #define NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define NEW_ARRAY(arena, type, count) ((type *)arena_alloc_array((arena), (size_t)(count), sizeof(type)))
 
@@ -257,6 +265,8 @@ void replace_value(Graph *graph, Value *old, Value *with);
 int *count_uses(const Graph *graph);
 /* The nodes that read each value: users[id] is a NULL-terminated array. */
 Node ***collect_users(const Graph *graph);
+/* Does the value's window lie inside its base's buffer, with elements as wide as the base's? True without a base. */
+bool view_fits(const Value *value);
 bool is_graph_result(const Graph *graph, const Value *value); /* an output, the loss, a gradient or an update */
 
 /* Attributes. The getters fall back on the default in the op's row; a missing one without default is internal. */

@@ -27,6 +27,8 @@ bool next_attr(const char **cursor, AttrSpec *spec);
 bool find_operand(const char *signature, int i, OperandSpec *spec);
 int operand_spec_count(const char *signature);
 bool find_attr_spec(const Op *op, const char *name, AttrSpec *spec);
+/* Is the node's body an epilogue of its own product (MatMul, Conv), and not all of its meaning (Fused)? */
+bool has_epilogue(const Node *node);
 const char *attr_kind_name(AttrKind kind);
 
 #endif
