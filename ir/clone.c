@@ -94,6 +94,8 @@ Graph *graph_clone(const Graph *graph)
     clone_nodes(graph, copy);
     copy->inputs = map_list(copy, graph->inputs, graph->input_count);
     copy->outputs = map_list(copy, graph->outputs, graph->output_count);
+    copy->output_names = copied(copy->arena, graph->output_names, graph->output_count, sizeof *graph->output_names,
+                                list_capacity(graph->output_count));
     copy->target = mapped(copy, graph->target);
     copy->loss = mapped(copy, graph->loss);
     copy->gradients = map_bindings(copy, graph->gradients, graph->gradient_count);

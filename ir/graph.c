@@ -77,6 +77,8 @@ void graph_add_input(Graph *graph, Value *value)
 
 void graph_add_output(Graph *graph, Value *value)
 {
+    int name_count = graph->output_count;
+    APPEND(graph->arena, graph->output_names, name_count, value->name);
     APPEND(graph->arena, graph->outputs, graph->output_count, value);
 }
 

@@ -234,6 +234,7 @@ struct Graph {
     int value_count, value_capacity;
     int node_count; /* ids in use are < node_count */
     Value **inputs, **outputs;
+    const char **output_names; /* as the model calls its outputs, whatever value they have become */
     int input_count, output_count;
     Value *target; /* or NULL */
     Value *loss;   /* scalar, or NULL before pass `loss` */
