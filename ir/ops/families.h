@@ -12,7 +12,14 @@
     FAMILY(functions)   \
     FAMILY(fused)       \
     FAMILY(logic)       \
-    FAMILY(matmul)
+    FAMILY(loss)        \
+    FAMILY(matmul)      \
+    FAMILY(pool)        \
+    FAMILY(reduce)      \
+    FAMILY(shape)       \
+    FAMILY(slice)       \
+    FAMILY(softmax)     \
+    FAMILY(static)
 
 #define FAMILY(name) extern const Op name##_ops[];
 PCC_OP_FAMILIES
