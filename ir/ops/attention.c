@@ -1,0 +1,525 @@
+/* attention.c: scaled dot-product attention. ONNX's Attention expands into pcc's ScaledDotProductAttention, fused and
+ * tiled by its kernel; its operands may be strided views, such as the heads of one projection. RotaryEmbedding expands
+ * into elementwise operators. */
+#include "ir/ops/row.h"
+
+#include <math.h>
+#include <string.h>
+
+/* q[batch, heads, queries, width], k[batch, heads/group, keys, width], v[batch, heads/group, keys, value_width]. */
+typedef struct Attention {
+    int64_t batch, heads, queries, keys, width, value_width, group;
+    double scale;
+    bool causal;
+} Attention;
+
+static Attention attention_of(const Node *node)
+{
+    const Type *q = &node->inputs[0]->type, *k = &node->inputs[1]->type, *v = &node->inputs[2]->type;
+    return (Attention){.batch = q->dims[0],
+                       .heads = q->dims[1],
+                       .queries = q->dims[2],
+                       .keys = k->dims[2],
+                       .width = q->dims[3],
+                       .value_width = v->dims[3],
+                       .group = q->dims[1] / k->dims[1],
+                       .scale = attr_float(node, "scale"),
+                       .causal = attr_int(node, "is_causal")};
+}
+
+/* ---- inference ---- */
+
+static bool heads_agree(const Type *q, const Type *k, const Type *v)
+{
+    return q->rank == 4 && k->rank == 4 && v->rank == 4 && q->dims[0] == k->dims[0] && k->dims[0] == v->dims[0] &&
+           k->dims[1] == v->dims[1] && k->dims[1] > 0 && q->dims[1] % k->dims[1] == 0 && k->dims[2] == v->dims[2] &&
+           q->dims[3] == k->dims[3] && is_float(q->dtype) && q->dtype == k->dtype && k->dtype == v->dtype;
+}
+
+static bool check_heads(Graph *graph, Node *node)
+{
+    const Type *q = &node->inputs[0]->type, *k = &node->inputs[1]->type, *v = &node->inputs[2]->type;
+    if (!heads_agree(q, k, v))
+        return REJECT(graph, node, "Q %s, K %s and V %s do not agree as [batch, heads, sequence, width]",
+                      type_text(graph->arena, q), type_text(graph->arena, k), type_text(graph->arena, v));
+    const int64_t scores[] = {q->dims[0], q->dims[1], q->dims[2], k->dims[2]};
+    for (int i = 0; input(node, 3) && i < 4; i++) {
+        const Type *mask = &node->inputs[3]->type;
+        if (mask->rank != 4 || mask->dtype != q->dtype || (mask->dims[i] != 1 && mask->dims[i] != scores[i]))
+            return REJECT(graph, node, "the mask %s does not broadcast to the scores of Q %s and K %s",
+                          type_text(graph->arena, mask), type_text(graph->arena, q), type_text(graph->arena, k));
+    }
+    return true;
+}
+
+static bool infer_attention(Graph *graph, Node *node)
+{
+    if (!check_heads(graph, node))
+        return false;
+    Type y = node->inputs[0]->type, lse = y;
+    y.dims[3] = node->inputs[2]->type.dims[3];
+    lse.rank = 3;
+    lse.dtype = y.dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
+    return set_output_type(graph, node, 0, y) && set_output_type(graph, node, 1, lse);
+}
+
+static bool infer_attention_grad(Graph *graph, Node *node)
+{
+    for (int i = 0; i < 3; i++)
+        if (!set_output_type(graph, node, i, node->inputs[i]->type))
+            return false;
+    return check_heads(graph, node);
+}
+
+/* ---- reference ---- */
+
+/* The tensors of one head: rows of q, y, dy and of k, v; the mask by strides, 0 where it broadcasts. */
+typedef struct Head {
+    const double *q, *k, *v, *mask;
+    int64_t mask_query, mask_key;
+} Head;
+
+static int64_t broadcast_stride(const Type *type, const int64_t *strides, int axis)
+{
+    return type->dims[axis] == 1 ? 0 : strides[axis];
+}
+
+static Head head_of(const Attention *a, const Tensor *inputs, const Tensor *mask, int64_t batch, int64_t head)
+{
+    int64_t kv = batch * (a->heads / a->group) + head / a->group;
+    Head h = {.q = inputs[0].f + (batch * a->heads + head) * a->queries * a->width,
+              .k = inputs[1].f + kv * a->keys * a->width,
+              .v = inputs[2].f + kv * a->keys * a->value_width};
+    if (!mask || !mask->f)
+        return h;
+    int64_t strides[MAX_RANK];
+    dense_strides(&mask->type, strides);
+    h.mask =
+        mask->f + batch * broadcast_stride(&mask->type, strides, 0) + head * broadcast_stride(&mask->type, strides, 1);
+    h.mask_query = broadcast_stride(&mask->type, strides, 2);
+    h.mask_key = broadcast_stride(&mask->type, strides, 3);
+    return h;
+}
+
+static double dot(const double *x, const double *y, int64_t count)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
+
+/* y += factor·x */
+static void add_scaled(double *y, double factor, const double *x, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        y[i] += factor * x[i];
+}
+
+/* Probabilities of query i over all keys into p; returns the scores' log-sum-exp. A causal query sees key j iff
+ * j <= i + keys - queries; one that sees nothing has probabilities 0. */
+static double probabilities(const Attention *a, const Head *h, int64_t i, double *p)
+{
+    double largest = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < a->keys; j++) {
+        bool visible = !a->causal || j <= i + a->keys - a->queries;
+        p[j] = a->scale * dot(h->q + i * a->width, h->k + j * a->width, a->width);
+        p[j] = !visible ? -INFINITY : p[j] + (h->mask ? h->mask[i * h->mask_query + j * h->mask_key] : 0);
+        largest = fmax(largest, p[j]);
+    }
+    for (int64_t j = 0; j < a->keys; j++) {
+        p[j] = largest == -INFINITY ? 0 : exp(p[j] - largest);
+        sum += p[j];
+    }
+    for (int64_t j = 0; j < a->keys; j++)
+        p[j] = sum == 0 ? 0 : p[j] / sum;
+    return largest + log(sum);
+}
+
+static void evaluate_attention(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    Attention a = attention_of(node);
+    double *p = NEW_ARRAY(arena, double, a.keys);
+    for (int64_t head = 0; head < a.batch * a.heads; head++) {
+        Head h = head_of(&a, inputs, node->input_count > 3 ? &inputs[3] : NULL, head / a.heads, head % a.heads);
+        for (int64_t i = 0; i < a.queries; i++) {
+            int64_t row = head * a.queries + i;
+            double lse = probabilities(&a, &h, i, p);
+            for (int64_t j = 0; j < a.keys; j++)
+                add_scaled(outputs[0].f + row * a.value_width, p[j], h.v + j * a.value_width, a.value_width);
+            if (has_output(node, 1))
+                outputs[1].f[row] = lse;
+        }
+    }
+}
+
+/* dV = Pᵀ·dY; dP = dY·Vᵀ; dS = P·(dP - Σ dY·Y); dQ = scale·dS·K; dK = scale·dSᵀ·Q. */
+static void evaluate_attention_grad(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    Attention a = attention_of(node);
+    const double *y = inputs[4].f, *dy = inputs[6].f;
+    double *p = NEW_ARRAY(arena, double, a.keys);
+    for (int64_t head = 0; head < a.batch * a.heads; head++) {
+        Head h = head_of(&a, inputs, &inputs[3], head / a.heads, head % a.heads);
+        double *dq = outputs[0].f + (h.q - inputs[0].f), *dk = outputs[1].f + (h.k - inputs[1].f);
+        double *dv = outputs[2].f + (h.v - inputs[2].f);
+        for (int64_t i = 0; i < a.queries; i++) {
+            int64_t row = (head * a.queries + i) * a.value_width;
+            double total = dot(dy + row, y + row, a.value_width);
+            probabilities(&a, &h, i, p);
+            for (int64_t j = 0; j < a.keys; j++) {
+                double ds = p[j] * (dot(dy + row, h.v + j * a.value_width, a.value_width) - total);
+                add_scaled(dv + j * a.value_width, p[j], dy + row, a.value_width);
+                add_scaled(dq + i * a.width, a.scale * ds, h.k + j * a.width, a.width);
+                add_scaled(dk + j * a.width, a.scale * ds, h.q + i * a.width, a.width);
+            }
+        }
+    }
+}
+
+/* ---- gradient ---- */
+
+/* k or v[B, heads/group, T, D] with each head repeated for its group of queries' heads. */
+static Value *build_repeated_heads(Graph *graph, Value *x, int64_t group)
+{
+    const int64_t *d = x->type.dims;
+    if (group == 1)
+        return x;
+    Value *apart = build_reshape(graph, x, 5, (int64_t[]){d[0], d[1], 1, d[2], d[3]});
+    Value *repeated = build_expand(graph, apart, 5, (int64_t[]){d[0], d[1], group, d[2], d[3]});
+    return build_reshape(graph, repeated, 4, (int64_t[]){d[0], d[1] * group, d[2], d[3]});
+}
+
+/* A mask that trains (a position bias) takes dS whole, which the fused kernel never stores: recomputed here. */
+static Value *build_mask_gradient(Graph *graph, const Node *node, Value *lse, Value *dy)
+{
+    Attention a = attention_of(node);
+    Value *k = build_repeated_heads(graph, node->inputs[1], a.group);
+    Value *v = build_repeated_heads(graph, node->inputs[2], a.group);
+    Value *scores = build_scale(graph, build_matmul(graph, node->inputs[0], false, k, true), a.scale);
+    int64_t column[] = {a.batch, a.heads, a.queries, 1};
+    Value *log_p = build_sub(graph, build_add(graph, scores, node->inputs[3]), build_reshape(graph, lse, 4, column));
+    Value *p = build_unary(graph, "Exp", log_p);
+    if (a.causal) {
+        int64_t diagonal = a.keys - a.queries;
+        Value *k_diagonal = const_create(graph, scalar_type(DTYPE_I64), const_ints(graph, 1, &diagonal)->data, NULL);
+        Node *lower = build_begin(graph, "Trilu", 2, VALUES(p, k_diagonal), 1);
+        set_int(graph, lower, "upper", 0);
+        p = build_finish(graph, lower);
+    }
+    Value *dp = build_matmul(graph, dy, false, v, true);
+    Value *total = build_reduce_range(graph, "ReduceSum", build_mul(graph, dy, node->outputs[0]), 3, 4);
+    return build_mul(graph, p, build_sub(graph, dp, total));
+}
+
+static void attention_gradient(Differentiator *d, Node *node)
+{
+    Value *dy = dy_of(d, node, 0), *lse = saved_output(d->graph, node, 1);
+    if (wants(d, node, 3))
+        contribute(d, node, 3, build_mask_gradient(d->graph, node, lse, dy));
+    if (!wants(d, node, 0) && !wants(d, node, 1) && !wants(d, node, 2))
+        return;
+    Node *grad = build_begin(
+        d->graph, "ScaledDotProductAttentionGrad", 7,
+        VALUES(node->inputs[0], node->inputs[1], node->inputs[2], input(node, 3), node->outputs[0], lse, dy), 3);
+    copy_attrs(d->graph, grad, node);
+    build_finish(d->graph, grad);
+    for (int i = 0; i < 3; i++)
+        if (wants(d, node, i))
+            contribute(d, node, i, grad->outputs[i]);
+}
+
+/* ---- kernels ---- */
+
+/* ", .NAME = {batch, head, row}" */
+static const char *stride_text(KernelCall *call, const char *name, const Value *operand)
+{
+    int64_t s[MAX_RANK];
+    operand_strides(operand, s);
+    return arena_printf(call->arena, ", .%s = {%" PRId64 ", %" PRId64 ", %" PRId64 "}", name, s[0], s[1], s[2]);
+}
+
+static const char *mask_text(KernelCall *call, const Value *mask)
+{
+    int64_t s[MAX_RANK];
+    if (!mask)
+        return "";
+    operand_strides(mask, s);
+    for (int i = 0; i < 4; i++)
+        s[i] = broadcast_stride(&mask->type, s, i);
+    return arena_printf(call->arena, ", .mask_stride = {%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "}", s[0],
+                        s[1], s[2], s[3]);
+}
+
+static const char *shape_text(const Node *node, KernelCall *call, const Value *y)
+{
+    Attention a = attention_of(node);
+    return arena_printf(call->arena,
+                        "(PccAttention){.batch = %" PRId64 ", .heads = %" PRId64 ", .queries = %" PRId64
+                        ", .keys = %" PRId64 ", .width = %" PRId64 ", .value_width = %" PRId64
+                        ", .scale = %a, .causal = %d, .kv_group = %" PRId64 "%s%s%s%s%s",
+                        a.batch, a.heads, a.queries, a.keys, a.width, a.value_width, a.scale, a.causal, a.group,
+                        stride_text(call, "q_stride", node->inputs[0]), stride_text(call, "k_stride", node->inputs[1]),
+                        stride_text(call, "v_stride", node->inputs[2]), stride_text(call, "y_stride", y),
+                        mask_text(call, input(node, 3)));
+}
+
+static void call_attention(const Node *node, KernelCall *call)
+{
+    call->kernel = "attention";
+    call->needs_step = true;
+    call_text(call, "%s}", shape_text(node, call, node->outputs[0]));
+}
+
+static void call_attention_grad(const Node *node, KernelCall *call)
+{
+    call->kernel = "attention_grad";
+    call->needs_step = true;
+    call_text(call, "%s%s%s%s%s}", shape_text(node, call, node->inputs[4]),
+              stride_text(call, "dy_stride", node->inputs[6]), stride_text(call, "dq_stride", node->outputs[0]),
+              stride_text(call, "dk_stride", node->outputs[1]), stride_text(call, "dv_stride", node->outputs[2]));
+}
+
+/* ---- ONNX's Attention ---- */
+
+/* x[B, T, H·D] as [B, H, T, D]; a 4-D operand is so already. */
+static Value *build_heads(Graph *graph, Value *x, int64_t heads)
+{
+    const int64_t *d = x->type.dims;
+    if (x->type.rank == 4)
+        return x;
+    Value *apart = build_reshape(graph, x, 4, (int64_t[]){d[0], d[1], heads, d[2] / heads});
+    return build_transpose(graph, apart, (const int[]){0, 2, 1, 3});
+}
+
+static Value *build_joined_heads(Graph *graph, Value *y)
+{
+    const int64_t *d = y->type.dims;
+    Value *rows = build_transpose(graph, y, (const int[]){0, 2, 1, 3});
+    return build_reshape(graph, rows, 3, (int64_t[]){d[0], d[2], d[1] * d[3]});
+}
+
+static Value *build_scalar_or_minus_infinity(Graph *graph, Value *visible, Dtype dtype)
+{
+    return build_where(graph, visible, const_float(graph, dtype, 0), const_float(graph, dtype, -INFINITY));
+}
+
+/* attn_mask as [1 or B, 1 or H, queries, keys] to add to the scores: false is -inf, and so is what lies behind a mask
+ * that is shorter than the keys. */
+static Value *build_additive_mask(Graph *graph, Value *mask, Dtype dtype, int64_t keys)
+{
+    if (mask->type.dtype == DTYPE_BOOL)
+        mask = build_scalar_or_minus_infinity(graph, mask, dtype);
+    Type type = {.dtype = dtype, .rank = 4, .dims = {1, 1, 1, 1}};
+    for (int i = 0; i < mask->type.rank; i++)
+        type.dims[4 - mask->type.rank + i] = mask->type.dims[i];
+    mask = build_reshape_as(graph, mask, &type);
+    if (type.dims[3] == keys || type.dims[3] == 1)
+        return mask;
+    const int64_t pads[8] = {[7] = keys - type.dims[3]};
+    return build(graph, "Pad", 3, VALUES(mask, const_ints(graph, 8, pads), const_float(graph, dtype, -INFINITY)));
+}
+
+/* ONNX's causal mask begins at the first key; the kernel's ends at the last. They agree on a square; else it is a
+ * constant to add. */
+static Value *build_causal_mask(Graph *graph, Dtype dtype, int64_t queries, int64_t keys)
+{
+    Tensor mask = tensor_alloc(graph->arena, make_type(dtype, 4, (int64_t[]){1, 1, queries, keys}));
+    for (int64_t i = 0; i < queries; i++)
+        for (int64_t j = i + 1; j < keys; j++)
+            mask.f[i * keys + j] = -INFINITY;
+    return const_tensor(graph, &mask);
+}
+
+static void expand_attention(Graph *graph, Node *node, Value **replacements)
+{
+    bool is_flat = node->inputs[0]->type.rank == 3, causal = attr_int(node, "is_causal");
+    Value *q = build_heads(graph, node->inputs[0], is_flat ? attr_int(node, "q_num_heads") : 0);
+    Value *k = build_heads(graph, node->inputs[1], is_flat ? attr_int(node, "kv_num_heads") : 0);
+    Value *v = build_heads(graph, node->inputs[2], is_flat ? attr_int(node, "kv_num_heads") : 0);
+    Dtype dtype = q->type.dtype;
+    int64_t queries = q->type.dims[2], keys = k->type.dims[2];
+    Value *mask = input(node, 3) ? build_additive_mask(graph, node->inputs[3], dtype, keys) : NULL;
+    if (causal && queries != keys) {
+        Value *triangle = build_causal_mask(graph, dtype, queries, keys);
+        mask = mask ? build_add(graph, mask, triangle) : triangle;
+        causal = false;
+    }
+    Node *fused = build_begin(graph, "ScaledDotProductAttention", 4, VALUES(q, k, v, mask), 2);
+    set_float(graph, fused, "scale",
+              has_attr(node, "scale") ? find_attr(node, "scale")->f : 1 / sqrt((double)q->type.dims[3]));
+    set_int(graph, fused, "is_causal", causal);
+    Value *y = build_finish(graph, fused);
+    replacements[0] = is_flat ? build_joined_heads(graph, y) : y;
+    if (has_output(node, 1))
+        replacements[1] = k;
+    if (has_output(node, 2))
+        replacements[2] = v;
+}
+
+static bool check_unsupported(Graph *graph, Node *node)
+{
+    static const char *const names[] = {"past_key", "past_value", "nonpad_kv_seqlen"};
+    for (int i = 4; i < 7; i++)
+        if (input(node, i))
+            return REJECT_UNSUPPORTED(graph, node, "the input '%s' is not supported", names[i - 4]);
+    if (attr_float(node, "softcap") != 0)
+        return REJECT_UNSUPPORTED(graph, node, "attribute 'softcap' is %g; it is not supported",
+                                  attr_float(node, "softcap"));
+    if (has_output(node, 3))
+        return REJECT_UNSUPPORTED(graph, node, "the output 'qk_matmul_output' is not supported");
+    return true;
+}
+
+static bool check_head_counts(Graph *graph, Node *node)
+{
+    int64_t q_heads = has_attr(node, "q_num_heads") ? attr_int(node, "q_num_heads") : 0;
+    int64_t kv_heads = has_attr(node, "kv_num_heads") ? attr_int(node, "kv_num_heads") : 0;
+    for (int i = 0; i < 3; i++) {
+        const Type *type = &node->inputs[i]->type;
+        int64_t heads = i == 0 ? q_heads : kv_heads;
+        if (type->rank != node->inputs[0]->type.rank || (type->rank != 3 && type->rank != 4))
+            return REJECT(graph, node, "input %d is %s; Q, K and V must all have rank 3, or all 4", i,
+                          type_text(graph->arena, type));
+        if (type->rank == 3 && (heads < 1 || type->dims[2] % heads != 0))
+            return REJECT(graph, node,
+                          "input %d is %s and has %" PRId64 " heads: a 3-D operand needs q_num_heads and "
+                          "kv_num_heads that divide it",
+                          i, type_text(graph->arena, type), heads);
+    }
+    return true;
+}
+
+/* Shapes come from the expansion, whose rows check the rest. */
+static bool upgrade_attention(Graph *graph, Node *node, int opset)
+{
+    (void)opset;
+    return check_unsupported(graph, node) && (!input(node, 2) || check_head_counts(graph, node));
+}
+
+/* ---- RotaryEmbedding ---- */
+
+/* One half of the rotated part of x: interleaved, [..., width/2, 2] cut along the last axis; else cut in two. */
+static Value *build_half(Graph *graph, Value *x, bool interleaved, int half)
+{
+    int64_t pairs = x->type.dims[3] / 2;
+    if (!interleaved)
+        return build_slice(graph, x, 3, half * pairs, (half + 1) * pairs);
+    const int64_t *d = x->type.dims;
+    Value *apart = build_reshape(graph, x, 5, (int64_t[]){d[0], d[1], d[2], pairs, 2});
+    Value *cut = build_slice(graph, apart, 4, half, half + 1);
+    return build_reshape(graph, cut, 4, (int64_t[]){d[0], d[1], d[2], pairs});
+}
+
+static Value *build_concat(Graph *graph, Value *x, Value *y, int axis)
+{
+    Node *node = build_begin(graph, "Concat", 2, VALUES(x, y), 1);
+    set_int(graph, node, "axis", axis);
+    return build_finish(graph, node);
+}
+
+static Value *build_merged(Graph *graph, Value *x, Value *y, bool interleaved)
+{
+    if (!interleaved)
+        return build_concat(graph, x, y, 3);
+    const int64_t *d = x->type.dims;
+    int64_t column[] = {d[0], d[1], d[2], d[3], 1};
+    Value *pairs = build_concat(graph, build_reshape(graph, x, 5, column), build_reshape(graph, y, 5, column), 4);
+    return build_reshape(graph, pairs, 4, (int64_t[]){d[0], d[1], d[2], 2 * d[3]});
+}
+
+/* cos or sin as [B, 1, T, pairs]: rows of the cache chosen by position_ids, or the cache as it is. */
+static Value *build_angles(Graph *graph, const Node *node, int i, int64_t pairs)
+{
+    Value *cache = node->inputs[i];
+    if (input(node, 3))
+        cache = build_binary(graph, "Gather", cache, build_cast(graph, node->inputs[3], DTYPE_I64));
+    const int64_t *d = cache->type.dims;
+    Value *angles = build_reshape(graph, cache, 4, (int64_t[]){d[0], 1, d[1], d[2]});
+    return build_slice(graph, angles, 3, 0, pairs);
+}
+
+/* (a, b) -> (a·cos - b·sin, a·sin + b·cos) for each pair of the first rotary_embedding_dim channels of a head. */
+static void expand_rotary(Graph *graph, Node *node, Value **replacements)
+{
+    Value *x = build_heads(graph, node->inputs[0], attr_int(node, "num_heads"));
+    int64_t width = attr_int(node, "rotary_embedding_dim"), all = x->type.dims[3];
+    bool interleaved = attr_int(node, "interleaved");
+    width = width ? width : all;
+    Value *rotated = build_slice(graph, x, 3, 0, width);
+    Value *cosine = build_angles(graph, node, 1, width / 2), *sine = build_angles(graph, node, 2, width / 2);
+    Value *a = build_half(graph, rotated, interleaved, 0), *b = build_half(graph, rotated, interleaved, 1);
+    Value *first = build_sub(graph, build_mul(graph, a, cosine), build_mul(graph, b, sine));
+    Value *second = build_add(graph, build_mul(graph, a, sine), build_mul(graph, b, cosine));
+    Value *y = build_merged(graph, first, second, interleaved);
+    if (width < all)
+        y = build_concat(graph, y, build_slice(graph, x, 3, width, all), 3);
+    replacements[0] = node->inputs[0]->type.rank == 3 ? build_joined_heads(graph, y) : y;
+}
+
+static bool infer_rotary(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    int64_t heads = attr_int(node, "num_heads"), width = attr_int(node, "rotary_embedding_dim");
+    if (x->rank != 4 && (x->rank != 3 || heads < 1 || x->dims[2] % heads != 0))
+        return REJECT(graph, node, "X is %s; it must be [batch, heads, sequence, width], or 3-D with num_heads",
+                      type_text(graph->arena, x));
+    int64_t all = x->rank == 4 ? x->dims[3] : x->dims[2] / heads;
+    if (width < 0 || width > all || (width ? width : all) % 2 != 0)
+        return REJECT(graph, node, "attribute 'rotary_embedding_dim' is %" PRId64 " of %" PRId64 " channels a head",
+                      width, all);
+    for (int i = 1; i <= 2; i++)
+        if (node->inputs[i]->type.rank != (input(node, 3) ? 2 : 3))
+            return REJECT(graph, node, "input %d is %s; it must have rank %d", i,
+                          type_text(graph->arena, &node->inputs[i]->type), input(node, 3) ? 2 : 3);
+    return infer_like_first(graph, node);
+}
+
+const Op attention_ops[] = {
+    {.name = "Attention",
+     .inputs = "Q, K, V, attn_mask?, past_key?, past_value?, nonpad_kv_seqlen?",
+     .outputs = "Y, present_key?, present_value?, qk_matmul_output?",
+     .attributes = "is_causal:int=0, kv_num_heads:int, q_num_heads:int, qk_matmul_output_mode:int=0, scale:float, "
+                   "softcap:float=0, softmax_precision:int=0",
+     .since = 23,
+     .precision = CLASS_LOWER,
+     .kind = OP_EXPAND,
+     .upgrade = upgrade_attention,
+     .expand = expand_attention},
+    {.name = "ScaledDotProductAttention",
+     .inputs = "Q, K, V, mask?",
+     .outputs = "Y, lse?",
+     .attributes = "scale:float!, is_causal:int=0",
+     .internal = true,
+     .precision = CLASS_LOWER,
+     .kind = OP_KERNEL,
+     .infer = infer_attention,
+     .gradient = attention_gradient,
+     .evaluate = evaluate_attention,
+     .call = call_attention,
+     .input_striding = {STRIDING_ROWS, STRIDING_ROWS, STRIDING_ROWS},
+     .output_striding = {STRIDING_ROWS}},
+    {.name = "ScaledDotProductAttentionGrad",
+     .inputs = "Q, K, V, mask?, Y, lse, dY",
+     .outputs = "dQ, dK, dV",
+     .attributes = "scale:float!, is_causal:int=0",
+     .internal = true,
+     .precision = CLASS_LOWER,
+     .kind = OP_KERNEL,
+     .infer = infer_attention_grad,
+     .evaluate = evaluate_attention_grad,
+     .call = call_attention_grad,
+     .input_striding =
+         {[0] = STRIDING_ROWS, [1] = STRIDING_ROWS, [2] = STRIDING_ROWS, [4] = STRIDING_ROWS, [6] = STRIDING_ROWS},
+     .output_striding = {STRIDING_ROWS, STRIDING_ROWS, STRIDING_ROWS}},
+    {.name = "RotaryEmbedding",
+     .inputs = "X, cos_cache, sin_cache, position_ids?",
+     .outputs = "Y",
+     .attributes = "interleaved:int=0, num_heads:int=0, rotary_embedding_dim:int=0",
+     .since = 23,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .infer = infer_rotary,
+     .expand = expand_rotary},
+    {0},
+};

@@ -1,0 +1,343 @@
+/* matmul.c: matrix products. MatMul carries pcc's attributes trans_a and trans_b: an operand's last two dims are then
+ * read swapped. Gemm is MatMul, Mul and Add. */
+#include "ir/ops/row.h"
+#include "runtime/kernels/scratch.h"
+
+#include <assert.h>
+
+/* An operand of a product as a stack of matrices [batch..., rows, columns], in the order that the product reads it:
+ * transposed, and completed by a dim of 1 where the operand is a vector (numpy's rule). Strides in elements. */
+typedef struct Matrices {
+    Type batch;
+    int64_t batch_strides[MAX_RANK];
+    int64_t rows, columns, row_stride, column_stride;
+} Matrices;
+
+static Matrices matrices_of(const Type *type, const int64_t *strides, bool swapped, bool is_left)
+{
+    Matrices m = {.batch = {.dtype = type->dtype}};
+    int last = type->rank - 1;
+    if (type->rank == 1 && is_left) {
+        m.rows = 1, m.columns = type->dims[0];
+        m.row_stride = m.columns * strides[0], m.column_stride = strides[0];
+        return m;
+    }
+    if (type->rank == 1) {
+        m.rows = type->dims[0], m.columns = 1;
+        m.row_stride = strides[0], m.column_stride = 1;
+        return m;
+    }
+    int row = swapped ? last : last - 1, column = swapped ? last - 1 : last;
+    m.rows = type->dims[row], m.columns = type->dims[column];
+    m.row_stride = strides[row], m.column_stride = strides[column];
+    m.batch.rank = last - 1;
+    for (int i = 0; i < m.batch.rank; i++) {
+        m.batch.dims[i] = type->dims[i];
+        m.batch_strides[i] = strides[i];
+    }
+    return m;
+}
+
+static Matrices operand_matrices(const Node *node, int i)
+{
+    int64_t strides[MAX_RANK];
+    operand_strides(node->inputs[i], strides);
+    return matrices_of(&node->inputs[i]->type, strides, attr_int(node, i == 0 ? "trans_a" : "trans_b"), i == 0);
+}
+
+/* The result's dims: broadcast batch, then rows and columns less those that vectors lack. */
+static bool product_type(const Node *node, Type *result)
+{
+    const Type *x = &node->inputs[0]->type, *y = &node->inputs[1]->type;
+    int64_t strides[MAX_RANK] = {0};
+    Matrices a = matrices_of(x, strides, attr_int(node, "trans_a"), true);
+    Matrices b = matrices_of(y, strides, attr_int(node, "trans_b"), false);
+    if (a.columns != b.rows || !broadcast_dims(&a.batch, &b.batch, result))
+        return false;
+    result->dtype = x->dtype;
+    if (x->rank > 1)
+        result->dims[result->rank++] = a.rows;
+    if (y->rank > 1)
+        result->dims[result->rank++] = b.columns;
+    return true;
+}
+
+static bool infer_matmul(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type, *y = &node->inputs[1]->type;
+    Type result;
+    if (x->dtype != y->dtype)
+        return REJECT(graph, node, "the operands are %s and %s; they must have one dtype", type_text(graph->arena, x),
+                      type_text(graph->arena, y));
+    if (x->rank < 1 || y->rank < 1 || !product_type(node, &result))
+        return REJECT(graph, node, "%s and %s cannot be multiplied as matrices", type_text(graph->arena, x),
+                      type_text(graph->arena, y));
+    return set_output_type(graph, node, 0, result);
+}
+
+/* gemm_batched steps through each operand by one batch stride, so an operand has all batch dims or none of them: one
+ * that broadcasts in only some is expanded, once, where it enters the graph. */
+static bool upgrade_matmul(Graph *graph, Node *node, int opset)
+{
+    (void)opset;
+    Type result;
+    if (node->inputs[0]->type.rank < 2 || node->inputs[1]->type.rank < 2 || !product_type(node, &result))
+        return true;
+    int batch_rank = result.rank - 2;
+    for (int i = 0; i < 2; i++) {
+        const Type *type = &node->inputs[i]->type;
+        int64_t dims[MAX_RANK], batch = dims_product(type, 0, type->rank - 2);
+        if (batch == 1 || batch == dims_product(&result, 0, batch_rank))
+            continue;
+        for (int j = 0; j < batch_rank; j++)
+            dims[j] = result.dims[j];
+        dims[batch_rank] = type->dims[type->rank - 2];
+        dims[batch_rank + 1] = type->dims[type->rank - 1];
+        expand_input(graph, node, i, result.rank, dims);
+    }
+    return true;
+}
+
+/* ---- reference ---- */
+
+/* Offset of the operand's matrix for the `index`-th matrix of the result, whose batch dims are `batch`. */
+static int64_t batch_offset(const Matrices *operand, const Type *batch, int64_t index)
+{
+    int64_t offset = 0;
+    for (int i = batch->rank - 1; i >= 0; i--) {
+        int64_t position = index % batch->dims[i];
+        int own = i - (batch->rank - operand->batch.rank);
+        index /= batch->dims[i];
+        if (own >= 0 && operand->batch.dims[own] > 1)
+            offset += position * operand->batch_strides[own];
+    }
+    return offset;
+}
+
+static void multiply(const Matrices *a, const Matrices *b, const double *x, const double *y, double *z)
+{
+    for (int64_t i = 0; i < a->rows; i++)
+        for (int64_t p = 0; p < a->columns; p++) {
+            double factor = x[i * a->row_stride + p * a->column_stride];
+            for (int64_t j = 0; j < b->columns; j++)
+                z[i * b->columns + j] += factor * y[p * b->row_stride + j * b->column_stride];
+        }
+}
+
+static void multiply_ints(const Matrices *a, const Matrices *b, const int64_t *x, const int64_t *y, int64_t *z)
+{
+    for (int64_t i = 0; i < a->rows; i++)
+        for (int64_t p = 0; p < a->columns; p++) {
+            uint64_t factor = (uint64_t)x[i * a->row_stride + p * a->column_stride];
+            for (int64_t j = 0; j < b->columns; j++) {
+                uint64_t term = factor * (uint64_t)y[p * b->row_stride + j * b->column_stride];
+                z[i * b->columns + j] = (int64_t)((uint64_t)z[i * b->columns + j] + term);
+            }
+        }
+}
+
+static void evaluate_matmul(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena;
+    int64_t strides[2][MAX_RANK];
+    dense_strides(&inputs[0].type, strides[0]);
+    dense_strides(&inputs[1].type, strides[1]);
+    Matrices a = matrices_of(&inputs[0].type, strides[0], attr_int(node, "trans_a"), true);
+    Matrices b = matrices_of(&inputs[1].type, strides[1], attr_int(node, "trans_b"), false);
+    Type batch;
+    broadcast_dims(&a.batch, &b.batch, &batch);
+    for (int64_t i = 0; i < element_count(&batch); i++) {
+        int64_t x = batch_offset(&a, &batch, i), y = batch_offset(&b, &batch, i), z = i * a.rows * b.columns;
+        if (outputs[0].f)
+            multiply(&a, &b, inputs[0].f + x, inputs[1].f + y, outputs[0].f + z);
+        else
+            multiply_ints(&a, &b, inputs[0].i + x, inputs[1].i + y, outputs[0].i + z);
+    }
+}
+
+/* ---- gradient ---- */
+
+/* x with the dim of 1 that numpy's rule gives a vector. */
+static Value *complete_matrix(Graph *graph, Value *x, bool is_left)
+{
+    int64_t count = x->type.dims[0];
+    if (x->type.rank > 1)
+        return x;
+    return build_reshape(graph, x, 2, is_left ? (int64_t[]){1, count} : (int64_t[]){count, 1});
+}
+
+static Value *complete_product(Graph *graph, Value *dy, const Node *node)
+{
+    Type type = dy->type;
+    if (node->inputs[1]->type.rank == 1)
+        type.dims[type.rank++] = 1;
+    if (node->inputs[0]->type.rank == 1) {
+        type.rank++;
+        type.dims[type.rank - 1] = type.dims[type.rank - 2];
+        type.dims[type.rank - 2] = 1;
+    }
+    return build_reshape_as(graph, dy, &type);
+}
+
+static Value *flatten_rows(Graph *graph, Value *x)
+{
+    int last = x->type.rank - 1;
+    return build_reshape(graph, x, 2, (int64_t[]){dims_product(&x->type, 0, last), x->type.dims[last]});
+}
+
+/* With op(A) = A or Aᵀ: d op(A) = dY·op(B)ᵀ and d op(B) = op(A)ᵀ·dY. Where B is a single matrix, the rows of all of
+ * A's matrices are those of one, so that dB is one product over all rows and not a sum of batched ones. */
+static void matmul_gradient(Differentiator *d, Node *node)
+{
+    Graph *graph = d->graph;
+    bool trans_a = attr_int(node, "trans_a") && node->inputs[0]->type.rank > 1;
+    bool trans_b = attr_int(node, "trans_b") && node->inputs[1]->type.rank > 1;
+    Value *a = complete_matrix(graph, node->inputs[0], true), *b = complete_matrix(graph, node->inputs[1], false);
+    Value *dy = complete_product(graph, dy_of(d, node, 0), node);
+    int b_rank = b->type.rank;
+    if (!trans_a && dims_product(&b->type, 0, b_rank - 2) == 1) {
+        a = flatten_rows(graph, a);
+        dy = flatten_rows(graph, dy);
+        b = build_reshape(graph, b, 2, &b->type.dims[b_rank - 2]);
+    }
+    if (wants(d, node, 0)) {
+        Value *da = trans_a ? build_matmul(graph, b, trans_b, dy, true) : build_matmul(graph, dy, false, b, !trans_b);
+        contribute(d, node, 0, build_reshape_as(graph, build_unbroadcast(graph, da, &a->type), &node->inputs[0]->type));
+    }
+    if (wants(d, node, 1)) {
+        Value *db = trans_b ? build_matmul(graph, dy, true, a, trans_a) : build_matmul(graph, a, !trans_a, dy, false);
+        contribute(d, node, 1, build_reshape_as(graph, build_unbroadcast(graph, db, &b->type), &node->inputs[1]->type));
+    }
+}
+
+/* ---- kernel ---- */
+
+/* The stride of dims [0, count) taken as one; false when they do not lie evenly. */
+static bool collapse(int count, const int64_t *dims, const int64_t *strides, int64_t *stride)
+{
+    int64_t extent = 0;
+    *stride = 0;
+    for (int i = count - 1; i >= 0; i--) {
+        if (dims[i] == 1)
+            continue;
+        if (extent == 0)
+            *stride = strides[i];
+        else if (strides[i] != extent)
+            return false;
+        extent = strides[i] * dims[i];
+    }
+    return true;
+}
+
+/* A's matrices are one with more rows when each begins where the one before it ends. */
+static bool rows_continue(const Matrices *a)
+{
+    int64_t dims[MAX_RANK], strides[MAX_RANK], stride;
+    int rank = a->batch.rank;
+    for (int i = 0; i < rank; i++) {
+        dims[i] = a->batch.dims[i];
+        strides[i] = a->batch_strides[i];
+    }
+    dims[rank] = a->rows;
+    strides[rank] = a->row_stride;
+    return collapse(rank + 1, dims, strides, &stride) && (a->rows == 1 || stride == a->row_stride);
+}
+
+static void call_gemm(KernelCall *call, const Matrices *a, const Matrices *b)
+{
+    int64_t rows = a->rows * element_count(&a->batch), stride = a->row_stride;
+    if (a->rows == 1)
+        collapse(a->batch.rank, a->batch.dims, a->batch_strides, &stride);
+    call->kernel = "gemm";
+    call_int(call, rows);
+    call_int(call, b->columns);
+    call_int(call, a->columns);
+    call_after_input(call, 0, ", %" PRId64 ", %" PRId64, rows == 1 ? a->columns : stride, a->column_stride);
+    call_after_input(call, 1, ", %" PRId64 ", %" PRId64, b->row_stride, b->column_stride);
+    call->scratch_bytes = (int64_t)pcc_gemm_scratch_bytes(rows, b->columns, a->columns, dtype_info[call->suffix].bytes);
+}
+
+static void call_gemm_batched(KernelCall *call, const Matrices *a, const Matrices *b, int64_t batch)
+{
+    const Matrices *operands[] = {a, b};
+    call->kernel = "gemm_batched";
+    call_int(call, batch);
+    call_int(call, a->rows);
+    call_int(call, b->columns);
+    call_int(call, a->columns);
+    for (int i = 0; i < 2; i++) {
+        const Matrices *m = operands[i];
+        int64_t stride, own = element_count(&m->batch);
+        bool even = collapse(m->batch.rank, m->batch.dims, m->batch_strides, &stride);
+        assert(even && (own == 1 || own == batch));
+        (void)even;
+        call_after_input(call, i, ", %" PRId64 ", %" PRId64 ", %" PRId64, own == 1 ? 0 : stride, m->row_stride,
+                         m->column_stride);
+    }
+    call->scratch_bytes =
+        (int64_t)pcc_gemm_batched_scratch_bytes(batch, a->rows, b->columns, a->columns, dtype_info[call->suffix].bytes);
+}
+
+static void call_matmul(const Node *node, KernelCall *call)
+{
+    Matrices a = operand_matrices(node, 0), b = operand_matrices(node, 1);
+    Type batch;
+    broadcast_dims(&a.batch, &b.batch, &batch);
+    call->has_store = call->needs_step = true;
+    if (element_count(&b.batch) == 1 && rows_continue(&a))
+        call_gemm(call, &a, &b);
+    else
+        call_gemm_batched(call, &a, &b, element_count(&batch));
+}
+
+/* ---- Gemm ---- */
+
+static bool infer_gemm(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type, *y = &node->inputs[1]->type;
+    bool trans_a = attr_int(node, "transA"), trans_b = attr_int(node, "transB");
+    if (x->rank != 2 || y->rank != 2 || x->dims[!trans_a] != y->dims[trans_b])
+        return REJECT(graph, node, "%s%s and %s%s cannot be multiplied as matrices", type_text(graph->arena, x),
+                      trans_a ? " transposed" : "", type_text(graph->arena, y), trans_b ? " transposed" : "");
+    Type result = make_type(x->dtype, 2, (int64_t[]){x->dims[trans_a], y->dims[!trans_b]}), sum;
+    if (input(node, 2) && (!broadcast_dims(&result, &input(node, 2)->type, &sum) || !same_dims(&result, &sum)))
+        return REJECT(graph, node, "C is %s and does not broadcast to the product's %s",
+                      type_text(graph->arena, &input(node, 2)->type), type_text(graph->arena, &result));
+    return set_output_type(graph, node, 0, result);
+}
+
+/* Y = alpha·op(A)·op(B) + beta·C */
+static void expand_gemm(Graph *graph, Node *node, Value **replacements)
+{
+    Value *product =
+        build_matmul(graph, node->inputs[0], attr_int(node, "transA"), node->inputs[1], attr_int(node, "transB"));
+    Value *y = build_scale(graph, product, attr_float(node, "alpha"));
+    if (input(node, 2) && attr_float(node, "beta") != 0)
+        y = build_add(graph, y, build_scale(graph, node->inputs[2], attr_float(node, "beta")));
+    replacements[0] = y;
+}
+
+const Op matmul_ops[] = {
+    {.name = "MatMul",
+     .inputs = "A, B",
+     .outputs = "Y",
+     .attributes = "trans_a:int=0, trans_b:int=0",
+     .since = 7,
+     .precision = CLASS_LOWER,
+     .kind = OP_KERNEL,
+     .upgrade = upgrade_matmul,
+     .infer = infer_matmul,
+     .gradient = matmul_gradient,
+     .evaluate = evaluate_matmul,
+     .call = call_matmul},
+    {.name = "Gemm",
+     .inputs = "A, B, C?",
+     .outputs = "Y",
+     .attributes = "alpha:float=1, beta:float=1, transA:int=0, transB:int=0",
+     .since = 7,
+     .precision = CLASS_LOWER,
+     .kind = OP_EXPAND,
+     .infer = infer_gemm,
+     .expand = expand_gemm},
+    {0},
+};

@@ -1,0 +1,533 @@
+/* pool.c: pooling. ONNX's MaxPool and AveragePool expand into pcc's MaxPoolWithIndex and AveragePooling, whose windows
+ * are normal (window.h), in the layout of attribute channels_last; the global pools are reductions. */
+#include "ir/ops/window.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct Pool {
+    Activation x, y;
+    Window window;
+    bool channels_last;
+} Pool;
+
+#define POOL_ATTRIBUTES "kernel_shape:ints!, " WINDOW_ATTRIBUTES ", channels_last:int=0"
+
+/* ---- the window of a node ---- */
+
+static void set_kernel(const Node *node, Window *window)
+{
+    const int64_t *kernel;
+    attr_ints(node, "kernel_shape", &kernel);
+    for (int i = 0; i < window->rank; i++)
+        window->kernel[MAX_SPATIAL - window->rank + i] = kernel[i];
+}
+
+/* The pool of an inferred row of pcc's own, from its input or its output; the other extents follow. */
+static Pool pool_of(const Node *node, const Type *x, const Type *y)
+{
+    const Type *known = x ? x : y;
+    Pool p = {.channels_last = attr_int(node, "channels_last"), .window = window_of(node, known->rank - 2)};
+    set_kernel(node, &p.window);
+    p.x = p.y = read_activation(known, p.channels_last);
+    if (x) {
+        memcpy(p.window.in, p.x.spatial, sizeof p.window.in);
+        derive_out(&p.window);
+        memcpy(p.y.spatial, p.window.out, sizeof p.window.out);
+    } else {
+        memcpy(p.window.out, p.y.spatial, sizeof p.window.out);
+        derive_in(&p.window);
+        memcpy(p.x.spatial, p.window.in, sizeof p.window.in);
+    }
+    return p;
+}
+
+static bool check_pool(Graph *graph, Node *node, const Type *activation)
+{
+    Window window;
+    const int64_t *kernel;
+    if (!check_activation(graph, node, activation) || !read_window(graph, node, activation->rank - 2, &window))
+        return false;
+    if (attr_ints(node, "kernel_shape", &kernel) != activation->rank - 2)
+        return REJECT(graph, node, "attribute 'kernel_shape' does not fit %s", type_text(graph->arena, activation));
+    return true;
+}
+
+static bool infer_pool(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    if (!check_pool(graph, node, x))
+        return false;
+    Pool p = pool_of(node, x, NULL);
+    if (!check_window(graph, node, &p.window))
+        return false;
+    Type y = activation_type(x->dtype, x->rank, p.channels_last, &p.y), index = y;
+    index.dtype = DTYPE_I32;
+    return set_output_type(graph, node, 0, y) && set_output_type(graph, node, 1, index);
+}
+
+static bool infer_pool_grad(Graph *graph, Node *node)
+{
+    const Type *dy = &node->inputs[0]->type;
+    if (!check_pool(graph, node, dy))
+        return false;
+    Pool p = pool_of(node, NULL, dy);
+    if (!check_window(graph, node, &p.window))
+        return false;
+    return set_output_type(graph, node, 0, activation_type(dy->dtype, dy->rank, p.channels_last, &p.x));
+}
+
+/* ---- reference ---- */
+
+/* The row-major position within the input plane that window position `tap` of output position `out` reads; -1 in the
+ * padding. */
+static int64_t plane_index(const Window *w, int64_t out, int64_t tap)
+{
+    int64_t o[MAX_SPATIAL], k[MAX_SPATIAL], index = 0;
+    unravel(out, w->out, o);
+    unravel(tap, w->kernel, k);
+    for (int i = 0; i < MAX_SPATIAL; i++) {
+        int64_t position = window_reads(w, i, o[i], k[i]);
+        if (position < 0)
+            return -1;
+        index = index * w->in[i] + position;
+    }
+    return index;
+}
+
+/* One channel of one sample: element i of its planes lies at x[i * step]. A plane is dense but for the channels, so
+ * that its last spatial stride serves as the stride of flat positions. */
+typedef struct Plane {
+    double *x, *y;
+    int64_t *index; /* or NULL */
+    int64_t step;
+} Plane;
+
+typedef void PlaneFunction(const Pool *p, const Plane *plane);
+
+static void for_each_plane(const Pool *p, double *x, double *y, int64_t *index, PlaneFunction *function)
+{
+    Activation xs = activation_strides(&p->x, p->channels_last), ys = activation_strides(&p->y, p->channels_last);
+    for (int64_t n = 0; n < p->x.n; n++)
+        for (int64_t c = 0; c < p->x.c; c++) {
+            int64_t at = n * ys.n + c * ys.c;
+            Plane plane = {x + n * xs.n + c * xs.c, y + at, index ? index + at : NULL, xs.spatial[MAX_SPATIAL - 1]};
+            function(p, &plane);
+        }
+}
+
+/* The first maximum wins; a NaN wins over every number. */
+static void max_plane(const Pool *p, const Plane *plane)
+{
+    for (int64_t out = 0; out < spatial_volume(p->window.out); out++) {
+        double best = -INFINITY;
+        int64_t winner = -1;
+        for (int64_t tap = 0; tap < spatial_volume(p->window.kernel); tap++) {
+            int64_t at = plane_index(&p->window, out, tap);
+            if (at < 0)
+                continue;
+            double value = plane->x[at * plane->step];
+            if (winner < 0 || value > best || (isnan(value) && !isnan(best))) {
+                best = value;
+                winner = at;
+            }
+        }
+        plane->y[out * plane->step] = best;
+        if (plane->index)
+            plane->index[out * plane->step] = winner;
+    }
+}
+
+static void max_plane_grad(const Pool *p, const Plane *plane)
+{
+    for (int64_t out = 0; out < spatial_volume(p->window.out); out++) {
+        int64_t winner = plane->index[out * plane->step];
+        if (winner >= 0)
+            plane->x[winner * plane->step] += plane->y[out * plane->step];
+    }
+}
+
+static int64_t window_count(const Pool *p, int64_t out, bool include_pad)
+{
+    int64_t taps = spatial_volume(p->window.kernel), inside = 0;
+    if (include_pad)
+        return taps;
+    for (int64_t tap = 0; tap < taps; tap++)
+        inside += plane_index(&p->window, out, tap) >= 0;
+    return inside ? inside : 1;
+}
+
+static void average(const Pool *p, const Plane *plane, bool include_pad)
+{
+    for (int64_t out = 0; out < spatial_volume(p->window.out); out++) {
+        double sum = 0;
+        for (int64_t tap = 0; tap < spatial_volume(p->window.kernel); tap++) {
+            int64_t at = plane_index(&p->window, out, tap);
+            sum += at < 0 ? 0 : plane->x[at * plane->step];
+        }
+        plane->y[out * plane->step] = sum / (double)window_count(p, out, include_pad);
+    }
+}
+
+static void average_grad(const Pool *p, const Plane *plane, bool include_pad)
+{
+    for (int64_t out = 0; out < spatial_volume(p->window.out); out++) {
+        double share = plane->y[out * plane->step] / (double)window_count(p, out, include_pad);
+        for (int64_t tap = 0; tap < spatial_volume(p->window.kernel); tap++) {
+            int64_t at = plane_index(&p->window, out, tap);
+            if (at >= 0)
+                plane->x[at * plane->step] += share;
+        }
+    }
+}
+
+static void average_plane(const Pool *p, const Plane *plane)
+{
+    average(p, plane, false);
+}
+
+static void average_plane_padded(const Pool *p, const Plane *plane)
+{
+    average(p, plane, true);
+}
+
+static void average_plane_grad(const Pool *p, const Plane *plane)
+{
+    average_grad(p, plane, false);
+}
+
+static void average_plane_padded_grad(const Pool *p, const Plane *plane)
+{
+    average_grad(p, plane, true);
+}
+
+static void evaluate_max(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena;
+    Pool p = pool_of(node, &inputs[0].type, NULL);
+    for_each_plane(&p, inputs[0].f, outputs[0].f, has_output(node, 1) ? outputs[1].i : NULL, max_plane);
+}
+
+static void evaluate_max_grad(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena;
+    Pool p = pool_of(node, NULL, &inputs[0].type);
+    for_each_plane(&p, outputs[0].f, inputs[0].f, inputs[1].i, max_plane_grad);
+}
+
+static void evaluate_average(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena;
+    Pool p = pool_of(node, &inputs[0].type, NULL);
+    for_each_plane(&p, inputs[0].f, outputs[0].f, NULL,
+                   attr_int(node, "count_include_pad") ? average_plane_padded : average_plane);
+}
+
+static void evaluate_average_grad(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena;
+    Pool p = pool_of(node, NULL, &inputs[0].type);
+    for_each_plane(&p, outputs[0].f, inputs[0].f, NULL,
+                   attr_int(node, "count_include_pad") ? average_plane_padded_grad : average_plane_grad);
+}
+
+/* ---- gradients ---- */
+
+static Node *begin_pool(Graph *graph, const char *op, int input_count, Value *const *inputs, const Window *w,
+                        bool channels_last)
+{
+    Node *node = build_begin(graph, op, input_count, inputs, 1);
+    set_ints(graph, node, "kernel_shape", w->rank, w->kernel + MAX_SPATIAL - w->rank);
+    set_window(graph, node, w);
+    set_int(graph, node, "channels_last", channels_last);
+    return node;
+}
+
+static void max_gradient(Differentiator *d, Node *node)
+{
+    Value *index = saved_output(d->graph, node, 1);
+    Pool p = pool_of(node, &node->inputs[0]->type, NULL);
+    make_window_exact(&p.window);
+    contribute(d, node, 0,
+               build_finish(d->graph, begin_pool(d->graph, "MaxPoolGrad", 2, VALUES(dy_of(d, node, 0), index),
+                                                 &p.window, p.channels_last)));
+}
+
+static void average_gradient(Differentiator *d, Node *node)
+{
+    Pool p = pool_of(node, &node->inputs[0]->type, NULL);
+    make_window_exact(&p.window);
+    Node *grad = begin_pool(d->graph, "AveragePoolGrad", 1, VALUES(dy_of(d, node, 0)), &p.window, p.channels_last);
+    set_int(d->graph, grad, "count_include_pad", attr_int(node, "count_include_pad"));
+    contribute(d, node, 0, build_finish(d->graph, grad));
+}
+
+/* ---- kernels ---- */
+
+static void call_pool(KernelCall *call, const char *kernel, const Pool *p, bool include_pad)
+{
+    const Window *w = &p->window;
+    call->kernel = kernel;
+    call_text(call,
+              "(PccPool){.n = %" PRId64 ", .c = %" PRId64 ", .in = %s, .out = %s, .kernel = %s, .stride = %s, "
+              ".dilation = %s, .pad = %s, .count_include_pad = %d}",
+              p->x.n, p->x.c, spatial_text(call->arena, w->in), spatial_text(call->arena, w->out),
+              spatial_text(call->arena, w->kernel), spatial_text(call->arena, w->stride),
+              spatial_text(call->arena, w->dilation), spatial_text(call->arena, w->before), include_pad);
+}
+
+static void call_max(const Node *node, KernelCall *call)
+{
+    Pool p = pool_of(node, &node->inputs[0]->type, NULL);
+    call_pool(call, "max_pool", &p, false);
+}
+
+static void call_max_grad(const Node *node, KernelCall *call)
+{
+    Pool p = pool_of(node, NULL, &node->inputs[0]->type);
+    call_pool(call, "max_pool_grad", &p, false);
+}
+
+static void call_average(const Node *node, KernelCall *call)
+{
+    Pool p = pool_of(node, &node->inputs[0]->type, NULL);
+    call_pool(call, "average_pool", &p, attr_int(node, "count_include_pad"));
+}
+
+static void call_average_grad(const Node *node, KernelCall *call)
+{
+    Pool p = pool_of(node, NULL, &node->inputs[0]->type);
+    call_pool(call, "average_pool_grad", &p, attr_int(node, "count_include_pad"));
+}
+
+/* ---- ONNX's rows ---- */
+
+static bool onnx_window(Graph *graph, Node *node, Window *window)
+{
+    const Type *x = &node->inputs[0]->type;
+    const int64_t *kernel;
+    if (!check_activation(graph, node, x))
+        return false;
+    if (attr_ints(node, "kernel_shape", &kernel) != x->rank - 2)
+        return REJECT(graph, node, "attribute 'kernel_shape' does not fit X, which is %s", type_text(graph->arena, x));
+    return window_of_onnx(graph, node, x->rank - 2, read_activation(x, false).spatial, kernel, window);
+}
+
+static bool infer_onnx_pool(Graph *graph, Node *node)
+{
+    Window window;
+    if (has_output(node, 1))
+        return REJECT_UNSUPPORTED(graph, node, "the output 'Indices' is not supported");
+    if (!onnx_window(graph, node, &window))
+        return false;
+    const Type *x = &node->inputs[0]->type;
+    Activation y = read_activation(x, false);
+    memcpy(y.spatial, window.out, sizeof window.out);
+    return set_output_type(graph, node, 0, activation_type(x->dtype, x->rank, false, &y));
+}
+
+static void expand_max(Graph *graph, Node *node, Value **replacements)
+{
+    Window window;
+    onnx_window(graph, node, &window);
+    replacements[0] = build_finish(graph, begin_pool(graph, "MaxPoolWithIndex", 1, node->inputs, &window, false));
+}
+
+/* X with the window's padding made of zeros, so that what count_include_pad counts is inside. Only padding that ONNX
+ * asks for: not the part that ceil_mode's last window hangs over. */
+static Value *build_padded(Graph *graph, Node *node, Value *x, Window *window)
+{
+    const int64_t *given;
+    int count = attr_ints(node, "pads", &given), rank = x->type.rank;
+    int64_t pads[2 * MAX_RANK] = {0};
+    for (int i = 0; i < window->rank; i++) {
+        int axis = MAX_SPATIAL - window->rank + i;
+        int64_t before = window->before[axis], after = count ? given[window->rank + i] : window->after[axis];
+        after = after < 0 ? 0 : after;
+        pads[2 + i] = before;
+        pads[rank + 2 + i] = after;
+        window->in[axis] += before + after;
+        window->after[axis] -= after;
+        window->before[axis] = 0;
+    }
+    return build(graph, "Pad", 3, VALUES(x, const_ints(graph, 2 * rank, pads), const_float(graph, x->type.dtype, 0)));
+}
+
+/* Does a window reach past the padding that the node asks for? */
+static bool hangs_over(const Node *node, const Window *window)
+{
+    const int64_t *given;
+    int count = attr_ints(node, "pads", &given);
+    for (int i = 0; i < window->rank; i++)
+        if (attr_int(node, "ceil_mode") &&
+            window->after[MAX_SPATIAL - window->rank + i] > (count ? given[window->rank + i] : 0))
+            return true;
+    return false;
+}
+
+static Value *build_average(Graph *graph, Node *node, Value *x, bool include_pad)
+{
+    Window window;
+    onnx_window(graph, node, &window);
+    if (include_pad && hangs_over(node, &window)) {
+        x = build_padded(graph, node, x, &window);
+        include_pad = false;
+    }
+    Node *pool = begin_pool(graph, "AveragePooling", 1, &x, &window, false);
+    set_int(graph, pool, "count_include_pad", include_pad);
+    return build_finish(graph, pool);
+}
+
+static void expand_average(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = build_average(graph, node, node->inputs[0], attr_int(node, "count_include_pad"));
+}
+
+/* |x|^p and its inverse, for the p-norms over windows. */
+static Value *build_power(Graph *graph, Value *x, double exponent)
+{
+    return exponent == 1 ? x : build_binary(graph, "Pow", x, const_float(graph, x->type.dtype, exponent));
+}
+
+/* (Σ |x|^p)^(1/p): the sum is the average that counts all of the window, times its size. */
+static void expand_lp(Graph *graph, Node *node, Value **replacements)
+{
+    double p = (double)attr_int(node, "p");
+    Value *x = node->inputs[0];
+    Value *power = p == 2 ? build_mul(graph, x, x) : build_power(graph, build_unary(graph, "Abs", x), p);
+    Window window;
+    onnx_window(graph, node, &window);
+    Node *pool = begin_pool(graph, "AveragePooling", 1, &power, &window, false);
+    set_int(graph, pool, "count_include_pad", 1);
+    Value *sum = build_scale(graph, build_finish(graph, pool), (double)spatial_volume(window.kernel));
+    replacements[0] = p == 2 ? build_unary(graph, "Sqrt", sum) : build_power(graph, sum, 1 / p);
+}
+
+static bool infer_global_pool(Graph *graph, Node *node)
+{
+    Type y = node->inputs[0]->type;
+    if (y.rank < 3)
+        return REJECT(graph, node, "X is %s; it needs a batch, a channel and at least one spatial dim",
+                      type_text(graph->arena, &y));
+    for (int i = 2; i < y.rank; i++)
+        y.dims[i] = 1;
+    return set_output_type(graph, node, 0, y);
+}
+
+static void expand_global_average(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = build_reduce_range(graph, "ReduceMean", node->inputs[0], 2, node->inputs[0]->type.rank);
+}
+
+static void expand_global_max(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = build_reduce_range(graph, "ReduceMax", node->inputs[0], 2, node->inputs[0]->type.rank);
+}
+
+static void expand_global_lp(Graph *graph, Node *node, Value **replacements)
+{
+    double p = (double)attr_int(node, "p");
+    Value *x = node->inputs[0], *power = build_power(graph, build_unary(graph, "Abs", x), p);
+    replacements[0] = build_power(graph, build_reduce_range(graph, "ReduceSum", power, 2, x->type.rank), 1 / p);
+}
+
+#define ONNX_POOL_ATTRIBUTES \
+    "auto_pad:string=NOTSET, ceil_mode:int=0, dilations:ints, kernel_shape:ints!, pads:ints, strides:ints"
+
+const Op pool_ops[] = {
+    {.name = "MaxPool",
+     .inputs = "X",
+     .outputs = "Y, Indices?",
+     .attributes = ONNX_POOL_ATTRIBUTES ", storage_order:int=0",
+     .since = 1,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .infer = infer_onnx_pool,
+     .expand = expand_max},
+    {.name = "AveragePool",
+     .inputs = "X",
+     .outputs = "Y",
+     .attributes = ONNX_POOL_ATTRIBUTES ", count_include_pad:int=0",
+     .since = 1,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .infer = infer_onnx_pool,
+     .expand = expand_average},
+    {.name = "LpPool",
+     .inputs = "X",
+     .outputs = "Y",
+     .attributes = ONNX_POOL_ATTRIBUTES ", p:int=2",
+     .since = 2,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .infer = infer_onnx_pool,
+     .expand = expand_lp},
+    {.name = "GlobalAveragePool",
+     .inputs = "X",
+     .outputs = "Y",
+     .since = 1,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .infer = infer_global_pool,
+     .expand = expand_global_average},
+    {.name = "GlobalMaxPool",
+     .inputs = "X",
+     .outputs = "Y",
+     .since = 1,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .infer = infer_global_pool,
+     .expand = expand_global_max},
+    {.name = "GlobalLpPool",
+     .inputs = "X",
+     .outputs = "Y",
+     .attributes = "p:int=2",
+     .since = 2,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .infer = infer_global_pool,
+     .expand = expand_global_lp},
+    {.name = "MaxPoolWithIndex",
+     .inputs = "X",
+     .outputs = "Y, Index?",
+     .attributes = POOL_ATTRIBUTES,
+     .internal = true,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_KERNEL,
+     .infer = infer_pool,
+     .gradient = max_gradient,
+     .evaluate = evaluate_max,
+     .call = call_max},
+    {.name = "MaxPoolGrad",
+     .inputs = "dY, Index",
+     .outputs = "dX",
+     .attributes = POOL_ATTRIBUTES,
+     .internal = true,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_KERNEL,
+     .infer = infer_pool_grad,
+     .evaluate = evaluate_max_grad,
+     .call = call_max_grad},
+    {.name = "AveragePooling",
+     .inputs = "X",
+     .outputs = "Y",
+     .attributes = POOL_ATTRIBUTES ", count_include_pad:int=0",
+     .internal = true,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_KERNEL,
+     .infer = infer_pool,
+     .gradient = average_gradient,
+     .evaluate = evaluate_average,
+     .call = call_average},
+    {.name = "AveragePoolGrad",
+     .inputs = "dY",
+     .outputs = "dX",
+     .attributes = POOL_ATTRIBUTES ", count_include_pad:int=0",
+     .internal = true,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_KERNEL,
+     .infer = infer_pool_grad,
+     .evaluate = evaluate_average_grad,
+     .call = call_average_grad},
+    {0},
+};

@@ -1,0 +1,37 @@
+/* row.h: what the rows of the neural families build and share, beyond support.h. */
+#ifndef PCC_OPS_ROW_H
+#define PCC_OPS_ROW_H
+
+#include "ir/ops/support.h"
+
+#include <inttypes.h>
+
+#define VALUES(...) ((Value *[]){__VA_ARGS__})
+
+static inline bool has_output(const Node *node, int output)
+{
+    return output < node->output_count && node->outputs[output];
+}
+
+/* Output i of a forward node, which its gradient reads; made when the model did not ask for it. */
+Value *saved_output(Graph *graph, Node *node, int output);
+
+/* Forgets the outputs from `count` on: those of an older opset that nothing can read. */
+void drop_outputs(Graph *graph, Node *node, int count);
+
+/* x reshaped to the dims of `like`. */
+Value *build_reshape_as(Graph *graph, Value *x, const Type *like);
+
+/* A vector [C] as [1, C, 1, ...], to broadcast over activations of rank `rank`. */
+Value *build_channel_vector(Graph *graph, Value *vector, int rank);
+
+/* Input i of a node becomes its expansion to `dims`, unless it has them already. */
+void expand_input(Graph *graph, Node *node, int i, int rank, const int64_t *dims);
+
+/* x[..., first:last, ...] of one axis. */
+Value *build_slice(Graph *graph, Value *x, int axis, int64_t first, int64_t last);
+
+/* A reduction with keepdims=1 over axes [first, last). */
+Value *build_reduce_range(Graph *graph, const char *op, Value *x, int first, int last);
+
+#endif
