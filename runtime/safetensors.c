@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "dtype.h"
 #include "files.h"
@@ -345,6 +347,14 @@ const char *pcc_st_metadata(const PccSafetensors *file, const char *key)
         if (strcmp(file->metadata[i].key, key) == 0)
             return file->metadata[i].value;
     return NULL;
+}
+
+void pcc_st_release(const PccSafetensors *file, const PccStTensor *tensor)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = (uintptr_t)tensor->data / page * page, end = (uintptr_t)tensor->data + tensor->bytes;
+    if (file->mapped && tensor->bytes > 0)
+        madvise((char *)tensor->data - ((uintptr_t)tensor->data - begin), end - begin, MADV_DONTNEED);
 }
 
 const char *pcc_st_describe(char *text, size_t size, PccDtype dtype, int rank, const int64_t *dims)

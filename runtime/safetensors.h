@@ -47,6 +47,9 @@ const char *pcc_st_metadata(const PccSafetensors *file, const char *key);
 int pcc_st_require(const PccSafetensors *file, const char *name, PccDtype dtype, int rank, const int64_t *dims,
                    const PccStTensor **tensor, PccError *error);
 
+/* Drops a tensor's pages of a mapped file from memory; reading it again brings them back. */
+void pcc_st_release(const PccSafetensors *file, const PccStTensor *tensor);
+
 /* "F32 [2,3]" into text; returns text. */
 const char *pcc_st_describe(char *text, size_t size, PccDtype dtype, int rank, const int64_t *dims);
 

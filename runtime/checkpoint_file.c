@@ -1,0 +1,305 @@
+/* checkpoint_file.c: one checkpoint file: its tensors, its metadata, their checksums. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "checkpoint_file.h"
+#include "dtype.h"
+#include "session.h"
+
+/* A tensor of the weights block under its name in the file. */
+typedef struct CheckpointTensors {
+    PccStTensor *tensors;
+    int64_t count;
+} CheckpointTensors;
+
+static int checkpoint_add(CheckpointTensors *list, const char *kind, const PccTensor *tensor, PccDtype dtype,
+                          const char *data, PccError *error)
+{
+    size_t length = strlen(kind) + strlen(tensor->name) + 2;
+    char *name = malloc(length);
+    if (!name)
+        return pcc_fail_memory(error);
+    snprintf(name, length, "%s/%s", kind, tensor->name);
+    PccStTensor *entry = &list->tensors[list->count++];
+    *entry = (PccStTensor){.name = name, .dtype = dtype, .rank = tensor->rank, .data = data};
+    memcpy(entry->dims, tensor->dims, sizeof entry->dims);
+    entry->bytes = (size_t)pcc_element_count(tensor->rank, tensor->dims) * pcc_dtype_size(dtype);
+    return PCC_OK;
+}
+
+static void checkpoint_free_tensors(CheckpointTensors *list)
+{
+    for (int64_t i = 0; i < list->count; i++)
+        free((char *)list->tensors[i].name);
+    free(list->tensors);
+}
+
+/* All that a checkpoint of this program holds. */
+static int checkpoint_tensors(const PccSession *session, CheckpointTensors *list, PccError *error)
+{
+    const PccProgram *program = session->program;
+    char *weights = session->step.weights;
+    int status = PCC_OK;
+    *list = (CheckpointTensors){0};
+    list->tensors = calloc((size_t)(3 * program->param_count + program->state_count) + 1, sizeof *list->tensors);
+    if (!list->tensors)
+        return pcc_fail_memory(error);
+    for (int64_t i = 0; i < program->param_count && !status; i++) {
+        const PccParam *param = &program->params[i];
+        const PccTensor *value = &param->value;
+        status = checkpoint_add(list, "param", value, value->dtype, weights + value->offset, error);
+        if (!status && param->moment1 != PCC_NONE)
+            status = checkpoint_add(list, "moment1", value, param->moment_dtype, weights + param->moment1, error);
+        if (!status && param->moment2 != PCC_NONE)
+            status = checkpoint_add(list, "moment2", value, param->moment_dtype, weights + param->moment2, error);
+    }
+    for (int64_t i = 0; i < program->state_count && !status; i++)
+        status = checkpoint_add(list, "state", &program->states[i], program->states[i].dtype,
+                                weights + program->states[i].offset, error);
+    return status;
+}
+
+/* Metadata. CHECKPOINT_FIXED entries, then a checksum a tensor, then the checksum of all before. */
+enum {
+    META_FORMAT,
+    META_PROGRAM,
+    META_FINGERPRINT,
+    META_PRECISION,
+    META_OPTIMIZER,
+    META_STEP,
+    META_EPOCH,
+    META_POSITION,
+    META_SEED,
+    META_BEST,
+    META_SCALE,
+    META_CLEAN_STEPS,
+    META_SKIPPED,
+    META_LOG_BYTES,
+    META_FIXED,
+};
+
+static const char *const checkpoint_keys[META_FIXED] = {
+    "format",   "program", "fingerprint", "precision",  "optimizer",   "step",    "epoch",
+    "position", "seed",    "best",        "loss_scale", "clean_steps", "skipped", "log_bytes",
+};
+
+#define CHECKPOINT_FORMAT "pcc-checkpoint-1"
+#define CHECKPOINT_SEAL "crc32"
+
+static char *checkpoint_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static char *checkpoint_text(const char *format, ...)
+{
+    char text[64];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return strdup(text);
+}
+
+static uint32_t checkpoint_crc(const void *data, size_t size)
+{
+    return (uint32_t)crc32_z(crc32_z(0, NULL, 0), data, size);
+}
+
+/* Over "key=value\n" of every entry before the seal. */
+static uint32_t checkpoint_seal(const PccStMetadata *metadata, int64_t count)
+{
+    uLong crc = crc32_z(0, NULL, 0);
+    for (int64_t i = 0; i < count; i++) {
+        crc = crc32_z(crc, (const Bytef *)metadata[i].key, strlen(metadata[i].key));
+        crc = crc32_z(crc, (const Bytef *)"=", 1);
+        crc = crc32_z(crc, (const Bytef *)metadata[i].value, strlen(metadata[i].value));
+        crc = crc32_z(crc, (const Bytef *)"\n", 1);
+    }
+    return (uint32_t)crc;
+}
+
+static void checkpoint_fixed_metadata(const PccProgram *program, const PccProgressState *state, PccStMetadata *metadata)
+{
+    char *values[META_FIXED] = {
+        [META_FORMAT] = strdup(CHECKPOINT_FORMAT),
+        [META_PROGRAM] = strdup(program->name),
+        [META_FINGERPRINT] = checkpoint_text("%016" PRIx64, program->fingerprint),
+        [META_PRECISION] = strdup(program->precision),
+        [META_OPTIMIZER] = strdup(program->optimizer),
+        [META_STEP] = checkpoint_text("%" PRId64, state->step),
+        [META_EPOCH] = checkpoint_text("%" PRId64, state->epoch),
+        [META_POSITION] = checkpoint_text("%" PRId64, state->position),
+        [META_SEED] = checkpoint_text("%" PRIu64, state->seed),
+        [META_BEST] = checkpoint_text("%a", state->best),
+        [META_SCALE] = checkpoint_text("%a", state->loss_scale.scale),
+        [META_CLEAN_STEPS] = checkpoint_text("%" PRId64, state->loss_scale.clean_steps),
+        [META_SKIPPED] = checkpoint_text("%" PRId64, state->loss_scale.skipped),
+        [META_LOG_BYTES] = checkpoint_text("%" PRId64, state->log_bytes),
+    };
+    for (int i = 0; i < META_FIXED; i++)
+        metadata[i] = (PccStMetadata){strdup(checkpoint_keys[i]), values[i]};
+}
+
+static char *checkpoint_crc_key(const char *tensor)
+{
+    size_t length = strlen(tensor) + sizeof CHECKPOINT_SEAL + 1;
+    char *key = malloc(length);
+    if (key)
+        snprintf(key, length, CHECKPOINT_SEAL "/%s", tensor);
+    return key;
+}
+
+/* Fills metadata[0 … META_FIXED + tensors], all strings in new memory. */
+static int checkpoint_build_metadata(const PccSession *session, const PccProgressState *state,
+                                     const CheckpointTensors *list, PccStMetadata *metadata, PccError *error)
+{
+    int64_t count = META_FIXED;
+    checkpoint_fixed_metadata(session->program, state, metadata);
+    for (int64_t i = 0; i < list->count; i++, count++)
+        metadata[count] = (PccStMetadata){
+            checkpoint_crc_key(list->tensors[i].name),
+            checkpoint_text("%08" PRIx32, checkpoint_crc(list->tensors[i].data, list->tensors[i].bytes))};
+    for (int64_t i = 0; i < count; i++)
+        if (!metadata[i].key || !metadata[i].value)
+            return pcc_fail_memory(error);
+    metadata[count] =
+        (PccStMetadata){strdup(CHECKPOINT_SEAL), checkpoint_text("%08" PRIx32, checkpoint_seal(metadata, count))};
+    return metadata[count].key && metadata[count].value ? PCC_OK : pcc_fail_memory(error);
+}
+
+int pcc_checkpoint_file_write(const char *path, const PccSession *session, const PccProgressState *state,
+                              PccError *error)
+{
+    CheckpointTensors list;
+    int status = checkpoint_tensors(session, &list, error);
+    int64_t count = META_FIXED + list.count + 1;
+    PccStMetadata *metadata = calloc((size_t)count, sizeof *metadata);
+    if (!status && !metadata)
+        status = pcc_fail_memory(error);
+    if (!status)
+        status = checkpoint_build_metadata(session, state, &list, metadata, error);
+    if (!status)
+        status = pcc_st_write(path, list.tensors, list.count, metadata, count, error);
+    for (int64_t i = 0; metadata && i < count; i++) {
+        free((char *)metadata[i].key);
+        free((char *)metadata[i].value);
+    }
+    free(metadata);
+    checkpoint_free_tensors(&list);
+    return status;
+}
+
+static int checkpoint_check_seal(const PccSafetensors *file, PccError *error)
+{
+    int64_t last = file->metadata_count - 1;
+    char seal[16];
+    if (last >= META_FIXED && strcmp(file->metadata[last].key, CHECKPOINT_SEAL) == 0) {
+        snprintf(seal, sizeof seal, "%08" PRIx32, checkpoint_seal(file->metadata, last));
+        if (strcmp(file->metadata[last].value, seal) == 0)
+            return PCC_OK;
+    }
+    return pcc_fail(error, PCC_ERR_INPUT, "%s: its header is damaged", file->path);
+}
+
+/* The program that wrote the file must be this one in what its weights mean. */
+static int checkpoint_check_program(const PccSafetensors *file, const PccProgram *program, PccError *error)
+{
+    char fingerprint[32];
+    snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, program->fingerprint);
+    const struct {
+        int key;
+        const char *wanted;
+    } rules[] = {{META_FORMAT, CHECKPOINT_FORMAT},
+                 {META_PRECISION, program->precision},
+                 {META_OPTIMIZER, program->optimizer},
+                 {META_FINGERPRINT, fingerprint}};
+    for (int64_t i = 0; i < PCC_COUNT(rules); i++) {
+        const char *key = checkpoint_keys[rules[i].key], *found = pcc_st_metadata(file, key);
+        if (!found || strcmp(found, rules[i].wanted) != 0)
+            return pcc_fail(error, PCC_ERR_INPUT,
+                            "%s is of another program: its %s is %s, this program's is %s; use another --checkpoint "
+                            "folder",
+                            file->path, key, found ? found : "missing", rules[i].wanted);
+    }
+    return PCC_OK;
+}
+
+static int checkpoint_check_tensors(const PccSafetensors *file, const CheckpointTensors *list, PccError *error)
+{
+    for (int64_t i = 0; i < list->count; i++) {
+        const PccStTensor *wanted = &list->tensors[i], *found;
+        int status = pcc_st_require(file, wanted->name, wanted->dtype, wanted->rank, wanted->dims, &found, error);
+        if (status)
+            return status;
+        char *key = checkpoint_crc_key(wanted->name), crc[16];
+        if (!key)
+            return pcc_fail_memory(error);
+        snprintf(crc, sizeof crc, "%08" PRIx32, checkpoint_crc(found->data, found->bytes));
+        const char *recorded = pcc_st_metadata(file, key);
+        bool same = recorded && strcmp(recorded, crc) == 0;
+        free(key);
+        if (!same)
+            return pcc_fail(error, PCC_ERR_INPUT, "%s: tensor %s is damaged: its checksum is %s, recorded is %s",
+                            file->path, wanted->name, crc, recorded ? recorded : "none");
+    }
+    return PCC_OK;
+}
+
+static int64_t checkpoint_integer(const PccSafetensors *file, int key)
+{
+    const char *text = pcc_st_metadata(file, checkpoint_keys[key]);
+    return text ? strtoll(text, NULL, 10) : 0;
+}
+
+static double checkpoint_real(const PccSafetensors *file, int key)
+{
+    const char *text = pcc_st_metadata(file, checkpoint_keys[key]);
+    return text ? strtod(text, NULL) : 0;
+}
+
+static void checkpoint_apply(const PccSafetensors *file, const CheckpointTensors *list, PccProgressState *state)
+{
+    for (int64_t i = 0; i < list->count; i++) {
+        const PccStTensor *from = pcc_st_find(file, list->tensors[i].name);
+        memcpy((void *)list->tensors[i].data, from->data, from->bytes);
+    }
+    const char *seed = pcc_st_metadata(file, checkpoint_keys[META_SEED]);
+    *state = (PccProgressState){
+        .step = checkpoint_integer(file, META_STEP),
+        .epoch = checkpoint_integer(file, META_EPOCH),
+        .position = checkpoint_integer(file, META_POSITION),
+        .seed = seed ? strtoull(seed, NULL, 10) : 0,
+        .best = checkpoint_real(file, META_BEST),
+        .loss_scale = {checkpoint_real(file, META_SCALE), checkpoint_integer(file, META_CLEAN_STEPS),
+                       checkpoint_integer(file, META_SKIPPED)},
+        .log_bytes = checkpoint_integer(file, META_LOG_BYTES),
+    };
+}
+
+int pcc_checkpoint_file_read(const char *path, PccSession *session, PccProgressState *state, bool *damaged,
+                             PccError *error)
+{
+    PccSafetensors file;
+    *damaged = true;
+    int status = pcc_st_open(&file, path, error);
+    if (status)
+        return status;
+    status = checkpoint_check_seal(&file, error);
+    if (!status) {
+        status = checkpoint_check_program(&file, session->program, error);
+        *damaged = status == PCC_OK;
+    }
+    CheckpointTensors list = {0};
+    if (!status)
+        status = checkpoint_tensors(session, &list, error);
+    if (!status)
+        status = checkpoint_check_tensors(&file, &list, error);
+    if (!status)
+        checkpoint_apply(&file, &list, state);
+    session->step.update = status ? session->step.update : (uint64_t)state->step;
+    checkpoint_free_tensors(&list);
+    pcc_st_close(&file);
+    return status;
+}

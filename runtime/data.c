@@ -1,0 +1,277 @@
+/* data.c: opening a data set by its SPEC, checking it against the program, and reading samples. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data.h"
+#include "dtype.h"
+#include "files.h"
+
+/* Label columns up to this size are checked whole before training starts. */
+#define DATA_CHECKED_BYTES ((size_t)1 << 30)
+
+static const struct DataFormat {
+    const char *prefix;
+    bool needs_argument;
+    int (*open)(PccData *data, const char *argument, bool validation, PccError *error);
+} data_formats[] = {
+    {"idx", true, pcc_data_open_idx},
+    {"cifar10", true, pcc_data_open_cifar},
+    {"npy", true, pcc_data_open_npy},
+    {"tokens", true, pcc_data_open_tokens},
+    {"safetensors", true, pcc_data_open_safetensors},
+    {"synthetic", false, pcc_data_open_synthetic},
+};
+
+static const struct DataFormat *data_format_of(const char *spec, const char **argument)
+{
+    size_t length = strcspn(spec, ":");
+    *argument = spec[length] ? spec + length + 1 : spec + length;
+    for (int64_t i = 0; i < PCC_COUNT(data_formats); i++)
+        if (strlen(data_formats[i].prefix) == length && memcmp(data_formats[i].prefix, spec, length) == 0)
+            return &data_formats[i];
+    return NULL;
+}
+
+bool pcc_data_has_validation(const char *spec)
+{
+    const char *argument;
+    const struct DataFormat *format = data_format_of(spec, &argument);
+    if (!format)
+        return false;
+    return format->open == pcc_data_open_cifar ||
+           (format->open == pcc_data_open_idx && pcc_data_idx_has_validation(argument));
+}
+
+/* "name F32 [3,224,224]" of what the program or the file has for one sample. */
+static const char *data_describe(char *text, size_t size, const char *name, PccDtype dtype, int rank,
+                                 const int64_t *dims)
+{
+    int used = snprintf(text, size, "%s %s [", name, pcc_dtype_name(dtype));
+    for (int i = 0; i < rank && used > 0 && (size_t)used < size; i++)
+        used += snprintf(text + used, size - (size_t)used, "%s%lld", i ? "," : "", (long long)dims[i]);
+    if (used > 0 && (size_t)used < size)
+        snprintf(text + used, size - (size_t)used, "]");
+    return text;
+}
+
+static int data_check_column(const PccData *data, int64_t slot_index, PccError *error)
+{
+    const PccSlot *slot = &data->layout->slots[slot_index];
+    const PccColumn *column = &data->columns[slot_index];
+    const PccTensor *tensor = slot->tensor;
+    const char *role = slot_index + 1 == data->layout->count ? "the target" : "input";
+    if (!column->source)
+        return pcc_fail(error, PCC_ERR_INPUT,
+                        "the data has nothing for %s %s of the program; give it with safetensors:FILE", role,
+                        tensor->name ? tensor->name : "");
+    char found[512], wanted[256];
+    data_describe(found, sizeof found, column->source, column->dtype, column->rank, column->dims);
+    data_describe(wanted, sizeof wanted, tensor->name ? tensor->name : "", tensor->dtype, tensor->rank - !slot->shared,
+                  tensor->dims + !slot->shared);
+    if (pcc_element_count(column->rank, column->dims) != slot->elements)
+        return pcc_fail(error, PCC_ERR_INPUT, "a sample of %s does not fit %s %s", found, role, wanted);
+    if (!pcc_dtype_is_float(tensor->dtype) && pcc_dtype_is_float(column->dtype))
+        return pcc_fail(error, PCC_ERR_INPUT, "%s has floats where %s %s takes integers", found, role, wanted);
+    if (slot->shared || column->count == data->count)
+        return PCC_OK;
+    return pcc_fail(error, PCC_ERR_INPUT, "%s has %lld samples where the other columns have %lld", column->source,
+                    (long long)column->count, (long long)data->count);
+}
+
+/* Reads every label once, so that a bad one is found before training starts. */
+static int data_check_labels(const PccData *data, PccError *error)
+{
+    int64_t slot = data->layout->label_slot;
+    if (slot < 0 || data->generate || data->columns[slot].big ||
+        data->columns[slot].stride * (size_t)data->count > DATA_CHECKED_BYTES)
+        return PCC_OK;
+    const PccSlot *labels = &data->layout->slots[slot];
+    void *sample = malloc((size_t)labels->elements * pcc_dtype_size(labels->tensor->dtype) + 1);
+    if (!sample)
+        return pcc_fail_memory(error);
+    int status = PCC_OK;
+    for (int64_t i = 0; i < data->count && !status; i++)
+        status = pcc_data_read(data, i, slot, sample, error);
+    free(sample);
+    return status;
+}
+
+static int data_check(PccData *data, const char *spec, PccError *error)
+{
+    if (data->count <= 0)
+        return pcc_fail(error, PCC_ERR_INPUT, "%s has no samples", spec);
+    if (data->generate)
+        return PCC_OK;
+    int status = PCC_OK;
+    for (int64_t i = 0; i < data->layout->count && !status; i++)
+        if (data->layout->slots[i].tensor)
+            status = data_check_column(data, i, error);
+    return status ? status : data_check_labels(data, error);
+}
+
+int pcc_data_open(PccData *data, const char *spec, bool validation, const PccLayout *layout, double mean,
+                  double deviation, PccError *error)
+{
+    *data = (PccData){.layout = layout, .mean = mean, .deviation = deviation};
+    const char *argument;
+    const struct DataFormat *format = data_format_of(spec, &argument);
+    if (!format || (format->needs_argument && !*argument))
+        return pcc_fail(error, PCC_ERR_USAGE,
+                        "data %s: expected idx:DIR, cifar10:DIR, npy:X.npy,Y.npy, tokens:FILE, safetensors:FILE or "
+                        "synthetic",
+                        spec);
+    for (int i = 0; i < 256; i++) {
+        data->byte_f64[i] = (i / 255.0 - mean) / deviation;
+        data->byte_f32[i] = (float)data->byte_f64[i];
+    }
+    data->columns = calloc((size_t)layout->count, sizeof *data->columns);
+    int status = data->columns ? format->open(data, argument, validation, error) : pcc_fail_memory(error);
+    if (!status)
+        status = data_check(data, spec, error);
+    if (status)
+        pcc_data_close(data);
+    return status;
+}
+
+void pcc_data_close(PccData *data)
+{
+    while (data->held_count > 0) {
+        PccHeld *held = &data->held[--data->held_count];
+        held->close(held->resource);
+    }
+    free(data->columns);
+    *data = (PccData){0};
+}
+
+int pcc_data_hold(PccData *data, void *resource, void (*close)(void *), PccError *error)
+{
+    if (!resource)
+        return pcc_fail_memory(error);
+    if (data->held_count == PCC_COUNT(data->held)) {
+        close(resource);
+        return pcc_fail(error, PCC_ERR_INTERNAL, "a data set holds too many files");
+    }
+    data->held[data->held_count++] = (PccHeld){close, resource};
+    return PCC_OK;
+}
+
+void *pcc_data_allocate(PccData *data, size_t bytes, PccError *error)
+{
+    void *memory = malloc(bytes ? bytes : 1);
+    return pcc_data_hold(data, memory, free, error) ? NULL : memory;
+}
+
+static void data_unmap(void *resource)
+{
+    pcc_unmap_file(resource);
+    free(resource);
+}
+
+int pcc_data_map(PccData *data, const char *path, const unsigned char **bytes, size_t *size, PccError *error)
+{
+    PccMapping *mapping = calloc(1, sizeof *mapping);
+    int status = pcc_data_hold(data, mapping, data_unmap, error);
+    if (!status)
+        status = pcc_map_file(mapping, path, error);
+    if (status)
+        return status;
+    *bytes = mapping->data;
+    *size = mapping->size;
+    return PCC_OK;
+}
+
+/* The one input that takes samples and no labels; the label input itself when the program has no other. */
+static int64_t data_feature_slot(const PccLayout *layout)
+{
+    int64_t found = -1;
+    for (int64_t i = 0; i + 1 < layout->count; i++) {
+        if (i == layout->label_slot)
+            continue;
+        if (found >= 0)
+            return -1;
+        found = i;
+    }
+    return found < 0 && layout->count == 2 ? 0 : found;
+}
+
+int pcc_data_pair(PccData *data, const PccColumn *x, const PccColumn *y, PccError *error)
+{
+    const PccLayout *layout = data->layout;
+    int64_t feature = data_feature_slot(layout);
+    if (feature < 0)
+        return pcc_fail(error, PCC_ERR_INPUT, "%s feeds one input, the program has %lld; use safetensors:FILE",
+                        x->source, (long long)(layout->count - 1));
+    data->columns[feature] = *x;
+    data->count = x->count;
+    bool target = layout->slots[layout->count - 1].tensor != NULL;
+    int64_t answer = target ? layout->count - 1 : layout->label_slot == feature ? -1 : layout->label_slot;
+    if (answer >= 0)
+        data->columns[answer] = *y;
+    return PCC_OK;
+}
+
+static bool data_is_pixels(const PccData *data, int64_t slot)
+{
+    return data->columns[slot].dtype == PCC_U8 && slot + 1 < data->layout->count;
+}
+
+static void data_read_floats(const PccData *data, int64_t slot, const unsigned char *from, void *out)
+{
+    PccDtype dtype = data->layout->slots[slot].tensor->dtype, source = data->columns[slot].dtype;
+    int64_t count = data->layout->slots[slot].elements;
+    bool input = slot + 1 < data->layout->count;
+    bool as_is = !input || (data->mean == 0 && data->deviation == 1);
+    if (data_is_pixels(data, slot) && dtype == PCC_F32) {
+        for (int64_t i = 0; i < count; i++)
+            ((float *)out)[i] = data->byte_f32[from[i]];
+    } else if (data_is_pixels(data, slot)) {
+        for (int64_t i = 0; i < count; i++)
+            pcc_dtype_store(out, dtype, i, data->byte_f64[from[i]]);
+    } else if (as_is) {
+        pcc_dtype_convert(out, dtype, from, source, count);
+    } else {
+        for (int64_t i = 0; i < count; i++)
+            pcc_dtype_store(out, dtype, i, (pcc_dtype_load(from, source, i) - data->mean) / data->deviation);
+    }
+}
+
+static int data_read_integers(const PccData *data, int64_t sample, int64_t slot, const unsigned char *from, void *out,
+                              PccError *error)
+{
+    const PccSlot *place = &data->layout->slots[slot];
+    const PccColumn *column = &data->columns[slot];
+    int64_t limit = place->labels && data->layout->classes ? data->layout->classes : column->limit;
+    bool check = place->labels || limit > 0;
+    for (int64_t i = 0; check && i < place->elements; i++) {
+        int64_t value = pcc_dtype_load_integer(from, column->dtype, i);
+        bool ignored = place->labels && value == -100;
+        if (ignored || (value >= 0 && (limit == 0 || value < limit)))
+            continue;
+        if (limit == 0)
+            return pcc_fail(error, PCC_ERR_INPUT,
+                            "%s: sample %lld: %lld is not a class; negative labels other than "
+                            "-100 (ignored) are not allowed",
+                            column->source, (long long)sample, (long long)value);
+        return pcc_fail(error, PCC_ERR_INPUT,
+                        "%s: sample %lld: %lld is out of range; the model has classes 0 to %lld%s", column->source,
+                        (long long)sample, (long long)value, (long long)limit - 1,
+                        place->labels ? " (-100 is ignored)" : "");
+    }
+    pcc_dtype_convert(out, place->tensor->dtype, from, column->dtype, place->elements);
+    return PCC_OK;
+}
+
+int pcc_data_read(const PccData *data, int64_t sample, int64_t slot, void *out, PccError *error)
+{
+    if (data->generate) {
+        data->generate(data, sample, slot, out);
+        return PCC_OK;
+    }
+    const PccColumn *column = &data->columns[slot];
+    const unsigned char *from = column->data + (size_t)sample * column->stride;
+    if (!pcc_dtype_is_float(data->layout->slots[slot].tensor->dtype))
+        return data_read_integers(data, sample, slot, from, out, error);
+    data_read_floats(data, slot, from, out);
+    return PCC_OK;
+}

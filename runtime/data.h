@@ -1,0 +1,78 @@
+/* data.h: data sets. A set is a number of samples; for every slot of the program (an input, or the target) it has a
+ * column that says where sample i lies and of which dtype; reading converts to the slot's dtype.
+ *
+ * One file a format: data_idx.c data_cifar.c data_npy.c data_tokens.c data_safetensors.c data_synthetic.c. A format's
+ * opener fills data->columns, directly or by pcc_data_pair, and data->count; it leaves what it holds in data->held. */
+#ifndef PCC_DATA_H
+#define PCC_DATA_H
+
+#include "error.h"
+#include "layout.h"
+#include "program.h"
+
+typedef struct PccColumn {
+    const char *source; /* the file (and tensor), for messages; NULL: the format has nothing for this slot */
+    PccDtype dtype;
+    int rank; /* of one sample, for messages */
+    int64_t dims[PCC_MAX_RANK];
+    const unsigned char *data; /* sample 0, little-endian, not aligned */
+    size_t stride;             /* bytes from a sample to the next */
+    int64_t count;             /* samples */
+    int64_t limit;             /* integer values are below this; 0: unchecked */
+    bool big;                  /* too big to check before training: checked sample by sample */
+} PccColumn;
+
+/* What a set holds open: closing the set runs close on each. */
+typedef struct PccHeld {
+    void (*close)(void *resource);
+    void *resource;
+} PccHeld;
+
+typedef struct PccData PccData;
+struct PccData {
+    const PccLayout *layout;
+    int64_t count;          /* samples */
+    PccColumn *columns;     /* [layout->count] */
+    bool ordered;           /* neighbouring samples belong together: hold out the end, not a random part */
+    double mean, deviation; /* of --normalize; 0 and 1 leave values alone */
+    float byte_f32[256];    /* what a byte becomes in a float input */
+    double byte_f64[256];
+    void (*generate)(const PccData *data, int64_t sample, int64_t slot, void *out); /* instead of columns */
+    PccHeld held[16];
+    int held_count;
+};
+
+/* Opens SPEC; validation picks the validation part of a format that has its own split. */
+int pcc_data_open(PccData *data, const char *spec, bool validation, const PccLayout *layout, double mean,
+                  double deviation, PccError *error);
+void pcc_data_close(PccData *data);
+
+/* Whether SPEC comes with a validation part of its own. */
+bool pcc_data_has_validation(const char *spec);
+
+/* Writes sample's elements of slot, converted. Fails on an integer out of range. */
+int pcc_data_read(const PccData *data, int64_t sample, int64_t slot, void *out, PccError *error);
+
+/* For formats: hands over a resource, even on failure, when resource is not NULL. */
+int pcc_data_hold(PccData *data, void *resource, void (*close)(void *), PccError *error);
+
+/* For formats: memory that lives as long as the set; NULL when there is none. */
+void *pcc_data_allocate(PccData *data, size_t bytes, PccError *error);
+
+/* For formats: maps a file for as long as the set lives. */
+int pcc_data_map(PccData *data, const char *path, const unsigned char **bytes, size_t *size, PccError *error);
+
+/* For formats of inputs and labels: x goes to the one input that is not labels, y (source NULL: absent) to the target
+ * or the label input. */
+int pcc_data_pair(PccData *data, const PccColumn *x, const PccColumn *y, PccError *error);
+
+/* The formats. argument is what follows the colon. */
+int pcc_data_open_idx(PccData *data, const char *argument, bool validation, PccError *error);
+int pcc_data_open_cifar(PccData *data, const char *argument, bool validation, PccError *error);
+int pcc_data_open_npy(PccData *data, const char *argument, bool validation, PccError *error);
+int pcc_data_open_tokens(PccData *data, const char *argument, bool validation, PccError *error);
+int pcc_data_open_safetensors(PccData *data, const char *argument, bool validation, PccError *error);
+int pcc_data_open_synthetic(PccData *data, const char *argument, bool validation, PccError *error);
+bool pcc_data_idx_has_validation(const char *argument);
+
+#endif

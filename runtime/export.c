@@ -1,0 +1,130 @@
+/* export.c: --export: the original ONNX file with the trained values.
+ *
+ * The weights file carries the original protobuf with the payload bytes of the trained initializers cut out
+ * (pcc.export.template, U8) and where each belongs (pcc.export.splices, I64 [n, 4]: byte offset in the template, kind
+ * 0 param or 1 state, its index in the program, ONNX data_type). Exporting is copying with the values put back. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dtype.h"
+#include "files.h"
+#include "session.h"
+
+enum { EXPORT_CHUNK = 1 << 16 }; /* elements converted at a time */
+
+typedef struct ExportSplice {
+    int64_t offset; /* in the template */
+    const PccTensor *tensor;
+    PccDtype dtype; /* in the ONNX file */
+} ExportSplice;
+
+static bool export_dtype(int64_t onnx, PccDtype *dtype)
+{
+    /* TensorProto.DataType */
+    switch (onnx) {
+    case 1:
+        *dtype = PCC_F32;
+        return true;
+    case 10:
+        *dtype = PCC_F16;
+        return true;
+    case 11:
+        *dtype = PCC_F64;
+        return true;
+    case 16:
+        *dtype = PCC_BF16;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int export_read_splice(const PccProgram *program, const PccStTensor *splices, int64_t row, ExportSplice *splice)
+{
+    int64_t field[4];
+    for (int i = 0; i < 4; i++)
+        field[i] = pcc_dtype_load_integer(splices->data, PCC_I64, 4 * row + i);
+    int64_t count = field[1] == 0 ? program->param_count : field[1] == 1 ? program->state_count : 0;
+    if (field[2] < 0 || field[2] >= count || !export_dtype(field[3], &splice->dtype))
+        return PCC_ERR_INPUT;
+    splice->offset = field[0];
+    splice->tensor = field[1] == 0 ? &program->params[field[2]].value : &program->states[field[2]];
+    return PCC_OK;
+}
+
+static int export_tensor(const PccSession *session, const ExportSplice *splice, PccOutput *output, PccError *error)
+{
+    const PccTensor *tensor = splice->tensor;
+    const char *data = session->step.weights + tensor->offset;
+    int64_t count = pcc_element_count(tensor->rank, tensor->dims);
+    size_t item = pcc_dtype_size(splice->dtype);
+    char *chunk = malloc(EXPORT_CHUNK * item);
+    int status = PCC_OK;
+    if (!chunk) {
+        pcc_output_abandon(output);
+        return pcc_fail_memory(error);
+    }
+    for (int64_t at = 0; at < count && !status; at += EXPORT_CHUNK) {
+        int64_t length = count - at < EXPORT_CHUNK ? count - at : EXPORT_CHUNK;
+        pcc_dtype_convert(chunk, splice->dtype, data + (size_t)at * pcc_dtype_size(tensor->dtype), tensor->dtype,
+                          length);
+        status = pcc_output_write(output, chunk, (size_t)length * item, error);
+    }
+    free(chunk);
+    return status;
+}
+
+/* The rows are checked before the file is opened, so that a bad table writes nothing. */
+static int export_check(const PccSession *session, const PccSafetensors *weights, const PccStTensor *template,
+                        const PccStTensor *splices, PccError *error)
+{
+    if (!template || !splices)
+        return pcc_fail(error, PCC_ERR_INPUT,
+                        "%s has no pcc.export.template: the original model is not in it; compile the model again with "
+                        "this version of pcc",
+                        weights->path);
+    bool good = template->dtype == PCC_U8 && splices->dtype == PCC_I64 && splices->rank == 2 && splices->dims[1] == 4;
+    int64_t at = 0;
+    for (int64_t row = 0; good && row < splices->dims[0]; row++) {
+        ExportSplice splice;
+        good = export_read_splice(session->program, splices, row, &splice) == PCC_OK && splice.offset >= at &&
+               splice.offset <= (int64_t) template->bytes;
+        at = good ? splice.offset : at;
+    }
+    return good ? PCC_OK : pcc_fail(error, PCC_ERR_INPUT, "%s: pcc.export.splices is damaged", weights->path);
+}
+
+static int export_write(const PccSession *session, const PccStTensor *template, const PccStTensor *splices,
+                        const char *path, PccError *error)
+{
+    PccOutput output;
+    int status = pcc_output_open(&output, path, error);
+    const char *bytes = template->data;
+    int64_t at = 0;
+    for (int64_t row = 0; row < splices->dims[0] && !status; row++) {
+        ExportSplice splice;
+        export_read_splice(session->program, splices, row, &splice);
+        status = pcc_output_write(&output, bytes + at, (size_t)(splice.offset - at), error);
+        if (!status)
+            status = export_tensor(session, &splice, &output, error);
+        at = splice.offset;
+    }
+    if (!status)
+        status = pcc_output_write(&output, bytes + at, template->bytes - (size_t)at, error);
+    return status ? status : pcc_output_commit(&output, error);
+}
+
+int pcc_export(const PccSession *session, const char *file, PccError *error)
+{
+    PccSafetensors weights;
+    int status = pcc_open_weights(session, &weights, error);
+    if (status)
+        return status;
+    const PccStTensor *template = pcc_st_find(&weights, "pcc.export.template");
+    const PccStTensor *splices = pcc_st_find(&weights, "pcc.export.splices");
+    status = export_check(session, &weights, template, splices, error);
+    if (!status)
+        status = export_write(session, template, splices, file, error);
+    pcc_st_close(&weights);
+    return status;
+}

@@ -1,0 +1,90 @@
+/* pcc.h: the runtime of emitted programs.
+ *
+ * As a program: an emitted train.c ends in `return pcc_main(&program, argc, argv)`.
+ *
+ * As a library (pcc --emit lib, which leaves out main and exposes the PccProgram): open a session on the program, feed
+ * it batches, read tensors by their ONNX names. runtime/example_embed.c is a whole example.
+ *
+ *     PccError error;
+ *     PccSession *session = pcc_open(&program, NULL, 0, &error);
+ *     const float *images; const int64_t *labels;             // program.batch of them
+ *     PccFeed feed = {.inputs = (const void *[]){images}, .target = labels, .valid = program.batch};
+ *     for (...) {
+ *         double loss = pcc_backward(session, &feed);          // forward, backward: gradients
+ *         pcc_update(session, 1e-3);                           // clip and apply them
+ *     }
+ *     pcc_save(session, "trained.safetensors", &error);
+ *     pcc_close(session);
+ *
+ * Functions that can fail return 0 or an exit status (error.h) and describe the failure in *error. A session is used
+ * by one thread at a time; the steps use OpenMP themselves, and their results do not depend on the thread count. */
+#ifndef PCC_PCC_H
+#define PCC_PCC_H
+
+#include "error.h"
+#include "program.h"
+
+#define PCC_VERSION "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The emitted program's main: parses the command line, trains, and returns the exit status. */
+int pcc_main(const PccProgram *program, int argc, char **argv);
+
+typedef struct PccSession PccSession;
+
+/* Allocates the program's memory and loads its initial weights: from `weights`, or when that is NULL from where the
+ * program says (embedded, or program->weights_file beside the executable or in the current folder). threads: 0 leaves
+ * OpenMP's choice. NULL on failure. */
+PccSession *pcc_open(const PccProgram *program, const char *weights, int threads, PccError *error);
+void pcc_close(PccSession *session);
+
+/* Replaces parameters, states and constants by those of a safetensors file under their ONNX names, all of them, with
+ * the program's dtypes and dims; moments stay. */
+int pcc_load(PccSession *session, const char *file, PccError *error);
+
+/* One batch, dense, in the dtypes and dims of program->inputs and program->target. */
+typedef struct PccFeed {
+    const void *const *inputs; /* [input_count] */
+    const void *target;        /* NULL where the program takes none */
+    int64_t valid; /* the first `valid` samples count, 1 … batch; the rest is padding (any valid values) */
+} PccFeed;
+
+/* Forward and backward; adds to the gradients until the next pcc_update. Returns the loss, averaged over the targets
+ * that count. */
+double pcc_backward(PccSession *session, const PccFeed *feed);
+
+/* Clips the gradients where the program says so and applies one optimizer update. */
+PccUpdate pcc_update(PccSession *session, double learning_rate);
+
+typedef struct PccEvaluation {
+    double loss;     /* averaged over `counted` */
+    double counted;  /* targets: samples, tokens or elements */
+    int64_t judged;  /* predictions; 0 for losses without an accuracy */
+    int64_t correct; /* of them */
+} PccEvaluation;
+
+/* Forward in inference mode. Cross-entropies are judged by the largest logit, bce-with-logits by the logit's sign. */
+PccEvaluation pcc_evaluate(PccSession *session, const PccFeed *feed);
+
+/* The step's context, to set seed, hyper (all but lr) and deterministic between calls. */
+PccStep *pcc_step_context(PccSession *session);
+
+/* A graph output after pcc_backward or pcc_evaluate, valid until the next call; a parameter, state or constant. The
+ * description may be NULL. NULL when there is none of that name. */
+const void *pcc_output(const PccSession *session, const char *name, const PccTensor **description);
+void *pcc_tensor(PccSession *session, const char *name, const PccTensor **description);
+
+/* Writes parameters, states and constants to a safetensors file, atomically: pcc_load reads it. */
+int pcc_save(const PccSession *session, const char *file, PccError *error);
+
+/* Writes the original ONNX file with the current parameters and states, atomically. */
+int pcc_export(const PccSession *session, const char *file, PccError *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

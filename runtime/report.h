@@ -1,0 +1,30 @@
+/* report.h: what a run tells about a step and an epoch, as JSON lines. */
+#ifndef PCC_REPORT_H
+#define PCC_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct PccStepReport {
+    int64_t step;  /* updates done, the reported one included */
+    int64_t epoch; /* from 1 */
+    double loss;   /* over the update's micro-batches, weighed by what they counted */
+    double lr;
+    double samples_per_s;
+    double scale;    /* of the loss */
+    int64_t skipped; /* updates skipped for overflow, so far */
+} PccStepReport;
+
+typedef struct PccEpochReport {
+    int64_t epoch; /* epochs begun; 0 before training */
+    bool has_val;  /* there is validation data */
+    double val_loss;
+    bool has_accuracy;   /* the loss has an accuracy */
+    double val_accuracy; /* 0 … 1 */
+} PccEpochReport;
+
+/* The line without its newline, in new memory; NULL when there is none. */
+char *pcc_step_line(const PccStepReport *report);
+char *pcc_epoch_line(const PccEpochReport *report);
+
+#endif

@@ -1,0 +1,27 @@
+/* session.h: a program with its memory. */
+#ifndef PCC_SESSION_H
+#define PCC_SESSION_H
+
+#include "pcc.h"
+#include "safetensors.h"
+
+struct PccSession {
+    const PccProgram *program;
+    PccStep step;
+    char *weights_path; /* of the initial weights; NULL when they are embedded or there are none */
+    int threads;
+};
+
+/* Opens the file, or the embedded bytes, that the initial weights came from. */
+int pcc_open_weights(const PccSession *session, PccSafetensors *file, PccError *error);
+
+/* Finds and loads the program's own initial weights. */
+int pcc_load_initial_weights(PccSession *session, PccError *error);
+
+/* Copies params, states and constants of an open file into the weights block. */
+int pcc_copy_weights(PccSession *session, const PccSafetensors *file, PccError *error);
+
+/* Counts right predictions of the last evaluation; returns how many were judged. */
+int64_t pcc_count_correct(const PccProgram *program, const PccStep *step, int64_t *correct);
+
+#endif
