@@ -1,0 +1,33 @@
+/* softmax.h: Softmax and LogSoftmax over the middle axis of x[outer, width, inner], and their gradients.
+ *
+ *   pcc_softmax_T(outer, width, inner, x, y), pcc_log_softmax_T(...)             y may alias x
+ *   pcc_softmax_grad_T(outer, width, inner, y, dy, dx), pcc_log_softmax_grad_T(...)   dx may alias dy
+ *
+ * The maximum of a line is subtracted first, so nothing overflows; a line that is all -inf is NaN, as in PyTorch. */
+#ifndef PCC_SOFTMAX_H
+#define PCC_SOFTMAX_H
+
+#include "math.h"
+#include "simd.h"
+#include "typed.h"
+
+#include <stddef.h>
+
+/* Lines side by side that one task takes where inner > 1. */
+#define PCC_SOFTMAX_TILE 64
+/* Elements of a line that are summed before the sum joins the others. */
+#define PCC_SOFTMAX_BLOCK 1024
+
+#define PCC_T float
+#define PCC_OF(name) name##_f32
+#include "softmax.inc"
+#undef PCC_T
+#undef PCC_OF
+
+#define PCC_T double
+#define PCC_OF(name) name##_f64
+#include "softmax.inc"
+#undef PCC_T
+#undef PCC_OF
+
+#endif
