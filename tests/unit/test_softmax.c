@@ -25,26 +25,27 @@ static double uniform(void)
 /* One line, elements `stride` apart, in double. */
 static void reference_line(int64_t width, int64_t stride, int logarithm, const double *x, double *y)
 {
-    double max = -HUGE_VAL, sum = 0.0;
+    double max = -HUGE_VAL;
+    long double sum = 0.0L;
     for (int64_t i = 0; i < width; i++)
         max = fmax(max, x[i * stride]);
     for (int64_t i = 0; i < width; i++)
-        sum += exp(x[i * stride] - max);
+        sum += expl(x[i * stride] - max);
     for (int64_t i = 0; i < width; i++) {
         double z = x[i * stride] - max;
-        y[i * stride] = logarithm ? z - log(sum) : exp(z) / sum;
+        y[i * stride] = logarithm ? z - (double)logl(sum) : (double)(expl(z) / sum);
     }
 }
 
 static void reference_grad_line(int64_t width, int64_t stride, int logarithm, const double *y, const double *dy,
                                 double *dx)
 {
-    double sum = 0.0;
+    long double sum = 0.0L;
     for (int64_t i = 0; i < width; i++)
         sum += logarithm ? dy[i * stride] : y[i * stride] * dy[i * stride];
     for (int64_t i = 0; i < width; i++) {
         int64_t at = i * stride;
-        dx[at] = logarithm ? dy[at] - exp(y[at]) * sum : y[at] * (dy[at] - sum);
+        dx[at] = logarithm ? (double)(dy[at] - expl(y[at]) * sum) : (double)(y[at] * (dy[at] - sum));
     }
 }
 
