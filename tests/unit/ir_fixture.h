@@ -1,0 +1,100 @@
+/* ir_fixture.h: an arena and diagnostics that are kept as text, for tests of the IR. */
+#ifndef PCC_TESTS_IR_FIXTURE_H
+#define PCC_TESTS_IR_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ir/ir.h"
+
+typedef struct Fixture {
+    Diagnostics diagnostics;
+    Arena *arena;
+    char *messages;
+    size_t message_bytes;
+} Fixture;
+
+static inline int fixture_setup(void **state)
+{
+    Fixture *fixture = test_calloc(1, sizeof(Fixture));
+    FILE *stream = open_memstream(&fixture->messages, &fixture->message_bytes);
+    diagnostics_init(&fixture->diagnostics, stream);
+    fixture->diagnostics.file = "test";
+    fixture->arena = arena_create((size_t)64 << 20, &fixture->diagnostics);
+    *state = fixture;
+    return 0;
+}
+
+static inline int fixture_teardown(void **state)
+{
+    Fixture *fixture = *state;
+    arena_destroy(fixture->arena);
+    fclose(fixture->diagnostics.stream);
+    free(fixture->messages);
+    test_free(fixture);
+    return 0;
+}
+
+/* All messages so far. */
+static inline const char *messages(Fixture *fixture)
+{
+    fflush(fixture->diagnostics.stream);
+    return fixture->messages;
+}
+
+static inline void assert_message(Fixture *fixture, const char *part)
+{
+    if (!strstr(messages(fixture), part))
+        fail_msg("expected '%s' in: %s", part, fixture->messages);
+}
+
+/* Runs a statement that must end in fatal() or leave() with this status. */
+#define ASSERT_LEAVES(fixture, expected_status, statement)                \
+    do {                                                                  \
+        (fixture)->diagnostics.can_recover = true;                        \
+        if (setjmp((fixture)->diagnostics.recover) == 0) {                \
+            statement;                                                    \
+            fail_msg("it returned: %s", #statement);                      \
+        }                                                                 \
+        (fixture)->diagnostics.can_recover = false;                       \
+        assert_int_equal((fixture)->diagnostics.status, expected_status); \
+    } while (0)
+
+#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
+#define RANK(...) ((int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
+#define TYPE(dtype, ...) make_type((dtype), RANK(__VA_ARGS__), DIMS(__VA_ARGS__))
+#define TEST_WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+
+static inline Graph *parse_text(Fixture *fixture, const char *text)
+{
+    return graph_parse(fixture->arena, &fixture->diagnostics, "test.ir", text, strlen(text), NULL, NULL);
+}
+
+/* A text that must parse. */
+static inline Graph *parsed(Fixture *fixture, const char *text)
+{
+    Graph *graph = parse_text(fixture, text);
+    if (!graph)
+        fail_msg("%s", messages(fixture));
+    return graph;
+}
+
+static inline const char *printed(Fixture *fixture, const Graph *graph, int64_t inline_elements)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+    graph_print(graph, stream, inline_elements);
+    fclose(stream);
+    const char *copy = arena_strndup(fixture->arena, text, length);
+    free(text);
+    return copy;
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* The arena: zeroed, aligned, bounded. */
+#include "ir_fixture.h"
+
+static void test_memory_is_zero_and_aligned(void **state)
+{
+    Fixture *fixture = *state;
+    size_t total = 0;
+    for (size_t bytes = 1; bytes < (size_t)3 << 20; bytes += 1 + bytes / 3) {
+        unsigned char *memory = arena_alloc(fixture->arena, bytes);
+        assert_int_equal((uintptr_t)memory % (bytes >= 64 ? 64 : 16), 0);
+        for (size_t i = 0; i < bytes; i++)
+            assert_int_equal(memory[i], 0);
+        memset(memory, 0xa5, bytes);
+        total += bytes;
+    }
+    assert_int_equal(arena_used(fixture->arena), total);
+}
+
+static void test_allocations_do_not_overlap(void **state)
+{
+    Fixture *fixture = *state;
+    enum { COUNT = 3000, BYTES = 700 };
+    unsigned char *blocks[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        blocks[i] = arena_alloc(fixture->arena, BYTES);
+        memset(blocks[i], i & 255, BYTES);
+    }
+    for (int i = 0; i < COUNT; i++)
+        for (int k = 0; k < BYTES; k += 699)
+            assert_int_equal(blocks[i][k], i & 255);
+}
+
+static void test_capacity_is_a_diagnostic(void **state)
+{
+    Fixture *fixture = *state;
+    ASSERT_LEAVES(fixture, EXIT_STATUS_INPUT, arena_alloc(fixture->arena, (size_t)65 << 20));
+    assert_message(fixture, "more than the 64 MiB allowed");
+}
+
+static void test_capacity_counts_all_allocations(void **state)
+{
+    Fixture *fixture = *state;
+    arena_alloc(fixture->arena, (size_t)40 << 20);
+    ASSERT_LEAVES(fixture, EXIT_STATUS_INPUT, arena_alloc(fixture->arena, (size_t)25 << 20));
+}
+
+static void test_array_size_overflow_is_a_diagnostic(void **state)
+{
+    Fixture *fixture = *state;
+    ASSERT_LEAVES(fixture, EXIT_STATUS_INPUT, arena_alloc_array(fixture->arena, SIZE_MAX / 4, 8));
+    ASSERT_LEAVES(fixture, EXIT_STATUS_INPUT, arena_alloc(fixture->arena, SIZE_MAX));
+}
+
+static void test_text(void **state)
+{
+    Fixture *fixture = *state;
+    assert_string_equal(arena_printf(fixture->arena, "%s-%d", "layer", 12), "layer-12");
+    assert_string_equal(arena_strndup(fixture->arena, "abcdef", 3), "abc");
+    assert_string_equal(arena_printf(fixture->arena, "%s", ""), "");
+}
+
+static void test_lists_grow(void **state)
+{
+    Fixture *fixture = *state;
+    int *list = NULL, count = 0;
+    for (int i = 0; i < 1000; i++)
+        APPEND(fixture->arena, list, count, 3 * i);
+    assert_int_equal(count, 1000);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(list[i], 3 * i);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_WITH_FIXTURE(test_memory_is_zero_and_aligned),
+        TEST_WITH_FIXTURE(test_allocations_do_not_overlap),
+        TEST_WITH_FIXTURE(test_capacity_is_a_diagnostic),
+        TEST_WITH_FIXTURE(test_capacity_counts_all_allocations),
+        TEST_WITH_FIXTURE(test_array_size_overflow_is_a_diagnostic),
+        TEST_WITH_FIXTURE(test_text),
+        TEST_WITH_FIXTURE(test_lists_grow),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
