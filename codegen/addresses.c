@@ -1,0 +1,117 @@
+/* addresses.c: where an operand lies, as a C expression. */
+#include <string.h>
+
+#include "codegen/emit.h"
+#include "passes/view.h"
+
+const char *value_c_type(const Value *value)
+{
+    return dtype_info[value->type.dtype].c_type;
+}
+
+static const Binding *find_binding(const Binding *bindings, int count, const Value *root)
+{
+    for (int i = 0; i < count; i++) {
+        Value *value = bindings[i].value;
+        if (window_of(value).base == root)
+            return &bindings[i];
+    }
+    return NULL;
+}
+
+/* Gradients and new states are written where the parameters and states keep them. */
+static bool bound_offset(const Emitter *e, const Value *root, int64_t *offset)
+{
+    const Binding *gradient = find_binding(e->graph->gradients, e->graph->gradient_count, root);
+    if (gradient) {
+        *offset = e->weights->gradient[param_index(e->weights, gradient->target)];
+        return true;
+    }
+    const Binding *update = find_binding(e->graph->updates, e->graph->update_count, root);
+    if (update)
+        *offset = e->weights->states[state_index(e->weights, update->target)].offset;
+    return update != NULL;
+}
+
+static const char *arena_buffer_name(Emitter *e, const Value *root)
+{
+    if (root->name)
+        return arena_printf(e->arena, "%s_%d", identifier(e->arena, root->name, 40), root->id);
+    return arena_printf(e->arena, "%s_%d", identifier(e->arena, root->producer->op->name, 40), root->id);
+}
+
+static const char *literal_tensor(Emitter *e, const Value *constant)
+{
+    const char **name = &e->literal_names[constant->id];
+    if (*name)
+        return *name;
+    *name = arena_printf(e->arena, "constant_%d", e->literal_count++);
+    Tensor tensor = tensor_from_data(e->arena, &constant->type, constant->data);
+    int64_t count = element_count(&constant->type);
+    append(e->literals, "static const %s %s[%lld] = {", value_c_type(constant), *name, (long long)count);
+    for (int64_t i = 0; i < count; i++) {
+        append(e->literals, "%s", i ? ", " : "");
+        if (tensor.f)
+            append(e->literals, "%s", c_float(e->arena, tensor.f[i], constant->type.dtype));
+        else
+            append(e->literals, "%lld", (long long)tensor.i[i]);
+    }
+    append(e->literals, "};\n");
+    return *name;
+}
+
+static const char *in_weights(Emitter *e, const Value *root, int64_t offset)
+{
+    return arena_printf(e->arena, "AT(%s, w, 0x%llx)", value_c_type(root), (unsigned long long)offset);
+}
+
+static const char *root_address(Emitter *e, Value *root)
+{
+    int64_t offset;
+    switch (root->kind) {
+    case VALUE_INPUT:
+        for (int i = 0; i < e->graph->input_count; i++)
+            if (e->graph->inputs[i] == root)
+                return arena_printf(e->arena, "INPUT(%s, %d)", value_c_type(root), i);
+        break;
+    case VALUE_TARGET:
+        return arena_printf(e->arena, "TARGET(%s)", value_c_type(root));
+    case VALUE_PARAM:
+        return in_weights(e, root, e->weights->params[param_index(e->weights, root)].offset);
+    case VALUE_STATE:
+        return in_weights(e, root, e->weights->states[state_index(e->weights, root)].offset);
+    case VALUE_CONST:
+        if (type_bytes(&root->type) <= LITERAL_BYTES)
+            return literal_tensor(e, root);
+        return in_weights(e, root, find_constant(e->weights, root)->offset);
+    case VALUE_TEMP:
+        if (bound_offset(e, root, &offset))
+            return in_weights(e, root, offset);
+        if (e->plan.offset[root->id] >= 0)
+            return arena_printf(e->arena, "AT(%s, a, %s)", value_c_type(root), arena_buffer_name(e, root));
+        break;
+    }
+    internal_error(e->graph->diagnostics, NO_ORIGIN, "value %%%d (%s) has no place in memory", root->id,
+                   root->name ? root->name : "unnamed");
+}
+
+const char *operand_address(Emitter *e, Value *value)
+{
+    View window = window_of(value);
+    const char *address = root_address(e, window.base);
+    return window.offset ? arena_printf(e->arena, "%s + %lld", address, (long long)window.offset) : address;
+}
+
+void print_buffers(Emitter *e)
+{
+    for (int i = 0; i < e->graph->value_count; i++) {
+        Value *value = e->graph->values[i];
+        int64_t bound;
+        if (!value || value->kind != VALUE_TEMP || window_of(value).base != value || e->plan.offset[i] < 0 ||
+            bound_offset(e, value, &bound))
+            continue;
+        line(e->buffers, "%s = 0x%llx, /* %s%s%s live %d..%d */", arena_buffer_name(e, value),
+             (unsigned long long)e->plan.offset[i], type_text(e->arena, &value->type), value->name ? " " : "",
+             value->name ? comment_text(e->arena, value->name) : "", e->plan.first_use[i], e->plan.last_use[i]);
+    }
+}

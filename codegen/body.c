@@ -1,0 +1,52 @@
+/* body.c: a scalar program as C statements, one variable a node. */
+#include <string.h>
+
+#include "codegen/emit.h"
+#include "codegen/expression.h"
+
+static const char *variable_type(const Value *value)
+{
+    return is_float(value->type.dtype) ? dtype_info[value->type.dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32].c_type
+                                       : dtype_info[value->type.dtype].c_type;
+}
+
+static const char *literal_of(Arena *arena, const Value *value)
+{
+    Tensor tensor = tensor_from_data(arena, &value->type, value->data);
+    if (tensor.f)
+        return c_float(arena, tensor.f[0], value->type.dtype);
+    return arena_printf(arena, "%lld", (long long)tensor.i[0]);
+}
+
+/* Casts convert by C's rules, but to bool by comparison; the other rows say what they compute. */
+static const char *node_expression(Emitter *e, const Node *node, const char *const *operands)
+{
+    const Value *out = node->outputs[0], *in = node->inputs[0];
+    if (strcmp(node->op->name, "Cast") != 0)
+        return print_expression(e->graph, node, operands, compute_dtype(node));
+    if (out->type.dtype == DTYPE_BOOL)
+        return arena_printf(e->arena, "%s != 0", operands[0]);
+    return in->type.dtype == out->type.dtype ? operands[0]
+                                             : arena_printf(e->arena, "(%s)%s", variable_type(out), operands[0]);
+}
+
+void print_body(Emitter *e, Text *text, const Graph *body, const char *const *operands, const char *const *results)
+{
+    const char **names = NEW_ARRAY(e->arena, const char *, body->value_count + 1);
+    for (int i = 0; i < body->input_count; i++)
+        names[body->inputs[i]->id] = operands[i];
+    for (int i = 0; i < body->value_count; i++)
+        if (body->values[i] && body->values[i]->kind == VALUE_CONST)
+            names[i] = literal_of(e->arena, body->values[i]);
+    int temporaries = 0;
+    for (const Node *node = body->first; node; node = node->next) {
+        const char *inputs[MAX_RANK] = {NULL};
+        for (int i = 0; i < node->input_count && i < MAX_RANK; i++)
+            inputs[i] = node->inputs[i] ? names[node->inputs[i]->id] : "0";
+        Value *out = node->outputs[0];
+        names[out->id] = arena_printf(e->arena, "t%d", temporaries++);
+        line(text, "const %s %s = %s;", variable_type(out), names[out->id], node_expression(e, node, inputs));
+    }
+    for (int i = 0; i < body->output_count; i++)
+        line(text, "%s = %s;", results[i], names[body->outputs[i]->id]);
+}

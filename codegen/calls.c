@@ -1,0 +1,151 @@
+/* calls.c: the function that calls one kernel with its literals. */
+#include <ctype.h>
+#include <string.h>
+
+#include "codegen/emit.h"
+
+/* Operand names from the row's signature: "X, scale, B?" gives x, scale, b. */
+static const char *parameter_name(Arena *arena, const char *signature, int index)
+{
+    for (int i = 0; signature && i < index; i++) {
+        signature = strchr(signature, ',');
+        signature = signature ? signature + 1 : NULL;
+    }
+    while (signature && *signature == ' ')
+        signature++;
+    size_t length =
+        signature ? strspn(signature, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") : 0;
+    if (length == 0)
+        return arena_printf(arena, "operand_%d", index);
+    char *name = arena_printf(arena, "%.*s", (int)length, signature);
+    for (char *c = name; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return name;
+}
+
+/* Operands that a row's signature lists: absent trailing ones are passed as NULL. */
+static int listed_operands(const char *signature, int present)
+{
+    int listed = signature && *signature ? 1 : 0;
+    for (const char *c = signature; c && *c; c++)
+        listed += *c == ',';
+    return strstr(signature ? signature : "", "...") || present > listed ? present : listed;
+}
+
+static int own_input_count(const Node *node)
+{
+    return node->body ? node->input_count - (node->body->input_count - 1) : node->input_count;
+}
+
+static const char *input_parameter(Emitter *e, const Node *node, int i)
+{
+    return arena_printf(e->arena, "%s_%d", parameter_name(e->arena, node->op->inputs, i), i);
+}
+
+static const char *output_parameter(Emitter *e, const Node *node, int i)
+{
+    return arena_printf(e->arena, "%s_out", parameter_name(e->arena, node->op->outputs, i));
+}
+
+static bool passes_input(const Node *node, const KernelCall *call, int i)
+{
+    return node->inputs[i] && !(i < 32 && call->dropped_inputs >> i & 1);
+}
+
+static void print_parameters(Emitter *e, Text *text, const Node *node, const KernelCall *call)
+{
+    const char *separator = "";
+    append(text, "static void @@(");
+    for (int i = 0; i < own_input_count(node); i++) {
+        if (!passes_input(node, call, i))
+            continue;
+        append(text, "%sconst %s *%s", separator, value_c_type(node->inputs[i]), input_parameter(e, node, i));
+        separator = ", ";
+    }
+    if (call->has_store) {
+        append(text, "%sconst struct @@_epilogue *epilogue", separator);
+        separator = ", ";
+    }
+    for (int i = 0; !call->has_store && i < node->output_count; i++) {
+        if (!node->outputs[i])
+            continue;
+        append(text, "%s%s *%s", separator, value_c_type(node->outputs[i]), output_parameter(e, node, i));
+        separator = ", ";
+    }
+    if (call->scratch_bytes > 0) {
+        append(text, "%svoid *scratch", separator);
+        separator = ", ";
+    }
+    append(text, "%s%s)\n", separator, call->needs_step || call->has_store ? "PccStep *s" : *separator ? "" : "void");
+}
+
+static const char *suffix_text(const KernelCall *call)
+{
+    switch (call->suffix) {
+    case DTYPE_BOOL:
+    case DTYPE_I8:
+        return "u8";
+    default:
+        return dtype_info[call->suffix].name;
+    }
+}
+
+static void print_call(Emitter *e, Text *text, const Node *node, const KernelCall *call)
+{
+    Text *arguments = text_create(e->arena);
+    for (int i = 0; i < call->literal_count; i++)
+        append(arguments, "%s%s", arguments->length ? ", " : "", call->literals[i]);
+    int inputs = own_input_count(node), outputs = listed_operands(node->op->outputs, node->output_count);
+    for (int i = 0; i < listed_operands(node->op->inputs, inputs); i++) {
+        if (operand_is_static(node->op, i) || (i < 32 && call->dropped_inputs >> i & 1))
+            continue;
+        append(arguments, "%s%s", arguments->length ? ", " : "",
+               i < inputs && node->inputs[i] ? input_parameter(e, node, i) : "NULL");
+        if (i < MAX_RANK && call->after_input[i])
+            append(arguments, "%s%s", call->after_input[i][0] == ',' ? "" : ", ", call->after_input[i]);
+    }
+    for (int i = 0; !call->has_store && i < outputs; i++)
+        append(arguments, "%s%s", arguments->length ? ", " : "",
+               i < node->output_count && node->outputs[i] ? output_parameter(e, node, i) : "NULL");
+    if (call->scratch_bytes > 0)
+        append(arguments, ", scratch");
+    else if (call->scratch_bytes == 0 && call->has_store)
+        append(arguments, ", NULL");
+    if (call->has_store)
+        append(arguments, ", @@_store, epilogue");
+    if (call->needs_step || call->has_store)
+        append(arguments, ", s");
+    line(text, "pcc_%s_%s(%s);", call->kernel, suffix_text(call), arguments->data);
+}
+
+static const char *call_stem(Emitter *e, const Node *node, const KernelCall *call)
+{
+    Text *stem = text_create(e->arena);
+    append(stem, "%s", call->kernel);
+    for (const Node *member = node->body ? node->body->first : NULL; member; member = member->next)
+        append(stem, "_%s", member->op->name);
+    if (stem->length > 48)
+        stem->data[48] = 0;
+    stem->length = strlen(stem->data);
+    const Value *shown = NULL;
+    for (int i = 0; i < node->output_count && !shown; i++)
+        shown = node->outputs[i];
+    append(stem, "_");
+    for (int i = 0; shown && i < shown->type.rank; i++)
+        append(stem, "%s%lld", i ? "x" : "", (long long)shown->type.dims[i]);
+    for (char *c = stem->data; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return identifier(e->arena, stem->data, 96);
+}
+
+const char *emit_kernel_call(Emitter *e, const Node *node, const KernelCall *call)
+{
+    Text *text = text_create(e->arena);
+    if (call->has_store)
+        print_store(e, text, node, call->suffix);
+    print_parameters(e, text, node, call);
+    line(text, "{");
+    print_call(e, text, node, call);
+    line(text, "}");
+    return intern_function(e, call_stem(e, node, call), text->data);
+}

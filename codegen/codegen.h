@@ -1,0 +1,32 @@
+/* codegen.h: from the two scheduled graphs of a program to a C file and its weights file. */
+#ifndef PCC_CODEGEN_H
+#define PCC_CODEGEN_H
+
+#include "passes/passes.h"
+
+typedef struct EmitOptions {
+    const char *model_path;      /* for the header comment */
+    const char *command_line;    /* for the header comment: options only */
+    const char *source_name;     /* "train.c" */
+    const char *weights_name;    /* "train.safetensors": what the program looks for beside itself */
+    bool library;                /* no main(): the program is `const PccProgram pcc_program` */
+    const void *export_template; /* the original model without trained payloads, or NULL (frontend/onnx.h) */
+    size_t export_template_bytes;
+    const int64_t *export_splices; /* [splice_count][4] */
+    int64_t splice_count;
+} EmitOptions;
+
+typedef struct Emitted {
+    const char *text; /* the C file */
+    size_t length;
+    int64_t weights_bytes, arena_bytes; /* of the program's two blocks */
+} Emitted;
+
+Emitted emit_program(const Program *program, const Options *options, const EmitOptions *emit);
+/* Writes the initial parameters, states and constants, and the export template, atomically; fatal on I/O errors. */
+void write_weights(const Program *program, const Options *options, const EmitOptions *emit, const char *path);
+/* The order of parameters and states in the emitted tables, by ONNX name: the indices of the export splices. */
+void list_stored(const Program *program, const Options *options, const char ***params, int *param_count,
+                 const char ***states, int *state_count);
+
+#endif

@@ -1,0 +1,90 @@
+/* emit.h: inside the code generator: from two scheduled graphs to the text of a program. */
+#ifndef PCC_CODEGEN_EMIT_H
+#define PCC_CODEGEN_EMIT_H
+
+#include "codegen/codegen.h"
+#include "codegen/text.h"
+
+enum { LITERAL_BYTES = 2048 }; /* constants up to this size are part of the text */
+
+/* One emitted function, shared by all nodes that need the same text. */
+typedef struct Instance {
+    const char *name, *text; /* text has its own name in it */
+    uint64_t hash;           /* of the text before it was named */
+    const char *unnamed;
+} Instance;
+
+typedef struct Instances {
+    Instance *items;
+    int count, capacity;
+} Instances;
+
+/* A tensor in the weights block. */
+typedef struct Stored {
+    const Value *value;
+    const char *name;
+    int64_t offset;
+} Stored;
+
+/* The weights block: parameters, states, constants, gradients, moments, in this order. */
+typedef struct Weights {
+    Stored *params, *states, *constants;
+    int param_count, state_count, constant_count;
+    int64_t *gradient, *moment1, *moment2; /* by parameter index; -1: none */
+    int64_t bytes;
+    int64_t param_bytes, state_bytes, constant_bytes, gradient_bytes, moment_bytes;
+} Weights;
+
+typedef struct Emitter {
+    Arena *arena;
+    const Options *options;
+    const EmitOptions *emit;
+    Graph *graph; /* the one being emitted */
+    MemoryPlan plan;
+    Weights *weights;
+    Instances *instances;
+    Text *buffers;  /* the enumerators of arena offsets */
+    Text *literals; /* small constant tensors */
+    int literal_count;
+    const char **literal_names; /* by value id of `graph` */
+} Emitter;
+
+/* weights.c */
+Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Arena *arena);
+const Stored *find_constant(const Weights *weights, const Value *value); /* by type and contents */
+/* addresses.c: one enumerator for each buffer of the arena. */
+void print_buffers(Emitter *e);
+int param_index(const Weights *weights, const Value *param); /* by id, -1 */
+int state_index(const Weights *weights, const Value *state);
+
+/* instances.c: `text` spells its own name as @@. Returns the function's final name; `stem` is the readable part. */
+const char *intern_function(Emitter *e, const char *stem, const char *text);
+
+/* body.c: the statements of a scalar program. operands[i] and results[i] are C expressions. */
+void print_body(Emitter *e, Text *text, const Graph *body, const char *const *operands, const char *const *results);
+
+/* loops.c, store.c, calls.c: the function that runs `node`; returns its name. */
+const char *emit_loop(Emitter *e, const Node *node);
+void print_store(Emitter *e, Text *text, const Node *node, Dtype compute);
+const char *emit_kernel_call(Emitter *e, const Node *node, const KernelCall *call);
+
+/* Axes of a loop nest after dropping those of size 1 and merging those that every operand walks as one. */
+typedef struct LoopNest {
+    int rank;
+    int64_t dims[MAX_RANK];
+    int operand_count;
+    int64_t (*strides)[MAX_RANK]; /* [operand][axis] */
+} LoopNest;
+
+/* Operands are aligned to `loop` from the right, with stride 0 where they broadcast. The last `fixed` axes are kept
+ * as they are. */
+LoopNest make_nest(Arena *arena, const Type *loop, Value *const *operands, int operand_count, int fixed);
+
+/* addresses.c: the C expression of an operand's first element, typed. */
+const char *operand_address(Emitter *e, Value *value);
+const char *value_c_type(const Value *value);
+
+/* flops.c */
+double graph_flops(const Graph *graph);
+
+#endif

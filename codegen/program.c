@@ -1,0 +1,345 @@
+/* program.c: the whole file, in the order in which a reader wants it: what it is, tables, functions, step, main. */
+#include <string.h>
+
+#include "codegen/emit.h"
+#include "passes/view.h"
+
+static void print_header(Emitter *e, Text *text, const Program *program, int64_t arena_bytes)
+{
+    const double mib = 1024.0 * 1024.0;
+    const Weights *w = e->weights;
+    int64_t parameters = 0;
+    for (int i = 0; i < w->param_count; i++)
+        parameters += element_count(&w->params[i].value->type);
+    line(text, "/* %s: trains %s. Written by pcc; edit the model or the options, not this file.", e->emit->source_name,
+         comment_text(e->arena, e->emit->model_path));
+    line(text, " *");
+    line(text, " *   pcc %s", comment_text(e->arena, e->emit->command_line));
+    line(text, " *   cc -O3 -march=native -fopenmp %s $(pkg-config --cflags --libs pcc-runtime) -o train",
+         e->emit->source_name);
+    line(text, " *");
+    line(text, " *   precision   %s", e->options->precision);
+    line(text, " *   parameters  %s in %d tensors; %s", with_commas(e->arena, parameters), w->param_count,
+         e->options->optimizer);
+    line(text, " *   step        %.1f MFLOP in products, forward and backward", graph_flops(program->train) / 1e6);
+    line(
+        text,
+        " *   memory      weights %.2f MiB = parameters %.2f + states %.2f + constants %.2f + gradients %.2f + moments "
+        "%.2f",
+        (double)w->bytes / mib, (double)w->param_bytes / mib, (double)w->state_bytes / mib,
+        (double)w->constant_bytes / mib, (double)w->gradient_bytes / mib, (double)w->moment_bytes / mib);
+    line(text, " *               arena   %.2f MiB", (double)arena_bytes / mib);
+    line(text, " */");
+}
+
+static void print_includes(Text *text)
+{
+    line(text, "#include <pcc/pcc.h>");
+    line(text, "#include <pcc/kernels/kernels.h>");
+    blank(text);
+    line(text, "/* Typed pointers: into a block at a byte offset, to what the step was given. */");
+    line(text, "#define AT(type, block, offset) ((type *)(void *)((block) + (offset)))");
+    line(text, "#define INPUT(type, index) ((const type *)s->inputs[index])");
+    line(text, "#define TARGET(type) ((const type *)s->target)");
+    blank(text);
+}
+
+static const char *dims_text(Arena *arena, const Type *type)
+{
+    Text *text = text_create(arena);
+    append(text, "{");
+    for (int i = 0; i < type->rank; i++)
+        append(text, "%s%lld", i ? ", " : "", (long long)type->dims[i]);
+    append(text, type->rank ? "}" : "0}");
+    return text->data;
+}
+
+static const char *tensor_text(Arena *arena, const char *name, const Type *type, const char *offset)
+{
+    return arena_printf(arena, "{%s, %s, %d, %s, %s}", c_string(arena, name), dtype_info[type->dtype].runtime,
+                        type->rank, dims_text(arena, type), offset);
+}
+
+static const char *offset_text(Arena *arena, int64_t offset)
+{
+    return offset < 0 ? "PCC_NONE" : arena_printf(arena, "0x%llx", (unsigned long long)offset);
+}
+
+static void print_params(Emitter *e, Text *text)
+{
+    const Weights *w = e->weights;
+    line(text,
+         "/* Parameters by their ONNX names: value, gradient and moments at byte offsets of the weights block. */");
+    line(text, "static const PccParam params[] = {");
+    for (int i = 0; i < w->param_count; i++) {
+        const Type *type = &w->params[i].value->type;
+        const char *dtype = dtype_info[type->dtype].runtime;
+        line(text, "{%s, %s, %s, %s, %s, %s},",
+             tensor_text(e->arena, w->params[i].name, type, offset_text(e->arena, w->params[i].offset)),
+             offset_text(e->arena, w->gradient[i]), offset_text(e->arena, w->moment1[i]),
+             offset_text(e->arena, w->moment2[i]), dtype, dtype);
+    }
+    line(text, "};");
+    blank(text);
+}
+
+static void print_stored(Emitter *e, Text *text, const char *table, const Stored *stored, int count)
+{
+    if (count == 0)
+        return;
+    line(text, "static const PccTensor %s[] = {", table);
+    for (int i = 0; i < count; i++)
+        line(text, "%s,",
+             tensor_text(e->arena, stored[i].name, &stored[i].value->type, offset_text(e->arena, stored[i].offset)));
+    line(text, "};");
+    blank(text);
+}
+
+static void print_interface(Emitter *e, Text *text, Graph *train, const MemoryPlan *plan)
+{
+    if (train->input_count > 0) {
+        line(text, "static const PccTensor inputs[] = {");
+        for (int i = 0; i < train->input_count; i++)
+            line(text, "%s,", tensor_text(e->arena, train->inputs[i]->name, &train->inputs[i]->type, "0"));
+        line(text, "};");
+        blank(text);
+    }
+    line(text, "static const PccTensor outputs[] = {");
+    for (int i = 0; i < train->output_count; i++) {
+        View window = window_of(train->outputs[i]);
+        line(text, "%s,",
+             tensor_text(e->arena, train->output_names[i] ? train->output_names[i] : "output", &train->outputs[i]->type,
+                         offset_text(e->arena, plan->offset[window.base->id])));
+    }
+    line(text, "};");
+    blank(text);
+}
+
+static const char *run_node(Emitter *e, const Node *node)
+{
+    Text *call = text_create(e->arena);
+    if (strcmp(node->op->name, "Fused") == 0) {
+        append(call, "%s(", emit_loop(e, node));
+        for (int i = 0; i < node->input_count + node->output_count; i++)
+            append(call, "%s%s", i ? ", " : "",
+                   operand_address(e, i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count]));
+        append(call, ");");
+        return call->data;
+    }
+    KernelCall kernel;
+    fill_kernel_call(e->graph, node, &kernel);
+    const char *name = emit_kernel_call(e, node, &kernel), *separator = "";
+    int extra = node->body ? node->body->input_count - 1 : 0, own = node->input_count - extra;
+    append(call, "%s(", name);
+    for (int i = 0; i < own; i++) {
+        if (!node->inputs[i] || (i < 32 && kernel.dropped_inputs >> i & 1))
+            continue;
+        append(call, "%s%s", separator, operand_address(e, node->inputs[i]));
+        separator = ", ";
+    }
+    if (kernel.has_store) {
+        append(call, "%s&(struct %s_epilogue){", separator, name);
+        for (int i = 0; i < extra; i++)
+            append(call, "%s%s", i ? ", " : "", operand_address(e, node->inputs[own + i]));
+        for (int i = 0; i < node->output_count; i++)
+            append(call, "%s%s", extra + i ? ", " : "", operand_address(e, node->outputs[i]));
+        append(call, "}");
+        separator = ", ";
+    }
+    for (int i = 0; !kernel.has_store && i < node->output_count; i++) {
+        if (!node->outputs[i])
+            continue;
+        append(call, "%s%s", separator, operand_address(e, node->outputs[i]));
+        separator = ", ";
+    }
+    if (kernel.scratch_bytes > 0) {
+        append(call, "%sa + 0x%llx", separator, (unsigned long long)e->plan.scratch_offset[node->id]);
+        separator = ", ";
+    }
+    append(call, "%s);", kernel.needs_step || kernel.has_store ? arena_printf(e->arena, "%ss", separator) : "");
+    return call->data;
+}
+
+static void print_node(Emitter *e, Text *text, const Node *node, int position)
+{
+    const char *what = node->origin.node ? node->origin.node : node->op->name;
+    line(text, "%s /* %d %s */", run_node(e, node), position, comment_text(e->arena, what));
+}
+
+/* step() or evaluate(): the calls of a graph, in order, with its buffers as enumerators. */
+static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const char *name)
+{
+    Text *calls = text_create(e->arena), *text = text_create(e->arena);
+    e->graph = graph;
+    e->plan = plan;
+    e->buffers = text_create(e->arena);
+    e->literal_names = NEW_ARRAY(e->arena, const char *, graph->value_count + 1);
+    calls->depth = 1;
+    e->buffers->depth = 2;
+    int position = 0;
+    for (const Node *node = graph->first; node; node = node->next, position++) {
+        if (node->op->kind != OP_VIEW)
+            print_node(e, calls, node, position);
+        if (graph->gradient_count > 0 && node == graph->loss->producer) {
+            blank(calls);
+            line(calls, "/* backward */");
+        }
+    }
+    print_buffers(e);
+    line(text, "static double %s(PccStep *s)", name);
+    line(text, "{");
+    if (e->buffers->length > 0) {
+        line(text, "enum {");
+        append(text, "%s", e->buffers->data);
+        line(text, "};");
+    }
+    line(text, "char *const a = s->arena, *const w = s->weights;");
+    line(text, "(void)w;");
+    blank(text);
+    append(text, "%s", calls->data);
+    blank(text);
+    line(text, "return (double)*%s;", operand_address(e, graph->loss));
+    line(text, "}");
+    blank(text);
+    return text;
+}
+
+static uint64_t fingerprint(const Emitter *e)
+{
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a over names, dims, precision, optimizer */
+    Text *text = text_create(e->arena);
+    append(text, "%s;%s;", e->options->precision, e->options->optimizer);
+    for (int i = 0; i < e->weights->param_count; i++)
+        append(text, "%s%s;", e->weights->params[i].name, type_text(e->arena, &e->weights->params[i].value->type));
+    for (int i = 0; i < e->weights->state_count; i++)
+        append(text, "%s%s;", e->weights->states[i].name, type_text(e->arena, &e->weights->states[i].value->type));
+    for (const char *c = text->data; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
+    return hash;
+}
+
+static const char *const loss_constants[LOSS_COUNT] = {
+    "PCC_LOSS_CROSS_ENTROPY", "PCC_LOSS_TOKEN_CROSS_ENTROPY", "PCC_LOSS_CAUSAL_LM",
+    "PCC_LOSS_MSE",           "PCC_LOSS_BCE_WITH_LOGITS",     "PCC_LOSS_OUTPUT",
+};
+
+typedef struct Optimizer {
+    const char *name, *hyper;
+} Optimizer;
+
+/* PyTorch's defaults. */
+static const Optimizer optimizers[] = {
+    {"sgd", "{.lr = 1e-3}"},
+    {"adam", "{.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}"},
+    {"adamw", "{.lr = 1e-3, .weight_decay = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}"},
+};
+
+static const char *hyper_defaults(const Emitter *e)
+{
+    for (size_t i = 0; i < sizeof(optimizers) / sizeof(*optimizers); i++)
+        if (strcmp(optimizers[i].name, e->options->optimizer) == 0)
+            return optimizers[i].hyper;
+    internal_error(e->graph->diagnostics, NO_ORIGIN, "optimizer '%s' has no defaults", e->options->optimizer);
+}
+
+static int loss_output_index(const Graph *graph, const Options *options)
+{
+    for (int i = 0; options->output && i < graph->output_count; i++)
+        if (graph->output_names[i] && strcmp(graph->output_names[i], options->output) == 0)
+            return i;
+    return 0;
+}
+
+static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_bytes)
+{
+    const Weights *w = e->weights;
+    const char *name = e->emit->library ? "const PccProgram pcc_program" : "static const PccProgram program";
+    line(text, "%s = {", name);
+    line(text, ".abi = PCC_PROGRAM_ABI,");
+    line(text, ".name = %s,", c_string(e->arena, train->name ? train->name : "model"));
+    line(text, ".precision = %s,", c_string(e->arena, e->options->precision));
+    line(text, ".optimizer = %s,", c_string(e->arena, e->options->optimizer));
+    line(text, ".fingerprint = 0x%llxu,", (unsigned long long)fingerprint(e));
+    line(text, ".batch = %lld,", (long long)graph_batch(train));
+    line(text, ".accumulate = %lld,", (long long)e->options->accumulate);
+    line(text, ".clip_norm = %s,", c_float(e->arena, e->options->clip_norm, DTYPE_F64));
+    line(text, ".weights_bytes = 0x%llx,", (unsigned long long)w->bytes);
+    line(text, ".arena_bytes = 0x%llx,", (unsigned long long)arena_bytes);
+    line(text, ".params = params,");
+    line(text, ".param_count = PCC_COUNT(params),");
+    if (w->state_count > 0)
+        line(text, ".states = states, .state_count = PCC_COUNT(states),");
+    if (w->constant_count > 0)
+        line(text, ".constants = constants, .constant_count = PCC_COUNT(constants),");
+    if (train->input_count > 0)
+        line(text, ".inputs = inputs, .input_count = PCC_COUNT(inputs),");
+    line(text, ".outputs = outputs,");
+    line(text, ".output_count = PCC_COUNT(outputs),");
+    line(text, ".loss = %s,", loss_constants[e->options->loss]);
+    line(text, ".loss_output = %d,", loss_output_index(train, e->options));
+    line(text, ".label_input = %d,", label_input_index(train, e->options));
+    if (train->target)
+        line(text, ".target = %s,", tensor_text(e->arena, "target", &train->target->type, "0"));
+    else
+        line(text, ".target = {.rank = -1},");
+    line(text, ".hyper = %s,", hyper_defaults(e));
+    line(text, ".step = step,");
+    line(text, ".evaluate = evaluate,");
+    line(text, ".update = update,");
+    line(text, ".weights_file = %s,", c_string(e->arena, e->emit->weights_name));
+    line(text, "};");
+}
+
+static void print_main(Emitter *e, Text *text)
+{
+    if (e->emit->library)
+        return;
+    blank(text);
+    line(text, "int main(int argc, char **argv)");
+    line(text, "{");
+    line(text, "return pcc_main(&program, argc, argv);");
+    line(text, "}");
+}
+
+Emitted emit_program(const Program *program, const Options *options, const EmitOptions *emit)
+{
+    Graph *train = program->train;
+    Arena *arena = train->arena;
+    Weights weights = plan_weights(train, program->evaluate, options, arena);
+    Instances instances = {0};
+    MemoryPlan train_plan = plan_memory(train), evaluate_plan = plan_memory(program->evaluate);
+    int64_t arena_bytes =
+        train_plan.arena_bytes > evaluate_plan.arena_bytes ? train_plan.arena_bytes : evaluate_plan.arena_bytes;
+    Emitter e = {.arena = arena,
+                 .options = options,
+                 .emit = emit,
+                 .graph = train,
+                 .weights = &weights,
+                 .instances = &instances,
+                 .literals = text_create(arena)};
+    Text *step = print_function(&e, train, train_plan, "step");
+    Text *evaluate = print_function(&e, program->evaluate, evaluate_plan, "evaluate");
+
+    Text *text = text_create(arena);
+    e.graph = train;
+    print_header(&e, text, program, arena_bytes);
+    print_includes(text);
+    print_params(&e, text);
+    print_stored(&e, text, "states", weights.states, weights.state_count);
+    print_stored(&e, text, "constants", weights.constants, weights.constant_count);
+    print_interface(&e, text, train, &train_plan);
+    append(text, "%s%s", e.literals->data, e.literals->length ? "\n" : "");
+    for (int i = 0; i < instances.count; i++)
+        append(text, "%s\n", instances.items[i].text);
+    append(text, "/* One training step on the batch in s->inputs: forward and backward; returns the loss. */\n%s",
+           step->data);
+    append(text, "/* The loss of the batch in inference mode. */\n%s", evaluate->data);
+    line(text, "static PccUpdate update(PccStep *s)");
+    line(text, "{");
+    line(text, "return pcc_%s(params, PCC_COUNT(params), s);", options->optimizer);
+    line(text, "}");
+    blank(text);
+    print_table(&e, text, train, arena_bytes);
+    print_main(&e, text);
+    return (Emitted){text->data, text->length, weights.bytes, arena_bytes};
+}

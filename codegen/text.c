@@ -1,0 +1,138 @@
+#include <math.h>
+#include <string.h>
+
+#include "codegen/text.h"
+
+Text *text_create(Arena *arena)
+{
+    Text *text = NEW(arena, Text);
+    text->arena = arena;
+    text->capacity = 1024;
+    text->data = arena_alloc(arena, text->capacity);
+    return text;
+}
+
+void append_bytes(Text *text, const char *bytes, size_t length)
+{
+    if (text->length + length + 1 > text->capacity) {
+        size_t capacity = 2 * (text->length + length + 1);
+        char *data = arena_alloc(text->arena, capacity);
+        memcpy(data, text->data, text->length);
+        text->data = data;
+        text->capacity = capacity;
+    }
+    memcpy(text->data + text->length, bytes, length);
+    text->length += length;
+    text->data[text->length] = 0;
+}
+
+static void append_list(Text *text, const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    char *buffer = arena_alloc(text->arena, (size_t)length + 1);
+    vsnprintf(buffer, (size_t)length + 1, format, again);
+    va_end(again);
+    append_bytes(text, buffer, (size_t)length);
+}
+
+void append(Text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    append_list(text, format, arguments);
+    va_end(arguments);
+}
+
+void line(Text *text, const char *format, ...)
+{
+    if (format[0] == '}')
+        text->depth--;
+    for (int i = 0; i < text->depth; i++)
+        append_bytes(text, "    ", 4);
+    va_list arguments;
+    va_start(arguments, format);
+    append_list(text, format, arguments);
+    va_end(arguments);
+    if (text->length > 0 && text->data[text->length - 1] == '{')
+        text->depth++;
+    append_bytes(text, "\n", 1);
+}
+
+void blank(Text *text)
+{
+    append_bytes(text, "\n", 1);
+}
+
+const char *c_string(Arena *arena, const char *name)
+{
+    size_t length = strlen(name);
+    char *spelt = arena_alloc(arena, 4 * length + 3), *out = spelt;
+    *out++ = '"';
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)name[i];
+        if (c >= ' ' && c < 127 && c != '"' && c != '\\' && c != '?')
+            *out++ = (char)c;
+        else
+            out += sprintf(out, "\\%03o", c);
+    }
+    *out++ = '"';
+    return spelt;
+}
+
+const char *comment_text(Arena *arena, const char *name)
+{
+    char *copy = (char *)arena_strndup(arena, name, strlen(name));
+    for (char *c = copy; *c; c++)
+        if (*c < ' ' || *c == 127 || *c == '\\' || *c == '?' || (c[0] == '*' && c[1] == '/') ||
+            (c[0] == '/' && c[1] == '*') || (c > copy && c[-1] == '*' && c[0] == '/') || (unsigned char)*c > 127)
+            *c = '_';
+    return copy;
+}
+
+const char *identifier(Arena *arena, const char *name, size_t limit)
+{
+    size_t length = strlen(name);
+    if (length > limit) { /* the end of an ONNX name says more than its beginning */
+        name += length - limit;
+        length = limit;
+    }
+    char *spelt = arena_alloc(arena, length + 2), *out = spelt;
+    for (size_t i = 0; i < length; i++) {
+        char c = name[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'), digit = c >= '0' && c <= '9';
+        if (letter || (digit && out > spelt))
+            *out++ = c;
+        else if (out > spelt && out[-1] != '_')
+            *out++ = '_';
+    }
+    while (out > spelt && out[-1] == '_')
+        *--out = 0;
+    return *spelt ? spelt : "v";
+}
+
+const char *c_float(Arena *arena, double value, Dtype dtype)
+{
+    if (isnan(value))
+        return "NAN";
+    if (isinf(value))
+        return value < 0 ? "-INFINITY" : "INFINITY";
+    if (dtype == DTYPE_F64)
+        return arena_printf(arena, "%a", value);
+    return isinf((float)value) ? (value < 0 ? "-INFINITY" : "INFINITY")
+                               : arena_printf(arena, "%af", (double)(float)value);
+}
+
+const char *with_commas(Arena *arena, int64_t value)
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof(digits), "%lld", (long long)value), out = 0;
+    char *spelt = arena_alloc(arena, 48);
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
+            spelt[out++] = ',';
+        spelt[out++] = digits[i];
+    }
+    return spelt;
+}

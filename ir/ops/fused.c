@@ -1,0 +1,94 @@
+/* fused.c: rows that only passes make: Fused (fuse), Copy (layout), AccumulateGradient (states). */
+#include "ir/ir.h"
+
+static bool infer_fused(Graph *graph, Node *node)
+{
+    (void)graph;
+    const Graph *body = node->body;
+    if (!body || body->output_count != node->output_count)
+        return false;
+    for (int i = 0; i < node->output_count; i++)
+        node->outputs[i]->type = body->outputs[i]->type;
+    return true;
+}
+
+static bool infer_copy(Graph *graph, Node *node)
+{
+    (void)graph;
+    node->outputs[0]->type = node->inputs[0]->type;
+    return true;
+}
+
+static void evaluate_copy(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena;
+    int64_t count = element_count(&node->inputs[0]->type);
+    for (int64_t i = 0; i < count; i++) {
+        if (inputs[0].f)
+            outputs[0].f[i] = inputs[0].f[i];
+        else
+            outputs[0].i[i] = inputs[0].i[i];
+    }
+}
+
+static void copy_call(const Node *node, KernelCall *call)
+{
+    const Type *type = &node->inputs[0]->type;
+    int64_t x[MAX_RANK], y[MAX_RANK], one = 1;
+    operand_strides(node->inputs[0], x);
+    operand_strides(node->outputs[0], y);
+    call->kernel = "copy";
+    call_int(call, type->rank ? type->rank : 1);
+    call_dims(call, type->rank ? type->rank : 1, type->rank ? type->dims : &one);
+    call_dims(call, type->rank ? type->rank : 1, type->rank ? x : &one);
+    call_dims(call, type->rank ? type->rank : 1, type->rank ? y : &one);
+}
+
+static void accumulate_call(const Node *node, KernelCall *call)
+{
+    call->kernel = "accumulate";
+    call_int(call, element_count(&node->inputs[0]->type));
+    call->needs_step = true;
+}
+
+const Op fused_ops[] = {
+    {
+        /* One loop over broadcast operands; the body is the scalar program. Every output has the dims of the loop. */
+        .name = "Fused",
+        .inputs = "operands...",
+        .outputs = "results...",
+        .internal = true,
+        .precision = CLASS_NONE,
+        .kind = OP_KERNEL,
+        .infer = infer_fused,
+        .input_striding = {STRIDING_ANY, STRIDING_ANY, STRIDING_ANY, STRIDING_ANY, STRIDING_ANY, STRIDING_ANY,
+                           STRIDING_ANY, STRIDING_ANY},
+    },
+    {
+        /* Y = X, from one window to another. */
+        .name = "Copy",
+        .inputs = "X",
+        .outputs = "Y",
+        .internal = true,
+        .precision = CLASS_FOLLOW,
+        .kind = OP_KERNEL,
+        .infer = infer_copy,
+        .evaluate = evaluate_copy,
+        .call = copy_call,
+        .input_striding = {STRIDING_ANY},
+        .output_striding = {STRIDING_ANY},
+    },
+    {
+        /* Sum = X in the first micro-batch of an update, Sum + X in the others. */
+        .name = "AccumulateGradient",
+        .inputs = "X",
+        .outputs = "Sum",
+        .internal = true,
+        .precision = CLASS_KEEP,
+        .kind = OP_KERNEL,
+        .infer = infer_copy,
+        .evaluate = evaluate_copy,
+        .call = accumulate_call,
+    },
+    {0},
+};

@@ -1,0 +1,178 @@
+/* channels_last.c: convolutional regions compute in [N, spatial..., C].
+ *
+ * Each convolution, pooling and BatchNormalization is flipped and wrapped in transposes; elementwise operators and
+ * reductions over the spatial axes let the transposes pass; `simplify` cancels pairs that meet. Runs before
+ * differentiation, so that the backward pass is channels-last by itself. */
+#include <string.h>
+
+#include "passes/passes.h"
+
+static const char *const spatial_ops[] = {"Convolution", "ConvolutionGradInput", "MaxPoolWithIndex", "AveragePooling",
+                                          "BatchNormalizationTraining"};
+
+static bool is_spatial(const Node *node)
+{
+    for (size_t i = 0; i < sizeof(spatial_ops) / sizeof(*spatial_ops); i++)
+        if (strcmp(node->op->name, spatial_ops[i]) == 0)
+            return node->inputs[0]->type.rank >= 3 && !attr_int(node, "channels_last");
+    return false;
+}
+
+/* [N, C, spatial...] to [N, spatial..., C], or back. */
+static void layout_permutation(int rank, bool to_last, int permutation[MAX_RANK])
+{
+    permutation[0] = 0;
+    for (int i = 1; i < rank; i++)
+        permutation[i] = to_last ? (i == rank - 1 ? 1 : i + 1) : (i == 1 ? rank - 1 : i - 1);
+}
+
+static Value *to_last(Graph *graph, Value *value)
+{
+    int permutation[MAX_RANK];
+    layout_permutation(value->type.rank, true, permutation);
+    return build_transpose(graph, value, permutation);
+}
+
+/* The channels-last value that `value` is the transpose of, or NULL. */
+static Value *channels_last_source(const Value *value)
+{
+    const Node *producer = value->producer;
+    int rank = value->type.rank, expected[MAX_RANK];
+    const int64_t *permutation;
+    if (!producer || strcmp(producer->op->name, "Transpose") != 0 || rank < 3 ||
+        attr_ints(producer, "perm", &permutation) != rank)
+        return NULL;
+    layout_permutation(rank, false, expected);
+    for (int i = 0; i < rank; i++)
+        if (permutation[i] != expected[i])
+            return NULL;
+    return producer->inputs[0];
+}
+
+/* Gives every reader of `output` the transpose of a new value, which the node now computes. */
+static void wrap_output(Graph *graph, Node *node, int index)
+{
+    Value *output = node->outputs[index];
+    int permutation[MAX_RANK], rank = output->type.rank;
+    Type flipped = output->type;
+    layout_permutation(rank, true, permutation);
+    for (int i = 0; i < rank; i++)
+        flipped.dims[i] = output->type.dims[permutation[i]];
+    Value *computed = value_create(graph, VALUE_TEMP, flipped, output->name);
+    computed->producer = node;
+    node->outputs[index] = computed;
+    output->producer = NULL;
+
+    layout_permutation(rank, false, permutation);
+    graph->cursor = node->next;
+    replace_value(graph, output, build_transpose(graph, computed, permutation));
+    graph->values[output->id] = NULL;
+}
+
+static void flip_spatial(Graph *graph, Node *node)
+{
+    graph->cursor = node;
+    node->inputs[0] = to_last(graph, node->inputs[0]);
+    set_int(graph, node, "channels_last", 1);
+    if (strcmp(node->op->name, "ConvolutionGradInput") == 0) {
+        const int64_t *dims;
+        int64_t flipped[MAX_RANK];
+        int rank = attr_ints(node, "input_dims", &dims), permutation[MAX_RANK];
+        layout_permutation(rank, true, permutation);
+        for (int i = 0; i < rank; i++)
+            flipped[i] = dims[permutation[i]];
+        set_ints(graph, node, "input_dims", rank, flipped);
+    }
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i] && node->outputs[i]->type.rank == node->inputs[0]->type.rank)
+            wrap_output(graph, node, i);
+}
+
+/* An operand that broadcasts to rank `rank`, in channels-last order. */
+static Value *flip_operand(Graph *graph, Value *operand, int rank)
+{
+    Value *source = channels_last_source(operand);
+    if (source || operand->type.rank == 0)
+        return source ? source : operand;
+    int64_t dims[MAX_RANK];
+    for (int i = 0; i < rank; i++) {
+        int axis = i - (rank - operand->type.rank);
+        dims[i] = axis < 0 ? 1 : operand->type.dims[axis];
+    }
+    return to_last(graph, build_reshape(graph, operand, rank, dims));
+}
+
+static bool reads_channels_last(const Node *node)
+{
+    for (int i = 0; i < node->input_count; i++)
+        if (node->inputs[i] && channels_last_source(node->inputs[i]))
+            return true;
+    return false;
+}
+
+static void flip_elementwise(Graph *graph, Node *node)
+{
+    int rank = node->outputs[0]->type.rank;
+    graph->cursor = node;
+    for (int i = 0; i < node->input_count; i++)
+        if (node->inputs[i])
+            node->inputs[i] = flip_operand(graph, node->inputs[i], rank);
+    wrap_output(graph, node, 0);
+}
+
+/* Sum, mean, max ... over all spatial axes: what remains, N and C, keeps its order. */
+static void flip_reduction(Graph *graph, Node *node)
+{
+    Value *source = channels_last_source(node->inputs[0]);
+    int rank = node->inputs[0]->type.rank, count;
+    const int64_t *axes;
+    int64_t flipped[MAX_RANK], keep = attr_int(node, "keepdims");
+    if (!source || !const_operand_ints(graph, node, 1, &count, &axes) || count != rank - 2)
+        return;
+    for (int i = 0; i < count; i++) {
+        int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
+        if (axis < 2)
+            return;
+        flipped[i] = axis - 1;
+    }
+    graph->cursor = node;
+    node->inputs[0] = source;
+    node->inputs[1] = const_ints(graph, count, flipped);
+    if (keep)
+        wrap_output(graph, node, 0);
+}
+
+static void flip_concat(Graph *graph, Node *node)
+{
+    int rank = node->outputs[0]->type.rank;
+    int64_t axis = attr_int(node, "axis");
+    axis = axis < 0 ? axis + rank : axis;
+    for (int i = 0; i < node->input_count; i++)
+        if (!channels_last_source(node->inputs[i]))
+            return;
+    graph->cursor = node;
+    for (int i = 0; i < node->input_count; i++)
+        node->inputs[i] = channels_last_source(node->inputs[i]);
+    set_int(graph, node, "axis", axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1);
+    wrap_output(graph, node, 0);
+}
+
+void channels_last(Graph *graph, const Options *options)
+{
+    (void)options;
+    for (Node *node = graph->first; node; node = node->next) {
+        graph->origin = node->origin;
+        if (is_spatial(node))
+            flip_spatial(graph, node);
+        else if (!reads_channels_last(node))
+            continue;
+        else if (node->op->kind == OP_ELEMENTWISE)
+            flip_elementwise(graph, node);
+        else if (strncmp(node->op->name, "Reduce", 6) == 0)
+            flip_reduction(graph, node);
+        else if (strcmp(node->op->name, "Concat") == 0)
+            flip_concat(graph, node);
+    }
+    graph->cursor = NULL;
+    graph->origin = NO_ORIGIN;
+}

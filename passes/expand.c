@@ -1,0 +1,61 @@
+/* expand.c: replaces nodes whose row is spelt by other rows.
+ *
+ * `expand` runs before differentiation and leaves the rows that have a gradient of their own; `expand_kernels` runs
+ * after it and leaves only kernels, elementwise rows and views. An expansion may build further expandable nodes: they
+ * stand before the cursor, so the walk visits them too. Rows expand into strictly simpler ones; the bound below turns
+ * a mistake there into a message. */
+#include "passes/passes.h"
+
+enum { MAX_EXPANSIONS_PER_NODE = 1000 };
+
+/* Returns the first of the nodes that replace `node`, or what follows it when there are none. */
+static Node *expand_node(Graph *graph, Node *node)
+{
+    Node *before = node->previous;
+    Value **replacements = NEW_ARRAY(graph->arena, Value *, node->output_count);
+    graph->cursor = node;
+    graph->origin = node->origin;
+    node->op->expand(graph, node, replacements);
+    for (int i = 0; i < node->output_count; i++) {
+        Value *output = node->outputs[i];
+        if (!output || !replacements[i])
+            continue;
+        if (!replacements[i]->name && replacements[i]->kind == VALUE_TEMP)
+            replacements[i]->name = output->name;
+        replace_value(graph, output, replacements[i]);
+    }
+    Node *next = before ? before->next : graph->first;
+    if (next == node)
+        next = node->next;
+    node_remove(graph, node);
+    graph->cursor = NULL;
+    return next;
+}
+
+static void expand_all(Graph *graph, bool keep_differentiable)
+{
+    int64_t budget = (int64_t)MAX_EXPANSIONS_PER_NODE * (graph->node_count + 1);
+    for (Node *node = graph->first; node;) {
+        bool expands = node->op->kind == OP_EXPAND && !(keep_differentiable && node->op->expands_after_gradient);
+        if (!expands) {
+            node = node->next;
+            continue;
+        }
+        if (budget-- <= 0)
+            internal_error(graph->diagnostics, node->origin, "operator %s expands without end", node->op->name);
+        node = expand_node(graph, node);
+    }
+    graph->origin = NO_ORIGIN;
+}
+
+void expand(Graph *graph, const Options *options)
+{
+    (void)options;
+    expand_all(graph, true);
+}
+
+void expand_kernels(Graph *graph, const Options *options)
+{
+    (void)options;
+    expand_all(graph, false);
+}

@@ -1,0 +1,112 @@
+/* passes.h: what the compile was asked for, and the passes, one file each. */
+#ifndef PCC_PASSES_H
+#define PCC_PASSES_H
+
+#include "ir/ir.h"
+
+typedef enum LossKind {
+    LOSS_CROSS_ENTROPY,       /* logits [N, C, ...], target i64 [N, ...] */
+    LOSS_TOKEN_CROSS_ENTROPY, /* logits [B, T, C], target i64 [B, T], -100 is not counted */
+    LOSS_CAUSAL_LM,           /* logits [B, T, V]; position t predicts token t + 1 of the label input */
+    LOSS_MSE,
+    LOSS_BCE_WITH_LOGITS,
+    LOSS_OUTPUT, /* the graph's own scalar output */
+    LOSS_COUNT
+} LossKind; /* the order of the runtime's PccLoss */
+
+extern const char *const loss_names[LOSS_COUNT]; /* "cross-entropy", ...: as --loss spells them */
+
+/* What the exporter says of an initializer; NULL when it says nothing. Implemented by the importer. */
+typedef enum DeclaredRole { ROLE_UNKNOWN, ROLE_PARAMETER, ROLE_BUFFER } DeclaredRole;
+typedef DeclaredRole (*RoleLookup)(const void *context, const char *initializer);
+
+typedef struct Options {
+    const char *precision; /* canonical mode name */
+    LossKind loss;
+    bool loss_given;    /* else the importer's graph decides: a scalar output is the loss, else cross-entropy */
+    const char *output; /* --output: the graph output that the loss reads; NULL: the only, or the first */
+    const char *labels; /* --labels: the integer input that holds the labels; NULL: the only one */
+    int64_t head;       /* --head: classes of a new last layer; 0: keep */
+    const char *const *trainable; /* --trainable and --freeze globs in the order given */
+    const char *const *freeze;
+    int trainable_count, freeze_count;
+    bool init_random; /* --init random */
+    uint64_t seed;
+    const char *optimizer;  /* "adamw", ... */
+    double clip_norm;       /* 0: none */
+    int64_t accumulate;     /* micro-batches per update */
+    const char *dump_after; /* pass name or NULL; "all" dumps after each */
+    FILE *dump_stream;
+    bool verify; /* run the verifier after every pass */
+    RoleLookup role;
+    const void *role_context;
+} Options;
+
+typedef void Pass(Graph *graph, const Options *options);
+
+typedef struct PassInfo {
+    const char *name;
+    Pass *run;
+    bool training_only; /* not run on the evaluation graph */
+    const char *what;   /* one line for --print passes */
+} PassInfo;
+
+/* The pipeline: prepare passes on the imported graph, then the others on the training graph and on its clone, the
+ * evaluation graph. */
+extern const PassInfo prepare_passes[], pipeline_passes[]; /* ended by a row without a name */
+typedef struct Program {
+    Graph *train;    /* loss, gradients of every VALUE_PARAM, updates of every VALUE_STATE */
+    Graph *evaluate; /* forward and loss in inference mode */
+} Program;
+Program run_pipeline(Graph *imported, const Options *options);
+
+/* In the order in which they run. */
+Pass recognise;            /* puts back LayerNormalization, GELU, attention, ... that exporters spelt out */
+Pass replace_head;         /* --head N */
+Pass trainable;            /* decides which initializers learn: the others become VALUE_CONST */
+Pass initialise;           /* --init random */
+Pass attach_loss;          /* graph->target, graph->loss */
+Pass inference;            /* evaluation graph only: BatchNormalization and Dropout in inference mode */
+Pass precision;            /* the dtype of every value, by --precision */
+Pass expand;               /* rows that are spelt by others, before differentiation */
+Pass bind_states;          /* graph->updates */
+Pass channels_last;        /* convolutional regions in N..C order */
+Pass grad;                 /* reverse-mode differentiation: graph->gradients */
+Pass accumulate_gradients; /* --accumulate */
+Pass expand_kernels;       /* rows that have a gradient of their own but no kernel */
+Pass simplify;             /* common subexpressions, dead code, algebra */
+Pass fuse;                 /* elementwise groups; epilogues of matrix products and convolutions */
+Pass layout;               /* views instead of copies */
+Pass schedule;             /* the order of execution */
+
+/* trainable.c: the verdict for `--print trainable`. */
+typedef struct Verdict {
+    bool learns;
+    const char *reason;
+} Verdict;
+Verdict trainable_verdict(const Graph *graph, const Value *initializer, const Options *options);
+
+/* loss.c */
+LossKind default_loss(const Graph *graph); /* what --loss is when it is not given */
+int64_t graph_batch(const Graph *graph);   /* samples of a step: the first dim of the first float input, else target */
+int label_input_index(const Graph *graph, const Options *options); /* the input that holds integer labels, -1: none */
+
+/* simplify.c: also used between other passes. */
+void remove_dead_nodes(Graph *graph);
+/* memory_plan.c: where everything of one step lies in the arena. */
+typedef struct MemoryPlan {
+    int64_t *offset;           /* by value id, bytes; -1: not in the arena. Views: their base's */
+    int64_t *scratch_offset;   /* by node id, bytes; -1: none */
+    int *first_use, *last_use; /* by value id: positions in the schedule */
+    int64_t arena_bytes;
+    int fullest;        /* the position at which most bytes are live */
+    int64_t live_bytes; /* and how many: the lower bound of arena_bytes */
+} MemoryPlan;
+/* kernel_call.c. Does the node hand its results to a store function, so that they may go anywhere? */
+bool stores_through_epilogue(const Node *node);
+/* Bytes of scratch a node's kernel asks for. */
+int64_t node_scratch_bytes(Graph *graph, const Node *node);
+void fill_kernel_call(Graph *graph, const Node *node, KernelCall *call);
+MemoryPlan plan_memory(Graph *graph);
+
+#endif

@@ -1,0 +1,72 @@
+/* pipeline.c: which passes run, and in which order. */
+#include <string.h>
+
+#include "passes/passes.h"
+
+/* On the imported graph, once. */
+const PassInfo prepare_passes[] = {
+    {"recognise", recognise, false, "put back operators that exporters spelt out"},
+    {"head", replace_head, false, "a new last layer (--head)"},
+    {"trainable", trainable, false, "which initializers learn"},
+    {"initialise", initialise, false, "fresh weights (--init random)"},
+    {"loss", attach_loss, false, "the loss and its target"},
+    {"precision", precision, false, "the dtype of every value"},
+    {0},
+};
+
+/* On the training graph, and, but for the rows marked training_only, on the evaluation graph. */
+const PassInfo pipeline_passes[] = {
+    {"simplify", simplify, false, "algebra, folding, common subexpressions, dead code"},
+    {"expand", expand, false, "operators spelt by simpler ones"},
+    {"states", bind_states, true, "BatchNormalization statistics written back"},
+    {"channels-last", channels_last, false, "convolutional regions in channels-last order"},
+    {"simplify", simplify, false, "algebra, folding, common subexpressions, dead code"},
+    {"grad", grad, true, "reverse-mode differentiation"},
+    {"accumulate", accumulate_gradients, true, "gradients summed over micro-batches (--accumulate)"},
+    {"expand-kernels", expand_kernels, false, "what is left without a kernel"},
+    {"simplify", simplify, false, "algebra, folding, common subexpressions, dead code"},
+    {"fuse", fuse, false, "elementwise loops and epilogues"},
+    {"layout", layout, false, "views instead of copies"},
+    {"schedule", schedule, false, "the order of execution"},
+    {0},
+};
+
+static void run_pass(const PassInfo *pass, Graph *graph, const Options *options, const char *which)
+{
+    graph->cursor = NULL;
+    graph->origin = NO_ORIGIN;
+    pass->run(graph, options);
+    graph->stage = pass->name;
+    if (graph->diagnostics->error_count > 0)
+        leave(graph->diagnostics);
+    if (options->verify)
+        graph_verify(graph);
+    if (options->dump_after &&
+        (strcmp(options->dump_after, pass->name) == 0 || strcmp(options->dump_after, "all") == 0)) {
+        fprintf(options->dump_stream, "# %s after %s\n", which, pass->name);
+        graph_print(graph, options->dump_stream, 64);
+    }
+}
+
+/* Differentiation may find that no gradient reaches a parameter: then it is a constant in both graphs. */
+static void agree_on_parameters(const Graph *train, Graph *evaluate)
+{
+    for (int i = 0; i < evaluate->value_count && i < train->value_count; i++)
+        if (evaluate->values[i] && train->values[i] && evaluate->values[i]->kind == VALUE_PARAM)
+            evaluate->values[i]->kind = train->values[i]->kind;
+}
+
+Program run_pipeline(Graph *imported, const Options *options)
+{
+    for (const PassInfo *pass = prepare_passes; pass->name; pass++)
+        run_pass(pass, imported, options, "model");
+    Program program = {imported, graph_clone(imported)};
+    inference(program.evaluate, options);
+    for (const PassInfo *pass = pipeline_passes; pass->name; pass++)
+        run_pass(pass, program.train, options, "train");
+    for (const PassInfo *pass = pipeline_passes; pass->name; pass++)
+        if (!pass->training_only)
+            run_pass(pass, program.evaluate, options, "evaluate");
+    agree_on_parameters(program.train, program.evaluate);
+    return program;
+}

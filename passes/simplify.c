@@ -1,0 +1,374 @@
+/* simplify.c: algebra, constant folding, common subexpressions, dead code; to a fixed point.
+ *
+ * Each rewrite looks at one node and says which value its output equals, or NULL. Rewrites only make the graph
+ * smaller or move a node towards the normal form, so the sweeps end. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "passes/passes.h"
+
+enum { MAX_SWEEPS = 20 };
+#define MAX_FOLDED_BYTES ((int64_t)16 << 20)
+
+typedef struct Rewrite {
+    const char *op;
+    Value *(*apply)(Graph *graph, Node *node); /* the value that replaces outputs[0], or NULL */
+} Rewrite;
+
+static bool is_op(const Node *node, const char *name)
+{
+    return node && strcmp(node->op->name, name) == 0;
+}
+
+static bool is_scalar_constant(Graph *graph, const Node *node, int index, double expected)
+{
+    double value;
+    return const_operand_float(graph, node, index, &value) && value == expected;
+}
+
+/* x, when it already has the type of the node's output: broadcasting did nothing. */
+static Value *unless_broadcast(const Node *node, Value *x)
+{
+    return same_type(&x->type, &node->outputs[0]->type) ? x : NULL;
+}
+
+static Value *rewrite_identity(Graph *graph, Node *node)
+{
+    (void)graph;
+    return unless_broadcast(node, node->inputs[0]);
+}
+
+static Value *rewrite_add(Graph *graph, Node *node)
+{
+    if (is_scalar_constant(graph, node, 1, 0))
+        return unless_broadcast(node, node->inputs[0]);
+    if (is_scalar_constant(graph, node, 0, 0))
+        return unless_broadcast(node, node->inputs[1]);
+    return NULL;
+}
+
+static Value *rewrite_sub(Graph *graph, Node *node)
+{
+    return is_scalar_constant(graph, node, 1, 0) ? unless_broadcast(node, node->inputs[0]) : NULL;
+}
+
+static Value *rewrite_mul(Graph *graph, Node *node)
+{
+    double factor, inner;
+    if (is_scalar_constant(graph, node, 1, 1))
+        return unless_broadcast(node, node->inputs[0]);
+    if (is_scalar_constant(graph, node, 0, 1))
+        return unless_broadcast(node, node->inputs[1]);
+    const Node *producer = node->inputs[0]->producer;
+    if (!const_operand_float(graph, node, 1, &factor) || !is_op(producer, "Mul") ||
+        !const_operand_float(graph, producer, 1, &inner) || node->inputs[1]->type.rank != 0 ||
+        !same_type(&producer->inputs[0]->type, &node->outputs[0]->type))
+        return NULL;
+    return build_scale(graph, producer->inputs[0], factor * inner);
+}
+
+static Value *rewrite_div(Graph *graph, Node *node)
+{
+    return is_scalar_constant(graph, node, 1, 1) ? unless_broadcast(node, node->inputs[0]) : NULL;
+}
+
+/* Squeeze, Unsqueeze, Flatten, Reshape: one Reshape of the first value that is not itself a reshape. */
+static Value *rewrite_reshape(Graph *graph, Node *node)
+{
+    Value *source = node->inputs[0];
+    const Type *to = &node->outputs[0]->type;
+    while (is_op(source->producer, "Reshape"))
+        source = source->producer->inputs[0];
+    if (same_type(&source->type, to))
+        return source;
+    if (source == node->inputs[0] && is_op(node, "Reshape"))
+        return NULL;
+    return build_reshape(graph, source, to->rank, to->dims);
+}
+
+static void permutation_of(const Node *node, int permutation[MAX_RANK])
+{
+    const int64_t *listed;
+    int rank = node->inputs[0]->type.rank, count = attr_ints(node, "perm", &listed);
+    for (int i = 0; i < rank; i++)
+        permutation[i] = count ? (int)listed[i] : rank - 1 - i;
+}
+
+/* A permutation that only moves axes of size 1 is a Reshape; two permutations are one. */
+static Value *rewrite_transpose(Graph *graph, Node *node)
+{
+    Value *x = node->inputs[0];
+    int outer[MAX_RANK], inner[MAX_RANK], last = -1;
+    bool ordered = true;
+    permutation_of(node, outer);
+    for (int i = 0; i < x->type.rank; i++) {
+        if (x->type.dims[outer[i]] == 1)
+            continue;
+        ordered &= outer[i] > last;
+        last = outer[i];
+    }
+    if (ordered)
+        return build_reshape(graph, x, x->type.rank, node->outputs[0]->type.dims);
+    if (!is_op(x->producer, "Transpose"))
+        return NULL;
+    permutation_of(x->producer, inner);
+    for (int i = 0; i < x->type.rank; i++)
+        outer[i] = inner[outer[i]];
+    return build_transpose(graph, x->producer->inputs[0], outer);
+}
+
+static Value *rewrite_cast(Graph *graph, Node *node)
+{
+    (void)graph;
+    return unless_broadcast(node, node->inputs[0]);
+}
+
+/* Does `value` come from a Transpose of its last two dims alone? Then what was transposed. */
+static Value *swapped_source(const Value *value)
+{
+    int permutation[MAX_RANK], rank = value->type.rank;
+    if (!is_op(value->producer, "Transpose") || rank < 2)
+        return NULL;
+    permutation_of(value->producer, permutation);
+    for (int i = 0; i < rank - 2; i++)
+        if (permutation[i] != i)
+            return NULL;
+    return permutation[rank - 2] == rank - 1 ? value->producer->inputs[0] : NULL;
+}
+
+static Value *rewrite_matmul(Graph *graph, Node *node)
+{
+    Value *a = swapped_source(node->inputs[0]), *b = swapped_source(node->inputs[1]);
+    if ((!a && !b) || node->body)
+        return NULL;
+    bool trans_a = attr_int(node, "trans_a") != (a != NULL), trans_b = attr_int(node, "trans_b") != (b != NULL);
+    Value *product = build_matmul(graph, a ? a : node->inputs[0], trans_a, b ? b : node->inputs[1], trans_b);
+    return product;
+}
+
+/* A constant scalar index takes a slice: a view, not a gather. */
+static Value *rewrite_gather(Graph *graph, Node *node)
+{
+    const Type *type = &node->inputs[0]->type;
+    int count;
+    const int64_t *index;
+    if (!node->inputs[1] || node->inputs[1]->type.rank > 1 || !const_operand_ints(graph, node, 1, &count, &index) ||
+        count != 1)
+        return NULL;
+    int64_t axis = attr_int(node, "axis");
+    axis = axis < 0 ? axis + type->rank : axis;
+    int64_t start = index[0] < 0 ? index[0] + type->dims[axis] : index[0], end = start + 1;
+    Value *operands[] = {node->inputs[0], const_ints(graph, 1, &start), const_ints(graph, 1, &end),
+                         const_ints(graph, 1, &axis)};
+    Value *slice = build(graph, "Slice", 4, operands);
+    return build_reshape(graph, slice, node->outputs[0]->type.rank, node->outputs[0]->type.dims);
+}
+
+/* Expand whose only readers broadcast anyway is not needed; others keep it. */
+static Value *rewrite_expand(Graph *graph, Node *node)
+{
+    (void)graph;
+    return unless_broadcast(node, node->inputs[0]);
+}
+
+static Value *rewrite_concat(Graph *graph, Node *node)
+{
+    (void)graph;
+    return node->input_count == 1 ? node->inputs[0] : NULL;
+}
+
+static const Rewrite rewrites[] = {
+    {"Identity", rewrite_identity}, {"Add", rewrite_add},
+    {"Sub", rewrite_sub},           {"Mul", rewrite_mul},
+    {"Div", rewrite_div},           {"Reshape", rewrite_reshape},
+    {"Squeeze", rewrite_reshape},   {"Unsqueeze", rewrite_reshape},
+    {"Flatten", rewrite_reshape},   {"Transpose", rewrite_transpose},
+    {"Cast", rewrite_cast},         {"MatMul", rewrite_matmul},
+    {"Gather", rewrite_gather},     {"Expand", rewrite_expand},
+    {"Concat", rewrite_concat},
+};
+
+static void replace_node(Graph *graph, Node *node, Value *with)
+{
+    Value *old = node->outputs[0];
+    if (!with->name && with->kind == VALUE_TEMP)
+        with->name = old->name;
+    replace_value(graph, old, with);
+    node_remove(graph, node);
+}
+
+static bool apply_rewrites(Graph *graph)
+{
+    bool changed = false;
+    for (Node *node = graph->first, *next; node; node = next) {
+        next = node->next;
+        for (size_t i = 0; i < sizeof(rewrites) / sizeof(*rewrites); i++) {
+            if (!is_op(node, rewrites[i].op) || node->output_count != 1)
+                continue;
+            graph->cursor = node;
+            graph->origin = node->origin;
+            Value *with = rewrites[i].apply(graph, node);
+            graph->cursor = NULL;
+            if (with && with != node->outputs[0]) {
+                replace_node(graph, node, with);
+                changed = true;
+            }
+            break;
+        }
+    }
+    graph->origin = NO_ORIGIN;
+    return changed;
+}
+
+static bool is_foldable(const Node *node)
+{
+    int64_t bytes = 0;
+    if (node->op->is_random || node->op->kind == OP_EXPAND || node->body)
+        return false;
+    for (int i = 0; i < node->input_count; i++)
+        if (node->inputs[i] && (node->inputs[i]->kind != VALUE_CONST || !node->inputs[i]->data))
+            return false;
+    for (int i = 0; i < node->output_count; i++)
+        bytes += node->outputs[i] ? type_bytes(&node->outputs[i]->type) : 0;
+    /* a broadcast constant stays a small one */
+    return bytes <= MAX_FOLDED_BYTES && !is_op(node, "Expand") && !is_op(node, "Tile");
+}
+
+static bool fold_constants(Graph *graph)
+{
+    bool changed = false;
+    for (Node *node = graph->first, *next; node; node = next) {
+        next = node->next;
+        if (!is_foldable(node))
+            continue;
+        Tensor *inputs = NEW_ARRAY(graph->arena, Tensor, node->input_count + 1);
+        Tensor *outputs = NEW_ARRAY(graph->arena, Tensor, node->output_count + 1);
+        for (int i = 0; i < node->input_count; i++)
+            if (node->inputs[i])
+                inputs[i] = tensor_from_data(graph->arena, &node->inputs[i]->type, node->inputs[i]->data);
+        evaluate_node(graph, node, inputs, outputs);
+        for (int i = 0; i < node->output_count; i++)
+            if (node->outputs[i])
+                replace_value(graph, node->outputs[i], const_tensor(graph, &outputs[i]));
+        node_remove(graph, node);
+        changed = true;
+    }
+    return changed;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    return (hash ^ word) * 0x9e3779b97f4a7c15u ^ hash >> 29;
+}
+
+static uint64_t hash_node(const Node *node)
+{
+    uint64_t hash = mix((uint64_t)(uintptr_t)node->op, (uint64_t)node->input_count);
+    for (int i = 0; i < node->input_count; i++)
+        hash = mix(hash, node->inputs[i] ? (uint64_t)node->inputs[i]->id + 1 : 0);
+    return hash;
+}
+
+static bool same_attr(const Attr *a, const Attr *b)
+{
+    if (!b || a->kind != b->kind || a->i != b->i || a->count != b->count || memcmp(&a->f, &b->f, sizeof(a->f)) != 0 ||
+        (a->s != NULL) != (b->s != NULL) || (a->s && strcmp(a->s, b->s) != 0))
+        return false;
+    for (int i = 0; i < a->count; i++)
+        if ((a->ints && a->ints[i] != b->ints[i]) || (a->floats && a->floats[i] != b->floats[i]))
+            return false;
+    return true;
+}
+
+static bool same_computation(const Node *a, const Node *b)
+{
+    if (a->op != b->op || a->input_count != b->input_count || a->output_count != b->output_count ||
+        a->attr_count != b->attr_count || a->body || b->body || a->op->is_random)
+        return false;
+    for (int i = 0; i < a->input_count; i++)
+        if (a->inputs[i] != b->inputs[i])
+            return false;
+    for (int i = 0; i < a->output_count; i++)
+        if ((a->outputs[i] != NULL) != (b->outputs[i] != NULL) ||
+            (a->outputs[i] && !same_type(&a->outputs[i]->type, &b->outputs[i]->type)))
+            return false;
+    for (int i = 0; i < a->attr_count; i++)
+        if (!same_attr(&a->attrs[i], find_attr(b, a->attrs[i].name)))
+            return false;
+    return true;
+}
+
+/* Constants of equal type and bytes are one, so that nodes that read them compare equal. */
+static void merge_constants(Graph *graph)
+{
+    enum { MERGED_BYTES = 256 };
+    for (int i = 0; i < graph->value_count; i++) {
+        Value *a = graph->values[i];
+        if (!a || a->kind != VALUE_CONST || !a->data || type_bytes(&a->type) > MERGED_BYTES)
+            continue;
+        for (int j = 0; j < i; j++) {
+            Value *b = graph->values[j];
+            if (b && b->kind == VALUE_CONST && b->data && same_type(&a->type, &b->type) &&
+                memcmp(a->data, b->data, (size_t)type_bytes(&a->type)) == 0) {
+                replace_value(graph, a, b);
+                break;
+            }
+        }
+    }
+}
+
+static bool merge_common_subexpressions(Graph *graph)
+{
+    bool changed = false;
+    size_t capacity = 64;
+    while (capacity < 2 * (size_t)(graph->node_count + 1))
+        capacity *= 2;
+    Node **table = NEW_ARRAY(graph->arena, Node *, capacity);
+    for (Node *node = graph->first, *next; node; node = next) {
+        next = node->next;
+        size_t slot = hash_node(node) & (capacity - 1);
+        while (table[slot] && !same_computation(table[slot], node))
+            slot = (slot + 1) & (capacity - 1);
+        if (!table[slot]) {
+            table[slot] = node;
+            continue;
+        }
+        for (int i = 0; i < node->output_count; i++)
+            if (node->outputs[i])
+                replace_value(graph, node->outputs[i], table[slot]->outputs[i]);
+        node_remove(graph, node);
+        changed = true;
+    }
+    return changed;
+}
+
+void remove_dead_nodes(Graph *graph)
+{
+    int *uses = count_uses(graph);
+    for (Node *node = graph->last, *previous; node; node = previous) {
+        previous = node->previous;
+        bool live = false;
+        for (int i = 0; i < node->output_count; i++)
+            live |= node->outputs[i] && uses[node->outputs[i]->id] > 0;
+        if (live)
+            continue;
+        for (int i = 0; i < node->input_count; i++)
+            if (node->inputs[i])
+                uses[node->inputs[i]->id]--;
+        node_remove(graph, node);
+    }
+}
+
+void simplify(Graph *graph, const Options *options)
+{
+    (void)options;
+    for (int sweep = 0; sweep < MAX_SWEEPS; sweep++) {
+        bool changed = apply_rewrites(graph);
+        changed |= fold_constants(graph);
+        merge_constants(graph);
+        changed |= merge_common_subexpressions(graph);
+        remove_dead_nodes(graph);
+        if (!changed)
+            break;
+    }
+}

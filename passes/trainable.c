@@ -1,0 +1,181 @@
+/* trainable.c: which initializers learn.
+ *
+ * What the command line says decides, then what the exporter declares, then what the tensor looks like: exporters fold
+ * parameters into initializers with generated names, which must learn, and lift constants under names of the same
+ * kind, which must not. What no gradient reaches is found out later, by differentiation. */
+#include <ctype.h>
+#include <fnmatch.h>
+#include <math.h>
+#include <string.h>
+
+#include "passes/passes.h"
+
+static bool matches_any(const char *name, const char *const *globs, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (fnmatch(globs[i], name, 0) == 0)
+            return true;
+    return false;
+}
+
+/* onnx::Mul_123, val_17, unsqueeze_14, _v_3, 42: a name that an exporter made. */
+static bool has_generated_name(const char *name)
+{
+    size_t length = strlen(name), digits = 0;
+    while (digits < length && isdigit((unsigned char)name[length - 1 - digits]))
+        digits++;
+    if (strstr(name, "::") || strstr(name, "Constant") || digits == length)
+        return true;
+    return digits > 0 && name[length - 1 - digits] == '_' && !strchr(name, '.');
+}
+
+static bool is_operand_of(const Graph *graph, const Value *value, const char *op, int first, int last)
+{
+    for (const Node *node = graph->first; node; node = node->next)
+        for (int i = first; i <= last && strcmp(node->op->name, op) == 0; i++)
+            if (input(node, i) == value)
+                return true;
+    return false;
+}
+
+static bool is_scatter_base(const Graph *graph, const Value *value)
+{
+    return is_operand_of(graph, value, "ScatterElements", 0, 0) || is_operand_of(graph, value, "ScatterND", 0, 0);
+}
+
+static bool has_one_value(const Tensor *tensor)
+{
+    int64_t count = element_count(&tensor->type);
+    for (int64_t i = 1; i < count; i++)
+        if (tensor->f[i] != tensor->f[0])
+            return false;
+    return true;
+}
+
+/* Additive attention masks: nothing but 0 and -inf, or very negative numbers. */
+static bool is_mask(const Tensor *tensor)
+{
+    int64_t count = element_count(&tensor->type), blocked = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (tensor->f[i] != 0 && !(tensor->f[i] <= -1e4))
+            return false;
+        blocked += tensor->f[i] != 0;
+    }
+    return blocked > 0;
+}
+
+/* Sines and cosines of position times frequency obey t[p+1] + t[p-1] = 2 cos(w) t[p] down each column. */
+static bool is_sinusoid_column(const double *column, int64_t rows, int64_t stride, bool *varies)
+{
+    double dot = 0, norm = 0, scale = 0;
+    for (int64_t p = 1; p + 1 < rows; p++) {
+        double neighbours = column[(p + 1) * stride] + column[(p - 1) * stride], here = column[p * stride];
+        dot += neighbours * here;
+        norm += here * here;
+    }
+    for (int64_t p = 0; p < rows; p++)
+        scale = fmax(scale, fabs(column[p * stride]));
+    double coefficient = norm > 0 ? dot / norm : 2;
+    if (fabs(coefficient) > 2.0001)
+        return false;
+    *varies |= norm > 0 && fabs(coefficient) < 1.99;
+    for (int64_t p = 1; p + 1 < rows; p++) {
+        double residual = column[(p + 1) * stride] + column[(p - 1) * stride] - coefficient * column[p * stride];
+        if (fabs(residual) > 1e-3 * scale)
+            return false;
+    }
+    return true;
+}
+
+/* Rotary and sinusoidal tables: [..., positions, columns] (or transposed) of sinusoids. */
+static bool is_sinusoid_table(const Tensor *tensor)
+{
+    enum { LEAST_POSITIONS = 5 };
+    const Type *type = &tensor->type;
+    for (int axis = 0; axis < type->rank; axis++) {
+        int64_t rows = type->dims[axis], stride = dims_product(type, axis + 1, type->rank);
+        int64_t outer = dims_product(type, 0, axis);
+        bool table = rows >= LEAST_POSITIONS && element_count(type) > rows, varies = false;
+        for (int64_t o = 0; table && o < outer; o++)
+            for (int64_t column = 0; table && column < stride; column++)
+                table = is_sinusoid_column(tensor->f + o * rows * stride + column, rows, stride, &varies);
+        if (table && varies)
+            return true;
+    }
+    return false;
+}
+
+static Verdict verdict_by_contents(const Graph *graph, const Value *value)
+{
+    int64_t count = element_count(&value->type);
+    if (count == 1 && has_generated_name(value->name))
+        return (Verdict){false, "a lone scalar under a generated name"};
+    if (!value->data || count == 0)
+        return (Verdict){count > 0, count > 0 ? "a float initializer" : "empty"};
+    Tensor tensor = tensor_from_data(graph->arena, &value->type, value->data);
+    if (is_mask(&tensor))
+        return (Verdict){false, "an attention mask: only zeros and very negative values"};
+    if (is_scatter_base(graph, value) && has_one_value(&tensor))
+        return (Verdict){false, "the base of a scatter, of one value"};
+    if (is_sinusoid_table(&tensor))
+        return (Verdict){false, "a table of sines or cosines"};
+    return (Verdict){true, has_generated_name(value->name) ? "a float initializer under a generated name"
+                                                           : "a named float initializer"};
+}
+
+Verdict trainable_verdict(const Graph *graph, const Value *value, const Options *options)
+{
+    if (is_operand_of(graph, value, "BatchNormalization", 3, 4))
+        return (Verdict){false, "a running statistic of BatchNormalization"};
+    if (matches_any(value->name, options->freeze, options->freeze_count))
+        return (Verdict){false, "--freeze"};
+    if (options->trainable_count > 0)
+        return matches_any(value->name, options->trainable, options->trainable_count)
+                   ? (Verdict){true, "--trainable"}
+                   : (Verdict){false, "not named by --trainable"};
+    DeclaredRole role = options->role ? options->role(options->role_context, value->name) : ROLE_UNKNOWN;
+    if (role == ROLE_PARAMETER)
+        return (Verdict){true, "the exporter declares it a parameter"};
+    if (role == ROLE_BUFFER)
+        return (Verdict){false, "the exporter declares it a buffer"};
+    return verdict_by_contents(graph, value);
+}
+
+/* A glob that matches nothing is a mistake. */
+static void check_globs(Graph *graph, const char *option, const char *const *globs, int count)
+{
+    const char **names = NEW_ARRAY(graph->arena, const char *, graph->value_count + 1);
+    int name_count = 0;
+    for (int i = 0; i < graph->value_count; i++)
+        if (graph->values[i] && graph->values[i]->kind == VALUE_PARAM && graph->values[i]->name)
+            names[name_count++] = graph->values[i]->name;
+    for (int i = 0; i < count; i++) {
+        bool found = false;
+        for (int j = 0; j < name_count && !found; j++)
+            found = fnmatch(globs[i], names[j], 0) == 0;
+        if (found)
+            continue;
+        const char *near = did_you_mean(globs[i], names, name_count);
+        error(graph->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, "%s '%s' matches no initializer%s%s%s", option,
+              globs[i], near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+}
+
+void trainable(Graph *graph, const Options *options)
+{
+    check_globs(graph, "--trainable", options->trainable, options->trainable_count);
+    check_globs(graph, "--freeze", options->freeze, options->freeze_count);
+    int learning = 0;
+    for (int i = 0; i < graph->value_count; i++) {
+        Value *value = graph->values[i];
+        if (!value || value->kind != VALUE_PARAM)
+            continue;
+        if (trainable_verdict(graph, value, options).learns)
+            learning++;
+        else
+            value->kind = VALUE_CONST;
+    }
+    if (learning == 0 && graph->diagnostics->error_count == 0)
+        fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+              "no initializer of the model is trainable; `--print trainable` says why, --trainable GLOB overrules it");
+}
