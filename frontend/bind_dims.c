@@ -1,0 +1,314 @@
+/* bind_dims.c: the types of the graph's inputs, with every symbolic dimension bound by an option. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/onnx_model.h"
+
+typedef struct Binder {
+    Import *import;
+    const ImportOptions *options;
+    NameTable batch_symbols;     /* symbols that --batch binds, by their use as a first axis or by their name */
+    bool took_batch;             /* an input's first axis was symbolic, or has that size */
+    const ValueInfoProto *fixed; /* an input whose first axis is fixed at another size */
+    bool *used_dims, *used_shapes;
+    int unbound;
+} Binder;
+
+/* ---- the options' text ------------------------------------------------------------------------------------------ */
+
+static bool parse_size(const char *text, char **end, int64_t *size)
+{
+    *size = 0;
+    const char *digit = text;
+    for (; *digit >= '0' && *digit <= '9'; digit++) {
+        if (*size > INT32_MAX) {
+            return false;
+        }
+        *size = *size * 10 + (*digit - '0');
+    }
+    *end = (char *)(uintptr_t)digit;
+    return digit > text;
+}
+
+/* Symbols may themselves contain '=': the last one separates. */
+bool parse_dim_binding(Arena *arena, const char *text, DimBinding *binding)
+{
+    const char *equals = strrchr(text, '=');
+    char *end;
+    if (!equals || equals == text || !parse_size(equals + 1, &end, &binding->size) || *end) {
+        return false;
+    }
+    binding->name = arena_strndup(arena, text, (size_t)(equals - text));
+    return true;
+}
+
+bool parse_shape_binding(Arena *arena, const char *text, ShapeBinding *binding)
+{
+    const char *equals = strrchr(text, '=');
+    if (!equals || equals == text) {
+        return false;
+    }
+    *binding = (ShapeBinding){.input = arena_strndup(arena, text, (size_t)(equals - text))};
+    const char *dims = equals + 1;
+    while (*dims) {
+        char *end;
+        if (binding->rank == MAX_RANK || !parse_size(dims, &end, &binding->dims[binding->rank++]) ||
+            (*end && (*end != 'x' || !end[1]))) {
+            return false;
+        }
+        dims = *end ? end + 1 : end;
+    }
+    return true;
+}
+
+/* ---- inputs --------------------------------------------------------------------------------------------------------
+ */
+
+typedef Onnx__TensorShapeProto__Dimension Dimension;
+
+static const Onnx__TensorShapeProto *declared_shape(const ValueInfoProto *info)
+{
+    return info->type && info->type->tensor_type ? info->type->tensor_type->shape : NULL;
+}
+
+static const char *symbol_of(const Dimension *dim)
+{
+    bool named = dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
+    return named && *dim->dim_param ? dim->dim_param : NULL;
+}
+
+/* Exporters also write an unknown dimension as a negative value. */
+static bool is_fixed(const Dimension *dim)
+{
+    return dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && dim->dim_value >= 0;
+}
+
+static const ShapeBinding *find_shape(Binder *binder, const char *input)
+{
+    const ShapeBinding *found = NULL;
+    for (int i = 0; i < binder->options->shape_count; i++) {
+        if (strcmp(binder->options->shapes[i].input, input) == 0) {
+            found = &binder->options->shapes[i];
+            binder->used_shapes[i] = true;
+        }
+    }
+    return found;
+}
+
+static const InputConstant *find_constant(const Binder *binder, const char *input)
+{
+    for (int i = 0; i < binder->options->constant_count; i++) {
+        if (strcmp(binder->options->constants[i].input, input) == 0) {
+            return &binder->options->constants[i];
+        }
+    }
+    return NULL;
+}
+
+static bool bound_symbol(Binder *binder, const char *symbol, int64_t *size)
+{
+    bool found = false;
+    for (int i = 0; i < binder->options->dim_count; i++) {
+        if (strcmp(binder->options->dims[i].name, symbol) == 0) {
+            *size = binder->options->dims[i].size;
+            found = binder->used_dims[i] = true;
+        }
+    }
+    if (!found && binder->options->batch && name_table_find(&binder->batch_symbols, symbol)) {
+        *size = binder->options->batch;
+        found = true;
+    }
+    return found;
+}
+
+static bool bind_dim(Binder *binder, const ValueInfoProto *info, size_t axis, const Dimension *dim, int64_t *size)
+{
+    const char *symbol = symbol_of(dim);
+    if (is_fixed(dim)) {
+        *size = dim->dim_value;
+        return true;
+    }
+    if (symbol ? bound_symbol(binder, symbol, size) : axis == 0 && binder->options->batch > 0) {
+        *size = symbol ? *size : binder->options->batch;
+        return true;
+    }
+    const char *batch = axis == 0 ? "--batch N or " : "";
+    binder->unbound++;
+    if (symbol) {
+        error(binder->import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+              "input '%s' has the unbound dimension '%s' on axis %zu; give %s--dim %s=N", info->name, symbol, axis,
+              batch, symbol);
+    } else {
+        error(binder->import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+              "input '%s' has an unknown dimension on axis %zu; give %s--shape %s=AxBx...", info->name, axis, batch,
+              info->name);
+    }
+    return false;
+}
+
+static bool shape_of_input(Binder *binder, const ValueInfoProto *info, Type *type)
+{
+    const ShapeBinding *given = find_shape(binder, info->name);
+    const Onnx__TensorShapeProto *shape = declared_shape(info);
+    if (given) {
+        *type = make_type(type->dtype, given->rank, given->dims);
+    } else if (!shape) {
+        binder->unbound++;
+        error(binder->import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+              "input '%s' has no shape in the file; give --shape %s=AxBx...", info->name, info->name);
+        return false;
+    } else if (shape->n_dim > MAX_RANK) {
+        fatal(binder->import->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
+              "input '%s' has rank %zu; pcc goes up to %d", info->name, shape->n_dim, MAX_RANK);
+    } else {
+        bool bound = true;
+        type->rank = (int)shape->n_dim;
+        for (size_t axis = 0; axis < shape->n_dim; axis++) {
+            bound &= bind_dim(binder, info, axis, shape->dim[axis], &type->dims[axis]);
+        }
+        if (!bound) {
+            return false;
+        }
+    }
+    if (!type_is_valid(type)) {
+        fatal(binder->import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "input '%s' is too large: %s", info->name,
+              type_text(binder->import->arena, type));
+    }
+    return true;
+}
+
+static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
+{
+    Import *import = binder->import;
+    const InputConstant *constant = find_constant(binder, info->name);
+    const char *name = arena_strndup(import->arena, info->name, strlen(info->name));
+    if (constant) {
+        define_value(import, scope, NO_ORIGIN, name, const_create(import->graph, constant->type, constant->data, name));
+        return;
+    }
+    int data_type = info->type && info->type->tensor_type ? info->type->tensor_type->elem_type : 0;
+    Type type = {0};
+    if (!dtype_from_onnx(data_type, &type.dtype)) {
+        unsupported(import, NO_ORIGIN, "input '%s' (%s)", name,
+                    data_type ? onnx_data_type_name(data_type) : "not a tensor");
+        define_value(import, scope, NO_ORIGIN, name, &import->poisoned);
+        return;
+    }
+    if (!shape_of_input(binder, info, &type)) {
+        return;
+    }
+    Value *value = value_create(import->graph, VALUE_INPUT, type, name);
+    graph_add_input(import->graph, value);
+    define_value(import, scope, NO_ORIGIN, name, value);
+}
+
+/* ---- what --batch binds ---------------------------------------------------------------------------------------- */
+
+static void note_batch_axis(Binder *binder, const ValueInfoProto *info)
+{
+    static char present;
+    const Onnx__TensorShapeProto *shape = declared_shape(info);
+    for (size_t axis = 0; shape && axis < shape->n_dim; axis++) {
+        const char *symbol = symbol_of(shape->dim[axis]);
+        bool named = symbol && (!strcmp(symbol, "batch") || !strcmp(symbol, "batch_size") || !strcmp(symbol, "N"));
+        if (symbol && (axis == 0 || named)) {
+            name_table_set(&binder->batch_symbols, binder->import->arena, symbol, &present);
+        }
+        binder->took_batch |= named;
+    }
+    if (shape && shape->n_dim > 0) {
+        const Dimension *first = shape->dim[0];
+        bool agrees = !is_fixed(first) || first->dim_value == binder->options->batch;
+        binder->took_batch |= agrees;
+        binder->fixed = agrees || binder->fixed ? binder->fixed : info;
+    }
+}
+
+static void check_batch(const Binder *binder)
+{
+    if (binder->options->batch && !binder->took_batch && binder->fixed) {
+        int64_t size = declared_shape(binder->fixed)->dim[0]->dim_value;
+        fatal(binder->import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+              "--batch %" PRId64 ": input '%s' has the fixed first dimension %" PRId64
+              "; export the model with a dynamic batch axis, give --batch %" PRId64
+              ", or override the input's shape with --shape",
+              binder->options->batch, binder->fixed->name, size, size);
+    }
+}
+
+/* ---- options that name nothing ---------------------------------------------------------------------------------- */
+
+static const char *suggestion(Arena *arena, const char *word, const char *const *candidates, int count)
+{
+    const char *near = did_you_mean(word, candidates, count);
+    return near ? arena_printf(arena, "; did you mean '%s'?", near) : "";
+}
+
+static void check_unused(const Binder *binder, size_t count, const ValueInfoProto *const *inputs)
+{
+    Arena *arena = binder->import->arena;
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        most += declared_shape(inputs[i]) ? declared_shape(inputs[i])->n_dim : 0;
+    }
+    const char **names = NEW_ARRAY(arena, const char *, count + 1);
+    const char **symbols = NEW_ARRAY(arena, const char *, most + 1);
+    int name_count = 0, symbol_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const Onnx__TensorShapeProto *shape = declared_shape(inputs[i]);
+        names[name_count++] = inputs[i]->name;
+        for (size_t axis = 0; shape && axis < shape->n_dim; axis++) {
+            if (symbol_of(shape->dim[axis])) {
+                symbols[symbol_count++] = symbol_of(shape->dim[axis]);
+            }
+        }
+    }
+    for (int i = 0; i < binder->options->dim_count; i++) {
+        const char *name = binder->options->dims[i].name;
+        bool known = binder->used_dims[i];
+        for (int j = 0; j < symbol_count && !known; j++) {
+            known = strcmp(symbols[j], name) == 0; /* on an input that --shape overrides */
+        }
+        if (!known) {
+            error(binder->import->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
+                  "--dim %s: no input has a dimension of that name%s", name,
+                  suggestion(arena, name, symbols, symbol_count));
+        }
+    }
+    for (int i = 0; i < binder->options->shape_count; i++) {
+        if (!binder->used_shapes[i]) {
+            const char *name = binder->options->shapes[i].input;
+            error(binder->import->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, "--shape %s: no input has that name%s",
+                  name, suggestion(arena, name, names, name_count));
+        }
+    }
+}
+
+void bind_inputs(Import *import, Scope *scope)
+{
+    const GraphProto *graph = import->model->proto->graph;
+    Binder binder = {.import = import, .options = import->options};
+    binder.used_dims = NEW_ARRAY(import->arena, bool, import->options->dim_count + 1);
+    binder.used_shapes = NEW_ARRAY(import->arena, bool, import->options->shape_count + 1);
+    /* Before IR version 4 every initializer was an input too; since then one that is has a default. */
+    const ValueInfoProto **inputs = NEW_ARRAY(import->arena, const ValueInfoProto *, graph->n_input + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < graph->n_input; i++) {
+        if (!graph->input[i]->name || !*graph->input[i]->name) {
+            fatal(import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "input %zu has no name", i);
+        }
+        if (!find_value(scope, graph->input[i]->name)) {
+            inputs[count++] = graph->input[i];
+            note_batch_axis(&binder, graph->input[i]);
+        }
+    }
+    check_batch(&binder);
+    for (size_t i = 0; i < count; i++) {
+        bind_input(&binder, scope, inputs[i]);
+    }
+    check_unused(&binder, count, inputs);
+    if (import->diagnostics->error_count) {
+        leave(import->diagnostics);
+    }
+}

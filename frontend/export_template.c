@@ -1,0 +1,268 @@
+/* export_template.c: the file with the trained payloads cut out, and the list of where they go back in.
+ *
+ * Works on the wire format, not on the unpacked model: what is not a trained initializer is copied as bytes, whatever
+ * it is. Messages are written innermost first; a message's length counts the payloads that are not in the template. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/onnx_model.h"
+#include "frontend/wire.h"
+
+/* Field numbers of the public IR format that are rewritten (onnx.proto). */
+enum {
+    MODEL_GRAPH = 7,
+    GRAPH_INITIALIZER = 5,
+    GRAPH_SPARSE_INITIALIZER = 15,
+    SPARSE_VALUES = 1,
+    TENSOR_DIMS = 1,
+    TENSOR_DATA_TYPE = 2,
+    TENSOR_FLOAT_DATA = 4,
+    TENSOR_INT32_DATA = 5,
+    TENSOR_STRING_DATA = 6,
+    TENSOR_INT64_DATA = 7,
+    TENSOR_NAME = 8,
+    TENSOR_RAW_DATA = 9,
+    TENSOR_DOUBLE_DATA = 10,
+    TENSOR_UINT64_DATA = 11,
+    TENSOR_EXTERNAL_DATA = 13,
+    TENSOR_DATA_LOCATION = 14,
+};
+
+/* A message less its payloads; splice offsets count from its start. */
+typedef struct Piece {
+    WireBuffer bytes;
+    OnnxSplice *splices;
+    int splice_count, splice_capacity;
+    uint64_t payload_bytes; /* of all its splices */
+} Piece;
+
+typedef struct Exporter {
+    Arena *arena;
+    Diagnostics *diagnostics;
+    NameTable trained; /* name -> const OnnxTrained */
+} Exporter;
+
+static void add_splice(Exporter *exporter, Piece *piece, OnnxSplice splice, uint64_t bytes)
+{
+    if (piece->splice_count == piece->splice_capacity) {
+        piece->splice_capacity = piece->splice_capacity ? 2 * piece->splice_capacity : 4;
+        OnnxSplice *larger = NEW_ARRAY(exporter->arena, OnnxSplice, piece->splice_capacity);
+        for (int i = 0; i < piece->splice_count; i++) {
+            larger[i] = piece->splices[i];
+        }
+        piece->splices = larger;
+    }
+    piece->splices[piece->splice_count++] = splice;
+    piece->payload_bytes += bytes;
+}
+
+/* Appends `inner` as a field and frees its bytes. */
+static void add_message(Exporter *exporter, Piece *piece, uint32_t number, Piece *inner)
+{
+    wire_tag(&piece->bytes, number, WIRE_LENGTH);
+    wire_varint(&piece->bytes, inner->bytes.size + inner->payload_bytes);
+    int64_t start = (int64_t)piece->bytes.size;
+    wire_append(&piece->bytes, inner->bytes.bytes, inner->bytes.size);
+    piece->bytes.failed |= inner->bytes.failed;
+    for (int i = 0; i < inner->splice_count; i++) {
+        inner->splices[i].offset += start;
+        add_splice(exporter, piece, inner->splices[i], 0);
+    }
+    piece->payload_bytes += inner->payload_bytes;
+    wire_free(&inner->bytes);
+}
+
+/* The file passed the scan, so its fields are well formed. */
+static bool next_field(const uint8_t **cursor, const uint8_t *end, WireField *field)
+{
+    return *cursor < end && !wire_next(cursor, end, field);
+}
+
+static uint64_t varint_value(const WireField *field)
+{
+    uint64_t value = 0;
+    for (const uint8_t *byte = field->body; byte < field->end; byte++) {
+        value |= (uint64_t)(*byte & 0x7f) << (7 * (byte - field->body));
+    }
+    return value;
+}
+
+/* ---- tensors -------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct TensorHead {
+    const OnnxTrained *trained; /* NULL: the tensor stays as it is */
+    int64_t data_type;
+    uint64_t raw_bytes; /* of raw_data; 0 when the data are elsewhere */
+    Type type;          /* the file's dims */
+} TensorHead;
+
+static void read_dims(const WireField *field, Type *type)
+{
+    WireField one = *field;
+    const uint8_t *cursor = field->body;
+    while (cursor < field->end && type->rank < MAX_RANK) {
+        one.body = cursor;
+        while (cursor < field->end && (*cursor++ & 0x80)) {
+        }
+        one.end = cursor;
+        type->dims[type->rank++] = (int64_t)varint_value(&one);
+    }
+}
+
+static TensorHead read_head(Exporter *exporter, const WireField *tensor)
+{
+    TensorHead head = {0};
+    const uint8_t *cursor = tensor->body;
+    for (WireField field; next_field(&cursor, tensor->end, &field);) {
+        if (field.number == TENSOR_NAME && field.type == WIRE_LENGTH) {
+            size_t length = (size_t)(field.end - field.body);
+            const char *name = arena_strndup(exporter->arena, (const char *)field.body, length);
+            head.trained = name_table_find(&exporter->trained, name);
+        } else if (field.number == TENSOR_DATA_TYPE) {
+            head.data_type = (int64_t)varint_value(&field);
+        } else if (field.number == TENSOR_RAW_DATA) {
+            head.raw_bytes = (uint64_t)(field.end - field.body);
+        } else if (field.number == TENSOR_DIMS) {
+            read_dims(&field, &head.type);
+        }
+    }
+    return head;
+}
+
+static bool is_data(uint32_t number)
+{
+    return number == TENSOR_FLOAT_DATA || number == TENSOR_INT32_DATA || number == TENSOR_STRING_DATA ||
+           number == TENSOR_INT64_DATA || number == TENSOR_RAW_DATA || number == TENSOR_DOUBLE_DATA ||
+           number == TENSOR_UINT64_DATA || number == TENSOR_EXTERNAL_DATA || number == TENSOR_DATA_LOCATION;
+}
+
+static void add_payload(Exporter *exporter, Piece *piece, const TensorHead *head)
+{
+    Dtype dtype = DTYPE_F32;
+    dtype_from_onnx((int)head->data_type, &dtype);
+    uint64_t bytes = (uint64_t)element_count(&head->trained->type) * (uint64_t)dtype_info[dtype].bytes;
+    wire_tag(&piece->bytes, TENSOR_RAW_DATA, WIRE_LENGTH);
+    wire_varint(&piece->bytes, bytes);
+    OnnxSplice splice = {.offset = (int64_t)piece->bytes.size,
+                         .kind = head->trained->kind,
+                         .index = head->trained->index,
+                         .data_type = head->data_type};
+    add_splice(exporter, piece, splice, bytes);
+}
+
+static void add_dims(Piece *piece, const Type *type)
+{
+    for (int i = 0; i < type->rank; i++) {
+        wire_int(&piece->bytes, TENSOR_DIMS, type->dims[i]);
+    }
+}
+
+/* The tensor without its data; raw data keep their place among the fields. Dims that --head changed are rewritten. */
+static void copy_tensor(Exporter *exporter, const WireField *tensor, const TensorHead *head, const Type *dims,
+                        Piece *piece)
+{
+    bool keep_dims = same_dims(&head->trained->type, dims), done = false;
+    if (!keep_dims) {
+        add_dims(piece, &head->trained->type);
+    }
+    const uint8_t *cursor = tensor->body;
+    for (WireField field; next_field(&cursor, tensor->end, &field);) {
+        if (field.number == TENSOR_RAW_DATA && head->raw_bytes > 0 && !done) {
+            add_payload(exporter, piece, head);
+            done = true;
+        } else if (!is_data(field.number) && (keep_dims || field.number != TENSOR_DIMS)) {
+            wire_append(&piece->bytes, field.start, (size_t)(field.end - field.start));
+        }
+    }
+    if (!done) {
+        add_payload(exporter, piece, head);
+    }
+}
+
+/* A sparse initializer's values as a dense tensor, when they are trained: their name, with the dims of the whole. */
+static bool copy_sparse(Exporter *exporter, const WireField *sparse, Piece *piece)
+{
+    const uint8_t *cursor = sparse->body;
+    for (WireField field; next_field(&cursor, sparse->end, &field);) {
+        if (field.number == SPARSE_VALUES && field.type == WIRE_LENGTH) {
+            TensorHead head = read_head(exporter, &field);
+            if (head.trained) {
+                copy_tensor(exporter, &field, &head, &(Type){.rank = -1}, piece);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* ---- graph and model
+ * -------------------------------------------------------------------------------------------------- */
+
+/* Writes the initializer when the field is one that is trained. */
+static bool copy_initializer(Exporter *exporter, const WireField *field, Piece *graph)
+{
+    Piece tensor = {0};
+    if (field->type == WIRE_LENGTH && field->number == GRAPH_INITIALIZER) {
+        TensorHead head = read_head(exporter, field);
+        if (head.trained) {
+            copy_tensor(exporter, field, &head, &head.type, &tensor);
+            add_message(exporter, graph, GRAPH_INITIALIZER, &tensor);
+            return true;
+        }
+    } else if (field->type == WIRE_LENGTH && field->number == GRAPH_SPARSE_INITIALIZER &&
+               copy_sparse(exporter, field, &tensor)) {
+        add_message(exporter, graph, GRAPH_INITIALIZER, &tensor);
+        return true;
+    }
+    return false;
+}
+
+static void copy_graph(Exporter *exporter, const WireField *graph, Piece *piece)
+{
+    const uint8_t *cursor = graph->body;
+    for (WireField field; next_field(&cursor, graph->end, &field);) {
+        if (!copy_initializer(exporter, &field, piece)) {
+            wire_append(&piece->bytes, field.start, (size_t)(field.end - field.start));
+        }
+    }
+}
+
+static void copy_model(Exporter *exporter, const OnnxModel *model, Piece *piece)
+{
+    const uint8_t *cursor = model->file.bytes, *end = cursor + model->file.size;
+    for (WireField field; next_field(&cursor, end, &field);) {
+        if (field.number == MODEL_GRAPH && field.type == WIRE_LENGTH) {
+            Piece graph = {0};
+            copy_graph(exporter, &field, &graph);
+            add_message(exporter, piece, MODEL_GRAPH, &graph);
+        } else {
+            wire_append(&piece->bytes, field.start, (size_t)(field.end - field.start));
+        }
+    }
+}
+
+void onnx_export_template(const OnnxModel *model, Arena *arena, int trained_count, const OnnxTrained *trained,
+                          OnnxTemplate *result)
+{
+    Exporter exporter = {.arena = arena, .diagnostics = model->diagnostics};
+    for (int i = 0; i < trained_count; i++) {
+        name_table_set(&exporter.trained, arena, trained[i].name, (void *)(uintptr_t)&trained[i]);
+    }
+    Piece piece = {0};
+    copy_model(&exporter, model, &piece);
+    bool too_large = piece.bytes.size + piece.payload_bytes > INT32_MAX;
+    if (piece.bytes.failed || too_large) {
+        wire_free(&piece.bytes);
+        fatal(model->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "the trained model cannot be exported: %s",
+              too_large ? "it would pass the 2 GiB of a protobuf file" : "there is not enough memory");
+    }
+    *result = (OnnxTemplate){piece.bytes.bytes, piece.bytes.size, piece.splices, piece.splice_count};
+}
+
+void onnx_template_free(OnnxTemplate *result)
+{
+    free(result->bytes);
+    *result = (OnnxTemplate){0};
+}

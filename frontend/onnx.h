@@ -1,0 +1,110 @@
+/* onnx.h: ONNX models in (import) and back out (export template). The writer of new models is onnx_write.h.
+ *
+ * Wrong input never gets past the diagnostics: errors are reported with the file, the node and what to do, and the
+ * compile leaves through d->recover. Sections are named after the files that implement them. */
+#ifndef PCC_FRONTEND_ONNX_H
+#define PCC_FRONTEND_ONNX_H
+
+#include "ir/ir.h"
+
+typedef struct OnnxModel OnnxModel;
+
+enum {
+    ONNX_MIN_OPSET = 7,
+    ONNX_MAX_OPSET = 28,
+    ONNX_MAX_IR_VERSION = 14,
+};
+
+/* ---- onnx_read.c: the file ----------------------------------------------------------------------------------- */
+
+/* Maps the model and unpacks it; *model is set as soon as there is something to close, even when the call leaves
+ * through the diagnostics. Tensor data lie in the mapped file: close the model after their last use. */
+void onnx_read(Arena *arena, Diagnostics *diagnostics, const char *path, OnnxModel **model);
+void onnx_close(OnnxModel *model); /* NULL is fine */
+
+/* Reads one serialized TensorProto (the .pb files of ONNX test suites) into the arena. */
+void onnx_read_tensor(Arena *arena, Diagnostics *diagnostics, const char *path, Type *type, const void **data,
+                      const char **name);
+
+/* Paths of the external data files that were read, as far as the import has come: for depfiles. */
+int onnx_external_files(const OnnxModel *model, const char *const **paths);
+
+/* What PyTorch's dynamo exporter says of a value in metadata (InputSpec.kind): "PARAMETER", "BUFFER",
+ * "CONSTANT_TENSOR", "USER_INPUT", ...; NULL when it says nothing. */
+const char *onnx_signature_kind(const OnnxModel *model, const char *name);
+
+/* ---- bind_dims.c: from symbolic to static shapes --------------------------------------------------------------- */
+
+typedef struct DimBinding {
+    const char *name; /* a dim_param of the graph's inputs */
+    int64_t size;
+} DimBinding;
+
+typedef struct ShapeBinding {
+    const char *input;
+    int rank;
+    int64_t dims[MAX_RANK];
+} ShapeBinding;
+
+/* An input bound to a constant at compile time: dense little-endian data that outlive the graph. */
+typedef struct InputConstant {
+    const char *input;
+    Type type;
+    const void *data;
+} InputConstant;
+
+typedef struct ImportOptions {
+    /* Size of the first axis of every input where that is symbolic or unknown, and of the symbols batch, batch_size
+     * and N; 0: unbound. `dims` comes before it, and `shapes` before both. */
+    int64_t batch;
+    const DimBinding *dims;
+    int dim_count;
+    const ShapeBinding *shapes;
+    int shape_count;
+    const InputConstant *constants;
+    int constant_count;
+} ImportOptions;
+
+/* "NAME=N" and "INPUT=1x3x224x224" (an empty list of dims is a scalar); false when the text is not of that form. */
+bool parse_dim_binding(Arena *arena, const char *text, DimBinding *binding);
+bool parse_shape_binding(Arena *arena, const char *text, ShapeBinding *binding);
+
+/* ---- onnx_import.c: the graph ----------------------------------------------------------------------------------- */
+
+/* Float initializers become PARAM, other initializers and Constant nodes CONST, running statistics of a training
+ * BatchNormalization STATE. Nodes are upgraded to the rows' opset, inferred and folded in file order;
+ * functions are inlined, If, Loop and Scan of static extent unrolled. *model is set as by onnx_read(). */
+Graph *onnx_import(Arena *arena, Diagnostics *diagnostics, const char *path, const ImportOptions *options,
+                   OnnxModel **model);
+
+/* ---- export_template.c: the way back ----------------------------------------------------------------------------- */
+
+/* A tensor of the emitted program that replaces an initializer of the model. */
+typedef struct OnnxTrained {
+    const char *name;
+    int kind;      /* 0: a parameter, 1: a state */
+    int64_t index; /* among the program's parameters or states */
+    Type type;     /* only its dims are used: the file's element type stays */
+} OnnxTrained;
+
+/* Where a payload goes: before the template's byte `offset`. In this layout for pcc.export.splices (i64 [n, 4]). */
+typedef struct OnnxSplice {
+    int64_t offset, kind, index;
+    int64_t data_type; /* TensorProto.DataType of the payload: FLOAT 1, FLOAT16 10, DOUBLE 11, BFLOAT16 16 */
+} OnnxSplice;
+
+typedef struct OnnxTemplate {
+    uint8_t *bytes; /* the ModelProto less the payloads */
+    size_t size;
+    OnnxSplice *splices; /* by ascending offset */
+    int splice_count;
+} OnnxTemplate;
+
+/* Everything but the trained tensors' data is copied from the file byte for byte, fields that pcc does not know
+ * included; typed, external and sparse initializers become raw ones. Entries that the file does not have are left
+ * out. A model that would pass protobuf's 2 GiB gives an error. Free the template with onnx_template_free(). */
+void onnx_export_template(const OnnxModel *model, Arena *arena, int trained_count, const OnnxTrained *trained,
+                          OnnxTemplate *result);
+void onnx_template_free(OnnxTemplate *result);
+
+#endif

@@ -1,0 +1,259 @@
+/* onnx_import.c: the walk from a ModelProto to a Graph: initializers, inputs, nodes, outputs. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "frontend/onnx_model.h"
+
+/* ---- initializers --------------------------------------------------------------------------------------------------
+ */
+
+static void define_initializer(Import *import, const Body *body, Scope *scope, const char *name, const Type *type,
+                               const void *data)
+{
+    if (!name || !*name) {
+        fatal(import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "an initializer has no name");
+    }
+    ValueKind kind = is_float(type->dtype) ? VALUE_PARAM : VALUE_CONST;
+    Value *value = value_create(import->graph, kind, *type, arena_printf(import->arena, "%s%s", body->prefix, name));
+    value->data = data;
+    define_value(import, scope, NO_ORIGIN, name, value);
+}
+
+static void refuse_initializer(Import *import, Scope *scope, const TensorProto *tensor)
+{
+    const char *name = text_or_empty(tensor ? tensor->name : NULL);
+    unsupported(import, NO_ORIGIN, "initializer '%s' (%s)", name, onnx_data_type_name(tensor ? tensor->data_type : 0));
+    define_value(import, scope, NO_ORIGIN, name, &import->poisoned);
+}
+
+void import_initializers(Import *import, const Body *body, Scope *scope, const GraphProto *graph)
+{
+    Type type;
+    for (size_t i = 0; i < graph->n_initializer; i++) {
+        const TensorProto *tensor = graph->initializer[i];
+        if (tensor_type(import->model, NO_ORIGIN, tensor, &type)) {
+            const void *data = tensor_data(import->model, NO_ORIGIN, tensor, &type);
+            define_initializer(import, body, scope, tensor->name, &type, data);
+        } else {
+            refuse_initializer(import, scope, tensor);
+        }
+    }
+    for (size_t i = 0; i < graph->n_sparse_initializer; i++) {
+        const SparseTensorProto *sparse = graph->sparse_initializer[i];
+        if (sparse_tensor_type(import->model, NO_ORIGIN, sparse, &type)) {
+            const void *data = sparse_tensor_data(import->model, NO_ORIGIN, sparse, &type);
+            define_initializer(import, body, scope, sparse->values->name, &type, data);
+        } else {
+            refuse_initializer(import, scope, sparse->values);
+        }
+    }
+}
+
+/* ---- one node ------------------------------------------------------------------------------------------------------
+ */
+
+/* The row of a node; NULL after unsupported(). */
+static const Op *row_of(Import *import, const Body *body, Origin origin, const NodeProto *node)
+{
+    const char *domain = normal_domain(node->domain), *type = text_or_empty(node->op_type);
+    const Op *op = *domain ? NULL : find_op(type, strlen(type));
+    if (!op || op->internal) {
+        const char **known = NEW_ARRAY(import->arena, const char *, op_count());
+        int count = 0;
+        for (int i = 0; i < op_count(); i++) {
+            known[count] = op_at(i)->name;
+            count += !op_at(i)->internal;
+        }
+        const char *near = *domain ? NULL : did_you_mean(type, known, count);
+        unsupported(import, origin, "%s, domain %s%s%s%s", type, *domain ? domain : "ai.onnx",
+                    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        return NULL;
+    }
+    if (body->opset == 0) {
+        fatal(import->diagnostics, EXIT_STATUS_INPUT, origin, "the model imports no opset for the domain ai.onnx");
+    }
+    if (op->until && body->opset > op->until) {
+        unsupported(import, origin, "%s of opset %d; pcc has it up to opset %d", type, body->opset, op->until);
+        return NULL;
+    }
+    return op;
+}
+
+/* How many names there are up to the last one that is not empty. */
+static size_t trimmed(size_t count, char *const *names)
+{
+    while (count > 0 && !*names[count - 1]) {
+        count--;
+    }
+    return count;
+}
+
+/* The node's operands, which tensor attributes may add to; false when one of them is poisoned. */
+static bool operands_of(Import *import, const Body *body, Scope *scope, Origin origin, const NodeProto *node,
+                        const Op *op, int *count, Value ***operands)
+{
+    Value *tensors[MAX_TENSOR_OPERANDS] = {NULL};
+    size_t given = trimmed(node->n_input, node->input);
+    size_t added = (size_t)tensor_operands(import, body, origin, node, op, tensors);
+    size_t total = given > added ? given : added;
+    *count = (int)total;
+    *operands = NEW_ARRAY(import->arena, Value *, total + 1);
+    for (size_t i = 0; i < total; i++) {
+        Value *value = node_input(import, scope, origin, node, i);
+        if (value == &import->poisoned) {
+            return false;
+        }
+        (*operands)[i] = value || i >= added ? value : tensors[i];
+    }
+    return true;
+}
+
+static void name_outputs(Import *import, const Body *body, const NodeProto *from, Node *node)
+{
+    for (int i = 0; i < node->output_count; i++) {
+        const char *name = node_output(from, (size_t)i);
+        if (name) {
+            node->outputs[i]->name = arena_printf(import->arena, "%s%s", body->prefix, name);
+        } else if (node->outputs[i]) {
+            import->graph->values[node->outputs[i]->id] = NULL;
+            node->outputs[i] = NULL;
+        }
+    }
+}
+
+/* Brings the node to its row's opset and types its outputs. */
+static bool normalise(Import *import, const Body *body, const NodeProto *from, Node *node)
+{
+    Graph *graph = import->graph;
+    Node *before = node->previous;
+    if (!import_attributes(import, body, from, node)) {
+        return false;
+    }
+    graph->cursor = node;
+    bool upgraded = body->opset >= node->op->since || !node->op->upgrade || node->op->upgrade(graph, node, body->opset);
+    graph->cursor = NULL;
+    if (!upgraded) {
+        return false;
+    }
+    fold_helpers(import, before, node);
+    fold_static_operands(import, node);
+    return infer_node(graph, node);
+}
+
+static void define_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *from, Node *node)
+{
+    Origin origin = node->origin;
+    Value **results = node->outputs;
+    if (can_fold(node)) {
+        results = NEW_ARRAY(import->arena, Value *, node->output_count);
+        fold_node(import, node, results);
+    } else if (node->op->kind == OP_STATIC) {
+        unsupported(import, origin, "%s, whose result is too large for a constant", node->op->name);
+        poison_outputs(import, body, scope, from);
+        return;
+    } else {
+        mark_states(import, node);
+    }
+    for (int i = 0; i < node->output_count; i++) {
+        if (results[i] && node_output(from, (size_t)i)) {
+            define_value(import, scope, origin, from->output[i], results[i]);
+        }
+    }
+}
+
+static void import_operator(Import *import, const Body *body, Scope *scope, const NodeProto *from)
+{
+    Origin origin = node_origin(import, body, from);
+    const Op *op = row_of(import, body, origin, from);
+    int input_count = 0;
+    Value **operands = NULL;
+    if (!op || !operands_of(import, body, scope, origin, from, op, &input_count, &operands)) {
+        poison_outputs(import, body, scope, from);
+        return;
+    }
+    import->graph->origin = origin;
+    Node *node = node_create(import->graph, op, input_count, operands, (int)trimmed(from->n_output, from->output));
+    name_outputs(import, body, from, node);
+    if (normalise(import, body, from, node)) {
+        define_outputs(import, body, scope, from, node);
+    } else {
+        poison_outputs(import, body, scope, from);
+    }
+}
+
+static void import_node(Import *import, const Body *body, Scope *scope, const NodeProto *node)
+{
+    if (--import->node_budget < 0) {
+        fatal(import->diagnostics, EXIT_STATUS_INPUT, node_origin(import, body, node),
+              "the model has more than %d nodes once functions and loops are expanded", MAX_IMPORTED_NODES);
+    }
+    const FunctionProto *function = find_function(import, node);
+    if (function) {
+        inline_function(import, body, scope, node, function);
+    } else if (!*normal_domain(node->domain) && !strcmp(text_or_empty(node->op_type), "Constant")) {
+        Value *constant = import_constant(import, body, node);
+        define_result(import, body, scope, node, 0, constant ? constant : &import->poisoned);
+    } else if (!import_control(import, body, scope, node)) {
+        import_operator(import, body, scope, node);
+    }
+}
+
+void import_nodes(Import *import, const Body *body, Scope *scope, size_t count, NodeProto *const *nodes)
+{
+    scope->nodes = nodes;
+    scope->node_count = count;
+    for (size_t i = 0; i < count; i++) {
+        import_node(import, body, scope, nodes[i]);
+    }
+}
+
+/* ---- the graph ------------------------------------------------------------------------------------------------------
+ */
+
+static void import_outputs(Import *import, const Scope *scope, const GraphProto *graph)
+{
+    for (size_t i = 0; i < graph->n_output; i++) {
+        const char *name = text_or_empty(graph->output[i]->name);
+        Value *value = find_value(scope, name);
+        if (!value) {
+            fatal(import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "output '%s' is not computed by any node", name);
+        }
+        if (value != &import->poisoned) {
+            graph_add_output(import->graph, value);
+            import->graph->output_names[import->graph->output_count - 1] =
+                arena_strndup(import->arena, name, strlen(name));
+        }
+    }
+    if (graph->n_output == 0) {
+        fatal(import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "the graph has no outputs");
+    }
+}
+
+Graph *onnx_import(Arena *arena, Diagnostics *diagnostics, const char *path, const ImportOptions *options,
+                   OnnxModel **model)
+{
+    onnx_read(arena, diagnostics, path, model);
+    const ModelProto *proto = (*model)->proto;
+    const char *name = text_or_empty(proto->graph->name);
+    Import *import = NEW(arena, Import);
+    *import = (Import){.arena = arena,
+                       .diagnostics = diagnostics,
+                       .model = *model,
+                       .options = options,
+                       .node_budget = MAX_IMPORTED_NODES};
+    import->graph = graph_create(arena, diagnostics, arena_strndup(arena, name, strlen(name)));
+    import->graph->stage = "import";
+    Body body = {.opset = default_opset(import, proto->n_opset_import, proto->opset_import), .prefix = ""};
+    Scope scope = {0};
+    index_functions(import);
+    import_initializers(import, &body, &scope, proto->graph);
+    bind_inputs(import, &scope);
+    import_nodes(import, &body, &scope, proto->graph->n_node, proto->graph->node);
+    import_outputs(import, &scope, proto->graph);
+    report_unsupported(import);
+    if (diagnostics->error_count) {
+        leave(diagnostics);
+    }
+    import->graph->origin = NO_ORIGIN;
+    return import->graph;
+}

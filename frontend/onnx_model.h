@@ -1,0 +1,171 @@
+/* onnx_model.h: what the frontend's files share: the loaded model and the import in progress. */
+#ifndef PCC_FRONTEND_ONNX_MODEL_H
+#define PCC_FRONTEND_ONNX_MODEL_H
+
+#include "frontend/external_data.h"
+#include "frontend/file_view.h"
+#include "frontend/name_table.h"
+#include "frontend/onnx.h"
+#include "onnx.pb-c.h"
+
+typedef Onnx__AttributeProto AttributeProto;
+typedef Onnx__FunctionProto FunctionProto;
+typedef Onnx__GraphProto GraphProto;
+typedef Onnx__ModelProto ModelProto;
+typedef Onnx__NodeProto NodeProto;
+typedef Onnx__SparseTensorProto SparseTensorProto;
+typedef Onnx__TensorProto TensorProto;
+typedef Onnx__ValueInfoProto ValueInfoProto;
+
+typedef struct ProtoPool ProtoPool;
+
+struct OnnxModel {
+    Arena *arena;
+    Diagnostics *diagnostics;
+    const char *path;
+    FileView file;
+    ProtoPool *pool; /* holds *proto */
+    ModelProto *proto;
+    ExternalFiles *external;
+    NameTable signature_kinds; /* name -> const char */
+};
+
+/* "" for NULL and for "ai.onnx". */
+const char *normal_domain(const char *domain);
+static inline const char *text_or_empty(const char *text)
+{
+    return text ? text : "";
+}
+const char *onnx_data_type_name(int data_type); /* "FLOAT", ...; "an unknown type" */
+
+/* ---- onnx_tensor.c: TensorProto to a dense buffer ---------------------------------------------------------------- */
+
+/* Type of the tensor; false when its data type has no Dtype. Dims that are not valid are fatal. */
+bool tensor_type(OnnxModel *model, Origin origin, const TensorProto *tensor, Type *type);
+/* Its elements: in the file when they are aligned there, else copied to the arena. Fatal when they are not there. */
+const void *tensor_data(OnnxModel *model, Origin origin, const TensorProto *tensor, const Type *type);
+bool sparse_tensor_type(OnnxModel *model, Origin origin, const SparseTensorProto *sparse, Type *type);
+const void *sparse_tensor_data(OnnxModel *model, Origin origin, const SparseTensorProto *sparse, const Type *type);
+
+/* ---- the import ----------------------------------------------------------------------------------------------------
+ */
+
+/* The names that a graph or subgraph sees; outer scopes are visible in inner ones. */
+typedef struct Scope {
+    struct Scope *outer;
+    NameTable values; /* name -> Value */
+    NodeProto *const *nodes;
+    size_t node_count;
+} Scope;
+
+/* The body that nodes are read from: the model's graph, a subgraph of it, or a function's with opsets and attributes
+ * of its own. */
+typedef struct Body {
+    const struct Body *caller; /* of a function; NULL: the model's graph */
+    const FunctionProto *function;
+    const NodeProto *call;
+    int depth;          /* of function calls and subgraphs */
+    int opset;          /* of the default domain; 0: not imported */
+    const char *prefix; /* of the names of nodes and values, so that those of two calls differ; "" in the main graph */
+} Body;
+
+typedef struct Import {
+    Arena *arena;
+    Diagnostics *diagnostics;
+    OnnxModel *model;
+    const ImportOptions *options;
+    Graph *graph;
+    Value poisoned; /* stands for the results of what was refused: errors must not cascade */
+    Value absent;   /* an optional formal input of a function that a call leaves out */
+    NameTable functions;
+    int node_budget; /* nodes that may still be imported: functions and loops multiply */
+    const char **unsupported;
+    int unsupported_count;
+} Import;
+
+enum {
+    MAX_BODY_DEPTH = 100,
+    MAX_FUNCTIONS = 10000,
+    MAX_IMPORTED_NODES = 1000000,
+    MAX_TENSOR_OPERANDS = 8,
+};
+
+/* ---- onnx_scope.c: names -------------------------------------------------------------------------------------------
+ */
+
+Origin node_origin(Import *import, const Body *body, const NodeProto *node);
+/* The value of a name, looked up through the scopes; NULL when it is not defined. */
+Value *find_value(const Scope *scope, const char *name);
+/* Fatal when the name is visible already: ONNX is in SSA form, without shadowing. */
+void define_value(Import *import, Scope *scope, Origin origin, const char *name, Value *value);
+/* Input i of a node: NULL when it is absent, fatal when its name is not defined. */
+Value *node_input(Import *import, const Scope *scope, Origin origin, const NodeProto *node, size_t i);
+/* The name of output i, NULL when it is not used. */
+const char *node_output(const NodeProto *node, size_t i);
+/* Defines output i of a call, If or loop as a value of its body, which takes the output's name. */
+void define_result(Import *import, const Body *body, Scope *scope, const NodeProto *node, size_t i, Value *value);
+/* After unsupported() or an error: the outputs are poisoned, and with them all that is computed from them. */
+void poison_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *node);
+/* Lists a node that pcc cannot import; all of them are reported together at the end. */
+void unsupported(Import *import, Origin origin, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void report_unsupported(Import *import);
+
+/* ---- onnx_import.c -------------------------------------------------------------------------------------------------
+ */
+
+void import_initializers(Import *import, const Body *body, Scope *scope, const GraphProto *graph);
+void import_nodes(Import *import, const Body *body, Scope *scope, size_t count, NodeProto *const *nodes);
+
+/* ---- onnx_attributes.c ---------------------------------------------------------------------------------------------
+ */
+
+/* The node's attribute of that name, or what it refers to in the function call; NULL when absent. */
+const AttributeProto *node_attribute(const Body *body, const NodeProto *node, const char *name);
+/* Tensor attributes are operands of pcc's rows (ConstantOfShape's `value`). Sets these and returns how many operands
+ * the node has at least. */
+int tensor_operands(Import *import, const Body *body, Origin origin, const NodeProto *from, const Op *op,
+                    Value *operands[MAX_TENSOR_OPERANDS]);
+/* The other attributes; false after an error or unsupported(). */
+bool import_attributes(Import *import, const Body *body, const NodeProto *from, Node *to);
+/* The value of a Constant node; NULL after unsupported(). */
+Value *import_constant(Import *import, const Body *body, const NodeProto *node);
+
+/* ---- onnx_fold.c
+ * ----------------------------------------------------------------------------------------------------- */
+
+bool can_fold(const Node *node);
+/* The node's outputs as constants, with their names; the node is removed. */
+void fold_node(Import *import, Node *node, Value **constants);
+/* A value just built, as a constant where that is possible. */
+Value *fold_value(Import *import, Value *value);
+/* Folds what `node` needs: helpers that an upgrade put between `after` and it, and the values that its static operands
+ * are computed from. */
+void fold_helpers(Import *import, Node *after, Node *node);
+void fold_static_operands(Import *import, Node *node);
+
+/* ---- onnx_functions.c
+ * ------------------------------------------------------------------------------------------------ */
+
+void index_functions(Import *import);
+const FunctionProto *find_function(Import *import, const NodeProto *node);
+void inline_function(Import *import, const Body *body, Scope *scope, const NodeProto *node,
+                     const FunctionProto *function);
+/* The highest version of the default domain; 0 when it is not imported. Fatal when pcc does not know that version. */
+int default_opset(Import *import, size_t count, Onnx__OperatorSetIdProto *const *opsets);
+
+/* ---- onnx_control.c
+ * -------------------------------------------------------------------------------------------------- */
+
+/* If, Loop and Scan; false when the node is none of them. */
+bool import_control(Import *import, const Body *body, Scope *scope, const NodeProto *node);
+
+/* ---- bind_dims.c, onnx_states.c
+ * -------------------------------------------------------------------------------------- */
+
+/* Defines the graph's inputs that are no initializers. */
+void bind_inputs(Import *import, Scope *scope);
+
+/* Makes the running statistics of a BatchNormalization in training mode states. */
+void mark_states(Import *import, Node *node);
+
+#endif

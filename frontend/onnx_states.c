@@ -1,0 +1,32 @@
+/* onnx_states.c: the running statistics of BatchNormalization are initializers like any other in the file; in training
+ * mode they are states, which the step writes. Pass bind_states adds the updates. */
+#include <string.h>
+
+#include "frontend/onnx_model.h"
+
+/* The initializer as a state; a second reader of the same initializer gets a copy, since both would write it. */
+static Value *state_of(Import *import, const Node *node, Value *statistics)
+{
+    if (statistics->kind == VALUE_PARAM) {
+        statistics->kind = VALUE_STATE;
+        return statistics;
+    }
+    const char *suffix = node->origin.node ? node->origin.node : "copy";
+    Value *copy = value_create(import->graph, VALUE_STATE, statistics->type,
+                               arena_printf(import->arena, "%s:%s", statistics->name, suffix));
+    copy->data = statistics->data;
+    return copy;
+}
+
+void mark_states(Import *import, Node *node)
+{
+    if (strcmp(node->op->name, "BatchNormalization") != 0 || !attr_int(node, "training_mode")) {
+        return;
+    }
+    for (int i = 3; i <= 4; i++) { /* mean and variance */
+        Value *statistics = input(node, i);
+        if (statistics && (statistics->kind == VALUE_PARAM || statistics->kind == VALUE_STATE)) {
+            node->inputs[i] = state_of(import, node, statistics);
+        }
+    }
+}
