@@ -7,15 +7,22 @@
 
 #define PCC_OP_FAMILIES \
     FAMILY(activation)  \
+    FAMILY(attention)   \
     FAMILY(conv)        \
+    FAMILY(einsum)      \
     FAMILY(elementwise) \
     FAMILY(functions)   \
     FAMILY(fused)       \
+    FAMILY(index)       \
     FAMILY(logic)       \
     FAMILY(loss)        \
     FAMILY(matmul)      \
     FAMILY(pool)        \
+    FAMILY(random)      \
     FAMILY(reduce)      \
+    FAMILY(scan)        \
+    FAMILY(scatter)     \
+    FAMILY(select)      \
     FAMILY(shape)       \
     FAMILY(slice)       \
     FAMILY(softmax)     \

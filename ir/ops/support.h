@@ -96,16 +96,20 @@ static inline void float_to_operand(Graph *graph, Node *node, const char *attrib
     remove_attr(node, attribute);
 }
 
-/* Kernels read i64 indices: casts operand i just before the node. */
-static inline void widen_indices(Graph *graph, Node *node, int i)
+/* Casts operand i just before the node. */
+static inline void convert_operand(Graph *graph, Node *node, int i, Dtype dtype)
 {
-    Value *indices = input(node, i);
-    if (!indices || indices->type.dtype == DTYPE_I64)
-        return;
     Node *cursor = graph->cursor;
     graph->cursor = node;
-    node->inputs[i] = build_cast(graph, indices, DTYPE_I64);
+    node->inputs[i] = build_cast(graph, node->inputs[i], dtype);
     graph->cursor = cursor;
+}
+
+/* Kernels read i64 indices. */
+static inline void widen_indices(Graph *graph, Node *node, int i)
+{
+    if (input(node, i) && input(node, i)->type.dtype != DTYPE_I64)
+        convert_operand(graph, node, i, DTYPE_I64);
 }
 
 /* A value of `dims` that is zero everywhere; it takes no memory until something needs it dense. */

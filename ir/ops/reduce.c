@@ -1,0 +1,382 @@
+/* reduce.c: reductions over sets of axes.
+ *
+ * Kernels reduce the middle axis of [outer, reduced, inner]: SumOver, MeanOver, MaxOver, MinOver, ProdOver. A reduction
+ * over axes that are not neighbours is one such step for each run of neighbours, the last run first; for means that is
+ * right because every partial mean is over equally many elements. */
+#include "ir/ops/support.h"
+#include "runtime/kernels/reduce_scratch.h"
+
+#include <math.h>
+
+/* ---- axes -------------------------------------------------------------------------------------------------------- */
+
+/* Without axes all are reduced, or none when noop_with_empty_axes says so. */
+static bool reduced_axes(Graph *graph, const Node *node, bool chosen[MAX_RANK])
+{
+    const Value *axes = input(node, 1);
+    int rank = node->inputs[0]->type.rank;
+    int64_t count = axes ? element_count(&axes->type) : 0, list[MAX_RANK];
+    if (count > rank)
+        return REJECT(graph, node, "%lld axes are given, but the operand has rank %d", (long long)count, rank);
+    for (int64_t i = 0; i < count; i++)
+        list[i] = const_int_at(axes, i);
+    if (!resolve_axes(graph, node, (int)count, list, rank, chosen))
+        return false;
+    for (int i = 0; count == 0 && i < rank; i++)
+        chosen[i] = !attr_int(node, "noop_with_empty_axes");
+    return true;
+}
+
+static bool reduce_infer(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    bool chosen[MAX_RANK];
+    if (!reduced_axes(graph, node, chosen))
+        return false;
+    Type type = {.dtype = x->dtype};
+    for (int i = 0; i < x->rank; i++)
+        if (!chosen[i] || attr_int(node, "keepdims"))
+            type.dims[type.rank++] = chosen[i] ? 1 : x->dims[i];
+    return set_output_type(graph, node, 0, type);
+}
+
+/* `value`, of the output's dims, with the reduced axes as 1, so that it broadcasts against the operand. */
+static Value *keep_axes(Graph *graph, const Node *node, Value *value)
+{
+    Type kept = node->inputs[0]->type;
+    bool chosen[MAX_RANK];
+    reduced_axes(graph, node, chosen);
+    for (int i = 0; i < kept.rank; i++)
+        if (chosen[i])
+            kept.dims[i] = 1;
+    return build_reshape(graph, value, kept.rank, kept.dims);
+}
+
+static bool sum_upgrade(Graph *graph, Node *node, int opset)
+{
+    if (opset < 13)
+        ints_to_operand(graph, node, "axes", 1);
+    return true;
+}
+
+static bool reduce_upgrade(Graph *graph, Node *node, int opset)
+{
+    if (opset < 18)
+        ints_to_operand(graph, node, "axes", 1);
+    return true;
+}
+
+/* ---- expansion into steps ---------------------------------------------------------------------------------------- */
+
+/* The kernels take floats: integers go through f64, which is exact up to 2^53. */
+static Value *reduce_runs(Graph *graph, const Node *node, const char *step)
+{
+    Value *x = node->inputs[0];
+    Type type = x->type;
+    const Type *result = &node->outputs[0]->type;
+    bool chosen[MAX_RANK];
+    reduced_axes(graph, node, chosen);
+    Value *y = is_float(type.dtype) ? x : build_cast(graph, x, DTYPE_F64);
+    for (int last = type.rank; last > 0; last--) {
+        if (!chosen[last - 1])
+            continue;
+        int first = last - 1;
+        while (first > 0 && chosen[first - 1])
+            first--;
+        int64_t reduced = dims_product(&type, first, last);
+        int64_t outer = dims_product(&type, 0, first), inner = dims_product(&type, last, type.rank);
+        if (reduced != 1)
+            y = build_unary(graph, step, build_reshape(graph, y, 3, (int64_t[]){outer, reduced, inner}));
+        for (int i = first; i < last; i++)
+            type.dims[i] = 1;
+        last = first + 1;
+    }
+    return build_cast(graph, build_reshape(graph, y, result->rank, result->dims), type.dtype);
+}
+
+static void sum_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = reduce_runs(graph, node, "SumOver");
+}
+
+static void mean_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = reduce_runs(graph, node, "MeanOver");
+}
+
+static void max_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = reduce_runs(graph, node, "MaxOver");
+}
+
+static void min_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = reduce_runs(graph, node, "MinOver");
+}
+
+static void prod_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = reduce_runs(graph, node, "ProdOver");
+}
+
+/* ---- compositions ------------------------------------------------------------------------------------------------ */
+
+/* The reduction `op` of x over the node's axes. */
+static Value *build_like(Graph *graph, const Node *node, const char *op, Value *x)
+{
+    Node *reduction = build_begin(graph, op, 2, (Value *[]){x, input(node, 1)}, 1);
+    copy_attrs(graph, reduction, node);
+    return build_finish(graph, reduction);
+}
+
+static void l1_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = build_like(graph, node, "ReduceSum", build_unary(graph, "Abs", node->inputs[0]));
+}
+
+static Value *square(Graph *graph, Value *x)
+{
+    return is_float(x->type.dtype) ? build_unary(graph, "Square", x) : build_mul(graph, x, x);
+}
+
+static void sum_square_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = build_like(graph, node, "ReduceSum", square(graph, node->inputs[0]));
+}
+
+static void l2_expand(Graph *graph, Node *node, Value **replacements)
+{
+    Value *sum = build_like(graph, node, "ReduceSum", square(graph, node->inputs[0]));
+    replacements[0] = build_unary(graph, "Sqrt", sum);
+}
+
+static void log_sum_expand(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = build_unary(graph, "Log", build_like(graph, node, "ReduceSum", node->inputs[0]));
+}
+
+/* m + log(sum(e^(x - m))) with m = max(x), or 0 where that is infinite. */
+static void log_sum_exp_expand(Graph *graph, Node *node, Value **replacements)
+{
+    Value *x = node->inputs[0], *max = build_like(graph, node, "ReduceMax", x);
+    Value *infinite = build_unary(graph, "IsInf", max);
+    Value *shift = build_where(graph, infinite, const_float(graph, x->type.dtype, 0), max);
+    Value *exponentials = build_unary(graph, "Exp", build_sub(graph, x, keep_axes(graph, node, shift)));
+    Value *sum = build_like(graph, node, "ReduceSum", exponentials);
+    replacements[0] = build_add(graph, build_unary(graph, "Log", sum), shift);
+}
+
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
+
+static Value *spread(Differentiator *d, const Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    return build_expand(d->graph, keep_axes(d->graph, node, dy_of(d, node, 0)), x->rank, x->dims);
+}
+
+static void sum_gradient(Differentiator *d, Node *node)
+{
+    contribute(d, node, 0, spread(d, node));
+}
+
+static void mean_gradient(Differentiator *d, Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    Value *dy = keep_axes(d->graph, node, dy_of(d, node, 0));
+    double share = (double)element_count(&node->outputs[0]->type) / (double)element_count(x);
+    contribute(d, node, 0, build_expand(d->graph, build_scale(d->graph, dy, share), x->rank, x->dims));
+}
+
+/* To every element that attains the extremum an equal share. */
+static void extremum_gradient(Differentiator *d, Node *node)
+{
+    Graph *graph = d->graph;
+    Value *x = node->inputs[0], *y = keep_axes(graph, node, node->outputs[0]);
+    Value *attains = build_cast(graph, build_binary(graph, "Equal", x, y), x->type.dtype);
+    Value *ties = keep_axes(graph, node, build_like(graph, node, "ReduceSum", attains));
+    Value *share = build_div(graph, keep_axes(graph, node, dy_of(d, node, 0)), ties);
+    contribute(d, node, 0, build_mul(graph, attains, share));
+}
+
+static void log_sum_exp_gradient(Differentiator *d, Node *node)
+{
+    Graph *graph = d->graph;
+    Value *softmax =
+        build_unary(graph, "Exp", build_sub(graph, node->inputs[0], keep_axes(graph, node, node->outputs[0])));
+    contribute(d, node, 0, build_mul(graph, softmax, keep_axes(graph, node, dy_of(d, node, 0))));
+}
+
+static Value *exclusive_product(Graph *graph, Value *x, bool reverse)
+{
+    Node *node = build_begin(graph, "RunningProduct", 1, &x, 1);
+    set_int(graph, node, "axis", 1);
+    set_int(graph, node, "exclusive", 1);
+    set_int(graph, node, "reverse", reverse);
+    return build_finish(graph, node);
+}
+
+/* The product of the other elements is that of those before times that of those behind: no division by a zero. */
+static void prod_over_gradient(Differentiator *d, Node *node)
+{
+    Graph *graph = d->graph;
+    Value *x = node->inputs[0];
+    const int64_t *dims = x->type.dims;
+    Value *others = build_mul(graph, exclusive_product(graph, x, false), exclusive_product(graph, x, true));
+    Value *dy = build_reshape(graph, dy_of(d, node, 0), 3, (int64_t[]){dims[0], 1, dims[2]});
+    contribute(d, node, 0, build_mul(graph, others, dy));
+}
+
+/* ---- the steps --------------------------------------------------------------------------------------------------- */
+
+static bool over_infer(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    if (x->rank != 3)
+        return REJECT(graph, node, "the operand has rank %d; it must be [outer, reduced, inner]", x->rank);
+    return set_output_type(graph, node, 0, make_type(x->dtype, 2, (int64_t[]){x->dims[0], x->dims[2]}));
+}
+
+typedef double Combine(double accumulated, double element);
+
+static void over_evaluate(const Tensor *x, Tensor *y, double identity, Combine *combine)
+{
+    int64_t reduced = x->type.dims[1], inner = x->type.dims[2], count = element_count(&y->type);
+    for (int64_t i = 0; i < count; i++) {
+        const double *line = x->f + i / inner * reduced * inner + i % inner;
+        double result = identity;
+        for (int64_t k = 0; k < reduced; k++)
+            result = combine(result, line[k * inner]);
+        y->f[i] = result;
+    }
+}
+
+static double combine_sum(double a, double b)
+{
+    return a + b;
+}
+
+static double combine_prod(double a, double b)
+{
+    return a * b;
+}
+
+static double combine_max(double a, double b)
+{
+    return b > a || isnan(b) ? b : a;
+}
+
+static double combine_min(double a, double b)
+{
+    return b < a || isnan(b) ? b : a;
+}
+
+static void sum_over_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena, (void)node;
+    over_evaluate(&inputs[0], &outputs[0], 0, combine_sum);
+}
+
+static void mean_over_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena, (void)node;
+    int64_t count = element_count(&outputs[0].type);
+    over_evaluate(&inputs[0], &outputs[0], 0, combine_sum);
+    for (int64_t i = 0; i < count; i++)
+        outputs[0].f[i] /= (double)inputs[0].type.dims[1];
+}
+
+static void max_over_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena, (void)node;
+    over_evaluate(&inputs[0], &outputs[0], -INFINITY, combine_max);
+}
+
+static void min_over_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena, (void)node;
+    over_evaluate(&inputs[0], &outputs[0], INFINITY, combine_min);
+}
+
+static void prod_over_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena, (void)node;
+    over_evaluate(&inputs[0], &outputs[0], 1, combine_prod);
+}
+
+/* reduce_*(outer, reduced, inner, x, y, scratch) */
+static void over_call(const Node *node, KernelCall *call, const char *kernel)
+{
+    const int64_t *dims = node->inputs[0]->type.dims;
+    call->kernel = kernel;
+    for (int i = 0; i < 3; i++)
+        call_int(call, dims[i]);
+    size_t bytes = pcc_reduce_scratch_bytes(dims[0], dims[1], dims[2], (size_t)dtype_info[call->suffix].bytes);
+    call->scratch_bytes = bytes ? (int64_t)bytes : 64; /* the parameter is there even where it is not used */
+}
+
+static void sum_over_call(const Node *node, KernelCall *call)
+{
+    over_call(node, call, "reduce_sum");
+}
+
+static void mean_over_call(const Node *node, KernelCall *call)
+{
+    over_call(node, call, "reduce_mean");
+}
+
+static void max_over_call(const Node *node, KernelCall *call)
+{
+    over_call(node, call, "reduce_max");
+}
+
+static void min_over_call(const Node *node, KernelCall *call)
+{
+    over_call(node, call, "reduce_min");
+}
+
+static void prod_over_call(const Node *node, KernelCall *call)
+{
+    over_call(node, call, "reduce_prod");
+}
+
+#define REDUCE_ROW(NAME, SINCE, CLASS)                                                                                \
+    .name = #NAME, .inputs = "X, Axes?!", .outputs = "Y", .attributes = "keepdims:int=1, noop_with_empty_axes:int=0", \
+    .since = SINCE, .precision = CLASS_##CLASS, .kind = OP_EXPAND, .upgrade = reduce_upgrade, .infer = reduce_infer
+
+#define OVER_ROW(NAME, PREFIX, CLASS)                                                                       \
+    .name = #NAME, .inputs = "X", .outputs = "Y", .since = 1, .internal = true, .precision = CLASS_##CLASS, \
+    .kind = OP_KERNEL, .infer = over_infer, .evaluate = PREFIX##_over_evaluate, .call = PREFIX##_over_call
+
+const Op reduce_ops[] = {
+    {.name = "ReduceSum",
+     .inputs = "X, Axes?!",
+     .outputs = "Y",
+     .attributes = "keepdims:int=1, noop_with_empty_axes:int=0",
+     .since = 13,
+     .precision = CLASS_KEEP,
+     .kind = OP_EXPAND,
+     .upgrade = sum_upgrade,
+     .infer = reduce_infer,
+     .gradient = sum_gradient,
+     .expand = sum_expand,
+     .expands_after_gradient = true},
+    {REDUCE_ROW(ReduceMean, 18, FOLLOW), .gradient = mean_gradient, .expand = mean_expand,
+     .expands_after_gradient = true},
+    {REDUCE_ROW(ReduceMax, 20, FOLLOW), .gradient = extremum_gradient, .expand = max_expand,
+     .expands_after_gradient = true},
+    {REDUCE_ROW(ReduceMin, 20, FOLLOW), .gradient = extremum_gradient, .expand = min_expand,
+     .expands_after_gradient = true},
+    {REDUCE_ROW(ReduceLogSumExp, 18, KEEP), .gradient = log_sum_exp_gradient, .expand = log_sum_exp_expand,
+     .expands_after_gradient = true},
+    {REDUCE_ROW(ReduceProd, 18, KEEP), .expand = prod_expand},
+    {REDUCE_ROW(ReduceL1, 18, KEEP), .expand = l1_expand},
+    {REDUCE_ROW(ReduceL2, 18, KEEP), .expand = l2_expand},
+    {REDUCE_ROW(ReduceLogSum, 18, KEEP), .expand = log_sum_expand},
+    {REDUCE_ROW(ReduceSumSquare, 18, KEEP), .expand = sum_square_expand},
+    {OVER_ROW(SumOver, sum, KEEP)},
+    {OVER_ROW(MeanOver, mean, FOLLOW)},
+    {OVER_ROW(MaxOver, max, FOLLOW)},
+    {OVER_ROW(MinOver, min, FOLLOW)},
+    {OVER_ROW(ProdOver, prod, KEEP), .gradient = prod_over_gradient},
+    {0},
+};

@@ -1,0 +1,442 @@
+/* scatter.c: reading and writing by index tensors: GatherElements, GatherND, ScatterElements, ScatterND.
+ *
+ * An operator here is a map from the positions of an index tensor to places in the data: a gather reads through it, a
+ * scatter writes. Negative indices count from the end; one out of range reads a zero and writes nothing. */
+#include "ir/ops/support.h"
+
+/* ---- the maps ------------------------------------------------------------------------------------------------------
+ */
+
+/* Where the elements of the indexed side (a gather's result, a scatter's updates) lie in the data, in order. */
+typedef struct Places {
+    int64_t count;
+    int64_t *at; /* -1: nowhere */
+} Places;
+
+/* Elements: an index replaces its own position's coordinate on one axis. */
+static Places element_places(Arena *arena, const Type *data, const Tensor *indices, int axis)
+{
+    Places places = {.count = element_count(&indices->type)};
+    int64_t strides[MAX_RANK], index[MAX_RANK] = {0};
+    places.at = NEW_ARRAY(arena, int64_t, places.count);
+    dense_strides(data, strides);
+    for (int64_t i = 0; i < places.count; i++) {
+        int64_t chosen = indices->i[i] + (indices->i[i] < 0 ? data->dims[axis] : 0);
+        bool inside = chosen >= 0 && chosen < data->dims[axis];
+        places.at[i] = inside ? offset_of(data->rank, index, strides) + (chosen - index[axis]) * strides[axis] : -1;
+        next_index(data->rank, indices->type.dims, index);
+    }
+    return places;
+}
+
+/* ND: the last axis of indices[batch..., ..., k] holds coordinates of the k axes behind the batch axes; what they name
+ * is a slice of the axes left. */
+static Places slice_places(Arena *arena, const Type *data, const Tensor *indices, int batch_dims)
+{
+    const Type *type = &indices->type;
+    int64_t depth = type->dims[type->rank - 1], tuples = dims_product(type, 0, type->rank - 1);
+    int64_t slice = dims_product(data, batch_dims + (int)depth, data->rank);
+    int64_t batches = dims_product(data, 0, batch_dims), per_batch = batches ? tuples / batches : 0;
+    int64_t batch_size = dims_product(data, batch_dims, data->rank);
+    Places places = {.count = tuples * slice, .at = NEW_ARRAY(arena, int64_t, tuples * slice)};
+    for (int64_t t = 0; t < tuples; t++) {
+        int64_t place = 0;
+        bool inside = true;
+        for (int64_t k = 0; k < depth; k++) {
+            int64_t dim = data->dims[batch_dims + k], chosen = indices->i[t * depth + k];
+            chosen += chosen < 0 ? dim : 0;
+            inside &= chosen >= 0 && chosen < dim;
+            place = place * dim + chosen;
+        }
+        for (int64_t i = 0; i < slice; i++)
+            places.at[t * slice + i] = inside ? t / per_batch * batch_size + place * slice + i : -1;
+    }
+    return places;
+}
+
+static void read_places(Places places, const Tensor *data, Tensor *y)
+{
+    for (int64_t i = 0; i < places.count; i++)
+        if (places.at[i] >= 0)
+            copy_element(y, i, data, places.at[i]);
+}
+
+/* The order is the kernels' `reduction` literal. */
+typedef enum Reduction { REDUCE_NONE, REDUCE_ADD, REDUCE_MUL, REDUCE_MAX, REDUCE_MIN, REDUCE_COUNT } Reduction;
+
+static bool reduction_of(const Node *node, Reduction *reduction)
+{
+    static const char *const names[REDUCE_COUNT] = {"none", "add", "mul", "max", "min"};
+    for (int i = 0; i < REDUCE_COUNT; i++)
+        if (strcmp(attr_string(node, "reduction"), names[i]) == 0) {
+            *reduction = (Reduction)i;
+            return true;
+        }
+    return false;
+}
+
+#define COMBINE(T, reduction, old, update)                               \
+    ((reduction) == REDUCE_NONE  ? (update)                              \
+     : (reduction) == REDUCE_ADD ? (old) + (update)                      \
+     : (reduction) == REDUCE_MUL ? (old) * (update)                      \
+     : (reduction) == REDUCE_MAX ? ((update) > (old) ? (update) : (old)) \
+                                 : ((update) < (old) ? (update) : (old)))
+
+static void write_places(Places places, Reduction reduction, const Tensor *data, const Tensor *updates, Tensor *y)
+{
+    copy_elements(y, data);
+    for (int64_t i = 0; i < places.count; i++) {
+        int64_t at = places.at[i];
+        if (at >= 0 && y->f)
+            y->f[at] = COMBINE(double, reduction, y->f[at], updates->f[i]);
+        else if (at >= 0)
+            y->i[at] = (int64_t)COMBINE(uint64_t, reduction, y->i[at], updates->i[i]);
+    }
+}
+
+/* ---- GatherElements and GatherND -----------------------------------------------------------------------------------
+ */
+
+static bool indices_upgrade(Graph *graph, Node *node, int opset)
+{
+    (void)opset;
+    widen_indices(graph, node, 1);
+    return true;
+}
+
+/* The index tensor reaches no further than the data on the other axes. */
+static bool elements_fit(Graph *graph, const Node *node, int *axis)
+{
+    const Type *data = &node->inputs[0]->type, *indices = &node->inputs[1]->type;
+    if (!resolve_axis(graph, node, attr_int(node, "axis"), data->rank, axis))
+        return false;
+    bool fit = indices->rank == data->rank;
+    for (int i = 0; fit && i < data->rank; i++)
+        fit = i == *axis || indices->dims[i] <= data->dims[i];
+    if (!fit)
+        return REJECT(graph, node, "indices %s do not fit data %s on axis %d", type_text(graph->arena, indices),
+                      type_text(graph->arena, data), *axis);
+    return true;
+}
+
+static bool gather_elements_infer(Graph *graph, Node *node)
+{
+    int axis;
+    if (!elements_fit(graph, node, &axis))
+        return false;
+    Type type = node->inputs[1]->type;
+    type.dtype = node->inputs[0]->type.dtype;
+    return set_output_type(graph, node, 0, type);
+}
+
+static void gather_elements_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    int axis = axis_of(node, inputs[0].type.rank);
+    read_places(element_places(arena, &inputs[0].type, &inputs[1], axis), &inputs[0], &outputs[0]);
+}
+
+/* Batch axes agree, and the index tuples are no longer than the axes left. `slices` gets the dims that the tuples
+ * select: of the tuples, then of a slice. */
+static bool nd_slices(Graph *graph, const Node *node, int batch_dims, Type *slices)
+{
+    const Type *data = &node->inputs[0]->type, *indices = &node->inputs[1]->type;
+    int64_t depth = indices->rank > 0 ? indices->dims[indices->rank - 1] : 0;
+    bool fit = indices->rank > batch_dims && data->rank > batch_dims && depth <= data->rank - batch_dims;
+    for (int i = 0; fit && i < batch_dims; i++)
+        fit = data->dims[i] == indices->dims[i];
+    if (!fit || batch_dims < 0 || indices->rank - 1 + data->rank - batch_dims - (int)depth > MAX_RANK)
+        return REJECT(graph, node, "indices %s do not fit data %s with %d batch axes", type_text(graph->arena, indices),
+                      type_text(graph->arena, data), batch_dims);
+    *slices = (Type){.dtype = data->dtype, .rank = indices->rank - 1};
+    memcpy(slices->dims, indices->dims, (size_t)slices->rank * sizeof(*slices->dims));
+    for (int i = batch_dims + (int)depth; i < data->rank; i++)
+        slices->dims[slices->rank++] = data->dims[i];
+    return true;
+}
+
+static int batch_dims_of(const Node *node)
+{
+    int64_t batch_dims = attr_int(node, "batch_dims");
+    return batch_dims < 0 || batch_dims > MAX_RANK ? -1 : (int)batch_dims;
+}
+
+static bool gather_nd_infer(Graph *graph, Node *node)
+{
+    Type type;
+    return nd_slices(graph, node, batch_dims_of(node), &type) && set_output_type(graph, node, 0, type);
+}
+
+static void gather_nd_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    read_places(slice_places(arena, &inputs[0].type, &inputs[1], batch_dims_of(node)), &inputs[0], &outputs[0]);
+}
+
+/* ---- ScatterElements and ScatterND ---------------------------------------------------------------------------------
+ */
+
+static bool scatter_upgrade(Graph *graph, Node *node, int opset)
+{
+    widen_indices(graph, node, 1);
+    if (opset < 16)
+        warning(graph->diagnostics, node->origin, "scatter-without-reduction",
+                "below opset 16 a scatter has no reduction: one that was exported from a scatter_add loses the sum "
+                "where indices repeat; export at opset 16 or newer");
+    return true;
+}
+
+static bool check_reduction(Graph *graph, Node *node)
+{
+    Reduction reduction;
+    if (!reduction_of(node, &reduction))
+        return REJECT_UNSUPPORTED(graph, node, "unsupported attribute reduction='%s'", attr_string(node, "reduction"));
+    if (node->inputs[2]->type.dtype != node->inputs[0]->type.dtype)
+        return REJECT(graph, node, "updates and data have different types");
+    return true;
+}
+
+static bool scatter_elements_infer(Graph *graph, Node *node)
+{
+    int axis;
+    if (!check_reduction(graph, node) || !elements_fit(graph, node, &axis))
+        return false;
+    if (!same_dims(&node->inputs[1]->type, &node->inputs[2]->type))
+        return REJECT(graph, node, "indices %s and updates %s have different dims",
+                      type_text(graph->arena, &node->inputs[1]->type), type_text(graph->arena, &node->inputs[2]->type));
+    return infer_like_first(graph, node);
+}
+
+static void scatter_elements_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    Reduction reduction;
+    reduction_of(node, &reduction);
+    Places places = element_places(arena, &inputs[0].type, &inputs[1], axis_of(node, inputs[0].type.rank));
+    write_places(places, reduction, &inputs[0], &inputs[2], &outputs[0]);
+}
+
+static bool scatter_nd_infer(Graph *graph, Node *node)
+{
+    Type slices;
+    if (!check_reduction(graph, node) || !nd_slices(graph, node, batch_dims_of(node), &slices))
+        return false;
+    if (!same_dims(&slices, &node->inputs[2]->type))
+        return REJECT(graph, node, "updates are %s; the indices select %s",
+                      type_text(graph->arena, &node->inputs[2]->type), type_text(graph->arena, &slices));
+    return infer_like_first(graph, node);
+}
+
+static void scatter_nd_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    Reduction reduction;
+    reduction_of(node, &reduction);
+    Places places = slice_places(arena, &inputs[0].type, &inputs[1], batch_dims_of(node));
+    write_places(places, reduction, &inputs[0], &inputs[2], &outputs[0]);
+}
+
+/* ---- gradients -----------------------------------------------------------------------------------------------------
+ */
+
+static bool is_by_elements(const Node *node)
+{
+    return strstr(node->op->name, "ND") == NULL; /* ScatterElements and its old name Scatter */
+}
+
+static void copy_map(Graph *graph, Node *to, const Node *from)
+{
+    const char *name = is_by_elements(from) ? "axis" : "batch_dims";
+    set_int(graph, to, name, attr_int(from, name));
+}
+
+/* Reads x where the node writes. */
+static Value *read_like(Graph *graph, const Node *node, Value *x)
+{
+    Node *gather =
+        build_begin(graph, is_by_elements(node) ? "GatherElements" : "GatherND", 2, (Value *[]){x, node->inputs[1]}, 1);
+    copy_map(graph, gather, node);
+    return build_finish(graph, gather);
+}
+
+/* Writes updates where the node reads or writes. */
+static Value *write_like(Graph *graph, const Node *node, const char *reduction, Value *data, Value *updates)
+{
+    Node *scatter = build_begin(graph, is_by_elements(node) ? "ScatterElements" : "ScatterND", 3,
+                                (Value *[]){data, node->inputs[1], updates}, 1);
+    copy_map(graph, scatter, node);
+    set_string(graph, scatter, "reduction", reduction);
+    return build_finish(graph, scatter);
+}
+
+static Value *build_filled(Graph *graph, const Type *type, double value)
+{
+    return build_expand(graph, const_float(graph, type->dtype, value), type->rank, type->dims);
+}
+
+static void gather_gradient(Differentiator *d, Node *node)
+{
+    Value *zeros = build_filled(d->graph, &node->inputs[0]->type, 0);
+    contribute(d, node, 0, write_like(d->graph, node, "add", zeros, dy_of(d, node, 0)));
+}
+
+/* Replaced data gets nothing, sums pass dY on. */
+static void replace_gradient(Differentiator *d, Node *node, bool adds)
+{
+    Graph *graph = d->graph;
+    Value *dy = dy_of(d, node, 0);
+    if (wants(d, node, 0)) {
+        Value *zeros = build_filled(graph, &node->inputs[2]->type, 0);
+        contribute(d, node, 0, adds ? dy : write_like(graph, node, "none", dy, zeros));
+    }
+    if (wants(d, node, 2))
+        contribute(d, node, 2, read_like(graph, node, dy));
+}
+
+/* y = data * m, m the product of a place's updates. An update that is alone there has no other factors, whatever its
+ * value; among several the others' product is m / update. */
+static void multiply_gradient(Differentiator *d, Node *node)
+{
+    Graph *graph = d->graph;
+    Value *data = node->inputs[0], *updates = node->inputs[2], *dy = dy_of(d, node, 0);
+    Value *m = write_like(graph, node, "mul", build_filled(graph, &data->type, 1), updates);
+    if (wants(d, node, 0))
+        contribute(d, node, 0, build_mul(graph, dy, m));
+    if (!wants(d, node, 2))
+        return;
+    Value *ones = build_filled(graph, &updates->type, 1);
+    Value *count = write_like(graph, node, "add", build_filled(graph, &data->type, 0), ones);
+    Value *alone = build_binary(graph, "Equal", read_like(graph, node, count), ones);
+    Value *others = build_where(graph, alone, ones, build_div(graph, read_like(graph, node, m), updates));
+    contribute(d, node, 2, build_mul(graph, read_like(graph, node, build_mul(graph, dy, data)), others));
+}
+
+/* Everything that attains the extremum, data or update, gets an equal share. */
+static void extremum_gradient(Differentiator *d, Node *node)
+{
+    Graph *graph = d->graph;
+    Value *data = node->inputs[0], *updates = node->inputs[2], *y = node->outputs[0];
+    Dtype dtype = data->type.dtype;
+    Value *data_wins = build_cast(graph, build_binary(graph, "Equal", data, y), dtype);
+    Value *update_wins = build_cast(graph, build_binary(graph, "Equal", updates, read_like(graph, node, y)), dtype);
+    Value *winners = write_like(graph, node, "add", data_wins, update_wins);
+    Value *share = build_div(graph, dy_of(d, node, 0), winners);
+    if (wants(d, node, 0))
+        contribute(d, node, 0, build_mul(graph, data_wins, share));
+    if (wants(d, node, 2))
+        contribute(d, node, 2, build_mul(graph, update_wins, read_like(graph, node, share)));
+}
+
+static void scatter_gradient(Differentiator *d, Node *node)
+{
+    Reduction reduction;
+    reduction_of(node, &reduction);
+    if (reduction == REDUCE_MUL)
+        multiply_gradient(d, node);
+    else if (reduction == REDUCE_MAX || reduction == REDUCE_MIN)
+        extremum_gradient(d, node);
+    else
+        replace_gradient(d, node, reduction == REDUCE_ADD);
+}
+
+/* ---- kernel calls --------------------------------------------------------------------------------------------------
+ */
+
+static void elements_literals(const Node *node, KernelCall *call, const char *kernel)
+{
+    const Type *data = &node->inputs[0]->type, *indices = &node->inputs[1]->type;
+    call->kernel = kernel;
+    call_int(call, data->rank);
+    call_int(call, axis_of(node, data->rank));
+    call_dims(call, data->rank, data->dims);
+    call_dims(call, indices->rank, indices->dims);
+}
+
+static void reduction_literal(const Node *node, KernelCall *call)
+{
+    Reduction reduction;
+    reduction_of(node, &reduction);
+    call_int(call, reduction);
+}
+
+/* gather_elements(rank, axis, data_dims, index_dims, x, indices, y) */
+static void gather_elements_call(const Node *node, KernelCall *call)
+{
+    elements_literals(node, call, "gather_elements");
+}
+
+/* scatter_elements(rank, axis, data_dims, index_dims, reduction, data, indices, updates, y) */
+static void scatter_elements_call(const Node *node, KernelCall *call)
+{
+    elements_literals(node, call, "scatter_elements");
+    reduction_literal(node, call);
+}
+
+static void nd_literals(const Node *node, KernelCall *call, const char *kernel)
+{
+    const Type *data = &node->inputs[0]->type, *indices = &node->inputs[1]->type;
+    call->kernel = kernel;
+    call_int(call, batch_dims_of(node));
+    call_int(call, data->rank);
+    call_dims(call, data->rank, data->dims);
+    call_int(call, indices->rank);
+    call_dims(call, indices->rank, indices->dims);
+}
+
+/* gather_nd(batch_dims, data_rank, data_dims, index_rank, index_dims, x, indices, y) */
+static void gather_nd_call(const Node *node, KernelCall *call)
+{
+    nd_literals(node, call, "gather_nd");
+}
+
+/* scatter_nd(batch_dims, data_rank, data_dims, index_rank, index_dims, reduction, data, indices, updates, y) */
+static void scatter_nd_call(const Node *node, KernelCall *call)
+{
+    nd_literals(node, call, "scatter_nd");
+    reduction_literal(node, call);
+}
+
+#define SCATTER_ELEMENTS_ROW                                                                               \
+    .inputs = "Data, Indices, Updates", .outputs = "Y", .attributes = "axis:int=0, reduction:string=none", \
+    .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL, .upgrade = scatter_upgrade,                   \
+    .infer = scatter_elements_infer, .gradient = scatter_gradient, .evaluate = scatter_elements_evaluate,  \
+    .call = scatter_elements_call
+
+const Op scatter_ops[] = {
+    {.name = "GatherElements",
+     .inputs = "Data, Indices",
+     .outputs = "Y",
+     .attributes = "axis:int=0",
+     .since = 13,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_KERNEL,
+     .upgrade = indices_upgrade,
+     .infer = gather_elements_infer,
+     .gradient = gather_gradient,
+     .evaluate = gather_elements_evaluate,
+     .call = gather_elements_call},
+    {.name = "GatherND",
+     .inputs = "Data, Indices",
+     .outputs = "Y",
+     .attributes = "batch_dims:int=0",
+     .since = 13,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_KERNEL,
+     .upgrade = indices_upgrade,
+     .infer = gather_nd_infer,
+     .gradient = gather_gradient,
+     .evaluate = gather_nd_evaluate,
+     .call = gather_nd_call},
+    {.name = "ScatterElements", SCATTER_ELEMENTS_ROW},
+    {.name = "Scatter", SCATTER_ELEMENTS_ROW, .until = 10},
+    /* batch_dims is pcc's own: the adjoint of a GatherND that has some. */
+    {.name = "ScatterND",
+     .inputs = "Data, Indices, Updates",
+     .outputs = "Y",
+     .attributes = "reduction:string=none, batch_dims:int=0",
+     .since = 18,
+     .precision = CLASS_KEEP,
+     .kind = OP_KERNEL,
+     .upgrade = scatter_upgrade,
+     .infer = scatter_nd_infer,
+     .gradient = scatter_gradient,
+     .evaluate = scatter_nd_evaluate,
+     .call = scatter_nd_call},
+    {0},
+};
