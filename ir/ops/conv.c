@@ -41,7 +41,7 @@ static void read_kernel(const Type *weight, Window *window)
 /* The convolution of an inferred node, from those of its operands that are not NULL. */
 static Convolution convolution_of(const Node *node, const Type *x, const Type *w, const Type *y)
 {
-    Convolution c = {.window = window_of(node, (x ? x : y)->rank - 2),
+    Convolution c = {.window = node_window(node, (x ? x : y)->rank - 2),
                      .group = attr_int(node, "group"),
                      .channels_last = attr_int(node, "channels_last")};
     if (w)

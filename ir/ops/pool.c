@@ -27,7 +27,7 @@ static void set_kernel(const Node *node, Window *window)
 static Pool pool_of(const Node *node, const Type *x, const Type *y)
 {
     const Type *known = x ? x : y;
-    Pool p = {.channels_last = attr_int(node, "channels_last"), .window = window_of(node, known->rank - 2)};
+    Pool p = {.channels_last = attr_int(node, "channels_last"), .window = node_window(node, known->rank - 2)};
     set_kernel(node, &p.window);
     p.x = p.y = read_activation(known, p.channels_last);
     if (x) {

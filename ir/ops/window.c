@@ -214,7 +214,7 @@ bool read_window(Graph *graph, Node *node, int rank, Window *w)
            read_spatial(graph, node, "dilations", rank, 1, w->dilation) && read_pads(graph, node, w);
 }
 
-Window window_of(const Node *node, int rank)
+Window node_window(const Node *node, int rank)
 {
     Window w = unit_window(rank);
     const int64_t *strides, *dilations, *pads;

@@ -40,7 +40,7 @@ bool window_of_onnx(Graph *graph, Node *node, int rank, const int64_t in[MAX_SPA
 void set_window(Graph *graph, Node *node, const Window *window);
 /* Reads these attributes back; the caller then sets two of in, kernel, out and derives the third. */
 bool read_window(Graph *graph, Node *node, int rank, Window *window);
-Window window_of(const Node *node, int rank); /* of an inferred node */
+Window node_window(const Node *node, int rank); /* of an inferred node */
 void derive_out(Window *window);
 void derive_in(Window *window);
 void derive_kernel(Window *window);
