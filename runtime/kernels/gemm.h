@@ -1,0 +1,47 @@
+/* gemm.h: matrix products, packed and cache-blocked.
+ *
+ *   pcc_gemm_T(m, n, k, a, a_row, a_col, b, b_row, b_col, scratch, store, context, s)
+ *       C[i, j] = sum over p of A[i, p] B[p, j], A[i, p] = a[i * a_row + p * a_col], B[p, j] = b[p * b_row + j * b_col]
+ *   pcc_gemm_batched_T(batch, m, n, k, a, a_batch, a_row, a_col, b, b_batch, b_row, b_col, scratch, ...)
+ *       `batch` of them, operands a_batch and b_batch elements apart; `store` sees row batch_index * m + i
+ *
+ * C goes through `store` only, each element once (docs/kernels.md, "Emitted epilogues"), from any thread. scratch:
+ * pcc_gemm_scratch_bytes() of the literals. Both transpositions of both operands are fast where one of the operand's
+ * strides is 1; other strides are right, not fast.
+ *
+ * Structure, outermost first: C tiles over the threads (gemm_tiling.h), depth blocks of K, packed B of the tile in L2,
+ * groups of packed A panels, register tiles (gemm_micro.inc). Everything but the entry points is shared by all
+ * instances: a product spends its time in register tiles whose loop bounds are literals for every shape, and outlining
+ * of OpenMP regions would hide an instance's literals from what is inside anyway. */
+#ifndef PCC_GEMM_H
+#define PCC_GEMM_H
+
+#include <string.h>
+
+#include "gemm_simd.h"
+#include "gemm_tiling.h"
+#include "scratch.h"
+#include "step.h"
+#include "typed.h"
+
+#ifndef PCC_STORE_TYPES
+#    define PCC_STORE_TYPES
+typedef void (*PccStoreF32)(const void *context, int64_t row, int64_t column, int64_t count, const float *acc);
+typedef void (*PccStoreF64)(const void *context, int64_t row, int64_t column, int64_t count, const double *acc);
+#endif
+
+#include "gemm_f32.inc"
+#include "gemm_micro.inc"
+#include "gemm_pack.inc"
+#include "gemm_run.inc"
+#include "gemm.inc"
+#include "gemm_undef.inc"
+
+#include "gemm_f64.inc"
+#include "gemm_micro.inc"
+#include "gemm_pack.inc"
+#include "gemm_run.inc"
+#include "gemm.inc"
+#include "gemm_undef.inc"
+
+#endif

@@ -1,0 +1,98 @@
+/* scratch.h: how much scratch the matrix kernels need, as formulas of their literal shapes.
+ *
+ * Shared by the kernels and by the compiler that plans the arena, so nothing here depends on the instruction set or on
+ * the number of threads. Sizes are in bytes; a kernel that needs 0 bytes may be passed NULL. */
+#ifndef PCC_SCRATCH_H
+#define PCC_SCRATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A convolution with channels-last activations x[n, in, c], y[n, out, o] and ONNX weights w[o, c / groups, kernel].
+ * Spatial arrays are depth, height, width; 1-D and 2-D convolutions have leading 1s (and pad 0). `pad` is the padding
+ * before the first element of each dimension; the padding behind follows from `out`. */
+typedef struct PccConv {
+    int64_t n, c, o, groups;
+    int64_t in[3], out[3], kernel[3], stride[3], dilation[3], pad[3];
+} PccConv;
+
+/* Depth of one packed block of K: 12 rows of A times this must leave room for B in a 32 KiB L1 cache. */
+static inline int64_t pcc_gemm_depth(size_t element_size)
+{
+    return element_size == 4 ? 384 : 256;
+}
+
+static inline int64_t pcc_ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static inline int64_t pcc_min_i64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t pcc_max_i64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline size_t pcc_align64(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+/* Into how many ranges K is split so that `batch` products of m x n keep 16 threads busy. Products whose C has at least
+ * 16 tiles of 64 x 96 are not split; the others pay for it with at most 16 * 64 * 96 partial sums. */
+static inline int64_t pcc_gemm_splits(int64_t batch, int64_t m, int64_t n, int64_t k, size_t element_size)
+{
+    const int64_t tiles = batch * pcc_ceil_div(m, 64) * pcc_ceil_div(n, 96);
+    const int64_t chunks = k / (4 * pcc_gemm_depth(element_size));
+    return tiles == 0 ? 1 : pcc_max_i64(1, pcc_min_i64(16 / tiles, chunks));
+}
+
+static inline size_t pcc_gemm_batched_scratch_bytes(int64_t batch, int64_t m, int64_t n, int64_t k, size_t element_size)
+{
+    const int64_t splits = pcc_gemm_splits(batch, m, n, k, element_size);
+    return splits == 1 ? 0 : pcc_align64((size_t)(splits * batch * m * n) * element_size);
+}
+
+static inline size_t pcc_gemm_scratch_bytes(int64_t m, int64_t n, int64_t k, size_t element_size)
+{
+    return pcc_gemm_batched_scratch_bytes(1, m, n, k, element_size);
+}
+
+static inline int64_t pcc_conv_taps(PccConv shape)
+{
+    return shape.kernel[0] * shape.kernel[1] * shape.kernel[2];
+}
+
+static inline int64_t pcc_conv_positions(int64_t n, const int64_t extent[3])
+{
+    return n * extent[0] * extent[1] * extent[2];
+}
+
+static inline int pcc_conv_is_depthwise(PccConv shape)
+{
+    return shape.groups == shape.c && shape.groups == shape.o && shape.groups > 1;
+}
+
+/* Position ranges of a depthwise weight gradient: partial sums are combined in range order. */
+static inline int64_t pcc_conv_depthwise_ranges(PccConv shape)
+{
+    return pcc_min_i64(16, pcc_max_i64(1, pcc_conv_positions(shape.n, shape.out) / 256));
+}
+
+/* Covers the convolution and both of its gradients: rearranged weights, and partial sums where K is split. */
+static inline size_t pcc_conv_scratch_bytes(PccConv shape, size_t element_size)
+{
+    const int64_t depth = pcc_conv_taps(shape) * (shape.c / shape.groups), columns = shape.o / shape.groups;
+    const int64_t outputs = pcc_conv_positions(shape.n, shape.out);
+    const size_t weights = pcc_align64((size_t)(depth * shape.o) * element_size);
+    if (pcc_conv_is_depthwise(shape))
+        return weights + pcc_align64((size_t)(pcc_conv_depthwise_ranges(shape) * depth * shape.o) * element_size);
+    return weights + pcc_gemm_batched_scratch_bytes(shape.groups, outputs, columns, depth, element_size) +
+           pcc_gemm_batched_scratch_bytes(shape.groups, columns, depth, outputs, element_size);
+}
+
+#endif
