@@ -15,12 +15,9 @@ Node *build_begin(Graph *graph, const char *op, int input_count, Value *const *i
 /* A row that rejects what pcc builds has said why; a model can cause it, by overflowing a shape for example. */
 Value *build_finish(Graph *graph, Node *node)
 {
-    int errors = graph->diagnostics->error_count;
-    if (infer_node(graph, node))
-        return node->outputs[0];
-    if (graph->diagnostics->error_count == errors)
-        internal_error(graph->diagnostics, node->origin, "the types of %s cannot be inferred", node->op->name);
-    leave(graph->diagnostics);
+    if (!infer_node(graph, node))
+        leave(graph->diagnostics);
+    return node->outputs[0];
 }
 
 Value *build(Graph *graph, const char *op, int input_count, Value *const *inputs)

@@ -216,10 +216,20 @@ bool has_epilogue(const Node *node)
     return node->body && node->op->evaluate;
 }
 
-bool infer_node(Graph *graph, Node *node)
+static bool check_node(Graph *graph, Node *node)
 {
     return check_inputs(graph, node) && check_outputs(graph, node) && check_attributes(graph, node) &&
            infer_types(graph, node) && check_types(graph, node);
+}
+
+bool infer_node(Graph *graph, Node *node)
+{
+    int errors = graph->diagnostics->error_count;
+    if (check_node(graph, node))
+        return true;
+    if (graph->diagnostics->error_count == errors)
+        error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "the operands do not satisfy %s", node->op->name);
+    return false;
 }
 
 bool operand_is_static(const Op *op, int input_index)
