@@ -76,7 +76,10 @@ static void print_parameters(Emitter *e, Text *text, const Node *node, const Ker
         append(text, "%svoid *scratch", separator);
         separator = ", ";
     }
-    append(text, "%s%s)\n", separator, call->needs_step || call->has_store ? "PccStep *s" : *separator ? "" : "void");
+    if (call->needs_step || call->has_store)
+        append(text, "%sPccStep *s)\n", separator);
+    else
+        append(text, "%s)\n", *separator ? "" : "void");
 }
 
 static const char *suffix_text(const KernelCall *call)

@@ -259,6 +259,7 @@ static void replace_group(Fusion *f, Group *group, Value **map)
     for (int i = 0; i < result_count; i++) {
         Node *old = results[i]->producer;
         old->outputs[0] = NULL;
+        graph->values[fused->outputs[i]->id] = NULL;
         fused->outputs[i] = results[i];
         results[i]->producer = fused;
     }
@@ -303,14 +304,15 @@ void fuse(Graph *graph, const Options *options)
         f.position[node->id] = count++;
     assign_groups(&f, groups, &group_count);
 
-    Value **map = NEW_ARRAY(graph->arena, Value *, graph->value_count + 1);
+    const int value_ids = graph->value_count; /* fusion makes no value that another group reads */
+    Value **map = NEW_ARRAY(graph->arena, Value *, value_ids + 1);
     for (int i = 0; i < group_count; i++) {
         Group *group = groups[i];
         bool emptied = group->size > 0 && f.group_of[group->members[0]->id] != group;
         if (group->size == 0 || emptied)
             continue;
         sort_members(&f, group);
-        memset(map, 0, (size_t)graph->value_count * sizeof(*map));
+        memset(map, 0, (size_t)value_ids * sizeof(*map));
         replace_group(&f, group, map);
         remove_members(&f, group);
     }

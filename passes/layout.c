@@ -183,6 +183,7 @@ static void settle_forward(Layout *layout, Node *node, int index)
     layout->graph->cursor = node->next;
     layout->graph->origin = node->origin;
     Node *copy = node_create(layout->graph, find_op("Copy", 4), 1, &alias, 1);
+    layout->graph->values[copy->outputs[0]->id] = NULL;
     copy->outputs[0] = output;
     output->producer = copy;
     layout->graph->cursor = NULL;

@@ -5,10 +5,7 @@
 
 /* On the imported graph, once. */
 const PassInfo prepare_passes[] = {
-    {"recognise", recognise, false, "put back operators that exporters spelt out"},
-    {"head", replace_head, false, "a new last layer (--head)"},
     {"trainable", trainable, false, "which initializers learn"},
-    {"initialise", initialise, false, "fresh weights (--init random)"},
     {"loss", attach_loss, false, "the loss and its target"},
     {"precision", precision, false, "the dtype of every value"},
     {0},
