@@ -6,6 +6,7 @@
 #include "data.h"
 #include "dtype.h"
 #include "files.h"
+#include "nearest.h"
 
 /* Label columns up to this size are checked whole before training starts. */
 #define DATA_CHECKED_BYTES ((size_t)1 << 30)
@@ -110,6 +111,23 @@ static int data_check(PccData *data, const char *spec, PccError *error)
     return status ? status : data_check_labels(data, error);
 }
 
+static const char *data_prefix_at(int64_t i)
+{
+    return data_formats[i].prefix;
+}
+
+static int data_fail_spec(const char *spec, PccError *error)
+{
+    char prefix[40];
+    snprintf(prefix, sizeof prefix, "%.*s", (int)strcspn(spec, ":"), spec);
+    const char *nearest = pcc_nearest_name(prefix, data_prefix_at, PCC_COUNT(data_formats));
+    bool misspelt = nearest && strcmp(nearest, prefix) != 0;
+    return pcc_fail(error, PCC_ERR_USAGE,
+                    "data %s: expected idx:DIR, cifar10:DIR, npy:X.npy,Y.npy, tokens:FILE, safetensors:FILE or "
+                    "synthetic%s%s%s",
+                    spec, misspelt ? "; did you mean " : "", misspelt ? nearest : "", misspelt ? "?" : "");
+}
+
 int pcc_data_open(PccData *data, const char *spec, bool validation, const PccLayout *layout, double mean,
                   double deviation, PccError *error)
 {
@@ -117,10 +135,7 @@ int pcc_data_open(PccData *data, const char *spec, bool validation, const PccLay
     const char *argument;
     const struct DataFormat *format = data_format_of(spec, &argument);
     if (!format || (format->needs_argument && !*argument))
-        return pcc_fail(error, PCC_ERR_USAGE,
-                        "data %s: expected idx:DIR, cifar10:DIR, npy:X.npy,Y.npy, tokens:FILE, safetensors:FILE or "
-                        "synthetic",
-                        spec);
+        return data_fail_spec(spec, error);
     for (int i = 0; i < 256; i++) {
         data->byte_f64[i] = (i / 255.0 - mean) / deviation;
         data->byte_f32[i] = (float)data->byte_f64[i];

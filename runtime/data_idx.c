@@ -60,7 +60,10 @@ static int64_t idx_read_bytes(gzFile file, unsigned char *out, int64_t size)
 static int idx_read_header(gzFile file, PccColumn *column, PccError *error)
 {
     unsigned char head[4 + 4 * IDX_MAX_RANK];
-    if (idx_read_bytes(file, head, 4) != 4 || head[0] || head[1] || head[2] != 8)
+    int64_t got = idx_read_bytes(file, head, 4);
+    if (got < 0)
+        return pcc_fail(error, PCC_ERR_INPUT, "%s is damaged: its gzip stream cannot be read", column->source);
+    if (got != 4 || head[0] || head[1] || head[2] != 8)
         return pcc_fail(error, PCC_ERR_INPUT, "%s is not an idx file of unsigned bytes", column->source);
     int rank = head[3];
     if (rank < 1 || rank > IDX_MAX_RANK)

@@ -74,9 +74,9 @@ static uint16_t dtype_narrow(double value, int mantissa, int bias)
     if (isinf(value))
         return (uint16_t)(sign | infinity);
     int exponent;
-    double magnitude = fabs(value);
-    frexp(magnitude, &exponent);
-    exponent = exponent - 1 < 1 - bias ? 1 - bias : exponent - 1;
+    double magnitude = fabs(value), smallest_normal = ldexp(1, 1 - bias);
+    frexp(fmax(magnitude, smallest_normal), &exponent);
+    exponent--; /* of the leading bit; frexp's fraction is below 1 */
     if (exponent > bias)
         return (uint16_t)(sign | infinity);
     /* In units of the last place: below 2^mantissa a subnormal; rounding up to a power of two carries by itself. */

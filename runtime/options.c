@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nearest.h"
 #include "options.h"
 
 typedef enum OptionKind {
@@ -71,43 +72,6 @@ static const Option option_table[] = {
 
 static const char *const schedule_names[] = {"constant", "cosine", "linear", "step"};
 
-/* Levenshtein's distance, for names shorter than 32. */
-static int option_distance(const char *a, const char *b)
-{
-    int row[33];
-    size_t columns = strlen(b);
-    if (strlen(a) > 32 || columns > 32)
-        return 99;
-    for (size_t j = 0; j <= columns; j++)
-        row[j] = (int)j;
-    for (size_t i = 0; a[i]; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i + 1;
-        for (size_t j = 0; j < columns; j++) {
-            int replaced = diagonal + (a[i] != b[j]);
-            int shorter = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
-            diagonal = row[j + 1];
-            row[j + 1] = replaced < shorter ? replaced : shorter;
-        }
-    }
-    return row[columns];
-}
-
-/* The candidate nearest to name, NULL when none is near. `at` gives candidate i. */
-static const char *option_nearest(const char *name, const char *(*at)(int64_t i), int64_t count)
-{
-    const char *best = NULL;
-    int limit = strlen(name) < 4 ? 1 : strlen(name) < 8 ? 2 : 3;
-    for (int64_t i = 0; i < count; i++) {
-        int distance = option_distance(name, at(i));
-        if (distance <= limit) {
-            limit = distance - 1;
-            best = at(i);
-        }
-    }
-    return best;
-}
-
 static const char *option_name_at(int64_t i)
 {
     return option_table[i].name;
@@ -133,7 +97,7 @@ static int option_unknown(const char *argument, PccError *error)
     char name[40];
     const char *start = argument + strspn(argument, "-");
     snprintf(name, sizeof name, "%.*s", (int)strcspn(start, "="), start);
-    const char *nearest = option_nearest(name, option_name_at, PCC_COUNT(option_table));
+    const char *nearest = pcc_nearest_name(name, option_name_at, PCC_COUNT(option_table));
     if (nearest)
         return pcc_fail(error, PCC_ERR_USAGE, "unknown option %s; did you mean --%s?", argument, nearest);
     return pcc_fail(error, PCC_ERR_USAGE, "unknown option %s; --help lists the options", argument);
@@ -235,7 +199,7 @@ static int options_check_values(PccRunOptions *options, PccError *error)
             return PCC_OK;
         }
     }
-    const char *nearest = option_nearest(options->schedule_name, schedule_name_at, PCC_COUNT(schedule_names));
+    const char *nearest = pcc_nearest_name(options->schedule_name, schedule_name_at, PCC_COUNT(schedule_names));
     return pcc_fail(error, PCC_ERR_USAGE, "--schedule %s: expected constant, cosine, linear or step%s%s%s",
                     options->schedule_name, nearest ? "; did you mean " : "", nearest ? nearest : "",
                     nearest ? "?" : "");

@@ -54,12 +54,11 @@ static inline void support_write(const char *path, const void *data, size_t size
     assert_int_equal(fclose(file), 0);
 }
 
-/* A whole file, with a NUL after it, in new memory; NULL when there is none. */
+/* A whole file, with a NUL after it, in new memory. */
 static inline char *support_read(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
-    if (!file)
-        return NULL;
+    assert_non_null(file);
     assert_int_equal(fseek(file, 0, SEEK_END), 0);
     long length = ftell(file);
     rewind(file);
