@@ -8,6 +8,7 @@
 #define PCC_OP_FAMILIES \
     FAMILY(activation)  \
     FAMILY(attention)   \
+    FAMILY(batchnorm)   \
     FAMILY(conv)        \
     FAMILY(einsum)      \
     FAMILY(elementwise) \
@@ -17,6 +18,7 @@
     FAMILY(logic)       \
     FAMILY(loss)        \
     FAMILY(matmul)      \
+    FAMILY(norm)        \
     FAMILY(pool)        \
     FAMILY(random)      \
     FAMILY(reduce)      \

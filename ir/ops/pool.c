@@ -333,17 +333,34 @@ static void expand_max(Graph *graph, Node *node, Value **replacements)
     replacements[0] = build_finish(graph, begin_pool(graph, "MaxPoolWithIndex", 1, node->inputs, &window, false));
 }
 
-/* X with the window's padding made of zeros, so that what count_include_pad counts is inside. Only padding that ONNX
- * asks for: not the part that ceil_mode's last window hangs over. */
+/* The padding behind spatial dim i that the node asks for; a window's own is exact, so it may be less or, under
+ * ceil_mode, more. */
+static int64_t asked_after(const Node *node, const Window *window, int i)
+{
+    const int64_t *pads;
+    int64_t exact = window->after[MAX_SPATIAL - window->rank + i];
+    if (attr_ints(node, "pads", &pads))
+        return pads[window->rank + i];
+    return strncmp(attr_string(node, "auto_pad"), "SAME", 4) == 0 && exact > 0 ? exact : 0;
+}
+
+/* Does ceil_mode's last window reach past that padding? */
+static bool hangs_over(const Node *node, const Window *window)
+{
+    for (int i = 0; i < window->rank; i++)
+        if (window->after[MAX_SPATIAL - window->rank + i] > asked_after(node, window, i))
+            return true;
+    return false;
+}
+
+/* X with the padding that the node asks for made of zeros: then all that count_include_pad counts is inside. */
 static Value *build_padded(Graph *graph, Node *node, Value *x, Window *window)
 {
-    const int64_t *given;
-    int count = attr_ints(node, "pads", &given), rank = x->type.rank;
+    int rank = x->type.rank;
     int64_t pads[2 * MAX_RANK] = {0};
     for (int i = 0; i < window->rank; i++) {
         int axis = MAX_SPATIAL - window->rank + i;
-        int64_t before = window->before[axis], after = count ? given[window->rank + i] : window->after[axis];
-        after = after < 0 ? 0 : after;
+        int64_t before = window->before[axis], after = asked_after(node, window, i);
         pads[2 + i] = before;
         pads[rank + 2 + i] = after;
         window->in[axis] += before + after;
@@ -351,18 +368,6 @@ static Value *build_padded(Graph *graph, Node *node, Value *x, Window *window)
         window->before[axis] = 0;
     }
     return build(graph, "Pad", 3, VALUES(x, const_ints(graph, 2 * rank, pads), const_float(graph, x->type.dtype, 0)));
-}
-
-/* Does a window reach past the padding that the node asks for? */
-static bool hangs_over(const Node *node, const Window *window)
-{
-    const int64_t *given;
-    int count = attr_ints(node, "pads", &given);
-    for (int i = 0; i < window->rank; i++)
-        if (attr_int(node, "ceil_mode") &&
-            window->after[MAX_SPATIAL - window->rank + i] > (count ? given[window->rank + i] : 0))
-            return true;
-    return false;
 }
 
 static Value *build_average(Graph *graph, Node *node, Value *x, bool include_pad)

@@ -1,0 +1,260 @@
+/* batchnorm.c: BatchNormalization. In inference mode it is an affine map of each channel and expands into one, so that
+ * scale and bias train; in training mode it is pcc's BatchNormalizationTraining, in the layout of channels_last. */
+#include "ir/ops/row.h"
+#include "runtime/kernels/norm_scratch.h"
+
+#include <math.h>
+
+/* Activations as [outer, channels, inner]: channels-last has inner == 1. */
+typedef struct Channels {
+    int64_t outer, count, inner;
+} Channels;
+
+static Channels channels_of(const Node *node, const Type *x)
+{
+    int axis = attr_int(node, "channels_last") ? x->rank - 1 : 1;
+    return (Channels){dims_product(x, 0, axis), x->dims[axis], dims_product(x, axis + 1, x->rank)};
+}
+
+/* The literal `batch`: the samples of a step, that of the first axis unless the node says otherwise. */
+static int64_t samples_of(const Node *node, const Type *x)
+{
+    int64_t batch = attr_int(node, "batch");
+    return batch ? batch : x->dims[0];
+}
+
+static bool check_channel_operands(Graph *graph, Node *node, int first, int last, int64_t channels)
+{
+    for (int i = first; i <= last; i++)
+        if (node->inputs[i]->type.rank != 1 || node->inputs[i]->type.dims[0] != channels)
+            return REJECT(graph, node, "input %d is %s, but X has %" PRId64 " channels", i,
+                          type_text(graph->arena, &node->inputs[i]->type), channels);
+    return true;
+}
+
+static bool check_rank(Graph *graph, Node *node, const Type *x)
+{
+    if (is_float(x->dtype) && x->rank >= 2)
+        return true;
+    return REJECT(graph, node, "X is %s; it must be floating-point with a batch and a channel dim",
+                  type_text(graph->arena, x));
+}
+
+/* ---- ONNX's row ---- */
+
+/* Before opset 14 five outputs meant training; `spatial` 0, gone in opset 9, normalised each position by itself. */
+static bool upgrade_batch_norm(Graph *graph, Node *node, int opset)
+{
+    if (has_attr(node, "spatial")) {
+        if (find_attr(node, "spatial")->i == 0)
+            return REJECT_UNSUPPORTED(graph, node, "attribute 'spatial' = 0 is not supported");
+        remove_attr(node, "spatial");
+    }
+    if (opset < 14) {
+        bool training = node->output_count >= 5 && has_output(node, 1) && has_output(node, 2);
+        set_int(graph, node, "training_mode", training);
+        drop_outputs(graph, node, 3);
+    }
+    return true;
+}
+
+static bool infer_batch_norm(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    if (!check_rank(graph, node, x) || !check_channel_operands(graph, node, 1, 4, x->dims[1]))
+        return false;
+    if (!attr_int(node, "training_mode") && (has_output(node, 1) || has_output(node, 2)))
+        return REJECT(graph, node, "the running statistics are outputs of training_mode = 1 only");
+    return set_output_type(graph, node, 0, *x) && set_output_type(graph, node, 1, node->inputs[3]->type) &&
+           set_output_type(graph, node, 2, node->inputs[4]->type);
+}
+
+/* y = (x - mean)·a + bias with a = scale / √(var + epsilon), one for each channel. */
+static Value *build_inference(Graph *graph, const Node *node)
+{
+    Value *x = node->inputs[0], *var = node->inputs[4];
+    Value *epsilon = const_float(graph, var->type.dtype, attr_float(node, "epsilon"));
+    Value *deviation = build_unary(graph, "Sqrt", build_add(graph, var, epsilon));
+    Value *slope = build_div(graph, node->inputs[1], deviation);
+    Value *centred = build_sub(graph, x, build_channel_vector(graph, node->inputs[3], x->type.rank));
+    Value *scaled = build_mul(graph, centred, build_channel_vector(graph, slope, x->type.rank));
+    return build_add(graph, scaled, build_channel_vector(graph, node->inputs[2], x->type.rank));
+}
+
+static void expand_batch_norm(Graph *graph, Node *node, Value **replacements)
+{
+    if (!attr_int(node, "training_mode")) {
+        replacements[0] = build_inference(graph, node);
+        return;
+    }
+    Node *training = build_begin(graph, "BatchNormalizationTraining", 5, node->inputs, 5);
+    set_float(graph, training, "epsilon", attr_float(node, "epsilon"));
+    set_float(graph, training, "momentum", attr_float(node, "momentum"));
+    build_finish(graph, training);
+    for (int i = 0; i < node->output_count; i++)
+        replacements[i] = training->outputs[i];
+}
+
+/* ---- training ---- */
+
+static bool infer_training(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    if (!check_rank(graph, node, x))
+        return false;
+    int64_t channels = channels_of(node, x).count;
+    if (!check_channel_operands(graph, node, 1, 4, channels))
+        return false;
+    Type saved = make_type(x->dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32, 1, &channels);
+    return set_output_type(graph, node, 0, *x) && set_output_type(graph, node, 1, node->inputs[3]->type) &&
+           set_output_type(graph, node, 2, node->inputs[4]->type) && set_output_type(graph, node, 3, saved) &&
+           set_output_type(graph, node, 4, saved);
+}
+
+static bool infer_training_grad(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[1]->type, *scale = &node->inputs[2]->type;
+    return check_rank(graph, node, x) && set_output_type(graph, node, 0, *x) &&
+           set_output_type(graph, node, 1, *scale) && set_output_type(graph, node, 2, *scale);
+}
+
+/* Σ over the elements of channel c of f·g, or of f where g is NULL. */
+static double channel_dot(const Channels *n, int64_t c, const double *f, double shift, const double *g)
+{
+    double sum = 0;
+    for (int64_t outer = 0; outer < n->outer; outer++)
+        for (int64_t inner = 0; inner < n->inner; inner++) {
+            int64_t i = (outer * n->count + c) * n->inner + inner;
+            sum += (f[i] - shift) * (g ? g[i] : 1);
+        }
+    return sum;
+}
+
+/* y = (x - shift)·slope + offset over channel c, plus a multiple of z where it is not NULL. */
+static void channel_affine(const Channels *n, int64_t c, const double *x, double shift, double slope, double offset,
+                           const double *z, double z_slope, double *y)
+{
+    for (int64_t outer = 0; outer < n->outer; outer++)
+        for (int64_t inner = 0; inner < n->inner; inner++) {
+            int64_t i = (outer * n->count + c) * n->inner + inner;
+            y[i] = (x[i] - shift) * slope + offset + (z ? z[i] * z_slope : 0);
+        }
+}
+
+/* Statistics of the batch are population ones; momentum weighs the old running value (ONNX BatchNormalization-15). */
+static void evaluate_training(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    Channels n = channels_of(node, &inputs[0].type);
+    double momentum = attr_float(node, "momentum"), size = (double)(n.outer * n.inner);
+    double *centred = NEW_ARRAY(arena, double, element_count(&inputs[0].type));
+    for (int64_t c = 0; c < n.count; c++) {
+        double mean = channel_dot(&n, c, inputs[0].f, 0, NULL) / size;
+        channel_affine(&n, c, inputs[0].f, mean, 1, 0, NULL, 0, centred);
+        double variance = channel_dot(&n, c, centred, 0, centred) / size;
+        double rstd = 1 / sqrt(variance + attr_float(node, "epsilon"));
+        channel_affine(&n, c, centred, 0, rstd * inputs[1].f[c], inputs[2].f[c], NULL, 0, outputs[0].f);
+        const double results[] = {inputs[3].f[c] * momentum + mean * (1 - momentum),
+                                  inputs[4].f[c] * momentum + variance * (1 - momentum), mean, rstd};
+        for (int i = 1; i < 5; i++)
+            if (has_output(node, i))
+                outputs[i].f[c] = results[i - 1];
+    }
+}
+
+/* With x̂ = (x - mean)·rstd: dscale = Σ dy·x̂, dbias = Σ dy, dx = scale·rstd·(dy - mean(dy) - x̂·mean(dy·x̂)). */
+static void evaluate_training_grad(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena;
+    Channels n = channels_of(node, &inputs[0].type);
+    const double *dy = inputs[0].f, *x = inputs[1].f;
+    double size = (double)(n.outer * n.inner);
+    for (int64_t c = 0; c < n.count; c++) {
+        double mean = inputs[3].f[c], rstd = inputs[4].f[c], slope = inputs[2].f[c] * rstd;
+        double sum = channel_dot(&n, c, dy, 0, NULL), dot = channel_dot(&n, c, x, mean, dy) * rstd;
+        channel_affine(&n, c, x, mean, -slope * rstd * dot / size, -slope * sum / size, dy, slope, outputs[0].f);
+        if (has_output(node, 1))
+            outputs[1].f[c] = dot;
+        if (has_output(node, 2))
+            outputs[2].f[c] = sum;
+    }
+}
+
+static void training_gradient(Differentiator *d, Node *node)
+{
+    Value *dy = dy_of(d, node, 0);
+    if (!dy) /* the running statistics carry no gradient */
+        return;
+    Value *mean = saved_output(d->graph, node, 3), *rstd = saved_output(d->graph, node, 4);
+    Node *grad =
+        build_begin(d->graph, "BatchNormalizationGrad", 5, VALUES(dy, node->inputs[0], node->inputs[1], mean, rstd), 3);
+    set_int(d->graph, grad, "channels_last", attr_int(node, "channels_last"));
+    set_int(d->graph, grad, "batch", attr_int(node, "batch"));
+    build_finish(d->graph, grad);
+    for (int i = 0; i < 3; i++)
+        if (wants(d, node, i))
+            contribute(d, node, i, grad->outputs[i]);
+}
+
+/* ---- kernels ---- */
+
+static void call_channels(const Node *node, KernelCall *call, const char *kernel)
+{
+    const Type *x = &node->inputs[0]->type;
+    Channels n = channels_of(node, x);
+    call->kernel = kernel;
+    call->needs_step = true;
+    call_int(call, samples_of(node, x));
+    call_int(call, n.outer);
+    call_int(call, n.count);
+    call_int(call, n.inner);
+    call->scratch_bytes =
+        (int64_t)pcc_batch_norm_scratch_bytes(n.outer, n.count, n.inner, (size_t)dtype_info[call->suffix].bytes);
+}
+
+static void call_training(const Node *node, KernelCall *call)
+{
+    call_channels(node, call, "batch_norm");
+    call_float(call, attr_float(node, "epsilon"));
+    call_float(call, attr_float(node, "momentum"));
+}
+
+static void call_training_grad(const Node *node, KernelCall *call)
+{
+    call_channels(node, call, "batch_norm_grad");
+}
+
+const Op batchnorm_ops[] = {
+    {.name = "BatchNormalization",
+     .inputs = "X, scale, B, input_mean, input_var",
+     .outputs = "Y, running_mean?, running_var?",
+     .attributes = "epsilon:float=1e-5, momentum:float=0.9, training_mode:int=0",
+     .since = 15,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .upgrade = upgrade_batch_norm,
+     .infer = infer_batch_norm,
+     .expand = expand_batch_norm},
+    {.name = "BatchNormalizationTraining",
+     .inputs = "X, scale, B, mean, var",
+     .outputs = "Y, new_mean, new_var, saved_mean, saved_rstd",
+     .attributes = "epsilon:float=1e-5, momentum:float=0.9, channels_last:int=0, batch:int=0",
+     .internal = true,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_KERNEL,
+     .infer = infer_training,
+     .gradient = training_gradient,
+     .evaluate = evaluate_training,
+     .call = call_training},
+    {.name = "BatchNormalizationGrad",
+     .inputs = "dY, X, scale, saved_mean, saved_rstd",
+     .outputs = "dX, dScale, dB",
+     .attributes = "channels_last:int=0, batch:int=0",
+     .internal = true,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_KERNEL,
+     .infer = infer_training_grad,
+     .evaluate = evaluate_training_grad,
+     .call = call_training_grad,
+     .aliases = 1},
+    {0},
+};
