@@ -224,7 +224,7 @@ static size_t mutate(char *text, size_t length, size_t capacity, uint32_t *seed)
         if (length + span > capacity)
             return length;
         memmove(text + at + span, text + at, length - at);
-        memcpy(text + at, text + next_random(seed) % (length - span + 1), span);
+        memmove(text + at, text + next_random(seed) % (length - span + 1), span);
         return length + span;
     }
 }
