@@ -71,6 +71,7 @@ Pass precision;            /* the dtype of every value, by --precision */
 Pass expand;               /* rows that are spelt by others, before differentiation */
 Pass bind_states;          /* graph->updates */
 Pass channels_last;        /* convolutional regions in N..C order */
+Pass split_slices;         /* slices that tile an axis become a Split */
 Pass grad;                 /* reverse-mode differentiation: graph->gradients */
 Pass accumulate_gradients; /* --accumulate */
 Pass expand_kernels;       /* rows that have a gradient of their own but no kernel */

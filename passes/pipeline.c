@@ -6,6 +6,8 @@
 /* On the imported graph, once. */
 const PassInfo prepare_passes[] = {
     {"trainable", trainable, false, "which initializers learn"},
+    {"simplify", simplify, false, "algebra, folding, common subexpressions, dead code"},
+    {"recognise", recognise, false, "put back operators that exporters spelt out"},
     {"loss", attach_loss, false, "the loss and its target"},
     {"precision", precision, false, "the dtype of every value"},
     {0},
@@ -18,6 +20,7 @@ const PassInfo pipeline_passes[] = {
     {"states", bind_states, true, "BatchNormalization statistics written back"},
     {"channels-last", channels_last, false, "convolutional regions in channels-last order"},
     {"simplify", simplify, false, "algebra, folding, common subexpressions, dead code"},
+    {"split", split_slices, false, "slices of one value as one Split"},
     {"grad", grad, true, "reverse-mode differentiation"},
     {"accumulate", accumulate_gradients, true, "gradients summed over micro-batches (--accumulate)"},
     {"expand-kernels", expand_kernels, false, "what is left without a kernel"},

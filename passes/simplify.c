@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "passes/passes.h"
+#include "passes/match.h"
 
 enum { MAX_SWEEPS = 20 };
 #define MAX_FOLDED_BYTES ((int64_t)16 << 20)
@@ -14,11 +14,6 @@ typedef struct Rewrite {
     const char *op;
     Value *(*apply)(Graph *graph, Node *node); /* the value that replaces outputs[0], or NULL */
 } Rewrite;
-
-static bool is_op(const Node *node, const char *name)
-{
-    return node && strcmp(node->op->name, name) == 0;
-}
 
 static bool is_scalar_constant(Graph *graph, const Node *node, int index, double expected)
 {
@@ -72,6 +67,55 @@ static Value *rewrite_div(Graph *graph, Node *node)
     return is_scalar_constant(graph, node, 1, 1) ? unless_broadcast(node, node->inputs[0]) : NULL;
 }
 
+static void permutation_of(const Node *node, int permutation[MAX_RANK])
+{
+    const int64_t *listed;
+    int rank = node->inputs[0]->type.rank, count = attr_ints(node, "perm", &listed);
+    for (int i = 0; i < rank; i++)
+        permutation[i] = count ? (int)listed[i] : rank - 1 - i;
+}
+
+/* For a reshape that only splits axes: how many of the new axes each old axis becomes. */
+static bool splits_axes(const Type *from, const Type *to, int pieces[MAX_RANK])
+{
+    int j = 0;
+    for (int i = 0; i < from->rank; i++) {
+        int64_t product = 1;
+        pieces[i] = 0;
+        while (j < to->rank && (product < from->dims[i] || (pieces[i] == 0 && from->dims[i] == 1))) {
+            product *= to->dims[j++];
+            pieces[i]++;
+        }
+        if (product != from->dims[i])
+            return false;
+    }
+    return j == to->rank;
+}
+
+/* Reshape(Transpose(Reshape(x))) where the outer one splits axes: Transpose(Reshape(x)), so that merging heads into
+ * the batch and taking them apart again cancels. */
+static Value *split_before_transpose(Graph *graph, Value *transposed, const Type *to)
+{
+    Node *transpose = producer_if(transposed, "Transpose");
+    int pieces[MAX_RANK], permutation[MAX_RANK], first[MAX_RANK], moved[MAX_RANK], rank = 0, out = 0;
+    if (!transpose || !producer_if(transpose->inputs[0], "Reshape") || !splits_axes(&transposed->type, to, pieces))
+        return NULL;
+    permutation_of(transpose, permutation);
+    int64_t dims[MAX_RANK];
+    int old_rank = transposed->type.rank;
+    for (int source = 0; source < old_rank; source++)
+        for (int i = 0, start = 0; i < old_rank; start += pieces[i++])
+            if (permutation[i] == source) {
+                first[source] = rank;
+                for (int piece = 0; piece < pieces[i]; piece++)
+                    dims[rank++] = to->dims[start + piece];
+            }
+    for (int i = 0; i < old_rank; i++)
+        for (int piece = 0; piece < pieces[i]; piece++)
+            moved[out++] = first[permutation[i]] + piece;
+    return build_transpose(graph, build_reshape(graph, transpose->inputs[0], rank, dims), moved);
+}
+
 /* Squeeze, Unsqueeze, Flatten, Reshape: one Reshape of the first value that is not itself a reshape. */
 static Value *rewrite_reshape(Graph *graph, Node *node)
 {
@@ -81,17 +125,12 @@ static Value *rewrite_reshape(Graph *graph, Node *node)
         source = source->producer->inputs[0];
     if (same_type(&source->type, to))
         return source;
+    Value *split = split_before_transpose(graph, source, to);
+    if (split)
+        return split;
     if (source == node->inputs[0] && is_op(node, "Reshape"))
         return NULL;
     return build_reshape(graph, source, to->rank, to->dims);
-}
-
-static void permutation_of(const Node *node, int permutation[MAX_RANK])
-{
-    const int64_t *listed;
-    int rank = node->inputs[0]->type.rank, count = attr_ints(node, "perm", &listed);
-    for (int i = 0; i < rank; i++)
-        permutation[i] = count ? (int)listed[i] : rank - 1 - i;
 }
 
 /* A permutation that only moves axes of size 1 is a Reshape; two permutations are one. */
@@ -146,6 +185,15 @@ static Value *rewrite_matmul(Graph *graph, Node *node)
     return product;
 }
 
+/* Dropout that is switched off. */
+static Value *rewrite_dropout(Graph *graph, Node *node)
+{
+    int count;
+    const int64_t *mode;
+    bool active = const_operand_ints(graph, node, 2, &count, &mode) && mode[0] != 0;
+    return active || (input(node, 2) && input(node, 2)->kind != VALUE_CONST) ? NULL : node->inputs[0];
+}
+
 /* A constant scalar index takes a slice: a view, not a gather. */
 static Value *rewrite_gather(Graph *graph, Node *node)
 {
@@ -185,7 +233,7 @@ static const Rewrite rewrites[] = {
     {"Flatten", rewrite_reshape},   {"Transpose", rewrite_transpose},
     {"Cast", rewrite_cast},         {"MatMul", rewrite_matmul},
     {"Gather", rewrite_gather},     {"Expand", rewrite_expand},
-    {"Concat", rewrite_concat},
+    {"Concat", rewrite_concat},     {"Dropout", rewrite_dropout},
 };
 
 static void replace_node(Graph *graph, Node *node, Value *with)
@@ -203,7 +251,7 @@ static bool apply_rewrites(Graph *graph)
     for (Node *node = graph->first, *next; node; node = next) {
         next = node->next;
         for (size_t i = 0; i < sizeof(rewrites) / sizeof(*rewrites); i++) {
-            if (!is_op(node, rewrites[i].op) || node->output_count != 1)
+            if (!is_op(node, rewrites[i].op) || (node->output_count > 1 && node->outputs[1]))
                 continue;
             graph->cursor = node;
             graph->origin = node->origin;

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "passes/match.h"
 #include "passes/view.h"
 
 View window_of(Value *value)
@@ -140,11 +141,6 @@ static bool expand_view(const Type *from, const View *in, const Type *to, View *
         out->strides[axis] = source >= 0 && from->dims[source] == to->dims[axis] ? in->strides[source] : 0;
     }
     return true;
-}
-
-static bool is_op(const Node *node, const char *name)
-{
-    return strcmp(node->op->name, name) == 0;
 }
 
 static bool is_reshape(const Node *node)

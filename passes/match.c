@@ -1,0 +1,78 @@
+#include <math.h>
+#include <string.h>
+
+#include "passes/match.h"
+
+bool is_op(const Node *node, const char *name)
+{
+    return node && strcmp(node->op->name, name) == 0;
+}
+
+Node *producer_if(const Value *value, const char *op)
+{
+    return value && is_op(value->producer, op) ? value->producer : NULL;
+}
+
+Node *sole_producer_if(const Matcher *m, const Value *value, const char *op)
+{
+    Node *node = producer_if(value, op);
+    return node && value->id < m->value_count && m->uses[value->id] == 1 ? node : NULL;
+}
+
+bool constant_value(Graph *graph, const Value *value, double *constant)
+{
+    if (!value || value->kind != VALUE_CONST || !value->data || !is_float(value->type.dtype) ||
+        element_count(&value->type) != 1)
+        return false;
+    *constant = tensor_from_data(graph->arena, &value->type, value->data).f[0];
+    return true;
+}
+
+bool is_constant(Graph *graph, const Value *value, double expected)
+{
+    double constant;
+    return constant_value(graph, value, &constant) && fabs(constant - expected) <= 1e-6 * fabs(expected);
+}
+
+Value *other_than_constant(Graph *graph, const Node *node, double expected)
+{
+    if (is_constant(graph, node->inputs[1], expected))
+        return node->inputs[0];
+    return is_constant(graph, node->inputs[0], expected) ? node->inputs[1] : NULL;
+}
+
+static void multiply_in(Graph *graph, Product *product, Value *value, bool divided)
+{
+    double constant;
+    const Node *node = value->producer;
+    if (constant_value(graph, value, &constant)) {
+        product->constant *= divided ? 1 / constant : constant;
+    } else if (!divided && product->count + 2 <= MAX_FACTORS && is_op(node, "Mul")) {
+        multiply_in(graph, product, node->inputs[0], false);
+        multiply_in(graph, product, node->inputs[1], false);
+    } else if (!divided && is_op(node, "Div") && constant_value(graph, node->inputs[1], &constant)) {
+        product->constant /= constant;
+        multiply_in(graph, product, node->inputs[0], false);
+    } else if (!divided && is_op(node, "Neg")) {
+        product->constant = -product->constant;
+        multiply_in(graph, product, node->inputs[0], false);
+    } else if (product->count < MAX_FACTORS) {
+        product->factors[product->count++] = value;
+    }
+}
+
+Product flatten_product(Graph *graph, Value *value)
+{
+    Product product = {.constant = 1};
+    /* depth: each level of Mul adds a factor, and there are at most MAX_FACTORS; chains of Div and Neg are short in
+     * any model that computes something */
+    multiply_in(graph, &product, value, false);
+    return product;
+}
+
+void substitute(Graph *graph, Value *old, Value *with)
+{
+    if (!with->name)
+        with->name = old->name;
+    replace_value(graph, old, with);
+}

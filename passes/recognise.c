@@ -1,0 +1,27 @@
+/* recognise.c: puts back operators that exporters spelt out, so that they get their own precision class, gradient and
+ * kernel. */
+#include "passes/match.h"
+
+typedef bool Recogniser(Matcher *m, Node *node);
+
+/* Larger patterns first. */
+static Recogniser *const recognisers[] = {recognise_attention, recognise_layer_norm, recognise_rms_norm, recognise_gelu,
+                                          recognise_swish};
+
+void recognise(Graph *graph, const Options *options)
+{
+    (void)options;
+    for (size_t i = 0; i < sizeof(recognisers) / sizeof(*recognisers); i++) {
+        Matcher m = {graph, count_uses(graph), graph->value_count};
+        for (Node *node = graph->first, *next; node; node = next) {
+            next = node->next;
+            graph->cursor = node;
+            graph->origin = node->origin;
+            if (recognisers[i](&m, node))
+                m = (Matcher){graph, count_uses(graph), graph->value_count};
+        }
+        graph->cursor = NULL;
+        remove_dead_nodes(graph);
+    }
+    graph->origin = NO_ORIGIN;
+}
