@@ -1,0 +1,213 @@
+/* kernel_gemm.c: speed of the matrix products on shapes of real models, against the machine's own peak.
+ *
+ * The peak is measured in the same run by a loop of independent fused multiply-adds in registers. Build:
+ *   cc -O3 -march=native -fopenmp bench/kernel_gemm.c -o kernel_gemm && ./kernel_gemm [repetitions] [threads] */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../runtime/kernels/conv.h"
+#include "../runtime/kernels/gemm.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* 16 chains hide the latency of 4 cycles on 2 ports twice over. */
+static __attribute__((noinline)) float fma_chains(int64_t rounds)
+{
+    enum { CHAINS = 12 };
+    PccRegF32 sum[CHAINS], x = pcc_reg_set1_f32(0.999f), y = pcc_reg_set1_f32(1e-3f);
+    __asm__("" : "+x"(x), "+x"(y));
+    PCC_UNROLL
+    for (int i = 0; i < CHAINS; i++)
+        sum[i] = pcc_reg_set1_f32((float)i);
+    for (int64_t r = 0; r < rounds; r++) {
+        PCC_UNROLL
+        for (int i = 0; i < CHAINS; i++)
+            sum[i] = pcc_reg_fma_f32(sum[i], x, y);
+    }
+    for (int i = 1; i < CHAINS; i++)
+        sum[0] += sum[i];
+    return sum[0][0];
+}
+
+/* GFLOP/s of all threads together. */
+static double measure_peak(int threads)
+{
+    const int64_t rounds = 1000000;
+    double best = 1e9;
+    volatile float sink = 0;
+    for (int repeat = 0; repeat < 5; repeat++) {
+        const double begin = now();
+#pragma omp parallel num_threads(threads)
+        {
+            const float x = fma_chains(rounds);
+#pragma omp critical
+            sink = sink + x;
+        }
+        const double seconds = now() - begin;
+        best = seconds < best ? seconds : best;
+    }
+    return 2.0 * 12 * PCC_LANES_F32 * (double)rounds * threads / best * 1e-9;
+}
+
+typedef struct Destination {
+    float *data;
+    int64_t pitch;
+} Destination;
+
+PCC_KERNEL void store(const void *context, int64_t row, int64_t column, int64_t count, const float *acc)
+{
+    const Destination *to = context;
+    float *at = to->data + row * to->pitch + column;
+    for (int64_t i = 0; i < count; i++)
+        at[i] = acc[i];
+}
+
+typedef struct Buffers {
+    float *a, *b, *c;
+    void *scratch;
+} Buffers;
+
+/* ta, tb: the operand's K dimension is not, for B is, the contiguous one. */
+static void product(const Buffers *u, int64_t m, int64_t n, int64_t k, int ta, int tb, PccStep *s)
+{
+    const Destination to = {u->c, n};
+    pcc_gemm_f32(m, n, k, u->a, ta ? 1 : k, ta ? m : 1, u->b, tb ? 1 : n, tb ? k : 1, u->scratch, store, &to, s);
+}
+
+typedef struct Shape {
+    const char *name;
+    int64_t m, n, k;
+    int ta, tb;
+} Shape;
+
+static const Shape shapes[] = {
+    {"vit_tiny qkv y", 6400, 576, 192, 0, 1},
+    {"vit_tiny fc1 y", 6400, 768, 192, 0, 1},
+    {"vit_tiny fc1 dx", 6400, 192, 768, 0, 0},
+    {"vit_tiny fc1 dw", 768, 192, 6400, 1, 0},
+    {"vit_tiny fc2 dw", 192, 768, 6400, 1, 0},
+    {"vit_b fc1 y", 1576, 3072, 768, 0, 1},
+    {"vit_b fc1 dx", 1576, 768, 3072, 0, 0},
+    {"vit_b fc1 dw", 3072, 768, 1576, 1, 0},
+    {"vit_b fc2 dw", 768, 3072, 1576, 1, 0},
+    {"mlp 1 y", 128, 512, 784, 0, 1},
+    {"mlp 1 dw", 512, 784, 128, 1, 0},
+    {"mlp 2 y", 128, 10, 512, 0, 1},
+    {"mlp 2 dw", 10, 512, 128, 1, 0},
+    {"mlp 2 dw swapped", 512, 10, 128, 1, 0},
+    {"nn", 1576, 768, 768, 0, 0},
+    {"nt", 1576, 768, 768, 0, 1},
+    {"tn", 1576, 768, 768, 1, 0},
+    {"tt", 1576, 768, 768, 1, 1},
+};
+
+typedef enum Pass { FORWARD, GRAD_INPUT, GRAD_WEIGHT } Pass;
+static const char *const pass_names[] = {"y", "dx", "dw"};
+
+typedef struct Convolution {
+    const char *name;
+    PccConv shape;
+} Convolution;
+
+#define CONV2D(n, c, o, in, out, kernel, stride, pad)                                                \
+    {                                                                                                \
+        n, c, o, 1, {1, in, in}, {1, out, out}, {1, kernel, kernel}, {1, stride, stride}, {1, 1, 1}, \
+        {                                                                                            \
+            0, pad, pad                                                                              \
+        }                                                                                            \
+    }
+static const Convolution convolutions[] = {
+    {"cnn 1->32 3x3", CONV2D(128, 1, 32, 28, 28, 3, 1, 1)},
+    {"cnn 32->64 3x3", CONV2D(128, 32, 64, 14, 14, 3, 1, 1)},
+    {"resnet 3->64 7x7 s2", CONV2D(16, 3, 64, 224, 112, 7, 2, 3)},
+    {"resnet 64->64 3x3", CONV2D(16, 64, 64, 56, 56, 3, 1, 1)},
+    {"resnet 64->128 3x3 s2", CONV2D(16, 64, 128, 56, 28, 3, 2, 1)},
+    {"resnet 64->128 1x1 s2", CONV2D(16, 64, 128, 56, 28, 1, 2, 0)},
+    {"resnet 512->512 3x3", CONV2D(16, 512, 512, 7, 7, 3, 1, 1)},
+    {"patch 1->192 4x4 s4", CONV2D(128, 1, 192, 28, 7, 4, 4, 0)},
+    {"patch 3->768 16x16", CONV2D(8, 3, 768, 224, 14, 16, 16, 0)},
+};
+
+static void convolve(const Buffers *u, PccConv shape, Pass pass, PccStep *s)
+{
+    const Destination to = {u->c, pass == FORWARD ? shape.o : shape.c};
+    if (pass == FORWARD)
+        pcc_conv_f32(shape, u->a, u->b, u->scratch, store, &to, s);
+    else if (pass == GRAD_INPUT)
+        pcc_conv_grad_input_f32(shape, u->a, u->b, u->scratch, store, &to, s);
+    else
+        pcc_conv_grad_weight_f32(shape, u->a, u->b, u->c, u->scratch, s);
+}
+
+static void print_row(const char *name, const char *pass, double flops, double seconds, double peak)
+{
+    printf("%-24s %-3s %9.3f ms %8.1f GFLOP/s %6.1f %%\n", name, pass, seconds * 1e3, flops / seconds * 1e-9,
+           flops / seconds * 1e-7 / peak);
+}
+
+static void bench_products(const Buffers *u, int repeats, double peak, PccStep *s)
+{
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
+        const Shape *p = &shapes[i];
+        double best = 1e9;
+        for (int r = 0; r < repeats; r++) {
+            const double begin = now();
+            product(u, p->m, p->n, p->k, p->ta, p->tb, s);
+            const double seconds = now() - begin;
+            best = seconds < best ? seconds : best;
+        }
+        char name[64];
+        snprintf(name, sizeof name, "%dx%dx%d", (int)p->m, (int)p->n, (int)p->k);
+        printf("%-17s", p->name);
+        print_row(name, "", 2.0 * (double)p->m * (double)p->n * (double)p->k, best, peak);
+    }
+}
+
+static void bench_convolutions(const Buffers *u, int repeats, double peak, PccStep *s)
+{
+    for (size_t i = 0; i < sizeof(convolutions) / sizeof(*convolutions); i++)
+        for (Pass pass = FORWARD; pass <= GRAD_WEIGHT; pass++) {
+            const PccConv shape = convolutions[i].shape;
+            double best = 1e9;
+            for (int r = 0; r < repeats; r++) {
+                const double begin = now();
+                convolve(u, shape, pass, s);
+                const double seconds = now() - begin;
+                best = seconds < best ? seconds : best;
+            }
+            const int64_t multiplies =
+                pcc_conv_positions(shape.n, shape.out) * pcc_conv_taps(shape) * shape.c * shape.o;
+            print_row(convolutions[i].name, pass_names[pass], 2.0 * (double)multiplies, best, peak);
+        }
+}
+
+int main(int argc, char **argv)
+{
+    enum { ELEMENTS = 1 << 24 };
+    const int repeats = argc > 1 ? atoi(argv[1]) : 10, threads = argc > 2 ? atoi(argv[2]) : 2;
+    float *block = aligned_alloc(64, 4 * sizeof(float) * ELEMENTS);
+    char *thread_scratch = aligned_alloc(64, PCC_THREAD_SCRATCH * (size_t)threads);
+    if (block == NULL || thread_scratch == NULL)
+        return 1;
+    for (int64_t i = 0; i < 4 * (int64_t)ELEMENTS; i++)
+        block[i] = (float)(i % 13) * 0.1f;
+    const Buffers u = {block, block + ELEMENTS, block + 2 * (int64_t)ELEMENTS, block + 3 * (int64_t)ELEMENTS};
+    PccStep step = {.thread_scratch = thread_scratch};
+    for (int t = 1; t <= threads; t++) {
+        omp_set_num_threads(t);
+        const double peak = measure_peak(t);
+        printf("\n%d thread%s, peak %.1f GFLOP/s\n", t, t > 1 ? "s" : "", peak);
+        bench_products(&u, repeats, peak, &step);
+        bench_convolutions(&u, repeats, peak, &step);
+    }
+    free(block);
+    free(thread_scratch);
+    return 0;
+}

@@ -1,0 +1,33 @@
+/* conv.h: convolutions of one, two or three spatial dimensions, and their gradients.
+ *
+ * Activations are channels-last, x[n, in, c] and y[n, out, o]; weights are ONNX's w[o, c / groups, kernel]. PccConv,
+ * the shape, and pcc_conv_scratch_bytes(), the scratch of all three, are in scratch.h.
+ *
+ *   pcc_conv_T(shape, x, w, scratch, store, context, s)              y: rows are n * out positions, columns o
+ *   pcc_conv_grad_input_T(shape, dy, w, scratch, store, context, s)  dx: rows are n * in positions, columns c
+ *   pcc_conv_grad_weight_T(shape, x, dy, dw, scratch, s)             dw[o, c / groups, kernel]
+ *
+ * Implicit products: the packers of gemm.h gather from the activations (conv_gather.inc), so the matrix of patches is
+ * never in memory. Groups are a batch of products; depthwise convolutions are direct. */
+#ifndef PCC_CONV_H
+#define PCC_CONV_H
+
+#include "gemm.h"
+
+#include "gemm_f32.inc"
+#include "conv_gather.inc"
+#include "conv.inc"
+#include "conv_backward_input.inc"
+#include "conv_depthwise.inc"
+#include "conv_entry.inc"
+#include "gemm_undef.inc"
+
+#include "gemm_f64.inc"
+#include "conv_gather.inc"
+#include "conv.inc"
+#include "conv_backward_input.inc"
+#include "conv_depthwise.inc"
+#include "conv_entry.inc"
+#include "gemm_undef.inc"
+
+#endif

@@ -1,0 +1,212 @@
+/* test_conv.c: convolutions and both gradients against naive loops in double, for both element types and several
+ * thread counts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../runtime/kernels/conv.h"
+
+enum { MAX_THREADS = 4 };
+static PccStep step;
+
+static int set_up(void **state)
+{
+    (void)state;
+    step.thread_scratch = aligned_alloc(64, MAX_THREADS * PCC_THREAD_SCRATCH);
+    return step.thread_scratch == NULL;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(step.thread_scratch);
+    return 0;
+}
+
+static void set_threads(int threads)
+{
+#ifdef _OPENMP
+    omp_set_num_threads(threads);
+#else
+    (void)threads;
+#endif
+}
+
+/* In [-1, 1), the same for every run; operands differ by their salt. */
+static double value(uint64_t index, uint64_t salt)
+{
+    uint64_t x = (index + 1) * 0x9e3779b97f4a7c15u + salt * 0xd1b54a32d192ed03u;
+    x ^= x >> 29;
+    x *= 0xbf58476d1ce4e5b9u;
+    x ^= x >> 32;
+    return (double)(x >> 11) * 0x1p-52 - 1;
+}
+
+/* Sums of the three results in double, and of the magnitudes of their terms for the error bound. */
+typedef struct Expected {
+    double *y, *dx, *dw, *y_bound, *dx_bound, *dw_bound;
+} Expected;
+
+static double *zeros(int64_t count)
+{
+    double *data = calloc((size_t)count + 1, sizeof(double));
+    assert_non_null(data);
+    return data;
+}
+
+static int64_t y_size(PccConv c)
+{
+    return pcc_conv_positions(c.n, c.out) * c.o;
+}
+
+static int64_t x_size(PccConv c)
+{
+    return pcc_conv_positions(c.n, c.in) * c.c;
+}
+
+static int64_t w_size(PccConv c)
+{
+    return c.o * (c.c / c.groups) * pcc_conv_taps(c);
+}
+
+/* The input position that tap `tap` of output position `out` (sample included) reads, or -1 for padding. */
+static int64_t input_position(PccConv c, int64_t out, int64_t tap)
+{
+    int64_t at[3], t[3];
+    for (int d = 2; d >= 0; d--) {
+        t[d] = tap % c.kernel[d];
+        tap /= c.kernel[d];
+        at[d] = out % c.out[d] * c.stride[d] + t[d] * c.dilation[d] - c.pad[d];
+        out /= c.out[d];
+        if (at[d] < 0 || at[d] >= c.in[d])
+            return -1;
+    }
+    return ((out * c.in[0] + at[0]) * c.in[1] + at[1]) * c.in[2] + at[2];
+}
+
+static void add(double *sum, double *bound, double term)
+{
+    *sum += term;
+    *bound += fabs(term);
+}
+
+#define T float
+#define SUFFIX f32
+#define EPSILON ((double)FLT_EPSILON)
+#include "conv_cases.inc"
+#undef T
+#undef SUFFIX
+#undef EPSILON
+
+#define T double
+#define SUFFIX f64
+#define EPSILON DBL_EPSILON
+#include "conv_cases.inc"
+
+static void check(PccConv c)
+{
+    for (int d = 0; d < 3; d++) { /* ONNX's output extent with equal padding on both sides */
+        c.out[d] = (c.in[d] + 2 * c.pad[d] - c.dilation[d] * (c.kernel[d] - 1) - 1) / c.stride[d] + 1;
+        assert_true(c.out[d] > 0);
+    }
+    check_f32(c);
+    check_f64(c);
+}
+
+static PccConv conv2d(int64_t n, int64_t c, int64_t o, int64_t groups, int64_t in, int64_t kernel)
+{
+    return (PccConv){.n = n,
+                     .c = c,
+                     .o = o,
+                     .groups = groups,
+                     .in = {1, in, in + 2},
+                     .kernel = {1, kernel, kernel},
+                     .stride = {1, 1, 1},
+                     .dilation = {1, 1, 1}};
+}
+
+static PccConv with(PccConv c, int64_t stride, int64_t dilation, int64_t pad)
+{
+    for (int d = 1; d < 3; d++) {
+        c.stride[d] = stride;
+        c.dilation[d] = dilation;
+        c.pad[d] = pad;
+    }
+    return c;
+}
+
+static void test_strides_dilations_pads(void **state)
+{
+    (void)state;
+    for (int64_t kernel = 1; kernel <= 4; kernel++)
+        for (int64_t stride = 1; stride <= 3; stride++)
+            for (int64_t dilation = 1; dilation <= 2; dilation++)
+                for (int64_t pad = 0; pad <= 2; pad++)
+                    check(with(conv2d(2, 3, 5, 1, 9, kernel), stride, dilation, pad));
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    for (int64_t stride = 1; stride <= 2; stride++) {
+        check(with(conv2d(2, 4, 6, 2, 7, 3), stride, 1, 1));
+        check(with(conv2d(2, 4, 8, 4, 7, 3), stride, 1, 1)); /* a depth multiplier of 2 */
+        check(with(conv2d(2, 6, 6, 3, 6, 1), stride, 1, 0));
+    }
+}
+
+static void test_depthwise(void **state)
+{
+    (void)state;
+    for (int64_t stride = 1; stride <= 3; stride++)
+        for (int64_t dilation = 1; dilation <= 2; dilation++)
+            check(with(conv2d(3, 20, 20, 20, 11, 3), stride, dilation, 1));
+}
+
+static void test_models(void **state)
+{
+    (void)state;
+    check(with(conv2d(3, 1, 32, 1, 28, 3), 1, 1, 1));
+    check(with(conv2d(2, 32, 64, 1, 14, 3), 1, 1, 1));
+    check(with(conv2d(1, 3, 64, 1, 30, 7), 2, 1, 3));
+    check(with(conv2d(2, 64, 40, 1, 12, 1), 2, 1, 0));
+    check(with(conv2d(2, 64, 40, 1, 12, 1), 1, 1, 0));
+    check(with(conv2d(4, 1, 48, 1, 28, 4), 4, 1, 0));
+    check(with(conv2d(1, 50, 17, 1, 9, 5), 1, 1, 2));
+}
+
+static void test_one_and_three_dimensions(void **state)
+{
+    (void)state;
+    check((PccConv){2, 5, 7, 1, {1, 1, 23}, {0}, {1, 1, 5}, {1, 1, 2}, {1, 1, 1}, {0, 0, 2}});
+    check((PccConv){2, 3, 4, 1, {5, 6, 7}, {0}, {3, 2, 3}, {2, 1, 2}, {1, 2, 1}, {1, 1, 2}});
+    check((PccConv){1, 4, 4, 4, {5, 6, 7}, {0}, {3, 2, 3}, {2, 1, 2}, {1, 2, 1}, {1, 1, 2}});
+}
+
+static void test_split_weight_gradient(void **state)
+{
+    (void)state;
+    const PccConv c = with(conv2d(5, 1, 8, 1, 40, 3), 1, 1, 1);
+    assert_true(pcc_gemm_splits(1, 8, 9, 5 * 40 * 42, 4) > 1);
+    check(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_strides_dilations_pads),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_models),
+        cmocka_unit_test(test_one_and_three_dimensions),
+        cmocka_unit_test(test_split_weight_gradient),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
