@@ -48,7 +48,8 @@ Value *const_tensor(Graph *graph, const Tensor *tensor)
 
 Value *const_float(Graph *graph, Dtype dtype, double number)
 {
-    Tensor tensor = {.type = scalar_type(dtype), .f = &number};
+    int64_t whole = is_float(dtype) ? 0 : (int64_t)number;
+    Tensor tensor = {.type = scalar_type(dtype), .f = &number, .i = &whole};
     const void *data = tensor_to_data(graph->arena, &tensor);
     for (int i = 0; i < graph->scalar_count; i++) {
         Value *known = graph->scalars[i];

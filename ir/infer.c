@@ -6,6 +6,16 @@
 
 /* ---- operands -------------------------------------------------------------------------------------------------- */
 
+/* What the operand should be and is not; NULL when it is right. */
+static const char *missing_kind(const OperandSpec *spec, Dtype dtype)
+{
+    if (spec->kind == 'f' && !is_float(dtype))
+        return "a float type";
+    if (spec->kind == 'i' && (is_float(dtype) || dtype == DTYPE_BOOL))
+        return "an integer type";
+    return spec->kind == 'b' && dtype != DTYPE_BOOL ? "bool" : NULL;
+}
+
 static bool check_input(Graph *graph, const Node *node, int i, const OperandSpec *spec)
 {
     const Value *operand = input(node, i);
@@ -21,7 +31,11 @@ static bool check_input(Graph *graph, const Node *node, int i, const OperandSpec
               spec->length, spec->name, node->op->name, operand->name ? operand->name : "it");
         return false;
     }
-    return true;
+    const char *missing = operand ? missing_kind(spec, operand->type.dtype) : NULL;
+    if (missing)
+        error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "input '%.*s' of %s is %s, but must be %s",
+              spec->length, spec->name, node->op->name, dtype_info[operand->type.dtype].name, missing);
+    return !missing;
 }
 
 /* Epilogues bring operands of their own behind the signature's. */

@@ -250,7 +250,7 @@ Graph *graph_clone(const Graph *graph);
 Value *value_create(Graph *graph, ValueKind kind, Type type, const char *name);
 Value *const_create(Graph *graph, Type type, const void *data, const char *name);
 Value *const_tensor(Graph *graph, const Tensor *tensor);
-Value *const_float(Graph *graph, Dtype dtype, double value);       /* scalar; one per (dtype, value) and graph */
+Value *const_float(Graph *graph, Dtype dtype, double value);       /* scalar of any dtype; one per (dtype, value) */
 Value *const_ints(Graph *graph, int count, const int64_t *values); /* i64 [count] */
 void graph_add_input(Graph *graph, Value *value);
 void graph_add_output(Graph *graph, Value *value);
@@ -387,8 +387,10 @@ typedef enum OpKind {
 } OpKind;
 
 struct Op {
-    const char *name;       /* the ONNX name, or pcc's own for gradients and fused kernels */
-    const char *inputs;     /* "X, W, B?": ? optional, ! static (a compile-time constant), ... variadic: the last */
+    const char *name; /* the ONNX name, or pcc's own for gradients and fused kernels */
+    /* "X, W:float, B?": ? optional, ! static (a compile-time constant), ... variadic: the last; what is not marked
+     * :float, :int (of any width) or :bool takes every dtype that the row's own inference accepts. */
+    const char *inputs;
     const char *outputs;    /* "Y, Mean?, InvStdDev?" */
     const char *attributes; /* "axis:int=-1, epsilon:float=1e-5, mode:string=linear, pads:ints, k:int!": ! required */
     int since;              /* the opset whose meaning this row has; newer ones up to `until` agree */

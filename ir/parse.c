@@ -401,6 +401,19 @@ static void parse_node(Parser *p, Graph *graph, PendingView **pending)
 
 /* ---- graphs ---------------------------------------------------------------------------------------------------- */
 
+static void parse_output(Parser *p, Graph *graph)
+{
+    Value *value = parse_use(p, graph);
+    if (!value)
+        return;
+    graph_add_output(graph, value);
+    const char **name = &graph->output_names[graph->output_count - 1];
+    if (lex_accept_word(&p->lexer, "_"))
+        *name = NULL;
+    else if (lex_peek(&p->lexer) == '"')
+        *name = lex_string(&p->lexer);
+}
+
 static void parse_binding(Parser *p, Graph *graph, void (*add)(Graph *, Value *, Value *))
 {
     Value *target = parse_use(p, graph);
@@ -424,9 +437,7 @@ static void parse_statement(Parser *p, Graph *graph, PendingView **pending)
     } else if (lex_accept_word(lexer, "const")) {
         parse_value(p, graph, VALUE_CONST, pending);
     } else if (lex_accept_word(lexer, "output")) {
-        Value *value = parse_use(p, graph);
-        if (value)
-            graph_add_output(graph, value);
+        parse_output(p, graph);
     } else if (lex_accept_word(lexer, "loss")) {
         graph->loss = parse_use(p, graph);
     } else if (lex_accept_word(lexer, "gradient")) {

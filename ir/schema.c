@@ -1,4 +1,4 @@
-/* schema.c: the little languages of a row's `inputs`, `outputs` ("X, W?, axes?!, rest...") and `attributes`
+/* schema.c: the little languages of a row's `inputs`, `outputs` ("X, ids:int, axes:int?!, rest...") and `attributes`
  * ("axis:int=-1, mode:string=linear, k:int!"). Rows are pcc's own text, so that reading needs no error messages. */
 #include "ir/schema.h"
 
@@ -27,8 +27,12 @@ bool next_operand(const char **cursor, OperandSpec *spec)
 {
     if (!skip_separators(cursor))
         return false;
-    *spec = (OperandSpec){.name = *cursor, .length = (int)strcspn(*cursor, ", ?!.")};
+    *spec = (OperandSpec){.name = *cursor, .length = (int)strcspn(*cursor, ", :?!.")};
     const char *mark = *cursor + spec->length;
+    if (*mark == ':') {
+        spec->kind = mark[1];
+        mark += strcspn(mark, ", ?!.");
+    }
     for (; *mark && *mark != ',' && *mark != ' '; mark++) {
         spec->optional |= *mark == '?';
         spec->is_static |= *mark == '!';

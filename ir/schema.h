@@ -8,6 +8,7 @@ typedef struct OperandSpec {
     const char *name; /* not terminated */
     int length;
     bool optional, is_static, is_variadic;
+    char kind; /* 'f' float, 'i' integer, 'b' bool, 0 any */
 } OperandSpec;
 
 typedef struct AttrSpec {

@@ -9,7 +9,7 @@
  *       graph "fused" stage ""
  *       ...
  *     }
- *     output %5
+ *     output %5 "logits"
  *     loss %7
  *     gradient %1 = %9
  *     update %3 = %12
@@ -20,6 +20,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 typedef struct Printer {
     FILE *stream;
@@ -243,6 +244,21 @@ static void print_bindings(Printer *p, const char *keyword, const Binding *bindi
     }
 }
 
+/* output %5 "name", the name only where it is not the value's own. */
+static void print_output(Printer *p, const Value *value, const char *name)
+{
+    bool own = name ? value->name && strcmp(name, value->name) == 0 : !value->name;
+    print_indent(p);
+    fprintf(p->stream, "output %%%d", value->id);
+    if (!own)
+        fputc(' ', p->stream);
+    if (!own && name)
+        print_string(p, name);
+    else if (!own)
+        fputc('_', p->stream);
+    fputc('\n', p->stream);
+}
+
 static void print_graph(Printer *p, const Graph *graph)
 {
     print_indent(p);
@@ -254,10 +270,8 @@ static void print_graph(Printer *p, const Graph *graph)
     print_values(p, graph);
     for (const Node *node = graph->first; node; node = node->next)
         print_node(p, node);
-    for (int i = 0; i < graph->output_count; i++) {
-        print_indent(p);
-        fprintf(p->stream, "output %%%d\n", graph->outputs[i]->id);
-    }
+    for (int i = 0; i < graph->output_count; i++)
+        print_output(p, graph->outputs[i], graph->output_names[i]);
     if (graph->loss) {
         print_indent(p);
         fprintf(p->stream, "loss %%%d\n", graph->loss->id);

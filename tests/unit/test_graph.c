@@ -117,6 +117,7 @@ static void test_float_constants_are_shared(void **state)
     Value *again = const_float(graph, DTYPE_F32, 0.5);
     assert_ptr_not_equal(again, half);
     assert_true(*(const float *)again->data == 0.5f);
+    assert_int_equal(*(const int32_t *)const_float(graph, DTYPE_I32, -3)->data, -3);
 }
 
 static void test_a_clone_is_independent_and_equal(void **state)
@@ -178,7 +179,7 @@ static bool infer_probe(Graph *graph, Node *node)
 
 static const Op probe = {
     .name = "Probe",
-    .inputs = "X, W?, axes?!, rest?...",
+    .inputs = "X:float, W?, axes:int?!, rest?...",
     .outputs = "Y, Mean?",
     .attributes = "axis:int=-1, epsilon:float=1e-5, mode:string=linear, pads:ints, scales:floats, k:int!",
     .infer = infer_probe,
@@ -276,6 +277,17 @@ static void test_a_static_operand_that_is_computed(void **state)
     Value *x = float_input(graph), *axes = new_input(graph, TYPE(DTYPE_I64, 1));
     assert_rejected(*state, graph, probe_node(graph, 3, (Value *[]){x, NULL, axes}), EXIT_STATUS_UNSUPPORTED,
                     "input 'axes' of Probe must be known when the model is compiled");
+}
+
+static void test_operands_of_the_wrong_kind(void **state)
+{
+    Graph *graph = new_graph(*state);
+    Value *x = float_input(graph), *flags = new_input(graph, TYPE(DTYPE_BOOL, 1));
+    assert_rejected(*state, graph, probe_node(graph, 1, &flags), EXIT_STATUS_INPUT,
+                    "input 'X' of Probe is bool, but must be a float type");
+    Value *axes = const_float(graph, DTYPE_F32, 1);
+    assert_rejected(*state, graph, probe_node(graph, 3, (Value *[]){x, flags, axes}), EXIT_STATUS_INPUT,
+                    "input 'axes' of Probe is f32, but must be an integer type");
 }
 
 static void test_an_unknown_attribute(void **state)
@@ -413,6 +425,7 @@ int main(void)
         TEST_WITH_FIXTURE(test_too_many_operands),
         TEST_WITH_FIXTURE(test_too_many_outputs),
         TEST_WITH_FIXTURE(test_a_static_operand_that_is_computed),
+        TEST_WITH_FIXTURE(test_operands_of_the_wrong_kind),
         TEST_WITH_FIXTURE(test_an_unknown_attribute),
         TEST_WITH_FIXTURE(test_an_attribute_of_the_wrong_kind),
         TEST_WITH_FIXTURE(test_a_missing_attribute),

@@ -33,7 +33,9 @@ static const char everything[] =
     "}\n"
     "%30 : f32[] = ReduceMean(%16) {keepdims=0}\n"
     "output %14\n"
-    "output %12\n"
+    "output %12 \"logits\"\n"
+    "output %10\n"
+    "output %10 _\n"
     "loss %30\n"
     "gradient %1 = %1\n"
     "update %6 = %14\n";
@@ -56,6 +58,9 @@ static void test_ids_are_kept(void **state)
     assert_int_equal(graph->values[30]->id, 30);
     assert_ptr_equal(graph->loss, graph->values[30]);
     assert_ptr_equal(graph->values[11]->view.base, graph->values[10]);
+    assert_string_equal(graph->output_names[1], "logits");
+    assert_string_equal(graph->output_names[2], "h");
+    assert_null(graph->output_names[3]);
     assert_int_equal(value_create(graph, VALUE_CONST, scalar_type(DTYPE_F32), NULL)->id, 31);
 }
 
