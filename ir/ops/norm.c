@@ -383,10 +383,11 @@ static Value *build_reduce_mean(Graph *graph, Value *x, int count, const int64_t
 /* (x - mean) / (deviation + 1e-9): the operator has no epsilon of its own. */
 static void expand_mean_variance(Graph *graph, Node *node, Value **replacements)
 {
+    static const int64_t all_but_channels[] = {0, 2, 3};
     const int64_t *axes;
     int count = attr_ints(node, "axes", &axes);
     if (count == 0) {
-        axes = (const int64_t[]){0, 2, 3};
+        axes = all_but_channels;
         count = 3;
     }
     Value *x = node->inputs[0];
