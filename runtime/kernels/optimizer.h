@@ -81,7 +81,7 @@ PCC_KERNEL void pcc_update_all(const PccUpdateRule *rules, const PccUpdateTerms 
 }
 
 /* Norm and finiteness where they are needed, then the update unless a gradient overflowed. */
-PCC_KERNEL PccUpdate pcc_update(const PccUpdateRule *rules, PccUpdateTerms *terms, const PccParam *params,
+PCC_KERNEL PccUpdate pcc_apply_rule(const PccUpdateRule *rules, PccUpdateTerms *terms, const PccParam *params,
                                 int64_t count, const PccStep *s)
 {
     PccUpdate result = {.gradient_norm = 0, .first_overflow = -1};
@@ -107,7 +107,7 @@ PCC_KERNEL PccUpdate pcc_sgd(const PccParam *params, int64_t count, PccStep *s)
         {PCC_F64, PCC_F64, PCC_F64, pcc_sgd_chunk_f64},
     };
     PccUpdateTerms terms = {.hyper = s->hyper, .coupled_decay = s->hyper.weight_decay};
-    return pcc_update(rules, &terms, params, count, s);
+    return pcc_apply_rule(rules, &terms, params, count, s);
 }
 
 PCC_KERNEL PccUpdateTerms pcc_adam_terms(const PccStep *s)
@@ -129,7 +129,7 @@ PCC_KERNEL PccUpdate pcc_adam(const PccParam *params, int64_t count, PccStep *s)
     };
     PccUpdateTerms terms = pcc_adam_terms(s);
     terms.coupled_decay = s->hyper.weight_decay;
-    return pcc_update(rules, &terms, params, count, s);
+    return pcc_apply_rule(rules, &terms, params, count, s);
 }
 
 /* Loshchilov and Hutter, Algorithm 2, the decay scaled by the learning rate: torch.optim.AdamW. */
@@ -141,7 +141,7 @@ PCC_KERNEL PccUpdate pcc_adamw(const PccParam *params, int64_t count, PccStep *s
     };
     PccUpdateTerms terms = pcc_adam_terms(s);
     terms.decoupled_decay = s->hyper.lr * s->hyper.weight_decay;
-    return pcc_update(rules, &terms, params, count, s);
+    return pcc_apply_rule(rules, &terms, params, count, s);
 }
 
 #endif
