@@ -96,7 +96,7 @@ static bool gather_grad_infer(Graph *graph, Node *node)
 {
     const Type *dy = &node->inputs[0]->type, *indices = &node->inputs[1]->type;
     int64_t axis = attr_int(node, "axis");
-    if (axis < 0 || axis + indices->rank > dy->rank)
+    if (axis < 0 || axis > dy->rank - indices->rank || dy->rank - indices->rank >= MAX_RANK)
         return REJECT(graph, node, "attribute 'axis' is %lld, but dY is %s", (long long)axis,
                       type_text(graph->arena, dy));
     Type type = {.dtype = dy->dtype};

@@ -171,6 +171,47 @@ static void gather_nd_evaluate(Arena *arena, const Node *node, const Tensor *inp
     read_places(slice_places(arena, &inputs[0].type, &inputs[1], batch_dims_of(node)), &inputs[0], &outputs[0]);
 }
 
+/* ---- their adjoints ------------------------------------------------------------------------------------------------
+ */
+
+/* GatherElementsGrad and GatherNDGrad (dY, Indices): x's dims are the attribute `dims`. */
+static void gather_gradient(Differentiator *d, Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    const char *op = arena_printf(d->graph->arena, "%sGrad", node->op->name);
+    Node *scatter = build_begin(d->graph, op, 2, (Value *[]){dy_of(d, node, 0), node->inputs[1]}, 1);
+    copy_attrs(d->graph, scatter, node);
+    set_ints(d->graph, scatter, "dims", x->rank, x->dims);
+    contribute(d, node, 0, build_finish(d->graph, scatter));
+}
+
+static bool gather_grad_infer(Graph *graph, Node *node)
+{
+    const int64_t *dims;
+    int rank = attr_ints(node, "dims", &dims);
+    if (rank > MAX_RANK)
+        return REJECT(graph, node, "attribute 'dims' has %d numbers", rank);
+    return set_output_type(graph, node, 0, make_type(node->inputs[0]->type.dtype, rank, dims));
+}
+
+static void add_to_places(Places places, const Tensor *dy, Tensor *dx)
+{
+    for (int64_t i = 0; i < places.count; i++)
+        if (places.at[i] >= 0)
+            dx->f[places.at[i]] += dy->f[i];
+}
+
+static void gather_elements_grad_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    int axis = axis_of(node, outputs[0].type.rank);
+    add_to_places(element_places(arena, &outputs[0].type, &inputs[1], axis), &inputs[0], &outputs[0]);
+}
+
+static void gather_nd_grad_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    add_to_places(slice_places(arena, &outputs[0].type, &inputs[1], batch_dims_of(node)), &inputs[0], &outputs[0]);
+}
+
 /* ---- ScatterElements and ScatterND ---------------------------------------------------------------------------------
  */
 
@@ -216,7 +257,7 @@ static void scatter_elements_evaluate(Arena *arena, const Node *node, const Tens
 static bool scatter_nd_infer(Graph *graph, Node *node)
 {
     Type slices;
-    if (!check_reduction(graph, node) || !nd_slices(graph, node, batch_dims_of(node), &slices))
+    if (!check_reduction(graph, node) || !nd_slices(graph, node, 0, &slices))
         return false;
     if (!same_dims(&slices, &node->inputs[2]->type))
         return REJECT(graph, node, "updates are %s; the indices select %s",
@@ -228,7 +269,7 @@ static void scatter_nd_evaluate(Arena *arena, const Node *node, const Tensor *in
 {
     Reduction reduction;
     reduction_of(node, &reduction);
-    Places places = slice_places(arena, &inputs[0].type, &inputs[1], batch_dims_of(node));
+    Places places = slice_places(arena, &inputs[0].type, &inputs[1], 0);
     write_places(places, reduction, &inputs[0], &inputs[2], &outputs[0]);
 }
 
@@ -240,27 +281,23 @@ static bool is_by_elements(const Node *node)
     return strstr(node->op->name, "ND") == NULL; /* ScatterElements and its old name Scatter */
 }
 
-static void copy_map(Graph *graph, Node *to, const Node *from)
-{
-    const char *name = is_by_elements(from) ? "axis" : "batch_dims";
-    set_int(graph, to, name, attr_int(from, name));
-}
-
 /* Reads x where the node writes. */
 static Value *read_like(Graph *graph, const Node *node, Value *x)
 {
     Node *gather =
         build_begin(graph, is_by_elements(node) ? "GatherElements" : "GatherND", 2, (Value *[]){x, node->inputs[1]}, 1);
-    copy_map(graph, gather, node);
+    if (is_by_elements(node))
+        set_int(graph, gather, "axis", attr_int(node, "axis"));
     return build_finish(graph, gather);
 }
 
-/* Writes updates where the node reads or writes. */
+/* Writes updates where the node writes. */
 static Value *write_like(Graph *graph, const Node *node, const char *reduction, Value *data, Value *updates)
 {
     Node *scatter = build_begin(graph, is_by_elements(node) ? "ScatterElements" : "ScatterND", 3,
                                 (Value *[]){data, node->inputs[1], updates}, 1);
-    copy_map(graph, scatter, node);
+    if (is_by_elements(node))
+        set_int(graph, scatter, "axis", attr_int(node, "axis"));
     set_string(graph, scatter, "reduction", reduction);
     return build_finish(graph, scatter);
 }
@@ -268,12 +305,6 @@ static Value *write_like(Graph *graph, const Node *node, const char *reduction, 
 static Value *build_filled(Graph *graph, const Type *type, double value)
 {
     return build_expand(graph, const_float(graph, type->dtype, value), type->rank, type->dims);
-}
-
-static void gather_gradient(Differentiator *d, Node *node)
-{
-    Value *zeros = build_filled(d->graph, &node->inputs[0]->type, 0);
-    contribute(d, node, 0, write_like(d->graph, node, "add", zeros, dy_of(d, node, 0)));
 }
 
 /* Replaced data gets nothing, sums pass dY on. */
@@ -338,13 +369,23 @@ static void scatter_gradient(Differentiator *d, Node *node)
 /* ---- kernel calls --------------------------------------------------------------------------------------------------
  */
 
-static void elements_literals(const Node *node, KernelCall *call, const char *kernel)
+static void elements_literals(const Node *node, const Type *data, KernelCall *call, const char *kernel)
 {
-    const Type *data = &node->inputs[0]->type, *indices = &node->inputs[1]->type;
+    const Type *indices = &node->inputs[1]->type;
     call->kernel = kernel;
     call_int(call, data->rank);
     call_int(call, axis_of(node, data->rank));
     call_dims(call, data->rank, data->dims);
+    call_dims(call, indices->rank, indices->dims);
+}
+
+static void nd_literals(const Node *node, const Type *data, KernelCall *call, const char *kernel)
+{
+    const Type *indices = &node->inputs[1]->type;
+    call->kernel = kernel;
+    call_int(call, data->rank);
+    call_dims(call, data->rank, data->dims);
+    call_int(call, indices->rank);
     call_dims(call, indices->rank, indices->dims);
 }
 
@@ -358,37 +399,40 @@ static void reduction_literal(const Node *node, KernelCall *call)
 /* gather_elements(rank, axis, data_dims, index_dims, x, indices, y) */
 static void gather_elements_call(const Node *node, KernelCall *call)
 {
-    elements_literals(node, call, "gather_elements");
+    elements_literals(node, &node->inputs[0]->type, call, "gather_elements");
 }
 
-/* scatter_elements(rank, axis, data_dims, index_dims, reduction, data, indices, updates, y) */
+/* gather_elements_grad(rank, axis, data_dims, index_dims, dy, indices, dx) */
+static void gather_elements_grad_call(const Node *node, KernelCall *call)
+{
+    elements_literals(node, &node->outputs[0]->type, call, "gather_elements_grad");
+}
+
+/* scatter_elements(rank, axis, data_dims, index_dims, reduction, x, indices, updates, y) */
 static void scatter_elements_call(const Node *node, KernelCall *call)
 {
-    elements_literals(node, call, "scatter_elements");
+    elements_literals(node, &node->inputs[0]->type, call, "scatter_elements");
     reduction_literal(node, call);
 }
 
-static void nd_literals(const Node *node, KernelCall *call, const char *kernel)
-{
-    const Type *data = &node->inputs[0]->type, *indices = &node->inputs[1]->type;
-    call->kernel = kernel;
-    call_int(call, batch_dims_of(node));
-    call_int(call, data->rank);
-    call_dims(call, data->rank, data->dims);
-    call_int(call, indices->rank);
-    call_dims(call, indices->rank, indices->dims);
-}
-
-/* gather_nd(batch_dims, data_rank, data_dims, index_rank, index_dims, x, indices, y) */
+/* gather_nd(rank, data_dims, index_rank, index_dims, batch_dims, x, indices, y) */
 static void gather_nd_call(const Node *node, KernelCall *call)
 {
-    nd_literals(node, call, "gather_nd");
+    nd_literals(node, &node->inputs[0]->type, call, "gather_nd");
+    call_int(call, batch_dims_of(node));
 }
 
-/* scatter_nd(batch_dims, data_rank, data_dims, index_rank, index_dims, reduction, data, indices, updates, y) */
+/* gather_nd_grad(rank, data_dims, index_rank, index_dims, batch_dims, dy, indices, dx) */
+static void gather_nd_grad_call(const Node *node, KernelCall *call)
+{
+    nd_literals(node, &node->outputs[0]->type, call, "gather_nd_grad");
+    call_int(call, batch_dims_of(node));
+}
+
+/* scatter_nd(rank, data_dims, index_rank, index_dims, reduction, x, indices, updates, y) */
 static void scatter_nd_call(const Node *node, KernelCall *call)
 {
-    nd_literals(node, call, "scatter_nd");
+    nd_literals(node, &node->inputs[0]->type, call, "scatter_nd");
     reduction_literal(node, call);
 }
 
@@ -397,6 +441,10 @@ static void scatter_nd_call(const Node *node, KernelCall *call)
     .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL, .upgrade = scatter_upgrade,                   \
     .infer = scatter_elements_infer, .gradient = scatter_gradient, .evaluate = scatter_elements_evaluate,  \
     .call = scatter_elements_call
+
+#define GATHER_GRAD_ROW(NAME)                                                                                       \
+    .name = #NAME, .inputs = "dY, Indices", .outputs = "dX", .since = 1, .internal = true, .precision = CLASS_KEEP, \
+    .kind = OP_KERNEL, .infer = gather_grad_infer
 
 const Op scatter_ops[] = {
     {.name = "GatherElements",
@@ -423,13 +471,16 @@ const Op scatter_ops[] = {
      .gradient = gather_gradient,
      .evaluate = gather_nd_evaluate,
      .call = gather_nd_call},
+    {GATHER_GRAD_ROW(GatherElementsGrad), .attributes = "axis:int=0, dims:ints!",
+     .evaluate = gather_elements_grad_evaluate, .call = gather_elements_grad_call},
+    {GATHER_GRAD_ROW(GatherNDGrad), .attributes = "batch_dims:int=0, dims:ints!", .evaluate = gather_nd_grad_evaluate,
+     .call = gather_nd_grad_call},
     {.name = "ScatterElements", SCATTER_ELEMENTS_ROW},
     {.name = "Scatter", SCATTER_ELEMENTS_ROW, .until = 10},
-    /* batch_dims is pcc's own: the adjoint of a GatherND that has some. */
     {.name = "ScatterND",
      .inputs = "Data, Indices, Updates",
      .outputs = "Y",
-     .attributes = "reduction:string=none, batch_dims:int=0",
+     .attributes = "reduction:string=none",
      .since = 18,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,

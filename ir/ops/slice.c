@@ -323,7 +323,9 @@ static bool pad_grad_infer(Graph *graph, Node *node)
         attr_ints(node, "after", &after) != type.rank)
         return REJECT(graph, node, "the widths do not fit %s", type_text(graph->arena, &type));
     for (int i = 0; i < type.rank; i++)
-        type.dims[i] -= before[i] + after[i];
+        if (__builtin_sub_overflow(type.dims[i], before[i], &type.dims[i]) ||
+            __builtin_sub_overflow(type.dims[i], after[i], &type.dims[i]))
+            return REJECT(graph, node, "the widths do not fit %s", type_text(graph->arena, &node->inputs[0]->type));
     return set_output_type(graph, node, 0, type);
 }
 
