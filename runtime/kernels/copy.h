@@ -1,0 +1,76 @@
+/* copy.h: movement: strided copies, fills and paddings.
+ *
+ *   pcc_copy_T(rank, dims, x_strides, y_strides, x, y)   strides in elements; any sign, x's may be 0 (expand)
+ *   pcc_fill_T(n, value, y)
+ *   pcc_pad_T(rank, dims of x, before, after, mode, value, x, y), mode as in PccPadMode; negative widths crop
+ *   pcc_pad_grad_T(rank, dims of x, before, after, mode, dy, dx)   its adjoint
+ */
+#ifndef PCC_COPY_H
+#define PCC_COPY_H
+
+#include "copy_nest.h"
+#include "typed.h"
+
+#include <string.h>
+
+enum { PCC_PAD_CONSTANT, PCC_PAD_REFLECT, PCC_PAD_EDGE, PCC_PAD_WRAP };
+
+#define PCC_COPY_SEGMENT 4096 /* elements, about, of one task of a copy */
+#define PCC_COPY_TILE 64      /* rows and columns of one task of a transposition */
+#define PCC_PAD_RANGES 16     /* tasks of the padding's adjoint: each adds to its own range of the first axis */
+
+/* Source position of output position i of an axis of extent n; -1 in constant padding. */
+PCC_KERNEL int64_t pcc_pad_source(int64_t mode, int64_t n, int64_t before, int64_t i)
+{
+    int64_t at = i - before, period = pcc_max_i64(2 * (n - 1), 1);
+    if (at >= 0 && at < n)
+        return at;
+    switch (mode) {
+    case PCC_PAD_REFLECT:
+        at = (at % period + period) % period;
+        return at < n ? at : period - at;
+    case PCC_PAD_EDGE:
+        return at < 0 ? 0 : n - 1;
+    case PCC_PAD_WRAP:
+        return (at % n + n) % n;
+    default:
+        return -1;
+    }
+}
+
+#define PCC_T float
+#define PCC_SUFFIX f32
+#include "copy.inc"
+#include "pad.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T double
+#define PCC_SUFFIX f64
+#include "copy.inc"
+#include "pad.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T int64_t
+#define PCC_SUFFIX i64
+#include "copy.inc"
+#include "pad.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T int32_t
+#define PCC_SUFFIX i32
+#include "copy.inc"
+#include "pad.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T uint8_t
+#define PCC_SUFFIX u8
+#include "copy.inc"
+#include "pad.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#endif

@@ -1,0 +1,36 @@
+/* dropout.h: Dropout and random tensors, from random_bits.h's generator.
+ *
+ *   pcc_dropout_T(n, ratio, node, x, y, mask, s)    y = x mask / (1 - ratio); identity where s->deterministic
+ *   pcc_dropout_grad_T(n, ratio, dy, mask, dx, s)   dx = dy mask / (1 - ratio); likewise
+ *   pcc_random_uniform_T(n, low, high, node, y, s)  in [low, high)
+ *   pcc_random_normal_T(n, mean, scale, node, y, s)
+ *
+ * node is the operator's number: nodes draw from streams of their own. y may alias x and dx dy. A probability is kept
+ * to 2^-32. An infinite or NaN element stays NaN where it is dropped, as in PyTorch. */
+#ifndef PCC_DROPOUT_H
+#define PCC_DROPOUT_H
+
+#include "math.h"
+#include "random_bits.h"
+#include "step.h"
+#include "typed.h"
+
+/* An element is dropped when its word is below this. */
+PCC_KERNEL uint64_t pcc_dropout_threshold(double ratio)
+{
+    return ratio <= 0 ? 0 : ratio >= 1 ? (uint64_t)1 << 32 : (uint64_t)(ratio * 4294967296.0);
+}
+
+#define PCC_T float
+#define PCC_SUFFIX f32
+#include "dropout.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T double
+#define PCC_SUFFIX f64
+#include "dropout.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#endif
