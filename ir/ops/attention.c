@@ -2,6 +2,8 @@
  * tiled by its kernel; its operands may be strided views, such as the heads of one projection. RotaryEmbedding expands
  * into elementwise operators. */
 #include "ir/ops/row.h"
+#include "runtime/kernels/attention_scratch.h"
+#include "runtime/kernels/attention_scratch.h"
 
 #include <math.h>
 #include <string.h>
@@ -231,53 +233,79 @@ static void attention_gradient(Differentiator *d, Node *node)
 
 /* ---- kernels ---- */
 
-/* ", .NAME = {batch, head, row}" */
-static const char *stride_text(KernelCall *call, const char *name, const Value *operand)
+static void read_strides(const Value *operand, int64_t strides[3])
 {
-    int64_t s[MAX_RANK];
-    operand_strides(operand, s);
-    return arena_printf(call->arena, ", .%s = {%" PRId64 ", %" PRId64 ", %" PRId64 "}", name, s[0], s[1], s[2]);
+    int64_t all[MAX_RANK];
+    operand_strides(operand, all);
+    memcpy(strides, all, 3 * sizeof *strides);
 }
 
-static const char *mask_text(KernelCall *call, const Value *mask)
-{
-    int64_t s[MAX_RANK];
-    if (!mask)
-        return "";
-    operand_strides(mask, s);
-    for (int i = 0; i < 4; i++)
-        s[i] = broadcast_stride(&mask->type, s, i);
-    return arena_printf(call->arena, ", .mask_stride = {%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "}", s[0],
-                        s[1], s[2], s[3]);
-}
-
-static const char *shape_text(const Node *node, KernelCall *call, const Value *y)
+static PccAttention kernel_shape(const Node *node, const Value *y)
 {
     Attention a = attention_of(node);
-    return arena_printf(call->arena,
-                        "(PccAttention){.batch = %" PRId64 ", .heads = %" PRId64 ", .queries = %" PRId64
-                        ", .keys = %" PRId64 ", .width = %" PRId64 ", .value_width = %" PRId64
-                        ", .scale = %a, .causal = %d, .kv_group = %" PRId64 "%s%s%s%s%s",
-                        a.batch, a.heads, a.queries, a.keys, a.width, a.value_width, a.scale, a.causal, a.group,
-                        stride_text(call, "q_stride", node->inputs[0]), stride_text(call, "k_stride", node->inputs[1]),
-                        stride_text(call, "v_stride", node->inputs[2]), stride_text(call, "y_stride", y),
-                        mask_text(call, input(node, 3)));
+    PccAttention shape = {.batch = a.batch,
+                          .heads = a.heads,
+                          .queries = a.queries,
+                          .keys = a.keys,
+                          .width = a.width,
+                          .value_width = a.value_width,
+                          .scale = a.scale,
+                          .causal = a.causal,
+                          .kv_group = a.group};
+    read_strides(node->inputs[0], shape.q_stride);
+    read_strides(node->inputs[1], shape.k_stride);
+    read_strides(node->inputs[2], shape.v_stride);
+    read_strides(y, shape.y_stride);
+    if (input(node, 3)) {
+        int64_t strides[MAX_RANK];
+        operand_strides(node->inputs[3], strides);
+        for (int i = 0; i < 4; i++)
+            shape.mask_stride[i] = broadcast_stride(&node->inputs[3]->type, strides, i);
+    }
+    return shape;
+}
+
+static const char *strides_text(KernelCall *call, const char *name, const int64_t strides[3])
+{
+    return arena_printf(call->arena, ", .%s = {%" PRId64 ", %" PRId64 ", %" PRId64 "}", name, strides[0], strides[1],
+                        strides[2]);
+}
+
+/* The literal of both kernels, but for its closing brace. */
+static const char *shape_text(KernelCall *call, const PccAttention *s)
+{
+    return arena_printf(
+        call->arena,
+        "(PccAttention){.batch = %" PRId64 ", .heads = %" PRId64 ", .queries = %" PRId64 ", .keys = %" PRId64
+        ", .width = %" PRId64 ", .value_width = %" PRId64 ", .scale = %a, .causal = %" PRId64 ", .kv_group = %" PRId64
+        "%s%s%s%s, .mask_stride = {%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "}",
+        s->batch, s->heads, s->queries, s->keys, s->width, s->value_width, s->scale, s->causal, s->kv_group,
+        strides_text(call, "q_stride", s->q_stride), strides_text(call, "k_stride", s->k_stride),
+        strides_text(call, "v_stride", s->v_stride), strides_text(call, "y_stride", s->y_stride), s->mask_stride[0],
+        s->mask_stride[1], s->mask_stride[2], s->mask_stride[3]);
 }
 
 static void call_attention(const Node *node, KernelCall *call)
 {
+    PccAttention shape = kernel_shape(node, node->outputs[0]);
     call->kernel = "attention";
     call->needs_step = true;
-    call_text(call, "%s}", shape_text(node, call, node->outputs[0]));
+    call_text(call, "%s}", shape_text(call, &shape));
 }
 
 static void call_attention_grad(const Node *node, KernelCall *call)
 {
+    PccAttention shape = kernel_shape(node, node->inputs[4]);
+    read_strides(node->inputs[6], shape.dy_stride);
+    read_strides(node->outputs[0], shape.dq_stride);
+    read_strides(node->outputs[1], shape.dk_stride);
+    read_strides(node->outputs[2], shape.dv_stride);
     call->kernel = "attention_grad";
     call->needs_step = true;
-    call_text(call, "%s%s%s%s%s}", shape_text(node, call, node->inputs[4]),
-              stride_text(call, "dy_stride", node->inputs[6]), stride_text(call, "dq_stride", node->outputs[0]),
-              stride_text(call, "dk_stride", node->outputs[1]), stride_text(call, "dv_stride", node->outputs[2]));
+    call->scratch_bytes = (int64_t)pcc_attention_grad_scratch_bytes(shape, (size_t)dtype_info[call->suffix].bytes);
+    call_text(call, "%s%s%s%s%s}", shape_text(call, &shape), strides_text(call, "dy_stride", shape.dy_stride),
+              strides_text(call, "dq_stride", shape.dq_stride), strides_text(call, "dk_stride", shape.dk_stride),
+              strides_text(call, "dv_stride", shape.dv_stride));
 }
 
 /* ---- ONNX's Attention ---- */

@@ -99,13 +99,11 @@ static void evaluate_cross_entropy(Arena *arena, const Node *node, const Tensor 
         total += w;
         if (reduction == REDUCTION_NONE)
             outputs[0].f[row] = loss;
-        if (has_output(node, 1))
-            outputs[1].f[row] = lse;
+        outputs[1].f[row] = lse;
     }
     if (reduction != REDUCTION_NONE)
-        outputs[0].f[0] = reduction == REDUCTION_SUM ? sum : sum / total;
-    if (has_output(node, 2))
-        outputs[2].f[0] = total;
+        outputs[0].f[0] = reduction == REDUCTION_SUM || total == 0 ? sum : sum / total;
+    outputs[2].f[0] = total;
 }
 
 /* dlogits = dloss·w/total·(softmax - onehot); total counts in the mean only. */
@@ -130,10 +128,10 @@ static void evaluate_cross_entropy_grad(Arena *arena, const Node *node, const Te
 static void cross_entropy_gradient(Differentiator *d, Node *node)
 {
     Graph *graph = d->graph;
-    Value *lse = saved_output(graph, node, 1), *total = saved_output(graph, node, 2);
-    Node *grad =
-        build_begin(graph, "CrossEntropyGrad", 6,
-                    VALUES(dy_of(d, node, 0), node->inputs[0], node->inputs[1], input(node, 2), lse, total), 1);
+    Node *grad = build_begin(
+        graph, "CrossEntropyGrad", 6,
+        VALUES(dy_of(d, node, 0), node->inputs[0], node->inputs[1], input(node, 2), node->outputs[1], node->outputs[2]),
+        1);
     copy_attrs(graph, grad, node);
     if (wants(d, node, 0))
         contribute(d, node, 0, build_finish(graph, grad));
@@ -419,7 +417,7 @@ const Op loss_ops[] = {
      .expand = expand_nll},
     {.name = "CrossEntropy",
      .inputs = "logits, target, weight?",
-     .outputs = "loss, lse?, total?",
+     .outputs = "loss, lse, total",
      .attributes = CROSS_ENTROPY_ATTRIBUTES,
      .internal = true,
      .precision = CLASS_KEEP,
@@ -459,7 +457,8 @@ const Op loss_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_like_second,
      .evaluate = evaluate_mse_grad,
-     .call = call_mse_grad},
+     .call = call_mse_grad,
+     .aliases = 2},
     {.name = "BceWithLogits",
      .inputs = "y, target",
      .outputs = "loss",
@@ -480,6 +479,7 @@ const Op loss_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_like_second,
      .evaluate = evaluate_bce_grad,
-     .call = call_bce_grad},
+     .call = call_bce_grad,
+     .aliases = 2},
     {0},
 };

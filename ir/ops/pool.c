@@ -5,13 +5,22 @@
 #include <math.h>
 #include <string.h>
 
+/* What an average divides by: the window's positions inside the input or, with count_include_pad, inside the padded
+ * input. What ceil_mode's last window hangs over behind the padding, `overhang` positions, never counts. */
+typedef struct Divisor {
+    bool include_pad;
+    int64_t overhang[MAX_SPATIAL];
+} Divisor;
+
 typedef struct Pool {
     Activation x, y;
     Window window;
+    Divisor divisor;
     bool channels_last;
 } Pool;
 
 #define POOL_ATTRIBUTES "kernel_shape:ints!, " WINDOW_ATTRIBUTES ", channels_last:int=0"
+#define AVERAGE_ATTRIBUTES POOL_ATTRIBUTES ", count_include_pad:int=0, overhang:ints"
 
 /* ---- the window of a node ---- */
 
@@ -23,12 +32,35 @@ static void set_kernel(const Node *node, Window *window)
         window->kernel[MAX_SPATIAL - window->rank + i] = kernel[i];
 }
 
+static bool is_average(const Node *node)
+{
+    return strncmp(node->op->name, "Average", 7) == 0;
+}
+
+static Divisor read_divisor(const Node *node, int rank)
+{
+    const int64_t *overhang;
+    Divisor divisor = {.include_pad = attr_int(node, "count_include_pad")};
+    int count = attr_ints(node, "overhang", &overhang);
+    for (int i = 0; i < count; i++)
+        divisor.overhang[MAX_SPATIAL - rank + i] = overhang[i];
+    return divisor;
+}
+
+static void set_divisor(Graph *graph, Node *node, const Divisor *divisor, int rank)
+{
+    set_int(graph, node, "count_include_pad", divisor->include_pad);
+    set_ints(graph, node, "overhang", rank, divisor->overhang + MAX_SPATIAL - rank);
+}
+
 /* The pool of an inferred row of pcc's own, from its input or its output; the other extents follow. */
 static Pool pool_of(const Node *node, const Type *x, const Type *y)
 {
     const Type *known = x ? x : y;
     Pool p = {.channels_last = attr_int(node, "channels_last"), .window = node_window(node, known->rank - 2)};
     set_kernel(node, &p.window);
+    if (is_average(node))
+        p.divisor = read_divisor(node, p.window.rank);
     p.x = p.y = read_activation(known, p.channels_last);
     if (x) {
         memcpy(p.window.in, p.x.spatial, sizeof p.window.in);
@@ -48,8 +80,10 @@ static bool check_pool(Graph *graph, Node *node, const Type *activation)
     const int64_t *kernel;
     if (!check_activation(graph, node, activation) || !read_window(graph, node, activation->rank - 2, &window))
         return false;
-    if (attr_ints(node, "kernel_shape", &kernel) != activation->rank - 2)
-        return REJECT(graph, node, "attribute 'kernel_shape' does not fit %s", type_text(graph->arena, activation));
+    int rank = activation->rank - 2, overhangs = is_average(node) ? attr_ints(node, "overhang", &kernel) : 0;
+    if (attr_ints(node, "kernel_shape", &kernel) != rank || (overhangs != 0 && overhangs != rank))
+        return REJECT(graph, node, "attributes 'kernel_shape' and 'overhang' do not fit %s",
+                      type_text(graph->arena, activation));
     return true;
 }
 
@@ -147,17 +181,22 @@ static void max_plane_grad(const Pool *p, const Plane *plane)
     }
 }
 
-static int64_t window_count(const Pool *p, int64_t out, bool include_pad)
+static int64_t divisor_at(const Pool *p, int64_t out)
 {
-    int64_t taps = spatial_volume(p->window.kernel), inside = 0;
-    if (include_pad)
-        return taps;
-    for (int64_t tap = 0; tap < taps; tap++)
-        inside += plane_index(&p->window, out, tap) >= 0;
-    return inside ? inside : 1;
+    const Window *w = &p->window;
+    int64_t o[MAX_SPATIAL], count = 1;
+    unravel(out, w->out, o);
+    for (int i = 0; i < MAX_SPATIAL; i++) {
+        int64_t taps = 0, padded = (w->out[i] - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1;
+        for (int64_t k = 0; k < w->kernel[i]; k++)
+            taps += p->divisor.include_pad ? o[i] * w->stride[i] + k * w->dilation[i] < padded - p->divisor.overhang[i]
+                                           : window_reads(w, i, o[i], k) >= 0;
+        count *= taps;
+    }
+    return count > 1 ? count : 1;
 }
 
-static void average(const Pool *p, const Plane *plane, bool include_pad)
+static void average_plane(const Pool *p, const Plane *plane)
 {
     for (int64_t out = 0; out < spatial_volume(p->window.out); out++) {
         double sum = 0;
@@ -165,40 +204,20 @@ static void average(const Pool *p, const Plane *plane, bool include_pad)
             int64_t at = plane_index(&p->window, out, tap);
             sum += at < 0 ? 0 : plane->x[at * plane->step];
         }
-        plane->y[out * plane->step] = sum / (double)window_count(p, out, include_pad);
+        plane->y[out * plane->step] = sum / (double)divisor_at(p, out);
     }
 }
 
-static void average_grad(const Pool *p, const Plane *plane, bool include_pad)
+static void average_plane_grad(const Pool *p, const Plane *plane)
 {
     for (int64_t out = 0; out < spatial_volume(p->window.out); out++) {
-        double share = plane->y[out * plane->step] / (double)window_count(p, out, include_pad);
+        double share = plane->y[out * plane->step] / (double)divisor_at(p, out);
         for (int64_t tap = 0; tap < spatial_volume(p->window.kernel); tap++) {
             int64_t at = plane_index(&p->window, out, tap);
             if (at >= 0)
                 plane->x[at * plane->step] += share;
         }
     }
-}
-
-static void average_plane(const Pool *p, const Plane *plane)
-{
-    average(p, plane, false);
-}
-
-static void average_plane_padded(const Pool *p, const Plane *plane)
-{
-    average(p, plane, true);
-}
-
-static void average_plane_grad(const Pool *p, const Plane *plane)
-{
-    average_grad(p, plane, false);
-}
-
-static void average_plane_padded_grad(const Pool *p, const Plane *plane)
-{
-    average_grad(p, plane, true);
 }
 
 static void evaluate_max(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
@@ -219,16 +238,14 @@ static void evaluate_average(Arena *arena, const Node *node, const Tensor *input
 {
     (void)arena;
     Pool p = pool_of(node, &inputs[0].type, NULL);
-    for_each_plane(&p, inputs[0].f, outputs[0].f, NULL,
-                   attr_int(node, "count_include_pad") ? average_plane_padded : average_plane);
+    for_each_plane(&p, inputs[0].f, outputs[0].f, NULL, average_plane);
 }
 
 static void evaluate_average_grad(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
 {
     (void)arena;
     Pool p = pool_of(node, NULL, &inputs[0].type);
-    for_each_plane(&p, outputs[0].f, inputs[0].f, NULL,
-                   attr_int(node, "count_include_pad") ? average_plane_padded_grad : average_plane_grad);
+    for_each_plane(&p, outputs[0].f, inputs[0].f, NULL, average_plane_grad);
 }
 
 /* ---- gradients ---- */
@@ -258,46 +275,48 @@ static void average_gradient(Differentiator *d, Node *node)
     Pool p = pool_of(node, &node->inputs[0]->type, NULL);
     make_window_exact(&p.window);
     Node *grad = begin_pool(d->graph, "AveragePoolGrad", 1, VALUES(dy_of(d, node, 0)), &p.window, p.channels_last);
-    set_int(d->graph, grad, "count_include_pad", attr_int(node, "count_include_pad"));
+    set_divisor(d->graph, grad, &p.divisor, p.window.rank);
     contribute(d, node, 0, build_finish(d->graph, grad));
 }
 
 /* ---- kernels ---- */
 
-static void call_pool(KernelCall *call, const char *kernel, const Pool *p, bool include_pad)
+static void call_pool(KernelCall *call, const char *kernel, const Pool *p)
 {
     const Window *w = &p->window;
     call->kernel = kernel;
     call_text(call,
               "(PccPool){.n = %" PRId64 ", .c = %" PRId64 ", .in = %s, .out = %s, .kernel = %s, .stride = %s, "
-              ".dilation = %s, .pad = %s, .count_include_pad = %d}",
+              ".dilation = %s, .pad = %s, .count_include_pad = %d, "
+              ".overhang = %s}",
               p->x.n, p->x.c, spatial_text(call->arena, w->in), spatial_text(call->arena, w->out),
               spatial_text(call->arena, w->kernel), spatial_text(call->arena, w->stride),
-              spatial_text(call->arena, w->dilation), spatial_text(call->arena, w->before), include_pad);
+              spatial_text(call->arena, w->dilation), spatial_text(call->arena, w->before), p->divisor.include_pad,
+              spatial_text(call->arena, p->divisor.overhang));
 }
 
 static void call_max(const Node *node, KernelCall *call)
 {
     Pool p = pool_of(node, &node->inputs[0]->type, NULL);
-    call_pool(call, "max_pool", &p, false);
+    call_pool(call, "max_pool", &p);
 }
 
 static void call_max_grad(const Node *node, KernelCall *call)
 {
     Pool p = pool_of(node, NULL, &node->inputs[0]->type);
-    call_pool(call, "max_pool_grad", &p, false);
+    call_pool(call, "max_pool_grad", &p);
 }
 
 static void call_average(const Node *node, KernelCall *call)
 {
     Pool p = pool_of(node, &node->inputs[0]->type, NULL);
-    call_pool(call, "average_pool", &p, attr_int(node, "count_include_pad"));
+    call_pool(call, "average_pool", &p);
 }
 
 static void call_average_grad(const Node *node, KernelCall *call)
 {
     Pool p = pool_of(node, NULL, &node->inputs[0]->type);
-    call_pool(call, "average_pool_grad", &p, attr_int(node, "count_include_pad"));
+    call_pool(call, "average_pool_grad", &p);
 }
 
 /* ---- ONNX's rows ---- */
@@ -344,48 +363,19 @@ static int64_t asked_after(const Node *node, const Window *window, int i)
     return strncmp(attr_string(node, "auto_pad"), "SAME", 4) == 0 && exact > 0 ? exact : 0;
 }
 
-/* Does ceil_mode's last window reach past that padding? */
-static bool hangs_over(const Node *node, const Window *window)
-{
-    for (int i = 0; i < window->rank; i++)
-        if (window->after[MAX_SPATIAL - window->rank + i] > asked_after(node, window, i))
-            return true;
-    return false;
-}
-
-/* X with the padding that the node asks for made of zeros: then all that count_include_pad counts is inside. */
-static Value *build_padded(Graph *graph, Node *node, Value *x, Window *window)
-{
-    int rank = x->type.rank;
-    int64_t pads[2 * MAX_RANK] = {0};
-    for (int i = 0; i < window->rank; i++) {
-        int axis = MAX_SPATIAL - window->rank + i;
-        int64_t before = window->before[axis], after = asked_after(node, window, i);
-        pads[2 + i] = before;
-        pads[rank + 2 + i] = after;
-        window->in[axis] += before + after;
-        window->after[axis] -= after;
-        window->before[axis] = 0;
-    }
-    return build(graph, "Pad", 3, VALUES(x, const_ints(graph, 2 * rank, pads), const_float(graph, x->type.dtype, 0)));
-}
-
-static Value *build_average(Graph *graph, Node *node, Value *x, bool include_pad)
-{
-    Window window;
-    onnx_window(graph, node, &window);
-    if (include_pad && hangs_over(node, &window)) {
-        x = build_padded(graph, node, x, &window);
-        include_pad = false;
-    }
-    Node *pool = begin_pool(graph, "AveragePooling", 1, &x, &window, false);
-    set_int(graph, pool, "count_include_pad", include_pad);
-    return build_finish(graph, pool);
-}
-
 static void expand_average(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = build_average(graph, node, node->inputs[0], attr_int(node, "count_include_pad"));
+    Window window;
+    Divisor divisor = {.include_pad = attr_int(node, "count_include_pad")};
+    onnx_window(graph, node, &window);
+    for (int i = 0; i < window.rank; i++) {
+        int axis = MAX_SPATIAL - window.rank + i;
+        int64_t behind = window.after[axis] - asked_after(node, &window, i);
+        divisor.overhang[axis] = behind > 0 ? behind : 0;
+    }
+    Node *pool = begin_pool(graph, "AveragePooling", 1, node->inputs, &window, false);
+    set_divisor(graph, pool, &divisor, window.rank);
+    replacements[0] = build_finish(graph, pool);
 }
 
 /* |x|^p and its inverse, for the p-norms over windows. */
@@ -516,7 +506,7 @@ const Op pool_ops[] = {
     {.name = "AveragePooling",
      .inputs = "X",
      .outputs = "Y",
-     .attributes = POOL_ATTRIBUTES ", count_include_pad:int=0",
+     .attributes = AVERAGE_ATTRIBUTES,
      .internal = true,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
@@ -527,7 +517,7 @@ const Op pool_ops[] = {
     {.name = "AveragePoolGrad",
      .inputs = "dY",
      .outputs = "dX",
-     .attributes = POOL_ATTRIBUTES ", count_include_pad:int=0",
+     .attributes = AVERAGE_ATTRIBUTES,
      .internal = true,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
