@@ -112,7 +112,7 @@ static void print_call(Emitter *e, Text *text, const Node *node, const KernelCal
                i < node->output_count && node->outputs[i] ? output_parameter(e, node, i) : "NULL");
     if (call->scratch_bytes > 0)
         append(arguments, ", scratch");
-    else if (call->scratch_bytes == 0 && call->has_store)
+    else if (call->scratch_bytes == 0)
         append(arguments, ", NULL");
     if (call->has_store)
         append(arguments, ", @@_store, epilogue");

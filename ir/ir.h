@@ -355,7 +355,7 @@ typedef struct KernelCall {
     Dtype suffix;       /* preset to the dtype of the first float operand, else of the first operand */
     const char **literals;
     int literal_count;
-    int64_t scratch_bytes;
+    int64_t scratch_bytes; /* -1: the kernel takes none; 0: it takes NULL */
     bool needs_step;
     bool has_store;          /* the kernel hands its results to a store function: the row's only output, and the
                               * node's body, are its business; signature: ..., scratch, store, context, step */

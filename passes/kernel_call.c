@@ -27,7 +27,7 @@ bool stores_through_epilogue(const Node *node)
 
 void fill_kernel_call(Graph *graph, const Node *node, KernelCall *call)
 {
-    *call = (KernelCall){.arena = graph->arena, .suffix = suffix_of(node)};
+    *call = (KernelCall){.arena = graph->arena, .suffix = suffix_of(node), .scratch_bytes = -1};
     for (int i = 0; i < node->input_count && i < MAX_RANK; i++)
         if (operand_is_static(node->op, i))
             call->dropped_inputs |= 1u << i;

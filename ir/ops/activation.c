@@ -2,8 +2,9 @@
 #include "ir/ops/support.h"
 #include "ir/ops/unary.h"
 
-/* GeluTanh: x/2 (1 + tanh u) with u = sqrt(2/pi) (x + 0.044715 x^3) is x sigmoid(2u); 1.5957... is 2 sqrt(2/pi), and
- * 0.134145 is 3 * 0.044715. GeluErf: x Phi(x); 0.7071... is 1/sqrt(2), 0.3989... is 1/sqrt(2 pi).
+/* GeluTanh: x/2 (1 + tanh u) with u = slope (x + cubic x^3) is x sigmoid(2u); slope is sqrt(2/pi). GeluErf: x Phi(x) as
+ * x/2 (1 + erf(root x)); root is 1/sqrt(2), 0.5641... is 1/sqrt(pi). These are attributes because exporters that spell
+ * GELU out round them to f32, and f64 training must compute with what the model says.
  * Softplus: log(1 + e^x), written so that nothing overflows. Mish: x t with t = tanh(softplus(x)), whose derivative is
  * t + x sigmoid(x) (1 - t^2). */
 /* clang-format off */
@@ -35,12 +36,12 @@
         y * (tanh(maximum(x, 0.0) + log1p(exp(-absolute(x)))) + \
              x * sigmoid(x) * (1.0 - tanh(maximum(x, 0.0) + log1p(exp(-absolute(x)))) * \
                                      tanh(maximum(x, 0.0) + log1p(exp(-absolute(x))))))) \
-    ROW(GeluErf, "", 0, OWN, FOLLOW, 0.5 * x * (1.0 + erf(x * 0.7071067811865476)), INPUT, \
-        y * (0.5 * (1.0 + erf(x * 0.7071067811865476)) + x * 0.3989422804014327 * exp(-0.5 * x * x))) \
-    ROW(GeluTanh, "", 0, OWN, FOLLOW, x * sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x)), INPUT, \
-        y * sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x)) * \
-            (1.0 + x * (1.0 - sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))) * \
-                       1.5957691216057308 * (1.0 + 0.134145 * x * x)))
+    ROW(GeluErf, "root:float=0.7071067811865476", 1, OWN, FOLLOW, 0.5 * x * (1.0 + erf(x * p0)), INPUT, \
+        y * (0.5 * (1.0 + erf(x * p0)) + x * (p0 * 0.5641895835477563) * exp(-((p0 * x) * (p0 * x))))) \
+    ROW(GeluTanh, "slope:float=0.7978845608028654, cubic:float=0.044715", 2, OWN, FOLLOW, \
+        x * sigmoid(2.0 * p0 * (x + p1 * x * x * x)), INPUT, \
+        y * sigmoid(2.0 * p0 * (x + p1 * x * x * x)) * \
+            (1.0 + x * (1.0 - sigmoid(2.0 * p0 * (x + p1 * x * x * x))) * 2.0 * p0 * (1.0 + 3.0 * p1 * x * x)))
 /* clang-format on */
 
 ACTIVATION_ROWS(UNARY_DEFINE)

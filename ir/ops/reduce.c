@@ -310,8 +310,8 @@ static void over_call(const Node *node, KernelCall *call, const char *kernel)
     call->kernel = kernel;
     for (int i = 0; i < 3; i++)
         call_int(call, dims[i]);
-    size_t bytes = pcc_reduce_scratch_bytes(dims[0], dims[1], dims[2], (size_t)dtype_info[call->suffix].bytes);
-    call->scratch_bytes = bytes ? (int64_t)bytes : 64; /* the parameter is there even where it is not used */
+    call->scratch_bytes =
+        (int64_t)pcc_reduce_scratch_bytes(dims[0], dims[1], dims[2], (size_t)dtype_info[call->suffix].bytes);
 }
 
 static void sum_over_call(const Node *node, KernelCall *call)
