@@ -98,7 +98,7 @@ static inline void support_restore(int fd, int kept, const char *path, char *tex
 }
 
 /* Runs pcc_main on the arguments in command, split at spaces; %s in it is the temporary folder. */
-static inline int support_run(const PccProgram *program, const char *command)
+static inline int support_run_plain(const PccProgram *program, const char *command)
 {
     char text[4096], *arguments[64] = {"train"};
     int count = 1;
@@ -114,10 +114,16 @@ static inline int support_run(const PccProgram *program, const char *command)
     text[used] = '\0';
     for (char *word = strtok(text, " "); word; word = strtok(NULL, " "))
         arguments[count++] = word;
+    return pcc_main(program, count, arguments);
+}
+
+/* The same, keeping what it prints. */
+static inline int support_run(const PccProgram *program, const char *command)
+{
     fflush(stdout);
     fflush(stderr);
     int out = support_redirect(1, support_path("stdout")), err = support_redirect(2, support_path("stderr"));
-    int status = pcc_main(program, count, arguments);
+    int status = support_run_plain(program, command);
     fflush(stdout);
     fflush(stderr);
     support_restore(1, out, support_path("stdout"), support_out, sizeof support_out);
