@@ -22,6 +22,7 @@
     FAMILY(pool)        \
     FAMILY(random)      \
     FAMILY(reduce)      \
+    FAMILY(resize)      \
     FAMILY(scan)        \
     FAMILY(scatter)     \
     FAMILY(select)      \

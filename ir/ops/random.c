@@ -1,5 +1,6 @@
-/* random.c: Dropout and random tensors. The reference is deterministic: Dropout is the identity and a random tensor is
- * its distribution's mean, as in an emitted program under --probe. */
+/* random.c: Dropout and random tensors. The reference is deterministic: Dropout is the identity, as in an emitted
+ * program under --probe, and a random tensor is its distribution's mean. Attribute `node` is unique in the graph: each
+ * node draws from a stream of its own. */
 #include "ir/ops/row.h"
 
 /* ---- Dropout ---- */
@@ -96,6 +97,116 @@ static void call_dropout_grad(const Node *node, KernelCall *call)
     call_float(call, attr_float(node, "ratio"));
 }
 
+/* ---- random tensors ---- */
+
+/* The element type: attribute `dtype`, an ONNX number, else that of the tensor which `like` gives; else f32. */
+static bool random_dtype(Graph *graph, Node *node, Dtype *dtype)
+{
+    *dtype = node->input_count > 0 ? node->inputs[0]->type.dtype : DTYPE_F32;
+    if (has_attr(node, "dtype") && !dtype_from_onnx((int)attr_int(node, "dtype"), dtype))
+        return REJECT(graph, node, "attribute 'dtype' is %" PRId64, attr_int(node, "dtype"));
+    if (!is_float(*dtype))
+        return REJECT(graph, node, "a random tensor of %s; it must be floating-point", dtype_info[*dtype].name);
+    return true;
+}
+
+static bool infer_random(Graph *graph, Node *node)
+{
+    Dtype dtype;
+    if (!random_dtype(graph, node, &dtype))
+        return false;
+    if (node->input_count > 0)
+        return set_output_type(graph, node, 0,
+                               make_type(dtype, node->inputs[0]->type.rank, node->inputs[0]->type.dims));
+    const int64_t *shape;
+    int rank = attr_ints(node, "shape", &shape);
+    if (rank > MAX_RANK)
+        return REJECT(graph, node, "attribute 'shape' has %d dims; at most %d are supported", rank, MAX_RANK);
+    return set_output_type(graph, node, 0, make_type(dtype, rank, shape));
+}
+
+static Value *build_random(Graph *graph, const Node *node, const char *op, const Type *type, double first,
+                           double second)
+{
+    Node *random = build_begin(graph, op, 0, NULL, 1);
+    set_ints(graph, random, "shape", type->rank, type->dims);
+    set_int(graph, random, "dtype", dtype_info[type->dtype].onnx);
+    set_float(graph, random, "first", first);
+    set_float(graph, random, "second", second);
+    set_int(graph, random, "node", node->id);
+    return build_finish(graph, random);
+}
+
+static void expand_normal(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = build_random(graph, node, "NormalTensor", &node->outputs[0]->type, attr_float(node, "mean"),
+                                   attr_float(node, "scale"));
+}
+
+static void expand_uniform(Graph *graph, Node *node, Value **replacements)
+{
+    replacements[0] = build_random(graph, node, "UniformTensor", &node->outputs[0]->type, attr_float(node, "low"),
+                                   attr_float(node, "high"));
+}
+
+static bool infer_bernoulli(Graph *graph, Node *node)
+{
+    Type type = node->inputs[0]->type;
+    if (has_attr(node, "dtype") && !dtype_from_onnx((int)attr_int(node, "dtype"), &type.dtype))
+        return REJECT(graph, node, "attribute 'dtype' is %" PRId64, attr_int(node, "dtype"));
+    return set_output_type(graph, node, 0, type);
+}
+
+/* 1 with the probability that the input gives: where a uniform number is below it. */
+static void expand_bernoulli(Graph *graph, Node *node, Value **replacements)
+{
+    Value *p = node->inputs[0], *drawn = build_random(graph, node, "UniformTensor", &p->type, 0, 1);
+    replacements[0] = build_cast(graph, build_binary(graph, "Less", drawn, p), node->outputs[0]->type.dtype);
+}
+
+static void fill(Tensor *tensor, double value)
+{
+    for (int64_t i = 0; i < element_count(&tensor->type); i++)
+        tensor->f[i] = value;
+}
+
+static void evaluate_normal(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena, (void)inputs;
+    fill(&outputs[0], attr_float(node, "first"));
+}
+
+static void evaluate_uniform(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena, (void)inputs;
+    fill(&outputs[0], (attr_float(node, "first") + attr_float(node, "second")) / 2);
+}
+
+static void call_random(const Node *node, KernelCall *call, const char *kernel)
+{
+    call->kernel = kernel;
+    call->needs_step = true;
+    call_int(call, element_count(&node->outputs[0]->type));
+    call_float(call, attr_float(node, "first"));
+    call_float(call, attr_float(node, "second"));
+    call_int(call, attr_int(node, "node"));
+}
+
+static void call_normal(const Node *node, KernelCall *call)
+{
+    call_random(node, call, "random_normal");
+}
+
+static void call_uniform(const Node *node, KernelCall *call)
+{
+    call_random(node, call, "random_uniform");
+}
+
+#define NORMAL_ATTRIBUTES "dtype:int, mean:float=0, scale:float=1, seed:float"
+#define UNIFORM_ATTRIBUTES "dtype:int, low:float=0, high:float=1, seed:float"
+#define TENSOR_ATTRIBUTES "dtype:int!, shape:ints!, first:float!, second:float!, node:int!"
+#define RANDOM_ROW .since = 1, .is_random = true, .precision = CLASS_NONE
+
 const Op random_ops[] = {
     {.name = "Dropout",
      .inputs = "data, ratio?!, training_mode?!",
@@ -132,5 +243,61 @@ const Op random_ops[] = {
      .evaluate = evaluate_dropout_grad,
      .call = call_dropout_grad,
      .aliases = 1},
+    {.name = "RandomNormal",
+     .outputs = "output",
+     .attributes = NORMAL_ATTRIBUTES ", shape:ints!",
+     RANDOM_ROW,
+     .kind = OP_EXPAND,
+     .infer = infer_random,
+     .expand = expand_normal},
+    {.name = "RandomNormalLike",
+     .inputs = "input",
+     .outputs = "output",
+     .attributes = NORMAL_ATTRIBUTES,
+     RANDOM_ROW,
+     .kind = OP_EXPAND,
+     .infer = infer_random,
+     .expand = expand_normal},
+    {.name = "RandomUniform",
+     .outputs = "output",
+     .attributes = UNIFORM_ATTRIBUTES ", shape:ints!",
+     RANDOM_ROW,
+     .kind = OP_EXPAND,
+     .infer = infer_random,
+     .expand = expand_uniform},
+    {.name = "RandomUniformLike",
+     .inputs = "input",
+     .outputs = "output",
+     .attributes = UNIFORM_ATTRIBUTES,
+     RANDOM_ROW,
+     .kind = OP_EXPAND,
+     .infer = infer_random,
+     .expand = expand_uniform},
+    {.name = "Bernoulli",
+     .inputs = "input",
+     .outputs = "output",
+     .attributes = "dtype:int, seed:float",
+     RANDOM_ROW,
+     .kind = OP_EXPAND,
+     .infer = infer_bernoulli,
+     .expand = expand_bernoulli},
+    {.name = "NormalTensor", /* first: the mean; second: the deviation */
+     .outputs = "Y",
+     .attributes = TENSOR_ATTRIBUTES,
+     .internal = true,
+     RANDOM_ROW,
+     .kind = OP_KERNEL,
+     .infer = infer_random,
+     .evaluate = evaluate_normal,
+     .call = call_normal},
+    {.name = "UniformTensor", /* first, second: its bounds */
+     .outputs = "Y",
+     .attributes = TENSOR_ATTRIBUTES,
+     .internal = true,
+     RANDOM_ROW,
+     .kind = OP_KERNEL,
+     .infer = infer_random,
+     .evaluate = evaluate_uniform,
+     .call = call_uniform},
     {0},
 };
