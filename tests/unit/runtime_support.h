@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include <pcc/json.h>
 #include <pcc/pcc.h>
 
 static char support_directory[512];
@@ -74,6 +75,24 @@ static inline char *support_read(const char *path, size_t *size)
 static inline bool support_exists(const char *path)
 {
     return access(path, F_OK) == 0;
+}
+
+/* The number after "key": in a JSON line, which must be strict JSON; fails when there is none. */
+static inline double support_number(const char *line, const char *key)
+{
+    PccJson json = pcc_json(line, strlen(line));
+    pcc_json_skip(&json);
+    if (!pcc_json_finish(&json))
+        fail_msg("not JSON (%s): %s", json.problem, line);
+    char quoted[64], *end;
+    snprintf(quoted, sizeof quoted, "\"%s\":", key);
+    const char *at = strstr(line, quoted);
+    if (!at)
+        fail_msg("no %s in %s", quoted, line);
+    double value = strtod(at + strlen(quoted), &end);
+    if (end == at + strlen(quoted))
+        fail_msg("no number at %s in %s", quoted, line);
+    return value;
 }
 
 /* What the last support_run printed. */
