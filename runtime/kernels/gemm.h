@@ -32,6 +32,7 @@ typedef void (*PccStoreF64)(const void *context, int64_t row, int64_t column, in
 
 #include "gemm_f32.inc"
 #include "gemm_micro.inc"
+#include "gemm_strip.inc"
 #include "gemm_pack.inc"
 #include "gemm_run.inc"
 #include "gemm.inc"
@@ -39,6 +40,7 @@ typedef void (*PccStoreF64)(const void *context, int64_t row, int64_t column, in
 
 #include "gemm_f64.inc"
 #include "gemm_micro.inc"
+#include "gemm_strip.inc"
 #include "gemm_pack.inc"
 #include "gemm_run.inc"
 #include "gemm.inc"

@@ -9,11 +9,11 @@
 #include "scratch.h"
 #include "step.h"
 
-/* Thread scratch: packed B (one depth block of a tile), packed A (PCC_GEMM_GROUP panels of it), the tile's sums. */
+/* Thread scratch: packed B (one depth block of a tile), packed A (PCC_GEMM_GROUP rows of it), the tile's sums. */
 #define PCC_GEMM_B_BYTES ((size_t)600 << 10)
 #define PCC_GEMM_A_BYTES ((size_t)320 << 10)
 #define PCC_GEMM_C_BYTES ((size_t)1024 << 10)
-#define PCC_GEMM_GROUP 8
+#define PCC_GEMM_GROUP (8 * PCC_GEMM_MR)
 _Static_assert(PCC_GEMM_B_BYTES + PCC_GEMM_A_BYTES + PCC_GEMM_C_BYTES <= PCC_THREAD_SCRATCH, "thread scratch");
 
 /* Products of fewer multiply-adds than this cost less than waking the other threads. */
