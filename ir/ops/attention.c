@@ -418,11 +418,31 @@ static bool check_head_counts(Graph *graph, Node *node)
     return true;
 }
 
-/* Shapes come from the expansion, whose rows check the rest. */
-static bool upgrade_attention(Graph *graph, Node *node, int opset)
+/* x as [B, H, T, D], as build_heads() makes it. */
+static Type heads_type(const Type *x, int64_t heads)
 {
-    (void)opset;
-    return check_unsupported(graph, node) && (!input(node, 2) || check_head_counts(graph, node));
+    if (x->rank == 4)
+        return *x;
+    return make_type(x->dtype, 4, (int64_t[]){x->dims[0], heads, x->dims[1], x->dims[2] / heads});
+}
+
+static bool infer_onnx_attention(Graph *graph, Node *node)
+{
+    if (!check_unsupported(graph, node) || !check_head_counts(graph, node))
+        return false;
+    bool is_flat = node->inputs[0]->type.rank == 3;
+    int64_t kv_heads = is_flat ? attr_int(node, "kv_num_heads") : 0;
+    Type q = heads_type(&node->inputs[0]->type, is_flat ? attr_int(node, "q_num_heads") : 0);
+    Type k = heads_type(&node->inputs[1]->type, kv_heads), v = heads_type(&node->inputs[2]->type, kv_heads);
+    if (!heads_agree(&q, &k, &v))
+        return REJECT(graph, node, "Q %s, K %s and V %s do not agree", type_text(graph->arena, &q),
+                      type_text(graph->arena, &k), type_text(graph->arena, &v));
+    Type y = q;
+    y.dims[3] = v.dims[3];
+    if (is_flat)
+        y = make_type(q.dtype, 3, (int64_t[]){q.dims[0], q.dims[2], q.dims[1] * v.dims[3]});
+    return set_output_type(graph, node, 0, y) && set_output_type(graph, node, 1, k) &&
+           set_output_type(graph, node, 2, v);
 }
 
 /* ---- RotaryEmbedding ---- */
@@ -512,7 +532,7 @@ const Op attention_ops[] = {
      .since = 23,
      .precision = CLASS_LOWER,
      .kind = OP_EXPAND,
-     .upgrade = upgrade_attention,
+     .infer = infer_onnx_attention,
      .expand = expand_attention},
     {.name = "ScaledDotProductAttention",
      .inputs = "Q, K, V, mask?",

@@ -62,6 +62,24 @@ static bool product_type(const Node *node, Type *result)
     return true;
 }
 
+/* gemm_batched steps through each operand by one batch stride, so an operand has all batch dims or none of them: one
+ * that broadcasts in only some is expanded in front of the node. */
+static void expand_partial_batches(Graph *graph, Node *node, const Type *result)
+{
+    int batch_rank = result->rank - 2;
+    for (int i = 0; i < 2; i++) {
+        const Type *type = &node->inputs[i]->type;
+        int64_t dims[MAX_RANK], batch = dims_product(type, 0, type->rank - 2);
+        if (batch == 1 || batch == dims_product(result, 0, batch_rank))
+            continue;
+        for (int j = 0; j < batch_rank; j++)
+            dims[j] = result->dims[j];
+        dims[batch_rank] = type->dims[type->rank - 2];
+        dims[batch_rank + 1] = type->dims[type->rank - 1];
+        expand_input(graph, node, i, result->rank, dims);
+    }
+}
+
 static bool infer_matmul(Graph *graph, Node *node)
 {
     const Type *x = &node->inputs[0]->type, *y = &node->inputs[1]->type;
@@ -72,30 +90,9 @@ static bool infer_matmul(Graph *graph, Node *node)
     if (x->rank < 1 || y->rank < 1 || !product_type(node, &result))
         return REJECT(graph, node, "%s and %s cannot be multiplied as matrices", type_text(graph->arena, x),
                       type_text(graph->arena, y));
+    if (x->rank > 1 && y->rank > 1)
+        expand_partial_batches(graph, node, &result);
     return set_output_type(graph, node, 0, result);
-}
-
-/* gemm_batched steps through each operand by one batch stride, so an operand has all batch dims or none of them: one
- * that broadcasts in only some is expanded, once, where it enters the graph. */
-static bool upgrade_matmul(Graph *graph, Node *node, int opset)
-{
-    (void)opset;
-    Type result;
-    if (node->inputs[0]->type.rank < 2 || node->inputs[1]->type.rank < 2 || !product_type(node, &result))
-        return true;
-    int batch_rank = result.rank - 2;
-    for (int i = 0; i < 2; i++) {
-        const Type *type = &node->inputs[i]->type;
-        int64_t dims[MAX_RANK], batch = dims_product(type, 0, type->rank - 2);
-        if (batch == 1 || batch == dims_product(&result, 0, batch_rank))
-            continue;
-        for (int j = 0; j < batch_rank; j++)
-            dims[j] = result.dims[j];
-        dims[batch_rank] = type->dims[type->rank - 2];
-        dims[batch_rank + 1] = type->dims[type->rank - 1];
-        expand_input(graph, node, i, result.rank, dims);
-    }
-    return true;
 }
 
 /* ---- reference ---- */
@@ -325,7 +322,6 @@ const Op matmul_ops[] = {
      .since = 7,
      .precision = CLASS_LOWER,
      .kind = OP_KERNEL,
-     .upgrade = upgrade_matmul,
      .infer = infer_matmul,
      .gradient = matmul_gradient,
      .evaluate = evaluate_matmul,

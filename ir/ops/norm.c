@@ -27,21 +27,28 @@ static Type statistics_type(const Node *node, const Type *x)
     return type;
 }
 
-static bool check_affine(Graph *graph, Node *node, int i, int axis)
-{
-    const Type *x = &node->inputs[0]->type;
-    if (!input(node, i) || element_count(&input(node, i)->type) == dims_product(x, axis, x->rank))
-        return true;
-    return REJECT(graph, node, "input %d is %s; it must have the normalised dims of X, which is %s", i,
-                  type_text(graph->arena, &input(node, i)->type), type_text(graph->arena, x));
-}
-
 static bool check_normalised(Graph *graph, Node *node, int *axis)
 {
     const Type *x = &node->inputs[0]->type;
     if (!is_float(x->dtype))
         return REJECT(graph, node, "X is %s; it must be floating-point", type_text(graph->arena, x));
     return resolve_axis(graph, node, attr_int(node, "axis"), x->rank, axis);
+}
+
+/* ONNX lets scale and bias broadcast to the normalised dims; the kernels take them whole, so that one that does is
+ * expanded in front of the node. */
+static bool check_affine(Graph *graph, Node *node, int i, int axis)
+{
+    const Type *x = &node->inputs[0]->type;
+    Type normalised = make_type(x->dtype, x->rank - axis, x->dims + axis), broadcast;
+    if (!input(node, i) || element_count(&input(node, i)->type) == element_count(&normalised))
+        return true;
+    const Type *given = &input(node, i)->type;
+    if (!broadcast_dims(given, &normalised, &broadcast) || !same_dims(&broadcast, &normalised))
+        return REJECT(graph, node, "input %d is %s; it must have the normalised dims of X, which is %s", i,
+                      type_text(graph->arena, given), type_text(graph->arena, x));
+    expand_input(graph, node, i, normalised.rank, normalised.dims);
+    return true;
 }
 
 static bool infer_layer_norm(Graph *graph, Node *node)
@@ -62,29 +69,6 @@ static bool infer_rms_norm(Graph *graph, Node *node)
         return false;
     return set_output_type(graph, node, 0, node->inputs[0]->type) &&
            set_output_type(graph, node, 1, statistics_type(node, &node->inputs[0]->type));
-}
-
-/* ONNX lets scale and bias broadcast to the normalised dims; the kernels take them whole. */
-static bool expand_affine(Graph *graph, Node *node)
-{
-    const Type *x = &node->inputs[0]->type;
-    int axis;
-    if (!input(node, 1))
-        return REJECT(graph, node, "the input 'Scale' is missing");
-    if (!check_normalised(graph, node, &axis))
-        return false;
-    Type normalised = make_type(x->dtype, x->rank - axis, x->dims + axis), broadcast;
-    for (int i = 1; i <= 2; i++)
-        if (input(node, i) && element_count(&input(node, i)->type) != element_count(&normalised) &&
-            broadcast_dims(&input(node, i)->type, &normalised, &broadcast) && same_dims(&broadcast, &normalised))
-            expand_input(graph, node, i, normalised.rank, normalised.dims);
-    return true;
-}
-
-static bool upgrade_layer_norm(Graph *graph, Node *node, int opset)
-{
-    (void)opset;
-    return expand_affine(graph, node);
 }
 
 /* ---- reference ---- */
@@ -454,7 +438,6 @@ const Op norm_ops[] = {
      .since = 17,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
-     .upgrade = upgrade_layer_norm,
      .infer = infer_layer_norm,
      .gradient = layer_norm_gradient,
      .evaluate = evaluate_layer_norm,
@@ -478,7 +461,6 @@ const Op norm_ops[] = {
      .since = 23,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
-     .upgrade = upgrade_layer_norm,
      .infer = infer_rms_norm,
      .gradient = rms_norm_gradient,
      .evaluate = evaluate_rms_norm,
