@@ -116,6 +116,31 @@ static Value *split_before_transpose(Graph *graph, Value *transposed, const Type
     return build_transpose(graph, build_reshape(graph, transpose->inputs[0], rank, dims), moved);
 }
 
+static int count_readers(const Graph *graph, const Value *value)
+{
+    int readers = is_graph_result(graph, value);
+    for (const Node *node = graph->first; node; node = node->next)
+        for (int i = 0; i < node->input_count; i++)
+            readers += node->inputs[i] == value;
+    return readers;
+}
+
+/* The rows of a product with one matrix, [B·T, N], taken apart into [B, T, N]: the product itself can have them, and
+ * then loops over [B, T, N] can be its epilogue. */
+static Value *product_with_dims(Graph *graph, Value *rows, const Type *to)
+{
+    Node *product = producer_if(rows, "MatMul");
+    if (!product || product->body || rows->type.rank != 2 || to->rank < 3 || attr_int(product, "trans_a") ||
+        product->inputs[0]->type.rank != 2 || product->inputs[1]->type.rank != 2 ||
+        to->dims[to->rank - 1] != rows->type.dims[1] || count_readers(graph, rows) != 1)
+        return NULL;
+    int64_t dims[MAX_RANK];
+    for (int i = 0; i < to->rank; i++)
+        dims[i] = i < to->rank - 1 ? to->dims[i] : product->inputs[0]->type.dims[1];
+    return build_matmul(graph, build_reshape(graph, product->inputs[0], to->rank, dims), false, product->inputs[1],
+                        attr_int(product, "trans_b"));
+}
+
 /* Squeeze, Unsqueeze, Flatten, Reshape: one Reshape of the first value that is not itself a reshape. */
 static Value *rewrite_reshape(Graph *graph, Node *node)
 {
@@ -128,6 +153,9 @@ static Value *rewrite_reshape(Graph *graph, Node *node)
     Value *split = split_before_transpose(graph, source, to);
     if (split)
         return split;
+    Value *product = product_with_dims(graph, source, to);
+    if (product)
+        return product;
     if (source == node->inputs[0] && is_op(node, "Reshape"))
         return NULL;
     return build_reshape(graph, source, to->rank, to->dims);
