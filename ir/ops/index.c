@@ -9,7 +9,7 @@
 static bool gather_upgrade(Graph *graph, Node *node, int opset)
 {
     (void)opset;
-    widen_indices(graph, node, 1);
+    convert_operand(graph, node, 1, DTYPE_I64);
     return true;
 }
 
@@ -129,10 +129,11 @@ static void gather_grad_call(const Node *node, KernelCall *call)
 /* ---- OneHot --------------------------------------------------------------------------------------------------------
  */
 
+/* ONNX allows floats as indices. */
 static bool one_hot_upgrade(Graph *graph, Node *node, int opset)
 {
     (void)opset;
-    widen_indices(graph, node, 0);
+    convert_operand(graph, node, 0, DTYPE_I64);
     return true;
 }
 
@@ -148,6 +149,8 @@ static bool one_hot_infer(Graph *graph, Node *node)
 {
     const Type *indices = &node->inputs[0]->type, *values = &node->inputs[2]->type;
     int axis;
+    if (is_float(indices->dtype))
+        return REJECT(graph, node, "indices are %s; they must be integers", type_text(graph->arena, indices));
     if (element_count(&node->inputs[1]->type) != 1 || one_hot_depth(node) <= 0 || element_count(values) != 2)
         return REJECT(graph, node, "depth must be one positive number, and values two: off and on");
     if (indices->rank == MAX_RANK)

@@ -100,7 +100,7 @@ static void write_places(Places places, Reduction reduction, const Tensor *data,
 static bool indices_upgrade(Graph *graph, Node *node, int opset)
 {
     (void)opset;
-    widen_indices(graph, node, 1);
+    convert_operand(graph, node, 1, DTYPE_I64);
     return true;
 }
 
@@ -217,7 +217,7 @@ static void gather_nd_grad_evaluate(Arena *arena, const Node *node, const Tensor
 
 static bool scatter_upgrade(Graph *graph, Node *node, int opset)
 {
-    widen_indices(graph, node, 1);
+    convert_operand(graph, node, 1, DTYPE_I64);
     if (opset < 16)
         warning(graph->diagnostics, node->origin, "scatter-without-reduction",
                 "below opset 16 a scatter has no reduction: one that was exported from a scatter_add loses the sum "

@@ -96,20 +96,24 @@ static inline void float_to_operand(Graph *graph, Node *node, const char *attrib
     remove_attr(node, attribute);
 }
 
-/* Casts operand i just before the node. */
+/* For upgrades: operand i in the dtype that the node's kernel reads. A constant is converted, anything else cast just
+ * before the node. */
 static inline void convert_operand(Graph *graph, Node *node, int i, Dtype dtype)
 {
+    Value *operand = input(node, i);
+    if (!operand || operand->type.dtype == dtype)
+        return;
     Node *cursor = graph->cursor;
     graph->cursor = node;
-    node->inputs[i] = build_cast(graph, node->inputs[i], dtype);
+    node->inputs[i] = build_cast(graph, operand, dtype);
+    if (operand->kind == VALUE_CONST && operand->data) {
+        Node *cast = node->inputs[i]->producer;
+        Tensor from = tensor_from_data(graph->arena, &operand->type, operand->data), to;
+        evaluate_node(graph, cast, &from, &to);
+        node->inputs[i] = const_tensor(graph, &to);
+        node_remove(graph, cast);
+    }
     graph->cursor = cursor;
-}
-
-/* Kernels read i64 indices. */
-static inline void widen_indices(Graph *graph, Node *node, int i)
-{
-    if (input(node, i) && input(node, i)->type.dtype != DTYPE_I64)
-        convert_operand(graph, node, i, DTYPE_I64);
 }
 
 /* A value of `dims` that is zero everywhere; it takes no memory until something needs it dense. */

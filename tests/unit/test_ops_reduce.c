@@ -171,7 +171,7 @@ static void steps_call_their_kernels(void **state)
     assert_int_equal(call.scratch_bytes, pcc_reduce_scratch_bytes(1, 6400, 768, sizeof(float)));
 }
 
-static void old_opsets_are_upgraded(void **state)
+static void operands_are_brought_to_form(void **state)
 {
     Graph *graph = row_graph(state);
     Value *x = PARAM(graph, 1, 4, 6), *counts = int_constant(graph, TYPE(DTYPE_I64, 3), DIMS(5, 9, 9));
@@ -202,7 +202,7 @@ int main(void)
         TEST_WITH_FIXTURE(gradients_at_zeros_and_ties),
         TEST_WITH_FIXTURE(gradients_of_scans_and_selections),
         TEST_WITH_FIXTURE(steps_call_their_kernels),
-        TEST_WITH_FIXTURE(old_opsets_are_upgraded),
+        TEST_WITH_FIXTURE(operands_are_brought_to_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
