@@ -71,8 +71,7 @@ static void checkpoint_remove(const char *directory, int64_t step)
     free(path);
 }
 
-/* Removes those after `step`, which an earlier run or damage left behind, and the oldest beyond the ones kept. */
-static int checkpoint_prune(const char *directory, int64_t step, PccError *error)
+static int checkpoint_keep(const char *directory, int64_t step, PccError *error)
 {
     int64_t *steps, count, kept = 0;
     int status = checkpoint_list(directory, &steps, &count, error);
@@ -81,6 +80,12 @@ static int checkpoint_prune(const char *directory, int64_t step, PccError *error
             checkpoint_remove(directory, steps[i]);
     free(steps);
     return status;
+}
+
+int pcc_checkpoints_prune(const PccCheckpoints *checkpoints, int64_t step, PccError *error)
+{
+    return checkpoints->directory && !checkpoints->fresh ? checkpoint_keep(checkpoints->directory, step, error)
+                                                         : PCC_OK;
 }
 
 int pcc_checkpoints_open(PccCheckpoints *checkpoints, const char *directory, bool *others, PccError *error)
@@ -118,7 +123,7 @@ int pcc_checkpoint_write(PccCheckpoints *checkpoints, const PccSession *session,
         return PCC_OK;
     int status = PCC_OK;
     if (checkpoints->fresh)
-        status = checkpoint_prune(directory, -1, error);
+        status = checkpoint_keep(directory, -1, error);
     char name[CHECKPOINT_NAME];
     checkpoint_name(name, state->step);
     char *path = pcc_join_path(directory, name);
@@ -132,7 +137,7 @@ int pcc_checkpoint_write(PccCheckpoints *checkpoints, const PccSession *session,
     if (status)
         return status;
     checkpoints->fresh = false;
-    return checkpoint_prune(directory, state->step, error);
+    return pcc_checkpoints_prune(checkpoints, state->step, error);
 }
 
 /* PCC_OK: loaded. Else *damaged tells whether an older one may do. */

@@ -38,6 +38,10 @@ int pcc_checkpoints_open(PccCheckpoints *checkpoints, const char *directory, boo
 int pcc_checkpoint_write(PccCheckpoints *checkpoints, const PccSession *session, const PccProgressState *state,
                          PccError *error);
 
+/* Of a run that is at `step`: removes checkpoints after it, which are damaged or another run's, and the oldest beyond
+ * the ones kept. A run killed between writing and pruning leaves more. */
+int pcc_checkpoints_prune(const PccCheckpoints *checkpoints, int64_t step, PccError *error);
+
 /* Loads the newest valid checkpoint; damaged ones are passed over with a warning. *found is false when there is none
  * at all; an error when all are damaged, or one is of another program. */
 int pcc_checkpoint_resume(PccCheckpoints *checkpoints, PccSession *session, PccProgressState *state, bool *found,

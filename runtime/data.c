@@ -24,13 +24,14 @@ static const struct DataFormat {
     {"synthetic", false, pcc_data_open_synthetic},
 };
 
+/* The format of SPEC; NULL when there is none of that name, or it lacks its argument. */
 static const struct DataFormat *data_format_of(const char *spec, const char **argument)
 {
     size_t length = strcspn(spec, ":");
     *argument = spec[length] ? spec + length + 1 : spec + length;
     for (int64_t i = 0; i < PCC_COUNT(data_formats); i++)
         if (strlen(data_formats[i].prefix) == length && memcmp(data_formats[i].prefix, spec, length) == 0)
-            return &data_formats[i];
+            return **argument || !data_formats[i].needs_argument ? &data_formats[i] : NULL;
     return NULL;
 }
 
@@ -133,15 +134,20 @@ int pcc_data_open(PccData *data, const char *spec, bool validation, const PccLay
 {
     *data = (PccData){.layout = layout, .mean = mean, .deviation = deviation};
     const char *argument;
-    const struct DataFormat *format = data_format_of(spec, &argument);
-    if (!format || (format->needs_argument && !*argument))
+    if (!data_format_of(spec, &argument))
         return data_fail_spec(spec, error);
     for (int i = 0; i < 256; i++) {
         data->byte_f64[i] = (i / 255.0 - mean) / deviation;
         data->byte_f32[i] = (float)data->byte_f64[i];
     }
+    /* Columns name their file for as long as the set lives. */
+    char *kept = strdup(spec);
     data->columns = calloc((size_t)layout->count, sizeof *data->columns);
-    int status = data->columns ? format->open(data, argument, validation, error) : pcc_fail_memory(error);
+    int status = pcc_data_hold(data, kept, free, error);
+    if (!status && !data->columns)
+        status = pcc_fail_memory(error);
+    if (!status)
+        status = data_format_of(kept, &argument)->open(data, argument, validation, error);
     if (!status)
         status = data_check(data, spec, error);
     if (status)

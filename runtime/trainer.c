@@ -98,6 +98,8 @@ static int trainer_start(Trainer *t, PccError *error)
 {
     int status = pcc_log_open(&t->log, t->options->log, t->state.log_bytes, error);
     if (!status)
+        status = pcc_checkpoints_prune(&t->checkpoints, t->state.step, error);
+    if (!status)
         status = pcc_tensorboard_open(&t->board, t->options->tensorboard, t->state.step, error);
     if (status)
         return status;

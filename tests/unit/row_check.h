@@ -120,6 +120,7 @@ static inline void check_loss_gradients(Graph *graph)
     const Options options = {.loss = LOSS_OUTPUT, .accumulate = 1};
     expand(graph, &options);
     grad(graph, &options);
+    graph_verify(graph);
     Tensor *tensors = evaluate_all_in(graph, graph->arena);
     assert_true(graph->gradient_count > 0);
     for (int i = 0; i < graph->gradient_count; i++) {
