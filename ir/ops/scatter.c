@@ -227,7 +227,7 @@ static bool scatter_upgrade(Graph *graph, Node *node, int opset)
 
 static bool check_reduction(Graph *graph, Node *node)
 {
-    Reduction reduction;
+    Reduction reduction = REDUCE_NONE;
     if (!reduction_of(node, &reduction))
         return REJECT_UNSUPPORTED(graph, node, "unsupported attribute reduction='%s'", attr_string(node, "reduction"));
     if (node->inputs[2]->type.dtype != node->inputs[0]->type.dtype)
@@ -248,7 +248,7 @@ static bool scatter_elements_infer(Graph *graph, Node *node)
 
 static void scatter_elements_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
 {
-    Reduction reduction;
+    Reduction reduction = REDUCE_NONE;
     reduction_of(node, &reduction);
     Places places = element_places(arena, &inputs[0].type, &inputs[1], axis_of(node, inputs[0].type.rank));
     write_places(places, reduction, &inputs[0], &inputs[2], &outputs[0]);
@@ -267,7 +267,7 @@ static bool scatter_nd_infer(Graph *graph, Node *node)
 
 static void scatter_nd_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
 {
-    Reduction reduction;
+    Reduction reduction = REDUCE_NONE;
     reduction_of(node, &reduction);
     Places places = slice_places(arena, &inputs[0].type, &inputs[1], 0);
     write_places(places, reduction, &inputs[0], &inputs[2], &outputs[0]);
@@ -356,7 +356,7 @@ static void extremum_gradient(Differentiator *d, Node *node)
 
 static void scatter_gradient(Differentiator *d, Node *node)
 {
-    Reduction reduction;
+    Reduction reduction = REDUCE_NONE;
     reduction_of(node, &reduction);
     if (reduction == REDUCE_MUL)
         multiply_gradient(d, node);
@@ -391,7 +391,7 @@ static void nd_literals(const Node *node, const Type *data, KernelCall *call, co
 
 static void reduction_literal(const Node *node, KernelCall *call)
 {
-    Reduction reduction;
+    Reduction reduction = REDUCE_NONE;
     reduction_of(node, &reduction);
     call_int(call, reduction);
 }

@@ -191,7 +191,7 @@ static bool pad_infer(Graph *graph, Node *node)
 {
     Type type = node->inputs[0]->type;
     int64_t before[MAX_RANK], after[MAX_RANK];
-    PadMode mode;
+    PadMode mode = PAD_CONSTANT;
     if (!pad_mode(node, &mode))
         return REJECT_UNSUPPORTED(graph, node, "unsupported attribute mode='%s' of Pad", attr_string(node, "mode"));
     if (!pad_widths(node, type.rank, before, after))
@@ -213,7 +213,7 @@ static bool pad_infer(Graph *graph, Node *node)
 
 /* Visits every element of the padded tensor with its source in the plain one, or -1. */
 typedef struct PadWalk {
-    PadMode mode;
+    PadMode mode = PAD_CONSTANT;
     Type plain;
     int64_t before[MAX_RANK], strides[MAX_RANK];
 } PadWalk;
@@ -257,7 +257,7 @@ static void pad_gradient(Differentiator *d, Node *node)
     const Type *x = &node->inputs[0]->type;
     int rank = x->rank;
     int64_t before[MAX_RANK], after[MAX_RANK], starts[MAX_RANK], ends[MAX_RANK], pads[2 * MAX_RANK];
-    PadMode mode;
+    PadMode mode = PAD_CONSTANT;
     pad_mode(node, &mode);
     pad_widths(node, rank, before, after);
     Value *dx = dy_of(d, node, 0);
@@ -299,7 +299,7 @@ static void pad_call(const Node *node, KernelCall *call)
 {
     const Value *value = input(node, 2);
     int64_t before[MAX_RANK], after[MAX_RANK];
-    PadMode mode;
+    PadMode mode = PAD_CONSTANT;
     double fill = 0;
     pad_mode(node, &mode);
     pad_widths(node, node->inputs[0]->type.rank, before, after);
@@ -318,7 +318,7 @@ static bool pad_grad_infer(Graph *graph, Node *node)
 {
     Type type = node->inputs[0]->type;
     const int64_t *before, *after;
-    PadMode mode;
+    PadMode mode = PAD_CONSTANT;
     if (!pad_mode(node, &mode) || attr_ints(node, "before", &before) != type.rank ||
         attr_ints(node, "after", &after) != type.rank)
         return REJECT(graph, node, "the widths do not fit %s", type_text(graph->arena, &type));
@@ -353,7 +353,7 @@ static void pad_grad_evaluate(Arena *arena, const Node *node, const Tensor *inpu
 static void pad_grad_call(const Node *node, KernelCall *call)
 {
     const int64_t *before, *after;
-    PadMode mode;
+    PadMode mode = PAD_CONSTANT;
     pad_mode(node, &mode);
     attr_ints(node, "before", &before);
     attr_ints(node, "after", &after);
