@@ -213,7 +213,7 @@ static bool pad_infer(Graph *graph, Node *node)
 
 /* Visits every element of the padded tensor with its source in the plain one, or -1. */
 typedef struct PadWalk {
-    PadMode mode = PAD_CONSTANT;
+    PadMode mode;
     Type plain;
     int64_t before[MAX_RANK], strides[MAX_RANK];
 } PadWalk;
