@@ -190,10 +190,12 @@ static bool infer_norm_grad(Graph *graph, Node *node)
 static void contribute_outputs(Differentiator *d, Node *node, Node *grad, int count)
 {
     for (int i = 0; i < count; i++) {
-        if (wants(d, node, i))
+        if (wants(d, node, i)) {
             contribute(d, node, i, build_reshape_as(d->graph, grad->outputs[i], &node->inputs[i]->type));
-        else if (i > 0)
+        } else if (i > 0) {
+            d->graph->values[grad->outputs[i]->id] = NULL;
             grad->outputs[i] = NULL;
+        }
     }
 }
 
