@@ -52,19 +52,26 @@ void import_initializers(Import *import, const Body *body, Scope *scope, const G
 /* ---- one node ------------------------------------------------------------------------------------------------------
  */
 
+/* The operator that a misspelt one may have been; NULL when none is near. */
+static const char *nearest_operator(Import *import, const char *type)
+{
+    if (!import->operators) {
+        import->operators = NEW_ARRAY(import->arena, const char *, op_count() + 1);
+        for (int i = 0; i < op_count(); i++) {
+            import->operators[import->operator_count] = op_at(i)->name;
+            import->operator_count += !op_at(i)->internal;
+        }
+    }
+    return did_you_mean(type, import->operators, import->operator_count);
+}
+
 /* The row of a node; NULL after unsupported(). */
 static const Op *row_of(Import *import, const Body *body, Origin origin, const NodeProto *node)
 {
     const char *domain = normal_domain(node->domain), *type = text_or_empty(node->op_type);
     const Op *op = *domain ? NULL : find_op(type, strlen(type));
     if (!op || op->internal) {
-        const char **known = NEW_ARRAY(import->arena, const char *, op_count());
-        int count = 0;
-        for (int i = 0; i < op_count(); i++) {
-            known[count] = op_at(i)->name;
-            count += !op_at(i)->internal;
-        }
-        const char *near = *domain ? NULL : did_you_mean(type, known, count);
+        const char *near = *domain ? NULL : nearest_operator(import, type);
         unsupported(import, origin, "%s, domain %s%s%s%s", type, *domain ? domain : "ai.onnx",
                     near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
         return NULL;
@@ -130,7 +137,7 @@ static bool normalise(Import *import, const Body *body, const NodeProto *from, N
         return false;
     }
     graph->cursor = node;
-    bool upgraded = body->opset >= node->op->since || !node->op->upgrade || node->op->upgrade(graph, node, body->opset);
+    bool upgraded = !node->op->upgrade || node->op->upgrade(graph, node, body->opset); /* rows also normalise there */
     graph->cursor = NULL;
     if (!upgraded) {
         return false;
@@ -176,9 +183,12 @@ static void import_operator(Import *import, const Body *body, Scope *scope, cons
     name_outputs(import, body, from, node);
     if (normalise(import, body, from, node)) {
         define_outputs(import, body, scope, from, node);
-    } else {
-        poison_outputs(import, body, scope, from);
+        return;
     }
+    if (import->diagnostics->error_count + import->unsupported_count == 0) {
+        internal_error(import->diagnostics, origin, "the row of %s refuses the node without an error", op->name);
+    }
+    poison_outputs(import, body, scope, from);
 }
 
 static void import_node(Import *import, const Body *body, Scope *scope, const NodeProto *node)

@@ -81,6 +81,8 @@ typedef struct Import {
     int node_budget; /* nodes that may still be imported: functions and loops multiply */
     const char **unsupported;
     int unsupported_count;
+    const char **operators; /* that pcc has, for did_you_mean(); NULL until one is wanted */
+    int operator_count;
 } Import;
 
 enum {

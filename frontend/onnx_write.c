@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,6 +33,7 @@ struct OnnxWriter {
     WireBuffer nodes, inputs, outputs, metadata; /* fields of GraphProto, and of ModelProto */
     WireBuffer node;                             /* the last one, still taking attributes */
     Initializer *first, **last;
+    void *elements; /* FILL_BYTES of the initializer being written */
 };
 
 static const char *copy(OnnxWriter *writer, const char *text)
@@ -45,8 +45,11 @@ OnnxWriter *onnx_writer_create(Arena *arena, Diagnostics *diagnostics, const cha
 {
     OnnxWriter *writer = NEW(arena, OnnxWriter);
     *writer = (OnnxWriter){.arena = arena, .diagnostics = diagnostics, .opset = opset};
+    writer->elements = arena_alloc(arena, FILL_BYTES);
     writer->graph_name = copy(writer, graph_name);
     writer->last = &writer->first;
+    writer->nodes.arena = writer->inputs.arena = writer->outputs.arena = arena;
+    writer->metadata.arena = writer->node.arena = arena;
     return writer;
 }
 
@@ -58,16 +61,16 @@ OnnxWriter *onnx_writer_create(Arena *arena, Diagnostics *diagnostics, const cha
 static void add_value_info(WireBuffer *list, uint32_t number, const char *name, Dtype dtype, int rank,
                            const int64_t *dims, const char *const *symbols)
 {
-    WireBuffer shape = {0}, tensor = {0}, type = {0}, info = {0};
+    Arena *arena = list->arena;
+    WireBuffer shape = {.arena = arena}, tensor = {.arena = arena}, type = {.arena = arena}, info = {.arena = arena};
     for (int i = 0; i < rank; i++) {
-        WireBuffer dim = {0};
+        WireBuffer dim = {.arena = arena};
         if (symbols && symbols[i]) {
             wire_string(&dim, 2, symbols[i]);
         } else {
             wire_int(&dim, 1, dims[i]);
         }
         wire_message(&shape, 1, &dim);
-        wire_free(&dim);
     }
     wire_int(&tensor, 1, dtype_info[dtype].onnx);
     wire_message(&tensor, 2, &shape);
@@ -75,10 +78,6 @@ static void add_value_info(WireBuffer *list, uint32_t number, const char *name, 
     wire_string(&info, 1, name);
     wire_message(&info, 2, &type);
     wire_message(list, number, &info);
-    wire_free(&shape);
-    wire_free(&tensor);
-    wire_free(&type);
-    wire_free(&info);
 }
 
 void onnx_writer_input(OnnxWriter *writer, const char *name, Dtype dtype, int rank, const int64_t *dims,
@@ -154,28 +153,25 @@ void onnx_writer_node(OnnxWriter *writer, const char *op, const char *name, int 
 #define ATTRIBUTE_TYPE(name) ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__##name
 
 /* AttributeProto{name 1, f 2, i 3, s 4, ints 8, type 20}: `value` holds the fields between. */
-static void add_attribute(OnnxWriter *writer, const char *name, WireBuffer *value, int type)
+static void add_attribute(OnnxWriter *writer, const char *name, const WireBuffer *value, int type)
 {
-    WireBuffer attribute = {0};
+    WireBuffer attribute = {.arena = writer->arena};
     wire_string(&attribute, 1, name);
     wire_append(&attribute, value->bytes, value->size);
     wire_int(&attribute, 20, type);
-    attribute.failed |= value->failed;
     wire_message(&writer->node, 5, &attribute);
-    wire_free(&attribute);
-    wire_free(value);
 }
 
 void onnx_writer_attr_int(OnnxWriter *writer, const char *name, int64_t value)
 {
-    WireBuffer field = {0};
+    WireBuffer field = {.arena = writer->arena};
     wire_int(&field, 3, value);
     add_attribute(writer, name, &field, ATTRIBUTE_TYPE(INT));
 }
 
 void onnx_writer_attr_ints(OnnxWriter *writer, const char *name, int count, const int64_t *values)
 {
-    WireBuffer fields = {0};
+    WireBuffer fields = {.arena = writer->arena};
     for (int i = 0; i < count; i++) {
         wire_int(&fields, 8, values[i]);
     }
@@ -184,14 +180,14 @@ void onnx_writer_attr_ints(OnnxWriter *writer, const char *name, int count, cons
 
 void onnx_writer_attr_float(OnnxWriter *writer, const char *name, float value)
 {
-    WireBuffer field = {0};
+    WireBuffer field = {.arena = writer->arena};
     wire_float(&field, 2, value);
     add_attribute(writer, name, &field, ATTRIBUTE_TYPE(FLOAT));
 }
 
 void onnx_writer_attr_string(OnnxWriter *writer, const char *name, const char *value)
 {
-    WireBuffer field = {0};
+    WireBuffer field = {.arena = writer->arena};
     wire_string(&field, 4, value);
     add_attribute(writer, name, &field, ATTRIBUTE_TYPE(STRING));
 }
@@ -199,11 +195,10 @@ void onnx_writer_attr_string(OnnxWriter *writer, const char *name, const char *v
 /* StringStringEntryProto{key 1, value 2} */
 static void add_entry(WireBuffer *list, uint32_t number, const char *key, const char *value)
 {
-    WireBuffer entry = {0};
+    WireBuffer entry = {.arena = list->arena};
     wire_string(&entry, 1, key);
     wire_string(&entry, 2, value);
     wire_message(list, number, &entry);
-    wire_free(&entry);
 }
 
 void onnx_writer_metadata(OnnxWriter *writer, const char *key, const char *value)
@@ -231,15 +226,13 @@ static void tensor_head(const Initializer *initializer, WireBuffer *head)
 
 static void inline_head(const Initializer *initializer, WireBuffer *field)
 {
-    WireBuffer head = {0};
+    WireBuffer head = {.arena = field->arena};
     tensor_head(initializer, &head);
     wire_tag(&head, 9, WIRE_LENGTH);
     wire_varint(&head, payload_bytes(initializer));
     wire_tag(field, 5, WIRE_LENGTH);
     wire_varint(field, head.size + payload_bytes(initializer));
     wire_append(field, head.bytes, head.size);
-    field->failed |= head.failed;
-    wire_free(&head);
 }
 
 static uint64_t aligned_offset(uint64_t offset)
@@ -251,42 +244,36 @@ static uint64_t aligned_offset(uint64_t offset)
 static void external_head(OnnxWriter *writer, const Initializer *initializer, const char *location, uint64_t offset,
                           WireBuffer *field)
 {
-    WireBuffer tensor = {0};
+    WireBuffer tensor = {.arena = writer->arena};
     tensor_head(initializer, &tensor);
     add_entry(&tensor, 13, "location", location);
     add_entry(&tensor, 13, "offset", arena_printf(writer->arena, "%" PRIu64, offset));
     add_entry(&tensor, 13, "length", arena_printf(writer->arena, "%" PRIu64, payload_bytes(initializer)));
     wire_int(&tensor, 14, ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL);
     wire_message(field, 5, &tensor);
-    wire_free(&tensor);
 }
 
 static void write_payload(OnnxWriter *writer, OutputFile *file, const Initializer *initializer)
 {
     int64_t width = dtype_info[initializer->type.dtype].bytes, total = element_count(&initializer->type);
     int64_t most = FILL_BYTES / width;
-    void *elements = malloc(FILL_BYTES);
-    if (!elements) {
-        fatal(writer->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "there is not enough memory to write the model");
-    }
+    void *elements = writer->elements;
     for (int64_t first = 0; first < total; first += most) {
         int64_t count = total - first < most ? total - first : most;
         initializer->fill(initializer->context, first, count, elements);
         output_file_write(file, elements, (size_t)(count * width));
     }
-    free(elements);
 }
 
 /* The fields of ModelProto before the graph: ir_version 1, producer_name 2, opset_import 8. */
 static void model_head(const OnnxWriter *writer, WireBuffer *head)
 {
-    WireBuffer opset = {0};
+    WireBuffer opset = {.arena = writer->arena};
     wire_int(head, 1, writer->opset > 20 ? ONNX_MAX_IR_VERSION : WRITTEN_IR_VERSION);
     wire_string(head, 2, "pcc");
     wire_string(&opset, 1, "");
     wire_int(&opset, 2, writer->opset);
     wire_message(head, 8, &opset);
-    wire_free(&opset);
 }
 
 /* Writes the data file and returns the graph's initializer fields that point into it. */
@@ -295,7 +282,7 @@ static WireBuffer write_external(OnnxWriter *writer, const char *path)
     const char *data_path = arena_printf(writer->arena, "%s.data", path);
     const char *slash = strrchr(data_path, '/');
     OutputFile *file = output_file_create(writer->arena, writer->diagnostics, data_path);
-    WireBuffer fields = {0};
+    WireBuffer fields = {.arena = writer->arena};
     uint64_t offset = 0;
     for (const Initializer *i = writer->first; i; i = i->next) {
         static const uint8_t zeros[EXTERNAL_ALIGNMENT];
@@ -309,17 +296,10 @@ static WireBuffer write_external(OnnxWriter *writer, const char *path)
     return fields;
 }
 
-static void check_memory(const OnnxWriter *writer, const WireBuffer *buffer)
-{
-    if (buffer->failed) {
-        fatal(writer->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "there is not enough memory to write the model");
-    }
-}
-
 /* Tag and length of the graph come last in `head`; then the pieces in field order of their first appearance. */
 static void write_model(OnnxWriter *writer, const char *path, const WireBuffer *tensors, uint64_t inline_bytes)
 {
-    WireBuffer head = {0}, name = {0};
+    WireBuffer head = {.arena = writer->arena}, name = {.arena = writer->arena};
     wire_string(&name, 2, writer->graph_name);
     model_head(writer, &head);
     wire_tag(&head, 7, WIRE_LENGTH);
@@ -327,9 +307,6 @@ static void write_model(OnnxWriter *writer, const char *path, const WireBuffer *
                            writer->outputs.size);
     const WireBuffer *pieces[] = {
         &head, &writer->nodes, &name, tensors, &writer->inputs, &writer->outputs, &writer->metadata};
-    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-        check_memory(writer, pieces[i]);
-    }
     OutputFile *file = output_file_create(writer->arena, writer->diagnostics, path);
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         if (pieces[i] != tensors || inline_bytes == 0) {
@@ -337,37 +314,27 @@ static void write_model(OnnxWriter *writer, const char *path, const WireBuffer *
             continue;
         }
         for (const Initializer *initializer = writer->first; initializer; initializer = initializer->next) {
-            WireBuffer field = {0};
+            WireBuffer field = {.arena = writer->arena};
             inline_head(initializer, &field);
             output_file_write(file, field.bytes, field.size);
-            wire_free(&field);
             write_payload(writer, file, initializer);
         }
     }
     output_file_commit(file);
-    wire_free(&head);
-    wire_free(&name);
 }
 
 void onnx_writer_save(OnnxWriter *writer, const char *path)
 {
     finish_node(writer);
-    WireBuffer heads = {0};
+    WireBuffer heads = {.arena = writer->arena};
     uint64_t payloads = 0;
     for (const Initializer *i = writer->first; i; i = i->next) {
         inline_head(i, &heads);
         payloads += payload_bytes(i);
     }
     if (payloads + heads.size + writer->nodes.size > INT32_MAX - (1 << 20)) {
-        wire_free(&heads);
         heads = write_external(writer, path);
         payloads = 0;
     }
     write_model(writer, path, &heads, payloads);
-    wire_free(&heads);
-    wire_free(&writer->nodes);
-    wire_free(&writer->node);
-    wire_free(&writer->inputs);
-    wire_free(&writer->outputs);
-    wire_free(&writer->metadata);
 }

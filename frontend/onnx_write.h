@@ -42,7 +42,7 @@ void onnx_writer_attr_float(OnnxWriter *writer, const char *name, float value);
 void onnx_writer_attr_string(OnnxWriter *writer, const char *name, const char *value);
 void onnx_writer_metadata(OnnxWriter *writer, const char *key, const char *value);
 /* Writes PATH through a temporary file in its folder, synced and renamed. Tensors of a model that would pass
- * protobuf's 2 GiB go to PATH.data beside it. Errors are fatal. The writer is spent afterwards. */
+ * protobuf's 2 GiB go to PATH.data beside it. Errors are fatal. */
 void onnx_writer_save(OnnxWriter *writer, const char *path);
 
 #endif

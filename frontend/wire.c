@@ -73,8 +73,22 @@ const char *wire_next(const uint8_t **cursor, const uint8_t *end, WireField *fie
 
 void wire_free(WireBuffer *buffer)
 {
-    free(buffer->bytes);
-    *buffer = (WireBuffer){0};
+    if (!buffer->arena) {
+        free(buffer->bytes);
+    }
+    *buffer = (WireBuffer){.arena = buffer->arena};
+}
+
+static uint8_t *grow(const WireBuffer *buffer, size_t capacity)
+{
+    if (!buffer->arena) {
+        return realloc(buffer->bytes, capacity);
+    }
+    uint8_t *bytes = arena_alloc(buffer->arena, capacity);
+    if (buffer->size) {
+        memcpy(bytes, buffer->bytes, buffer->size);
+    }
+    return bytes;
 }
 
 static bool reserve(WireBuffer *buffer, size_t more)
@@ -89,7 +103,7 @@ static bool reserve(WireBuffer *buffer, size_t more)
     while (capacity - buffer->size < more && capacity <= SIZE_MAX / 2) {
         capacity *= 2;
     }
-    uint8_t *bytes = capacity - buffer->size < more ? NULL : realloc(buffer->bytes, capacity);
+    uint8_t *bytes = capacity - buffer->size < more ? NULL : grow(buffer, capacity);
     if (!bytes) {
         buffer->failed = true;
         return false;

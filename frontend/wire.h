@@ -3,9 +3,7 @@
 #ifndef PCC_FRONTEND_WIRE_H
 #define PCC_FRONTEND_WIRE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "ir/ir.h"
 
 typedef enum WireType { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_LENGTH = 2, WIRE_FIXED32 = 5 } WireType;
 
@@ -21,8 +19,10 @@ typedef struct WireField {
  * formed, else what is wrong with it. */
 const char *wire_next(const uint8_t **cursor, const uint8_t *end, WireField *field);
 
-/* A growing byte string. After a failed allocation `failed` is set and appending does nothing. */
+/* A growing byte string, in the arena where there is one, else from malloc: then, after a failed allocation, `failed`
+ * is set and appending does nothing. */
 typedef struct WireBuffer {
+    Arena *arena;
     uint8_t *bytes;
     size_t size, capacity;
     bool failed;

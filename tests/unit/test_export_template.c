@@ -1,0 +1,167 @@
+/* The writer and the export template: a model written, imported, cut and spliced back. */
+#include "model_support.h"
+
+static const ImportOptions no_options = {0};
+
+static void fill_index(void *context, int64_t first, int64_t count, void *elements)
+{
+    (void)context;
+    for (int64_t i = 0; i < count; i++) {
+        ((float *)elements)[i] = (float)(first + i);
+    }
+}
+
+/* The whole file, which the test frees. */
+static uint8_t *read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    uint8_t *bytes = test_malloc(*size + 1);
+    assert_int_equal(fread(bytes, 1, *size, file), *size);
+    fclose(file);
+    return bytes;
+}
+
+/* What runtime's --export does: payload i, of sizes[i] bytes, inserted at splice i. */
+static const char *splice(ModelTest *test, const OnnxTemplate *template, const void *const *payloads,
+                          const size_t *sizes)
+{
+    WireBuffer file = {0};
+    size_t done = 0;
+    for (int i = 0; i < template->splice_count; i++) {
+        size_t offset = (size_t) template->splices[i].offset;
+        assert_true(offset >= done && offset <= template->size);
+        wire_append(&file, template->bytes + done, offset - done);
+        wire_append(&file, payloads[i], sizes[i]);
+        done = offset;
+    }
+    wire_append(&file, template->bytes + done, template->size - done);
+    const char *path = write_file(test, "spliced.onnx", file.bytes, file.size);
+    wire_free(&file);
+    return path;
+}
+
+static OnnxTemplate template_of(ModelTest *test, int count, const OnnxTrained *trained)
+{
+    OnnxTemplate result;
+    onnx_export_template(test->model, test->fixture->arena, count, trained, &result);
+    return result;
+}
+
+/* y = x · w + c with w f32 [300, 500], larger than the writer's fill buffer, and a frozen c. */
+static const char *write_affine(ModelTest *test)
+{
+    Fixture *fixture = test->fixture;
+    OnnxWriter *w = onnx_writer_create(fixture->arena, &fixture->diagnostics, "affine", 17);
+    onnx_writer_input(w, "x", DTYPE_F32, 2, DIMS(2, 300), NULL);
+    onnx_writer_initializer(w, "w", DTYPE_F32, 2, DIMS(300, 1000), fill_index, NULL);
+    onnx_writer_constant(w, "c", DTYPE_F32, 1, DIMS(1), &(float){0.5f});
+    onnx_writer_node(w, "MatMul", "mm", 2, (const char *[]){"x", "w"}, 1, (const char *[]){"h"});
+    onnx_writer_node(w, "Add", "add", 2, (const char *[]){"h", "c"}, 1, (const char *[]){"y"});
+    onnx_writer_output(w, "y", DTYPE_F32, 2, DIMS(2, 1000), NULL);
+    onnx_writer_metadata(w, "author", "pcc");
+    const char *path = path_in(test, "affine.onnx");
+    onnx_writer_save(w, path);
+    return path;
+}
+
+static void test_the_same_payload_gives_the_same_file(void **state)
+{
+    ModelTest *test = *state;
+    const char *path = write_affine(test);
+    Graph *graph = imported(test, path, &no_options);
+    const Value *w = value_named(graph, "w");
+    assert_true(((const float *)w->data)[299999] == 299999);
+    OnnxTrained trained[] = {{"absent", 0, 3, w->type}, {"w", 1, 7, w->type}};
+    OnnxTemplate template = template_of(test, 2, trained);
+    assert_int_equal(template.splice_count, 1);
+    assert_int_equal(template.splices[0].kind, 1);
+    assert_int_equal(template.splices[0].index, 7);
+    assert_int_equal(template.splices[0].data_type, 1);
+    assert_true(template.size < 1000);
+    size_t sizes[] = {300000 * sizeof(float)}, whole_size, spliced_size;
+    uint8_t *whole = read_file(path, &whole_size);
+    uint8_t *spliced = read_file(splice(test, &template, (const void *[]){w->data}, sizes), &spliced_size);
+    assert_int_equal(spliced_size, whole_size);
+    assert_memory_equal(spliced, whole, whole_size);
+    test_free(whole);
+    test_free(spliced);
+    onnx_template_free(&template);
+}
+
+/* Typed data, a sparse initializer and other dims (--head) all come back as raw initializers; the rest, unknown fields
+ * included, stays. */
+static const char *write_odd_model(ModelTest *test)
+{
+    float typed[3] = {1, 2, 3}, value = 9;
+    int64_t index = 2;
+    WireBuffer graph = {0}, tensor = {0}, sparse = {0}, values = raw_tensor("s", 1, 1, DIMS(1), &value, 4);
+    WireBuffer indices = raw_tensor("", 7, 1, DIMS(1), &index, 8), head = raw_tensor("h", 1, 1, DIMS(3), typed, 12);
+    add_value(&graph, 11, "x", 1, 1, DIMS(3), NULL);
+    wire_int(&tensor, 1, 3);
+    wire_int(&tensor, 2, 1);
+    wire_bytes(&tensor, 4, typed, sizeof typed);
+    wire_string(&tensor, 8, "t");
+    wire_string(&tensor, 12, "documented");
+    add_field(&graph, 5, &tensor);
+    add_field(&sparse, 1, &values);
+    add_field(&sparse, 2, &indices);
+    wire_int(&sparse, 3, 3);
+    add_field(&graph, 15, &sparse);
+    add_field(&graph, 5, &head);
+    add_node(&graph, "Add", "a", "x t", "u");
+    add_node(&graph, "Add", "b", "u s", "v");
+    add_node(&graph, "Add", "c", "v h", "y");
+    add_value(&graph, 12, "y", 1, 1, DIMS(3), NULL);
+    wire_string(&graph, 99, "a field of the future");
+    return write_model(test, &graph, 17, NULL);
+}
+
+static void test_odd_initializers_become_raw(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_odd_model(test), &no_options);
+    assert_memory_equal(value_named(graph, "s")->data, ((float[]){0, 0, 9}), 12);
+    Type three = TYPE(DTYPE_F32, 3), one = TYPE(DTYPE_F32, 1);
+    OnnxTrained trained[] = {{"t", 0, 0, three}, {"s", 0, 1, three}, {"h", 0, 2, one}};
+    OnnxTemplate template = template_of(test, 3, trained);
+    assert_int_equal(template.splice_count, 3);
+    const float t[3] = {4, 5, 6}, s[3] = {7, 8, 9}, h[1] = {10};
+    const char *path = splice(test, &template, (const void *[]){t, s, h}, (const size_t[]){12, 12, 4});
+    onnx_template_free(&template);
+    size_t size;
+    uint8_t *bytes = read_file(path, &size);
+    assert_non_null(memmem(bytes, size, "a field of the future", 21));
+    assert_non_null(memmem(bytes, size, "documented", 10));
+    test_free(bytes);
+    graph = imported(test, path, &no_options);
+    assert_int_equal(node_count(graph), 3);
+    assert_memory_equal(value_named(graph, "t")->data, t, sizeof t);
+    assert_memory_equal(value_named(graph, "s")->data, s, sizeof s);
+    assert_memory_equal(value_named(graph, "h")->data, h, sizeof h);
+    assert_true(same_type(&value_named(graph, "h")->type, &one));
+}
+
+static void test_a_full_disk_leaves_nothing(void **state)
+{
+    ModelTest *test = *state;
+    Fixture *fixture = test->fixture;
+    OnnxWriter *w = onnx_writer_create(fixture->arena, &fixture->diagnostics, "m", 17);
+    onnx_writer_output(w, "y", DTYPE_F32, 0, NULL, NULL);
+    ASSERT_LEAVES(fixture, EXIT_STATUS_IO, onnx_writer_save(w, path_in(test, "no/such/folder.onnx")));
+    assert_message(fixture, "cannot create");
+    assert_int_equal(access(path_in(test, "no"), F_OK), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MODEL_TEST(test_the_same_payload_gives_the_same_file),
+        MODEL_TEST(test_odd_initializers_become_raw),
+        MODEL_TEST(test_a_full_disk_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

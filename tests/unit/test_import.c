@@ -1,0 +1,415 @@
+/* Importing models: kinds, names, dims, folding, upgrades, functions, control flow, unsupported operators. */
+#include "model_support.h"
+
+#include <string.h>
+
+static const ImportOptions no_options = {0};
+
+static void fill_ones(void *context, int64_t first, int64_t count, void *elements)
+{
+    (void)context, (void)first;
+    for (int64_t i = 0; i < count; i++) {
+        ((float *)elements)[i] = 1;
+    }
+}
+
+/* y = relu(x · wᵀ + b), x [batch, 4], as the writer writes it. */
+static const char *write_linear(ModelTest *test)
+{
+    Fixture *fixture = test->fixture;
+    OnnxWriter *w = onnx_writer_create(fixture->arena, &fixture->diagnostics, "linear", 17);
+    const char *const symbols[] = {"batch", NULL};
+    onnx_writer_input(w, "x", DTYPE_F32, 2, DIMS(0, 4), symbols);
+    onnx_writer_initializer(w, "fc.weight", DTYPE_F32, 2, DIMS(3, 4), fill_ones, NULL);
+    onnx_writer_initializer(w, "fc.bias", DTYPE_F32, 1, DIMS(3), fill_ones, NULL);
+    onnx_writer_node(w, "Gemm", "fc", 3, (const char *[]){"x", "fc.weight", "fc.bias"}, 1, (const char *[]){"h"});
+    onnx_writer_attr_int(w, "transB", 1);
+    onnx_writer_node(w, "Relu", "", 1, (const char *[]){"h"}, 1, (const char *[]){"y"});
+    onnx_writer_output(w, "y", DTYPE_F32, 2, DIMS(0, 3), symbols);
+    onnx_writer_save(w, path_in(test, "linear.onnx"));
+    return path_in(test, "linear.onnx");
+}
+
+static void test_kinds_names_and_origins(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_linear(test), &(ImportOptions){.batch = 5});
+    assert_string_equal(graph->name, "linear");
+    assert_int_equal(graph->input_count, 1);
+    assert_int_equal(graph->inputs[0]->type.dims[0], 5);
+    Value *weight = value_named(graph, "fc.weight");
+    assert_int_equal(weight->kind, VALUE_PARAM);
+    assert_true(((const float *)weight->data)[11] == 1);
+    assert_int_equal(graph->output_count, 1);
+    assert_string_equal(graph->output_names[0], "y");
+    Type wanted = TYPE(DTYPE_F32, 5, 3);
+    assert_true(same_type(&graph->outputs[0]->type, &wanted));
+    assert_string_equal(graph->first->origin.node, "fc");
+    assert_string_equal(graph->last->origin.node, "y"); /* unnamed: its output's */
+    assert_string_equal(graph->last->origin.op, "Relu");
+}
+
+/* ---- dims
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static Graph *import_linear_with(ModelTest *test, const ImportOptions *options)
+{
+    return import_with(test, write_linear(test), options);
+}
+
+static void test_bindings(void **state)
+{
+    ModelTest *test = *state;
+    DimBinding dim;
+    ShapeBinding shape;
+    assert_true(parse_dim_binding(test->fixture->arena, "batch=6", &dim));
+    assert_true(parse_shape_binding(test->fixture->arena, "x=7x4", &shape));
+    ImportOptions options = {.batch = 5, .dims = &dim, .dim_count = 1};
+    assert_int_equal(imported(test, write_linear(test), &options)->inputs[0]->type.dims[0], 6);
+    options.shapes = &shape;
+    options.shape_count = 1;
+    assert_int_equal(imported(test, write_linear(test), &options)->inputs[0]->type.dims[0], 7);
+}
+
+static void test_binding_texts(void **state)
+{
+    ModelTest *test = *state;
+    static const char *const wrong[] = {"",
+                                        "x",
+                                        "=3",
+                                        "x=a",
+                                        "x=3x",
+                                        "x=x3",
+                                        "x=-1",
+                                        "x=3x4y",
+                                        "x= 3",
+                                        "x=3x+4",
+                                        "x=1x2x3x4x5x6x7x8x9",
+                                        "x=99999999999999999999"};
+    ShapeBinding shape;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_false(parse_shape_binding(test->fixture->arena, wrong[i], &shape));
+    }
+    assert_true(parse_shape_binding(test->fixture->arena, "a=b=1x0x3", &shape));
+    assert_string_equal(shape.input, "a=b");
+    assert_int_equal(shape.rank, 3);
+    assert_true(parse_shape_binding(test->fixture->arena, "scalar=", &shape));
+    assert_int_equal(shape.rank, 0);
+    DimBinding dim;
+    assert_false(parse_dim_binding(test->fixture->arena, "batch=", &dim));
+    assert_false(parse_dim_binding(test->fixture->arena, "batch=3x4", &dim));
+}
+
+static void test_unbound_dimension(void **state)
+{
+    ModelTest *test = *state;
+    ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_linear(test),
+                   "input 'x' has the unbound dimension 'batch' on axis 0; give --batch N or --dim batch=N");
+}
+
+static void test_bindings_of_nothing(void **state)
+{
+    ModelTest *test = *state;
+    ImportOptions dims = {.batch = 1, .dims = &(DimBinding){"bacth", 2}, .dim_count = 1};
+    ASSERT_LEAVES(test->fixture, EXIT_STATUS_USAGE, import_linear_with(test, &dims));
+    assert_message(test->fixture, "--dim bacth: no input has a dimension of that name; did you mean 'batch'?");
+    ImportOptions shapes = {.batch = 1, .shapes = &(ShapeBinding){"z", 1, {3}}, .shape_count = 1};
+    ASSERT_LEAVES(test->fixture, EXIT_STATUS_USAGE, import_linear_with(test, &shapes));
+    assert_message(test->fixture, "--shape z: no input has that name");
+}
+
+static void test_batch_against_a_fixed_one(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0};
+    add_value(&graph, 11, "x", 1, 2, DIMS(1, 3), NULL);
+    add_node(&graph, "Relu", "relu", "x", "y");
+    add_value(&graph, 12, "y", 1, 2, DIMS(1, 3), NULL);
+    const char *path = write_model(test, &graph, 17, NULL);
+    ASSERT_LEAVES(test->fixture, EXIT_STATUS_INPUT, import_with(test, path, &(ImportOptions){.batch = 8}));
+    assert_message(test->fixture, "--batch 8: input 'x' has the fixed first dimension 1");
+    assert_int_equal(imported(test, path, &(ImportOptions){.batch = 1})->inputs[0]->type.dims[0], 1);
+}
+
+/* ---- folding
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* Shape, a slice of it, Concat and Reshape leave the one Reshape. */
+static void test_shape_arithmetic_folds(void **state)
+{
+    ModelTest *test = *state;
+    int64_t zero = 0, rest[1] = {-1};
+    WireBuffer graph = {0}, index = raw_tensor("zero", 7, 1, DIMS(1), &zero, 8);
+    WireBuffer tail = raw_tensor("rest", 7, 1, DIMS(1), rest, 8);
+    add_field(&graph, 5, &index);
+    add_field(&graph, 5, &tail);
+    add_value(&graph, 11, "x", 1, 3, DIMS(-1, 2, 3), "N");
+    add_node(&graph, "Shape", "shape", "x", "s");
+    add_node(&graph, "Gather", "first", "s zero", "n");
+    WireBuffer axis = {0};
+    add_int_attribute(&axis, "axis", 0);
+    add_node_of(&graph, 1, "Concat", NULL, "concat", "n rest", "dims", &axis);
+    add_node(&graph, "Reshape", "reshape", "x dims", "y");
+    add_value(&graph, 12, "y", 1, 2, DIMS(-1, 6), "N");
+    Graph *result = imported(test, write_model(test, &graph, 17, NULL), &(ImportOptions){.batch = 4});
+    assert_int_equal(node_count(result), 1);
+    Type wanted = TYPE(DTYPE_F32, 4, 6);
+    assert_true(same_type(&result->outputs[0]->type, &wanted));
+}
+
+static void test_parameters_do_not_fold(void **state)
+{
+    ModelTest *test = *state;
+    float one = 1;
+    WireBuffer graph = {0}, weight = raw_tensor("w", 1, 0, NULL, &one, 4);
+    add_field(&graph, 5, &weight);
+    add_node(&graph, "Neg", "neg", "w", "y");
+    add_value(&graph, 12, "y", 1, 0, NULL, NULL);
+    Graph *result = imported(test, write_model(test, &graph, 17, NULL), &no_options);
+    assert_int_equal(node_count(result), 1);
+    assert_int_equal(value_named(result, "w")->kind, VALUE_PARAM);
+}
+
+/* Clip-6 has its bounds in attributes; the row wants operands. */
+static void test_old_nodes_are_upgraded(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0}, axes = {0}, attribute = {0};
+    wire_string(&attribute, 1, "axes");
+    wire_int(&attribute, 8, 1);
+    wire_int(&attribute, 20, 7);
+    add_field(&axes, 5, &attribute);
+    add_value(&graph, 11, "x", 1, 3, DIMS(2, 1, 3), NULL);
+    add_node_of(&graph, 1, "Squeeze", NULL, "squeeze", "x", "y", &axes);
+    add_value(&graph, 12, "y", 1, 2, DIMS(2, 3), NULL);
+    Graph *result = imported(test, write_model(test, &graph, 11, NULL), &no_options);
+    int count;
+    const int64_t *values;
+    assert_true(const_operand_ints(result, result->first, 1, &count, &values));
+    assert_int_equal(values[0], 1);
+    assert_false(has_attr(result->first, "axes"));
+}
+
+/* ---- what pcc does not have
+ * --------------------------------------------------------------------------------------------- */
+
+static void test_all_unsupported_operators_are_listed(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0};
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node(&graph, "Rleu", "a", "x", "h");
+    add_node(&graph, "Relu", "dependent", "h", "i");
+    add_node_of(&graph, 1, "Fused", "com.example", "b", "i", "y", NULL);
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, write_model(test, &graph, 17, NULL),
+                   "2 unsupported operators:\n"
+                   "  node 'a' (Rleu, domain ai.onnx; did you mean Relu?)\n"
+                   "  node 'b' (Fused, domain com.example)\n");
+    assert_int_equal(test->fixture->diagnostics.error_count, 1);
+}
+
+static void test_unsupported_attribute(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0}, fields = {0};
+    add_int_attribute(&fields, "exclusive", 1);
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node_of(&graph, 1, "Relu", NULL, "a", "x", "y", &fields);
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, write_model(test, &graph, 17, NULL),
+                   "node 'a' (Relu): unsupported attribute 'exclusive'");
+}
+
+static void test_versions(void **state)
+{
+    ModelTest *test = *state;
+    const struct {
+        int64_t opset;
+        const char *message;
+    } cases[] = {{6, "opset 6; pcc reads opsets 7 to 28; export it again"},
+                 {29, "opset 29; pcc reads opsets 7 to 28"},
+                 {INT64_MAX, "opset 9223372036854775807"},
+                 {0, "imports no opset"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        WireBuffer graph = {0};
+        add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+        add_node(&graph, "Relu", "a", "x", "y");
+        add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+        ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_model(test, &graph, cases[i].opset, NULL), cases[i].message);
+    }
+}
+
+/* ---- functions
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* twice(a; slope = 0.5) = leaky(leaky(a)), whose attribute alpha refers to the call's slope. */
+static WireBuffer leaky_function(const char *callee_domain, const char *callee)
+{
+    WireBuffer function = {0}, reference = {0}, fields = {0}, fallback = {0};
+    wire_string(&function, 1, "twice");
+    add_names(&function, 4, "a");
+    add_names(&function, 5, "c");
+    wire_string(&reference, 1, "alpha");
+    wire_string(&reference, 21, "slope");
+    wire_int(&reference, 20, 1);
+    add_field(&fields, 5, &reference);
+    add_node_of(&function, 7, callee, callee_domain, "first", "a", "b", &fields);
+    add_node_of(&function, 7, "Neg", NULL, "second", "b", "c", NULL);
+    add_opset(&function, 9, "", 17);
+    wire_string(&function, 10, "local");
+    wire_string(&fallback, 1, "slope");
+    wire_float(&fallback, 2, 0.5f);
+    wire_int(&fallback, 20, 1);
+    add_field(&function, 11, &fallback);
+    WireBuffer list = {0};
+    add_field(&list, 25, &function);
+    return list;
+}
+
+static const char *write_calls(ModelTest *test, WireBuffer functions)
+{
+    WireBuffer graph = {0}, given = {0}, attribute = {0};
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node_of(&graph, 1, "twice", "local", "one", "x", "h", NULL);
+    wire_string(&attribute, 1, "slope");
+    wire_float(&attribute, 2, 0.25f);
+    wire_int(&attribute, 20, 1);
+    add_field(&given, 5, &attribute);
+    add_node_of(&graph, 1, "twice", "local", "two", "h", "y", &given);
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    return write_model(test, &graph, 17, &functions);
+}
+
+static void test_functions_are_inlined(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_calls(test, leaky_function(NULL, "LeakyRelu")), &no_options);
+    assert_int_equal(node_count(graph), 4);
+    assert_string_equal(graph->first->origin.node, "one/first");
+    assert_true(attr_float(graph->first, "alpha") == 0.5); /* the function's default */
+    assert_string_equal(graph->first->next->next->origin.node, "two/first");
+    assert_true(attr_float(graph->first->next->next, "alpha") == 0.25);
+    assert_string_equal(graph->outputs[0]->name, "y");
+    assert_non_null(value_named(graph, "one/b"));
+}
+
+static void test_recursive_functions(void **state)
+{
+    ModelTest *test = *state;
+    ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_calls(test, leaky_function("local", "twice")),
+                   "function 'twice' calls itself");
+}
+
+/* f0 calls f1 twice, f1 calls f2 twice, ...: 2^60 nodes in 10 KB. The node budget or the arena ends it. */
+static void test_functions_that_multiply(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer functions = {0}, graph = {0};
+    for (int i = 0; i < 60; i++) {
+        WireBuffer function = {0};
+        wire_string(&function, 1, arena_printf(test->fixture->arena, "f%d", i));
+        add_names(&function, 4, "a");
+        add_names(&function, 5, "c");
+        const char *callee = i < 59 ? arena_printf(test->fixture->arena, "f%d", i + 1) : "Neg";
+        const char *domain = i < 59 ? "local" : NULL;
+        add_node_of(&function, 7, callee, domain, "", "a", "b", NULL);
+        add_node_of(&function, 7, callee, domain, "", "b", "c", NULL);
+        wire_string(&function, 10, "local");
+        add_field(&functions, 25, &function);
+    }
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node_of(&graph, 1, "f0", "local", "", "x", "y", NULL);
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    const char *path = write_model(test, &graph, 17, &functions);
+    ASSERT_LEAVES(test->fixture, EXIT_STATUS_INPUT, import_with(test, path, &no_options));
+}
+
+/* ---- control flow
+ * ------------------------------------------------------------------------------------------------------- */
+
+static WireBuffer branch(const char *op)
+{
+    WireBuffer graph = {0};
+    add_node(&graph, op, "inner", "x", "r");
+    add_value(&graph, 12, "r", 1, 1, DIMS(2), NULL);
+    return graph;
+}
+
+static const char *write_if(ModelTest *test, bool constant, uint8_t condition)
+{
+    WireBuffer graph = {0}, fields = {0}, then_branch = branch("Relu"), else_branch = branch("Neg");
+    if (constant) {
+        WireBuffer tensor = raw_tensor("c", 9, 0, NULL, &condition, 1);
+        add_field(&graph, 5, &tensor);
+    } else {
+        add_value(&graph, 11, "c", 9, 0, NULL, NULL);
+    }
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_graph_attribute(&fields, "then_branch", &then_branch);
+    add_graph_attribute(&fields, "else_branch", &else_branch);
+    add_node_of(&graph, 1, "If", NULL, "if", "c", "y", &fields);
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    return write_model(test, &graph, 17, NULL);
+}
+
+static void test_if_takes_a_branch(void **state)
+{
+    ModelTest *test = *state;
+    for (uint8_t condition = 0; condition < 2; condition++) {
+        Graph *graph = imported(test, write_if(test, true, condition), &no_options);
+        assert_int_equal(node_count(graph), 1);
+        assert_string_equal(graph->first->op->name, condition ? "Relu" : "Neg");
+        assert_string_equal(graph->outputs[0]->name, "y");
+    }
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, write_if(test, false, 0),
+                   "node 'if' (If on a condition that is not known when the model is compiled)");
+}
+
+/* for i < 3: a = -a, and b stacks each a */
+static void test_loop_is_unrolled(void **state)
+{
+    ModelTest *test = *state;
+    int64_t trips = 3;
+    WireBuffer graph = {0}, body = {0}, fields = {0}, tensor = raw_tensor("m", 7, 0, NULL, &trips, 8);
+    add_field(&graph, 5, &tensor);
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_value(&body, 11, "i", 7, 0, NULL, NULL);
+    add_value(&body, 11, "go", 9, 0, NULL, NULL);
+    add_value(&body, 11, "a", 1, 1, DIMS(2), NULL);
+    add_node(&body, "Identity", "more", "go", "go_on");
+    add_node(&body, "Neg", "neg", "a", "b");
+    add_node(&body, "Identity", "copy", "b", "scanned");
+    add_value(&body, 12, "go_on", 9, 0, NULL, NULL);
+    add_value(&body, 12, "b", 1, 1, DIMS(2), NULL);
+    add_value(&body, 12, "scanned", 1, 1, DIMS(2), NULL);
+    add_graph_attribute(&fields, "body", &body);
+    add_node_of(&graph, 1, "Loop", NULL, "loop", "m - x", "last all", &fields);
+    add_value(&graph, 12, "last", 1, 1, DIMS(2), NULL);
+    add_value(&graph, 12, "all", 1, 2, DIMS(3, 2), NULL);
+    Graph *result = imported(test, write_model(test, &graph, 17, NULL), &no_options);
+    int negations = 0;
+    for (const Node *node = result->first; node; node = node->next) {
+        negations += strcmp(node->op->name, "Neg") == 0;
+    }
+    assert_int_equal(negations, 3);
+    Type wanted = TYPE(DTYPE_F32, 3, 2);
+    assert_true(same_type(&result->outputs[1]->type, &wanted));
+    assert_string_equal(result->outputs[0]->name, "last");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MODEL_TEST(test_kinds_names_and_origins), MODEL_TEST(test_bindings),
+        MODEL_TEST(test_binding_texts),           MODEL_TEST(test_unbound_dimension),
+        MODEL_TEST(test_bindings_of_nothing),     MODEL_TEST(test_batch_against_a_fixed_one),
+        MODEL_TEST(test_shape_arithmetic_folds),  MODEL_TEST(test_parameters_do_not_fold),
+        MODEL_TEST(test_old_nodes_are_upgraded),  MODEL_TEST(test_all_unsupported_operators_are_listed),
+        MODEL_TEST(test_unsupported_attribute),   MODEL_TEST(test_versions),
+        MODEL_TEST(test_functions_are_inlined),   MODEL_TEST(test_recursive_functions),
+        MODEL_TEST(test_functions_that_multiply), MODEL_TEST(test_if_takes_a_branch),
+        MODEL_TEST(test_loop_is_unrolled),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
