@@ -11,6 +11,7 @@
 #include "dropout.h"
 #include "gemm.h"
 #include "index.h"
+#include "integer.h"
 #include "loss.h"
 #include "math.h"
 #include "norm.h"
