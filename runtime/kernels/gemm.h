@@ -18,6 +18,7 @@
 
 #include <string.h>
 
+#include "gemm_ahead.h"
 #include "gemm_simd.h"
 #include "gemm_tiling.h"
 #include "scratch.h"

@@ -1,0 +1,28 @@
+/* gemm_ahead.h: prefetching what will be packed next, a few cache lines at a time: a core has some 16 misses in flight
+ * at most, more would stall it. */
+#ifndef PCC_GEMM_AHEAD_H
+#define PCC_GEMM_AHEAD_H
+
+#include "gemm_simd.h"
+
+/* Steps of depth between two small batches of prefetches. */
+#define PCC_GEMM_FETCH_STEPS 48
+
+/* Rows of `lines` cache lines, `pitch` bytes apart; `left` lines are not fetched yet. */
+typedef struct PccAhead {
+    const char *data;
+    int64_t pitch, lines, line, left;
+} PccAhead;
+
+PCC_KERNEL void pcc_fetch(PccAhead *a, int64_t lines)
+{
+    for (; lines > 0 && a->left > 0; lines--, a->left--) {
+        __builtin_prefetch(a->data + 64 * a->line, 0, 2);
+        if (++a->line == a->lines) {
+            a->line = 0;
+            a->data += a->pitch;
+        }
+    }
+}
+
+#endif
