@@ -74,15 +74,6 @@ static void flip_spatial(Graph *graph, Node *node)
     graph->cursor = node;
     node->inputs[0] = to_last(graph, node->inputs[0]);
     set_int(graph, node, "channels_last", 1);
-    if (strcmp(node->op->name, "ConvolutionGradInput") == 0) {
-        const int64_t *dims;
-        int64_t flipped[MAX_RANK];
-        int rank = attr_ints(node, "input_dims", &dims), permutation[MAX_RANK];
-        layout_permutation(rank, true, permutation);
-        for (int i = 0; i < rank; i++)
-            flipped[i] = dims[permutation[i]];
-        set_ints(graph, node, "input_dims", rank, flipped);
-    }
     for (int i = 0; i < node->output_count; i++)
         if (node->outputs[i] && node->outputs[i]->type.rank == node->inputs[0]->type.rank)
             wrap_output(graph, node, i);

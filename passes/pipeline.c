@@ -5,7 +5,9 @@
 
 /* On the imported graph, once. */
 const PassInfo prepare_passes[] = {
+    {"head", replace_head, false, "a new last layer (--head)"},
     {"trainable", trainable, false, "which initializers learn"},
+    {"initialise", initialise, false, "fresh weights (--init random)"},
     {"simplify", simplify, false, "algebra, folding, common subexpressions, dead code"},
     {"recognise", recognise, false, "put back operators that exporters spelt out"},
     {"loss", attach_loss, false, "the loss and its target"},

@@ -16,12 +16,25 @@ static void convert_data(Graph *graph, Value *value, Dtype to)
     value->type.dtype = to;
 }
 
+/* Operands that are read at compile time only, such as Resize's scales, keep the dtype that their row asks for. */
+static bool *mark_static(const Graph *graph)
+{
+    bool *is_static = NEW_ARRAY(graph->arena, bool, graph->value_count);
+    for (int pass = 0; pass < 2; pass++)
+        for (const Node *node = graph->first; node; node = node->next)
+            for (int i = 0; i < node->input_count; i++)
+                if (node->inputs[i] && operand_is_static(node->op, i) == (pass == 0))
+                    is_static[node->inputs[i]->id] = pass == 0;
+    return is_static;
+}
+
 void precision(Graph *graph, const Options *options)
 {
     const Dtype to = strcmp(options->precision, "64-true") == 0 ? DTYPE_F64 : DTYPE_F32;
+    const bool *is_static = mark_static(graph);
     for (int i = 0; i < graph->value_count; i++) {
         Value *value = graph->values[i];
-        if (value && is_float(value->type.dtype) && value->type.dtype != to)
+        if (value && is_float(value->type.dtype) && value->type.dtype != to && !is_static[i])
             convert_data(graph, value, to);
     }
     for (Node *node = graph->first; node; node = node->next) {
