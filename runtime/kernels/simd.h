@@ -6,6 +6,7 @@
 #define PCC_SIMD_H
 
 #include "gemm_simd.h"
+#include "math_explog.h"
 
 #if defined(__SSE2__)
 #    include <emmintrin.h>
@@ -46,6 +47,128 @@ PCC_INLINE PccRegF64 pcc_reg_max_f64(PccRegF64 a, PccRegF64 b)
 #endif
 }
 
+/* The first n lanes of x, `rest` in the others. */
+PCC_INLINE PccRegF32 pcc_reg_first_f32(int64_t n, PccRegF32 x, float rest)
+{
+    typedef int32_t Int __attribute__((vector_size(PCC_REG_BYTES)));
+    Int lane;
+    for (int i = 0; i < PCC_LANES_F32; i++)
+        lane[i] = i;
+    const Int keep = lane < (int32_t)n;
+    return (PccRegF32)(((Int)x & keep) | ((Int)pcc_reg_set1_f32(rest) & ~keep));
+}
+
+PCC_INLINE PccRegF64 pcc_reg_first_f64(int64_t n, PccRegF64 x, double rest)
+{
+    typedef int64_t Int __attribute__((vector_size(PCC_REG_BYTES)));
+    Int lane;
+    for (int i = 0; i < PCC_LANES_F64; i++)
+        lane[i] = i;
+    const Int keep = lane < n;
+    return (PccRegF64)(((Int)x & keep) | ((Int)pcc_reg_set1_f64(rest) & ~keep));
+}
+
+/* x with the halves of every group of 2 n lanes exchanged, n = 8, 4, 2, 1. */
+#if PCC_REG_BYTES == 64
+#    define PCC_SWAP_8(x) __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)
+#    define PCC_SWAP_4(x) __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)
+#    define PCC_SWAP_2(x) __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
+#    define PCC_SWAP_1(x) __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
+#    define PCC_SWAP_4_F64(x) __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3)
+#    define PCC_SWAP_2_F64(x) __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5)
+#    define PCC_SWAP_1_F64(x) __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6)
+#elif PCC_REG_BYTES == 32
+#    define PCC_SWAP_4(x) __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3)
+#    define PCC_SWAP_2(x) __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5)
+#    define PCC_SWAP_1(x) __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6)
+#    define PCC_SWAP_2_F64(x) __builtin_shufflevector(x, x, 2, 3, 0, 1)
+#    define PCC_SWAP_1_F64(x) __builtin_shufflevector(x, x, 1, 0, 3, 2)
+#else
+#    define PCC_SWAP_2(x) __builtin_shufflevector(x, x, 2, 3, 0, 1)
+#    define PCC_SWAP_1(x) __builtin_shufflevector(x, x, 1, 0, 3, 2)
+#    define PCC_SWAP_1_F64(x) __builtin_shufflevector(x, x, 1, 0)
+#endif
+
+/* The largest lane. */
+PCC_INLINE float pcc_reg_highest_f32(PccRegF32 x)
+{
+#if PCC_REG_BYTES == 64
+    x = pcc_reg_max_f32(x, PCC_SWAP_8(x));
+#endif
+#if PCC_REG_BYTES >= 32
+    x = pcc_reg_max_f32(x, PCC_SWAP_4(x));
+#endif
+    x = pcc_reg_max_f32(x, PCC_SWAP_2(x));
+    x = pcc_reg_max_f32(x, PCC_SWAP_1(x));
+    return x[0];
+}
+
+PCC_INLINE double pcc_reg_highest_f64(PccRegF64 x)
+{
+#if PCC_REG_BYTES == 64
+    x = pcc_reg_max_f64(x, PCC_SWAP_4_F64(x));
+#endif
+#if PCC_REG_BYTES >= 32
+    x = pcc_reg_max_f64(x, PCC_SWAP_2_F64(x));
+#endif
+    x = pcc_reg_max_f64(x, PCC_SWAP_1_F64(x));
+    return x[0];
+}
+
+/* The sum of the lanes, by halves. */
+PCC_INLINE float pcc_reg_total_f32(PccRegF32 x)
+{
+#if PCC_REG_BYTES == 64
+    x += PCC_SWAP_8(x);
+#endif
+#if PCC_REG_BYTES >= 32
+    x += PCC_SWAP_4(x);
+#endif
+    x += PCC_SWAP_2(x);
+    x += PCC_SWAP_1(x);
+    return x[0];
+}
+
+PCC_INLINE double pcc_reg_total_f64(PccRegF64 x)
+{
+#if PCC_REG_BYTES == 64
+    x += PCC_SWAP_4_F64(x);
+#endif
+#if PCC_REG_BYTES >= 32
+    x += PCC_SWAP_2_F64(x);
+#endif
+    x += PCC_SWAP_1_F64(x);
+    return x[0];
+}
+
+/* e^x as pcc_exp_f32 computes it, for x <= 88, but 0 below -87: subnormal results cost a hundred cycles. NaN stays. */
+PCC_INLINE PccRegF32 pcc_reg_exp_f32(PccRegF32 x)
+{
+    typedef int32_t Int __attribute__((vector_size(PCC_REG_BYTES)));
+    const PccRegF32 lowest = pcc_reg_set1_f32(-87.0f);
+    const Int zero = x < lowest;
+    const PccRegF32 rounder = pcc_reg_set1_f32(PCC_ROUNDER);
+    x = pcc_reg_max_f32(lowest, x);
+    const PccRegF32 t = pcc_reg_fma_f32(x, pcc_reg_set1_f32(PCC_LOG2_E), rounder), n = t - rounder;
+    PccRegF32 r = pcc_reg_fma_f32(n, pcc_reg_set1_f32(-PCC_LN2_HIGH), x);
+    r = pcc_reg_fma_f32(n, pcc_reg_set1_f32(-PCC_LN2_LOW), r);
+    PccRegF32 p = pcc_reg_fma_f32(pcc_reg_set1_f32(0x1.6a5aep-10f), r, pcc_reg_set1_f32(0x1.123b04p-7f));
+    p = pcc_reg_fma_f32(p, r, pcc_reg_set1_f32(0x1.5558a6p-5f));
+    p = pcc_reg_fma_f32(p, r, pcc_reg_set1_f32(0x1.555490p-3f));
+    p = pcc_reg_fma_f32(p, r, pcc_reg_set1_f32(0x1.fffffcp-2f));
+    p = pcc_reg_fma_f32(r * r, p, r) + pcc_reg_set1_f32(1.0f);
+    const Int whole = (Int)t - (Int)rounder;
+    p *= (PccRegF32)((whole + 127) << 23);
+    return (PccRegF32)((Int)p & ~zero);
+}
+
+PCC_INLINE PccRegF64 pcc_reg_exp_f64(PccRegF64 x)
+{
+    for (int lane = 0; lane < PCC_LANES_F64; lane++)
+        x[lane] = __builtin_exp(x[lane]);
+    return x;
+}
+
 /* The largest of x[n], -inf for none; NaNs are passed over or not, as it comes. */
 PCC_INLINE float pcc_line_max_f32(int64_t n, const float *x)
 {
@@ -55,8 +178,7 @@ PCC_INLINE float pcc_line_max_f32(int64_t n, const float *x)
         PccRegF32 lanes = pcc_reg_load_f32(x);
         for (i = PCC_LANES_F32; i + PCC_LANES_F32 <= n; i += PCC_LANES_F32)
             lanes = pcc_reg_max_f32(pcc_reg_load_f32(x + i), lanes);
-        for (int lane = 0; lane < PCC_LANES_F32; lane++)
-            best = lanes[lane] > best ? lanes[lane] : best;
+        best = pcc_reg_highest_f32(lanes);
     }
     for (; i < n; i++)
         best = x[i] > best ? x[i] : best;
@@ -71,8 +193,7 @@ PCC_INLINE double pcc_line_max_f64(int64_t n, const double *x)
         PccRegF64 lanes = pcc_reg_load_f64(x);
         for (i = PCC_LANES_F64; i + PCC_LANES_F64 <= n; i += PCC_LANES_F64)
             lanes = pcc_reg_max_f64(pcc_reg_load_f64(x + i), lanes);
-        for (int lane = 0; lane < PCC_LANES_F64; lane++)
-            best = lanes[lane] > best ? lanes[lane] : best;
+        best = pcc_reg_highest_f64(lanes);
     }
     for (; i < n; i++)
         best = x[i] > best ? x[i] : best;
