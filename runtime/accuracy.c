@@ -9,9 +9,20 @@ typedef struct Judged {
     int64_t classes, inner;
 } Judged;
 
+/* The class axis of a language model is long and contiguous: worth a loop of its own. */
+static int64_t judged_largest(const float *logits, int64_t classes)
+{
+    int64_t best = 0;
+    for (int64_t c = 1; c < classes; c++)
+        best = logits[c] > logits[best] ? c : best;
+    return best;
+}
+
 static int64_t judged_class(const Judged *judged, int64_t outer, int64_t inner)
 {
     int64_t base = outer * judged->classes * judged->inner + inner, best = 0;
+    if (judged->dtype == PCC_F32 && judged->inner == 1)
+        return judged_largest((const float *)judged->logits + base, judged->classes);
     double largest = pcc_dtype_load(judged->logits, judged->dtype, base);
     for (int64_t c = 1; c < judged->classes; c++) {
         double logit = pcc_dtype_load(judged->logits, judged->dtype, base + c * judged->inner);

@@ -5,6 +5,9 @@
 #include "dtype.h"
 #include "memory.h"
 
+/* Below this, waking the threads costs more than they save. */
+#define BATCH_PARALLEL_BYTES ((size_t)1 << 16)
+
 static size_t batch_sample_bytes(const PccSlot *slot)
 {
     return (size_t)slot->elements * pcc_dtype_size(slot->tensor->dtype);
@@ -48,7 +51,7 @@ static int batch_fill_slot(PccBatch *batch, int64_t slot, const PccData *data, c
     const PccSlot *place = &batch->layout->slots[slot];
     size_t bytes = batch_sample_bytes(place);
     int64_t failed = -1, count = place->shared ? 1 : batch->layout->batch;
-#pragma omp parallel for if (bytes >= 256)
+#pragma omp parallel for if (bytes * (size_t)count >= BATCH_PARALLEL_BYTES)
     for (int64_t b = 0; b < count; b++) {
         PccError here = {0};
         char *out = (char *)batch->slots[slot] + (size_t)b * bytes;
