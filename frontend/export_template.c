@@ -243,7 +243,7 @@ static void copy_model(Exporter *exporter, const OnnxModel *model, Piece *piece)
     }
 }
 
-void onnx_export_template(const OnnxModel *model, Arena *arena, int trained_count, const OnnxTrained *trained,
+bool onnx_export_template(const OnnxModel *model, Arena *arena, int trained_count, const OnnxTrained *trained,
                           OnnxTemplate *result)
 {
     Exporter exporter = {.arena = arena, .diagnostics = model->diagnostics};
@@ -252,13 +252,15 @@ void onnx_export_template(const OnnxModel *model, Arena *arena, int trained_coun
     }
     Piece piece = {0};
     copy_model(&exporter, model, &piece);
-    bool too_large = piece.bytes.size + piece.payload_bytes > INT32_MAX;
-    if (piece.bytes.failed || too_large) {
+    if (piece.bytes.failed || piece.bytes.size + piece.payload_bytes > INT32_MAX) {
+        bool failed = piece.bytes.failed;
         wire_free(&piece.bytes);
-        fatal(model->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "the trained model cannot be exported: %s",
-              too_large ? "it would pass the 2 GiB of a protobuf file" : "there is not enough memory");
+        warning(model->diagnostics, NO_ORIGIN, "no-export", "the program will not export the trained model: %s",
+                failed ? "there is not enough memory for its template" : "it would pass protobuf's 2 GiB");
+        return false;
     }
     *result = (OnnxTemplate){piece.bytes.bytes, piece.bytes.size, piece.splices, piece.splice_count};
+    return true;
 }
 
 void onnx_template_free(OnnxTemplate *result)

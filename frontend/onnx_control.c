@@ -83,7 +83,7 @@ static bool import_if(const Control *control)
 {
     Value *condition = node_input(control->import, control->scope, control->origin, control->node, 0);
     int64_t taken;
-    if (!condition || condition == &control->import->poisoned || !constant_scalar(control, condition, &taken)) {
+    if (!condition || !constant_scalar(control, condition, &taken)) {
         return refuse(control, "on a condition that is not known when the model is compiled");
     }
     const GraphProto *branch = subgraph(control, taken ? "then_branch" : "else_branch");
@@ -149,12 +149,12 @@ static bool spend_iteration(const Control *control)
     return true;
 }
 
-/* Loads the node's inputs from `first` on; false when one is absent or refused. */
+/* Loads the node's inputs from `first` on; false when one is absent. */
 static bool load_inputs(const Control *control, size_t first, Value **values)
 {
     for (size_t i = first; i < control->node->n_input; i++) {
         values[i - first] = node_input(control->import, control->scope, control->origin, control->node, i);
-        if (!values[i - first] || values[i - first] == &control->import->poisoned) {
+        if (!values[i - first]) {
             return false;
         }
     }
@@ -209,8 +209,8 @@ static bool import_loop(const Control *control)
     Value *trips = node_input(import, control->scope, control->origin, node, 0);
     Value *condition = node_input(import, control->scope, control->origin, node, 1);
     int64_t trip_count = INT64_MAX, go_on = 1;
-    bool known = (!trips || (trips != &import->poisoned && constant_scalar(control, trips, &trip_count))) &&
-                 (!condition || (condition != &import->poisoned && constant_scalar(control, condition, &go_on)));
+    bool known = (!trips || constant_scalar(control, trips, &trip_count)) &&
+                 (!condition || constant_scalar(control, condition, &go_on));
     Sequence *sequences = NEW_ARRAY(import->arena, Sequence, scanned + 1);
     known = known && load_inputs(control, 2, values + 2);
     for (int64_t i = 0; known && go_on && i < trip_count; i++) {
@@ -312,6 +312,19 @@ static bool import_scan(const Control *control)
     return define_loop_results(control, states, values, stack_count, stacked);
 }
 
+/* True when an input was refused: that has been reported, and the node's results are refused with it. */
+static bool pass_poison_on(const Control *control)
+{
+    for (size_t i = 0; i < control->node->n_input; i++) {
+        Value *value = node_input(control->import, control->scope, control->origin, control->node, i);
+        if (value == &control->import->poisoned) {
+            poison_outputs(control->import, control->body, control->scope, control->node);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool import_control(Import *import, const Body *body, Scope *scope, const NodeProto *node)
 {
     static const struct {
@@ -321,7 +334,7 @@ bool import_control(Import *import, const Body *body, Scope *scope, const NodePr
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!*normal_domain(node->domain) && strcmp(text_or_empty(node->op_type), rows[i].op) == 0) {
             Control control = {import, body, scope, node, node_origin(import, body, node)};
-            return rows[i].import(&control);
+            return pass_poison_on(&control) || rows[i].import(&control);
         }
     }
     return false;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "frontend/onnx_model.h"
+#include "ir/schema.h"
 
 /* ---- initializers --------------------------------------------------------------------------------------------------
  */
@@ -128,16 +129,31 @@ static void name_outputs(Import *import, const Body *body, const NodeProto *from
     }
 }
 
-/* Brings the node to its row's opset and types its outputs. */
+/* Upgrades may read every operand that is not optional; static ones were attributes once. False after an error. */
+static bool has_operands(Import *import, const Node *node)
+{
+    const char *cursor = node->op->inputs;
+    OperandSpec spec;
+    for (int i = 0; next_operand(&cursor, &spec); i++) {
+        if (!input(node, i) && !spec.optional && !spec.is_static) {
+            error(import->diagnostics, EXIT_STATUS_INPUT, node->origin, "%s needs its input %d, '%.*s'", node->op->name,
+                  i, spec.length, spec.name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Brings the node to the form that its row has, and types its outputs. */
 static bool normalise(Import *import, const Body *body, const NodeProto *from, Node *node)
 {
     Graph *graph = import->graph;
     Node *before = node->previous;
-    if (!import_attributes(import, body, from, node)) {
+    if (!import_attributes(import, body, from, node) || !has_operands(import, node)) {
         return false;
     }
     graph->cursor = node;
-    bool upgraded = !node->op->upgrade || node->op->upgrade(graph, node, body->opset); /* rows also normalise there */
+    bool upgraded = !node->op->upgrade || node->op->upgrade(graph, node, body->opset);
     graph->cursor = NULL;
     if (!upgraded) {
         return false;

@@ -47,7 +47,7 @@ static const char *splice(ModelTest *test, const OnnxTemplate *template, const v
 static OnnxTemplate template_of(ModelTest *test, int count, const OnnxTrained *trained)
 {
     OnnxTemplate result;
-    onnx_export_template(test->model, test->fixture->arena, count, trained, &result);
+    assert_true(onnx_export_template(test->model, test->fixture->arena, count, trained, &result));
     return result;
 }
 
