@@ -14,6 +14,8 @@
 #define PCC_GEMM_A_BYTES ((size_t)320 << 10)
 #define PCC_GEMM_C_BYTES ((size_t)1024 << 10)
 #define PCC_GEMM_GROUP (8 * PCC_GEMM_MR)
+#define PCC_GEMM_MAX_COLUMNS 384 /* of a tile */
+#define PCC_GEMM_MAX_DEPTH 384   /* of a depth block, pcc_gemm_depth() of the smallest element */
 _Static_assert(PCC_GEMM_B_BYTES + PCC_GEMM_A_BYTES + PCC_GEMM_C_BYTES <= PCC_THREAD_SCRATCH, "thread scratch");
 
 /* Products of fewer multiply-adds than this cost less than waking the other threads. */
