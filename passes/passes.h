@@ -20,6 +20,9 @@ extern const char *const loss_names[LOSS_COUNT]; /* "cross-entropy", ...: as --l
 typedef enum DeclaredRole { ROLE_UNKNOWN, ROLE_PARAMETER, ROLE_BUFFER } DeclaredRole;
 typedef DeclaredRole (*RoleLookup)(const void *context, const char *initializer);
 
+/* Told of each pass that has run: on which graph ("model", "train", "evaluate"), and how long it took. */
+typedef void (*PassObserver)(void *context, const char *pass, const char *which, const Graph *graph, double seconds);
+
 typedef struct Options {
     const char *precision; /* canonical mode name */
     LossKind loss;
@@ -37,6 +40,9 @@ typedef struct Options {
     int64_t accumulate;     /* micro-batches per update */
     const char *dump_after; /* pass name or NULL; "all" dumps after each */
     FILE *dump_stream;
+    const char *passes;   /* comma-separated: of the optional passes only these run; NULL: all */
+    PassObserver observe; /* or NULL */
+    void *observe_context;
     bool verify; /* run the verifier after every pass */
     RoleLookup role;
     const void *role_context;
@@ -48,6 +54,7 @@ typedef struct PassInfo {
     const char *name;
     Pass *run;
     bool training_only; /* not run on the evaluation graph */
+    bool optional;      /* makes programs better; --passes may leave it out */
     const char *what;   /* one line for --print passes */
 } PassInfo;
 

@@ -1,43 +1,66 @@
 /* pipeline.c: which passes run, and in which order. */
 #include <string.h>
+#include <time.h>
 
 #include "passes/passes.h"
 
 /* On the imported graph, once. */
 const PassInfo prepare_passes[] = {
-    {"head", replace_head, false, "a new last layer (--head)"},
-    {"trainable", trainable, false, "which initializers learn"},
-    {"initialise", initialise, false, "fresh weights (--init random)"},
-    {"simplify", simplify, false, "algebra, folding, common subexpressions, dead code"},
-    {"recognise", recognise, false, "put back operators that exporters spelt out"},
-    {"loss", attach_loss, false, "the loss and its target"},
-    {"precision", precision, false, "the dtype of every value"},
+    {"head", replace_head, false, false, "a new last layer (--head)"},
+    {"trainable", trainable, false, false, "which initializers learn"},
+    {"initialise", initialise, false, false, "fresh weights (--init random)"},
+    {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
+    {"recognise", recognise, false, true, "put back operators that exporters spelt out"},
+    {"loss", attach_loss, false, false, "the loss and its target"},
+    {"precision", precision, false, false, "the dtype of every value"},
     {0},
 };
 
 /* On the training graph, and, but for the rows marked training_only, on the evaluation graph. */
 const PassInfo pipeline_passes[] = {
-    {"simplify", simplify, false, "algebra, folding, common subexpressions, dead code"},
-    {"expand", expand, false, "operators spelt by simpler ones"},
-    {"states", bind_states, true, "BatchNormalization statistics written back"},
-    {"channels-last", channels_last, false, "convolutional regions in channels-last order"},
-    {"simplify", simplify, false, "algebra, folding, common subexpressions, dead code"},
-    {"split", split_slices, false, "slices of one value as one Split"},
-    {"grad", grad, true, "reverse-mode differentiation"},
-    {"accumulate", accumulate_gradients, true, "gradients summed over micro-batches (--accumulate)"},
-    {"expand-kernels", expand_kernels, false, "what is left without a kernel"},
-    {"simplify", simplify, false, "algebra, folding, common subexpressions, dead code"},
-    {"fuse", fuse, false, "elementwise loops and epilogues"},
-    {"layout", layout, false, "views instead of copies"},
-    {"schedule", schedule, false, "the order of execution"},
+    {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
+    {"expand", expand, false, false, "operators spelt by simpler ones"},
+    {"states", bind_states, true, false, "BatchNormalization statistics written back"},
+    {"channels-last", channels_last, false, false, "convolutional regions in channels-last order"},
+    {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
+    {"split", split_slices, false, true, "slices of one value as one Split"},
+    {"grad", grad, true, false, "reverse-mode differentiation"},
+    {"accumulate", accumulate_gradients, true, false, "gradients summed over micro-batches (--accumulate)"},
+    {"expand-kernels", expand_kernels, false, false, "what is left without a kernel"},
+    {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
+    {"fuse", fuse, false, false, "elementwise loops and epilogues"},
+    {"layout", layout, false, false, "views instead of copies"},
+    {"schedule", schedule, false, false, "the order of execution"},
     {0},
 };
 
+/* Is `name` a word of the comma-separated list? */
+static bool is_listed(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = list; (at = strstr(at, name)); at++)
+        if ((at == list || at[-1] == ',') && (at[length] == ',' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 static void run_pass(const PassInfo *pass, Graph *graph, const Options *options, const char *which)
 {
+    if (pass->optional && options->passes && !is_listed(options->passes, pass->name))
+        return;
+    double start = seconds_now();
     graph->cursor = NULL;
     graph->origin = NO_ORIGIN;
     pass->run(graph, options);
+    if (options->observe)
+        options->observe(options->observe_context, pass->name, which, graph, seconds_now() - start);
     graph->stage = pass->name;
     if (graph->diagnostics->error_count > 0)
         leave(graph->diagnostics);
