@@ -235,7 +235,7 @@ static void no_room_is_an_io_error(void **state)
 {
     (void)state;
     assert_int_equal(support_run(&program, TRAIN "--steps 2 --checkpoint %s/full"), 0);
-    pid_t child = spawn(TRAIN "--steps 4 --checkpoint %s/full --resume", 1000);
+    pid_t child = spawn(TRAIN "--steps 4 --checkpoint %s/full --resume", 1200); /* a checkpoint has more */
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
