@@ -114,6 +114,15 @@ int pcc_write_all(int fd, const void *data, size_t size, const char *path, PccEr
     return PCC_OK;
 }
 
+int pcc_append(int fd, const void *data, size_t size, const char *path, PccError *error)
+{
+    off_t start = lseek(fd, 0, SEEK_END);
+    int status = pcc_write_all(fd, data, size, path, error);
+    if (status && start >= 0 && ftruncate(fd, start))
+        return status; /* the half-written record stays; the failure is reported all the same */
+    return status;
+}
+
 static int files_flush(PccOutput *output, PccError *error)
 {
     int status = pcc_write_all(output->fd, output->buffer, output->used, output->path, error);

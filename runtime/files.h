@@ -28,6 +28,10 @@ int pcc_write_file(const char *path, const void *data, size_t size, PccError *er
 /* Writes all of data to an open descriptor; errors name path. */
 int pcc_write_all(int fd, const void *data, size_t size, const char *path, PccError *error);
 
+/* The same at the end of a file that grows record by record: on failure the record is taken back where the file allows
+ * it, so that a full disk leaves whole records. */
+int pcc_append(int fd, const void *data, size_t size, const char *path, PccError *error);
+
 /* A read-only mapping of a regular file; data is NULL when the file is empty. */
 typedef struct PccMapping {
     const unsigned char *data;

@@ -39,7 +39,7 @@ int pcc_log_line(PccLog *log, const char *line, PccError *error)
         return pcc_fail_memory(error);
     memcpy(whole, line, length);
     whole[length] = '\n';
-    int status = pcc_write_all(log->fd, whole, length + 1, log->path, error);
+    int status = pcc_append(log->fd, whole, length + 1, log->path, error);
     free(whole);
     return status;
 }

@@ -99,7 +99,7 @@ static int board_write(PccTensorboard *board, const BoardMessage *event, PccErro
     memcpy(record + 12, event->bytes, event->size);
     crc = board_masked_crc(event->bytes, event->size);
     memcpy(record + 12 + event->size, &crc, 4);
-    return pcc_write_all(board->fd, record, event->size + 16, board->path, error);
+    return pcc_append(board->fd, record, event->size + 16, board->path, error);
 }
 
 static int board_create(PccTensorboard *board, const char *directory, PccError *error)

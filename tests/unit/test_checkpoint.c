@@ -204,7 +204,7 @@ static void killed_runs_continue(void **state)
     for (int attempt = 0; attempt < 400 && status; attempt++) {
         pid_t child = spawn(command, 0);
         random = random * 1103515245 + 12345;
-        usleep(3000 + (random >> 16) % 15000 + (unsigned)attempt * 200);
+        usleep(3000 + (random >> 16) % 15000 + (unsigned)attempt * 1000);
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, &status, 0), child);
         killed += WIFSIGNALED(status);
@@ -221,7 +221,8 @@ static void interrupts_leave_a_checkpoint(void **state)
 {
     (void)state;
     pid_t child = spawn(TRAIN "--steps 2000000000 --checkpoint %s/stop", 0);
-    usleep(300000);
+    for (int wait = 0; wait < 3000 && !support_exists(support_path("stop/latest")); wait++)
+        usleep(10000);
     kill(child, SIGINT);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
