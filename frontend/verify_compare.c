@@ -1,0 +1,248 @@
+/* verify_compare.c: errors and tolerances.
+ *
+ * Errors are ‖a - b‖ / ‖b‖ in the 2-norm, b the reference. The loss, all gradients as one vector and the states must
+ * agree to the precision's tolerance, single tensors to ten times that: their errors do not average out. Where a
+ * gradient is zero in exact arithmetic, its error is measured against the norm of all gradients. */
+#include "frontend/verify_compare.h"
+
+#include "frontend/reference_run.h"
+#include "runtime/dtype.h"
+#include "runtime/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct Tolerance {
+    const char *precision;
+    double relative;
+    bool steps_are_noisy; /* Adam turns rounding noise of tiny gradients into steps of up to lr */
+} tolerances[] = {{"64-true", 1e-9, false}, {"32-true", 1e-5, true}};
+
+typedef struct Comparer {
+    Arena *arena;
+    const PccSafetensors *dump, *reference;
+    const struct Tolerance *tolerance;
+    double gradient_norm; /* of all gradients of the reference */
+    double gradient_peak; /* the largest |element| */
+    double noise;         /* what PyTorch's float32 run erred in parameters, in units of lr */
+    Comparison result;
+} Comparer;
+
+static int64_t count_of(const PccStTensor *tensor)
+{
+    return pcc_element_count(tensor->rank, tensor->dims);
+}
+
+static double element(const PccStTensor *tensor, int64_t i)
+{
+    return pcc_dtype_load(tensor->data, tensor->dtype, i);
+}
+
+static double norm_squared(const PccStTensor *tensor)
+{
+    double sum = 0;
+    for (int64_t i = 0, count = count_of(tensor); i < count; i++)
+        sum += element(tensor, i) * element(tensor, i);
+    return sum;
+}
+
+static double peak(const PccStTensor *tensor)
+{
+    double most = 0;
+    for (int64_t i = 0, count = count_of(tensor); i < count; i++)
+        most = fmax(most, fabs(element(tensor, i)));
+    return most;
+}
+
+static double distance_squared(const PccStTensor *a, const PccStTensor *b)
+{
+    double sum = 0;
+    for (int64_t i = 0, count = count_of(b); i < count; i++) {
+        double difference = element(a, i) - element(b, i);
+        sum += difference * difference;
+    }
+    return sum;
+}
+
+static double relative_error(const PccStTensor *a, const PccStTensor *b)
+{
+    const double zero = 1e-12; /* below it errors are absolute */
+    return sqrt(distance_squared(a, b)) / fmax(sqrt(norm_squared(b)), zero);
+}
+
+static bool starts_with(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static const PccStTensor *sibling(const Comparer *c, const PccSafetensors *file, const char *kind, const char *name)
+{
+    return pcc_st_find(file, arena_printf(c->arena, "%s%s", kind, name));
+}
+
+static void add_row(Comparer *c, const char *name, double error, double tolerance, const char *problem)
+{
+    /* a NaN is worse than any number */
+    ComparedTensor row = {arena_printf(c->arena, "%s", name), isnan(error) ? INFINITY : error, tolerance, problem};
+    c->result.failed += problem || !(row.error <= tolerance);
+    APPEND(c->arena, c->result.rows, c->result.count, row);
+}
+
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
+
+/* Zero in exact arithmetic: nothing but rounding is left of it even in float64. */
+static bool is_zero_gradient(const Comparer *c, const PccStTensor *gradient)
+{
+    return peak(gradient) < 1e-12 * c->gradient_peak;
+}
+
+static double gradient_error(const Comparer *c, const PccStTensor *a, const PccStTensor *b)
+{
+    const double negligible = 1e-6; /* share of the whole: below it errors are relative to the whole */
+    double norm = sqrt(norm_squared(b));
+    double scale = norm > negligible * c->gradient_norm ? norm : c->gradient_norm;
+    return sqrt(distance_squared(a, b)) / fmax(scale, 1e-300);
+}
+
+static void measure_gradients(Comparer *c)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < c->reference->count; i++) {
+        const PccStTensor *tensor = &c->reference->tensors[i];
+        if (!starts_with(tensor->name, "grad/"))
+            continue;
+        sum += norm_squared(tensor);
+        c->gradient_peak = fmax(c->gradient_peak, peak(tensor));
+    }
+    c->gradient_norm = sqrt(sum);
+}
+
+/* The whole gradient as one vector, over the parameters that both files have: the others are rows of their own. */
+static void compare_whole_gradient(Comparer *c)
+{
+    double distance = 0, norm = 0;
+    for (int64_t i = 0; i < c->reference->count; i++) {
+        const PccStTensor *b = &c->reference->tensors[i], *a = pcc_st_find(c->dump, b->name);
+        if (!starts_with(b->name, "grad/") || !a || count_of(a) != count_of(b))
+            continue;
+        distance += distance_squared(a, b);
+        norm += norm_squared(b);
+    }
+    add_row(c, "grad", sqrt(distance) / fmax(sqrt(norm), 1e-300), c->tolerance->relative, NULL);
+}
+
+/* ---- parameters ----------------------------------------------------------------------------------------------------
+ */
+
+/* The largest error in units of lr, over the elements whose first gradient is not noise. */
+static double step_error(const PccStTensor *a, const PccStTensor *b, const PccStTensor *gradient)
+{
+    double worst = 0, floor = 1e-4 * peak(gradient);
+    for (int64_t i = 0, count = count_of(b); i < count; i++) {
+        double error = fabs(element(a, i) - element(b, i)) / reference_hyper.lr;
+        if (isnan(error))
+            return INFINITY;
+        if (fabs(element(gradient, i)) > floor)
+            worst = fmax(worst, error);
+    }
+    return worst;
+}
+
+static void compare_param(Comparer *c, const PccStTensor *a, const PccStTensor *b)
+{
+    const PccStTensor *gradient = sibling(c, c->reference, "grad/", b->name + strlen("param/"));
+    if (!c->tolerance->steps_are_noisy)
+        add_row(c, b->name, relative_error(a, b), 10 * c->tolerance->relative, NULL);
+    else if (gradient && count_of(gradient) == count_of(b) && !is_zero_gradient(c, gradient))
+        add_row(c, b->name, step_error(a, b, gradient), 10 * c->noise, NULL);
+}
+
+/* The reference's "float32" metadata, {"param": x, ...}: the error of PyTorch's own float32 run. */
+static double float32_noise(const PccSafetensors *reference)
+{
+    const double least = 1e-4, usual = 1e-3;
+    const char *text = pcc_st_metadata(reference, "float32");
+    double noise = usual;
+    if (!text)
+        return noise;
+    PccJson json = pcc_json(text, strlen(text));
+    for (bool more = pcc_json_begin(&json, '{'); more; more = pcc_json_more(&json, '}')) {
+        char *key = pcc_json_key(&json);
+        double value = pcc_json_number(&json);
+        if (key && strcmp(key, "param") == 0)
+            noise = fmax(value, least);
+        free(key);
+    }
+    return pcc_json_finish(&json) ? noise : usual;
+}
+
+/* ---- files
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static bool same_shape(const PccStTensor *a, const PccStTensor *b)
+{
+    return a->rank == b->rank && memcmp(a->dims, b->dims, sizeof *a->dims * (size_t)a->rank) == 0;
+}
+
+static void compare_tensor(Comparer *c, const PccStTensor *a, const PccStTensor *b)
+{
+    double relative = c->tolerance->relative;
+    if (!a || !same_shape(a, b))
+        add_row(c, b->name, INFINITY, relative, a ? "of other dims" : "missing");
+    else if (starts_with(b->name, "grad/"))
+        add_row(c, b->name, gradient_error(c, a, b), 10 * relative, NULL);
+    else if (starts_with(b->name, "param/"))
+        compare_param(c, a, b);
+    else
+        add_row(c, b->name, relative_error(a, b), starts_with(b->name, "output/") ? 10 * relative : relative, NULL);
+}
+
+static bool is_probe_input(const char *name)
+{
+    return starts_with(name, "input/") || strcmp(name, "target") == 0;
+}
+
+static int by_excess(const void *left, const void *right)
+{
+    const ComparedTensor *a = left, *b = right;
+    double x = a->problem ? INFINITY : a->error / a->tolerance, y = b->problem ? INFINITY : b->error / b->tolerance;
+    return x < y ? 1 : x > y ? -1 : strcmp(a->name, b->name);
+}
+
+Comparison compare_dump(Arena *arena, const PccSafetensors *dump, const PccSafetensors *reference,
+                        const char *precision)
+{
+    Comparer c = {.arena = arena, .dump = dump, .reference = reference, .tolerance = tolerances};
+    while (strcmp(c.tolerance->precision, precision) != 0)
+        c.tolerance++;
+    c.noise = float32_noise(reference);
+    measure_gradients(&c);
+    for (int64_t i = 0; i < reference->count; i++) {
+        const PccStTensor *tensor = &reference->tensors[i];
+        if (!is_probe_input(tensor->name))
+            compare_tensor(&c, pcc_st_find(dump, tensor->name), tensor);
+    }
+    for (int64_t i = 0; i < dump->count; i++)
+        if (!pcc_st_find(reference, dump->tensors[i].name))
+            add_row(&c, dump->tensors[i].name, INFINITY, c.tolerance->relative, "unexpected");
+    compare_whole_gradient(&c);
+    qsort(c.result.rows, (size_t)c.result.count, sizeof *c.result.rows, by_excess);
+    return c.result;
+}
+
+void print_comparison(FILE *stream, const Comparison *comparison, int most)
+{
+    int rows = comparison->failed > most ? comparison->failed : most;
+    fprintf(stream, "  %-9s %-9s %-4s %s\n", "error", "tolerance", "", "tensor");
+    for (int i = 0; i < rows && i < comparison->count; i++) {
+        const ComparedTensor *row = &comparison->rows[i];
+        if (row->problem)
+            fprintf(stream, "  %-9s %-9s %-4s %s: %s\n", "-", "-", "FAIL", row->name, row->problem);
+        else
+            fprintf(stream, "  %-9.1e %-9.1e %-4s %s\n", row->error, row->tolerance,
+                    row->error <= row->tolerance ? "ok" : "FAIL", row->name);
+    }
+    if (comparison->count > rows)
+        fprintf(stream, "  and %d more, all within their tolerances\n", comparison->count - rows);
+}

@@ -1,0 +1,25 @@
+/* verify_compare.h: what an emitted program dumped against what it should have. */
+#ifndef PCC_FRONTEND_VERIFY_COMPARE_H
+#define PCC_FRONTEND_VERIFY_COMPARE_H
+
+#include "ir/ir.h"
+#include "runtime/safetensors.h"
+
+typedef struct ComparedTensor {
+    const char *name; /* as in the files: "grad/fc.weight"; "grad" is all gradients as one vector */
+    double error, tolerance;
+    const char *problem; /* instead of an error: "missing", "unexpected", "of other dims"; or NULL */
+} ComparedTensor;
+
+typedef struct Comparison {
+    ComparedTensor *rows; /* the worst first, by error in units of its tolerance */
+    int count, failed;
+} Comparison;
+
+/* Compares `dump` (--probe --dump) with a reference file, within what `precision` allows. */
+Comparison compare_dump(Arena *arena, const PccSafetensors *dump, const PccSafetensors *reference,
+                        const char *precision);
+/* A row a tensor: all that fail, and of the others the `most` worst. */
+void print_comparison(FILE *stream, const Comparison *comparison, int most);
+
+#endif
