@@ -184,7 +184,10 @@ static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
     const InputConstant *constant = find_constant(binder, info->name);
     const char *name = arena_strndup(import->arena, info->name, strlen(info->name));
     if (constant) {
-        define_value(import, scope, NO_ORIGIN, name, const_create(import->graph, constant->type, constant->data, name));
+        Type type = constant->type;
+        const void *data = constant->data;
+        widen_tensor(import, &type, &data);
+        define_value(import, scope, NO_ORIGIN, name, const_create(import->graph, type, data, name));
         return;
     }
     int data_type = info->type && info->type->tensor_type ? info->type->tensor_type->elem_type : 0;
@@ -198,6 +201,7 @@ static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
     if (!shape_of_input(binder, info, &type)) {
         return;
     }
+    widen_type(import, &type);
     Value *value = value_create(import->graph, VALUE_INPUT, type, name);
     graph_add_input(import->graph, value);
     define_value(import, scope, NO_ORIGIN, name, value);

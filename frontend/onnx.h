@@ -63,6 +63,7 @@ typedef struct ImportOptions {
     int shape_count;
     const InputConstant *constants;
     int constant_count;
+    bool widen; /* every float of the model is f64, so that its constants fold in double (64-true) */
 } ImportOptions;
 
 /* "NAME=N" and "INPUT=1x3x224x224" (an empty list of dims is a scalar); false when the text is not of that form. */

@@ -136,7 +136,9 @@ static Value *constant_from_tensor(Import *import, Origin origin, const TensorPr
                     tensor ? onnx_data_type_name(tensor->data_type) : "UNDEFINED");
         return NULL;
     }
-    return const_create(import->graph, type, tensor_data(import->model, origin, tensor, &type), NULL);
+    const void *data = tensor_data(import->model, origin, tensor, &type);
+    widen_tensor(import, &type, &data);
+    return const_create(import->graph, type, data, NULL);
 }
 
 int tensor_operands(Import *import, const Body *body, Origin origin, const NodeProto *from, const Op *op,
@@ -184,7 +186,10 @@ static Value *constant_floats(Import *import, int rank, size_t count, const floa
     for (size_t i = 0; i < count; i++) {
         data[i] = values[i];
     }
-    return const_create(import->graph, make_type(DTYPE_F32, rank, &(int64_t){(int64_t)count}), data, NULL);
+    Type type = make_type(DTYPE_F32, rank, &(int64_t){(int64_t)count});
+    const void *elements = data;
+    widen_tensor(import, &type, &elements);
+    return const_create(import->graph, type, elements, NULL);
 }
 
 static Value *constant_ints(Import *import, int rank, size_t count, const int64_t *values)
@@ -200,7 +205,9 @@ static Value *constant_from_sparse(Import *import, Origin origin, const SparseTe
         unsupported(import, origin, "Constant with a sparse value of a type that pcc does not have");
         return NULL;
     }
-    return const_create(import->graph, type, sparse_tensor_data(import->model, origin, sparse, &type), NULL);
+    const void *data = sparse_tensor_data(import->model, origin, sparse, &type);
+    widen_tensor(import, &type, &data);
+    return const_create(import->graph, type, data, NULL);
 }
 
 Value *import_constant(Import *import, const Body *body, const NodeProto *node)

@@ -14,8 +14,10 @@ static void define_initializer(Import *import, const Body *body, Scope *scope, c
     if (!name || !*name) {
         fatal(import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "an initializer has no name");
     }
+    Type widened = *type;
+    widen_tensor(import, &widened, &data);
     ValueKind kind = is_float(type->dtype) ? VALUE_PARAM : VALUE_CONST;
-    Value *value = value_create(import->graph, kind, *type, arena_printf(import->arena, "%s%s", body->prefix, name));
+    Value *value = value_create(import->graph, kind, widened, arena_printf(import->arena, "%s%s", body->prefix, name));
     value->data = data;
     define_value(import, scope, NO_ORIGIN, name, value);
 }

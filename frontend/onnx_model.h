@@ -112,6 +112,12 @@ void poison_outputs(Import *import, const Body *body, Scope *scope, const NodePr
 void unsupported(Import *import, Origin origin, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void report_unsupported(Import *import);
 
+/* ---- onnx_widen.c: ImportOptions.widen; nothing without it ---- */
+
+void widen_type(const Import *import, Type *type);
+void widen_tensor(Import *import, Type *type, const void **data);
+void widen_attributes(Import *import, Node *node); /* Cast's `to` and its like */
+
 /* ---- onnx_import.c -------------------------------------------------------------------------------------------------
  */
 

@@ -237,10 +237,11 @@ static bool plan_by_scales(Graph *graph, Node *node, const Value *scales, Plan *
 {
     const Type *x = &node->inputs[0]->type;
     int axes[MAX_RANK], count = (int)element_count(&scales->type);
-    if (scales->type.dtype != DTYPE_F32 || !chosen_axes(graph, node, count, axes))
+    if (!is_float(scales->type.dtype) || !chosen_axes(graph, node, count, axes))
         return false;
+    const Tensor factors = tensor_from_data(graph->arena, &scales->type, scales->data);
     for (int i = 0; i < count; i++) {
-        double scale = (double)((const float *)scales->data)[i], extent = floor((double)x->dims[axes[i]] * scale);
+        double scale = factors.f[i], extent = floor((double)x->dims[axes[i]] * scale);
         if (!(scale > 0) || !(extent >= 1) || extent > INT32_MAX)
             return REJECT(graph, node, "scale %g of axis %d, whose extent is %" PRId64, scale, axes[i],
                           x->dims[axes[i]]);
