@@ -10,6 +10,9 @@
 #include "files.h"
 #include "session.h"
 
+#define EXPORT_TEMPLATE "pcc.export.template"
+#define EXPORT_SPLICES "pcc.export.splices"
+
 enum { EXPORT_CHUNK = 1 << 16 }; /* elements converted at a time */
 
 typedef struct ExportSplice {
@@ -75,13 +78,14 @@ static int export_tensor(const PccSession *session, const ExportSplice *splice, 
 }
 
 /* The rows are checked before the file is opened, so that a bad table writes nothing. */
-static int export_check(const PccSession *session, const PccSafetensors *weights, const PccStTensor *template,
-                        const PccStTensor *splices, PccError *error)
+static int export_check(const PccSession *session, const PccSafetensors *weights, PccError *error)
 {
+    const PccStTensor *template = pcc_st_find(weights, EXPORT_TEMPLATE);
+    const PccStTensor *splices = pcc_st_find(weights, EXPORT_SPLICES);
     if (!template || !splices)
         return pcc_fail(error, PCC_ERR_INPUT,
-                        "%s has no pcc.export.template: the original model is not in it; compile the model again with "
-                        "this version of pcc",
+                        "%s has no " EXPORT_TEMPLATE ": the original model is not in it; compile the model again "
+                        "with this version of pcc",
                         weights->path);
     bool good = template->dtype == PCC_U8 && splices->dtype == PCC_I64 && splices->rank == 2 && splices->dims[1] == 4;
     int64_t at = 0;
@@ -114,17 +118,35 @@ static int export_write(const PccSession *session, const PccStTensor *template, 
     return status ? status : pcc_output_commit(&output, error);
 }
 
+/* Opens the weights and checks what exporting needs of them; closed again on failure. */
+static int export_open(const PccSession *session, PccSafetensors *weights, PccError *error)
+{
+    int status = pcc_open_weights(session, weights, error);
+    if (status)
+        return status;
+    status = export_check(session, weights, error);
+    if (status)
+        pcc_st_close(weights);
+    return status;
+}
+
+int pcc_can_export(const PccSession *session, PccError *error)
+{
+    PccSafetensors weights;
+    int status = export_open(session, &weights, error);
+    if (!status)
+        pcc_st_close(&weights);
+    return status;
+}
+
 int pcc_export(const PccSession *session, const char *file, PccError *error)
 {
     PccSafetensors weights;
-    int status = pcc_open_weights(session, &weights, error);
+    int status = export_open(session, &weights, error);
     if (status)
         return status;
-    const PccStTensor *template = pcc_st_find(&weights, "pcc.export.template");
-    const PccStTensor *splices = pcc_st_find(&weights, "pcc.export.splices");
-    status = export_check(session, &weights, template, splices, error);
-    if (!status)
-        status = export_write(session, template, splices, file, error);
+    status = export_write(session, pcc_st_find(&weights, EXPORT_TEMPLATE), pcc_st_find(&weights, EXPORT_SPLICES), file,
+                          error);
     pcc_st_close(&weights);
     return status;
 }

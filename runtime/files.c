@@ -189,6 +189,15 @@ int pcc_output_commit(PccOutput *output, PccError *error)
     return status;
 }
 
+int pcc_can_write(const char *path, PccError *error)
+{
+    PccOutput output;
+    int status = pcc_output_open(&output, path, error);
+    if (!status)
+        pcc_output_abandon(&output);
+    return status;
+}
+
 int pcc_write_file(const char *path, const void *data, size_t size, PccError *error)
 {
     PccOutput output;

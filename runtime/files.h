@@ -22,6 +22,9 @@ int pcc_output_write(PccOutput *output, const void *data, size_t size, PccError 
 int pcc_output_commit(PccOutput *output, PccError *error);
 void pcc_output_abandon(PccOutput *output);
 
+/* Whether a file of that name can be created; creates none. */
+int pcc_can_write(const char *path, PccError *error);
+
 /* A whole file at once. */
 int pcc_write_file(const char *path, const void *data, size_t size, PccError *error);
 

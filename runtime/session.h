@@ -21,6 +21,9 @@ int pcc_load_initial_weights(PccSession *session, PccError *error);
 /* Copies params, states and constants of an open file into the weights block. */
 int pcc_copy_weights(PccSession *session, const PccSafetensors *file, PccError *error);
 
+/* Whether pcc_export would find what it needs: asked before a long run, not after it. */
+int pcc_can_export(const PccSession *session, PccError *error);
+
 /* Counts right predictions of the last evaluation; returns how many were judged. */
 int64_t pcc_count_correct(const PccProgram *program, const PccStep *step, int64_t *correct);
 

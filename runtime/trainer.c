@@ -11,6 +11,7 @@
 #include "checkpoint.h"
 #include "clock.h"
 #include "evaluate.h"
+#include "files.h"
 #include "log.h"
 #include "progress.h"
 #include "session.h"
@@ -281,6 +282,15 @@ static int trainer_finish(Trainer *t, PccError *error)
     return status;
 }
 
+/* What --save and --export will need, asked before the run. */
+static int trainer_check_outputs(const PccSession *session, const PccRunOptions *options, PccError *error)
+{
+    int status = options->save ? pcc_can_write(options->save, error) : PCC_OK;
+    if (!status && options->export_file)
+        status = pcc_can_write(options->export_file, error);
+    return !status && options->export_file ? pcc_can_export(session, error) : status;
+}
+
 /* --save and --export of a run that is complete. */
 static int trainer_write_model(const PccSession *session, const PccRunOptions *options, PccError *error)
 {
@@ -299,7 +309,9 @@ static int trainer_run(Trainer *t, PccError *error)
 int pcc_train(PccSession *session, const PccRunOptions *options, PccError *error)
 {
     Trainer trainer = {.session = session, .options = options, .log.fd = -1, .board.fd = -1};
-    int status = trainer_open(&trainer, error);
+    int status = trainer_check_outputs(session, options, error);
+    if (!status)
+        status = trainer_open(&trainer, error);
     if (!status && options->data)
         status = trainer_run(&trainer, error);
     bool complete = trainer.state.step >= trainer.schedule.total;
