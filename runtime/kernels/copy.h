@@ -17,6 +17,7 @@ enum { PCC_PAD_CONSTANT, PCC_PAD_REFLECT, PCC_PAD_EDGE, PCC_PAD_WRAP };
 
 #define PCC_COPY_SEGMENT 4096 /* elements, about, of one task of a copy */
 #define PCC_COPY_TILE 64      /* rows and columns of one task of a transposition */
+#define PCC_COPY_BLOCK 16     /* of a tile that is transposed at once: a cache line of f32 each way */
 #define PCC_PAD_RANGES 16     /* tasks of the padding's adjoint: each adds to its own range of the first axis */
 
 /* Source position of output position i of an axis of extent n; -1 in constant padding. */

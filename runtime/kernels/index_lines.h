@@ -5,7 +5,7 @@
 #include "../program.h"
 #include "typed.h"
 
-#define PCC_INDEX_TILE 64  /* neighbouring elements that one task of a scatter owns */
+#define PCC_INDEX_TILE 128 /* neighbouring elements that one task of a scatter owns */
 #define PCC_INDEX_TASKS 16 /* tasks, about, that a gradient's destination is cut into */
 
 /* Index of an axis of extent n as a position; -1 when it is out of range. */

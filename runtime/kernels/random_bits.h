@@ -4,42 +4,74 @@
  * Random bits are a function of (seed; node, update, micro-batch, element), so that they have no state to save, are the
  * same for any number of threads, and a CUDA thread computes the same ones. Philox rather than a cheaper hash of the
  * counter because it passes BigCrush for every key and its constants and test vectors are public; its 32 x 32 -> 64 bit
- * products vectorise everywhere. */
+ * products are one instruction on every x86-64. */
 #ifndef PCC_RANDOM_BITS_H
 #define PCC_RANDOM_BITS_H
 
 #include "step.h"
 #include "typed.h"
 
+#ifdef __SSE2__
+#    include <immintrin.h>
+#endif
+
 #define PCC_PHILOX_ROUNDS 10
 #define PCC_PHILOX_LANES 16                     /* counters that are encrypted together */
 #define PCC_RANDOM_GROUP (4 * PCC_PHILOX_LANES) /* words from them */
+
+/* A word a lane, in 64 bits whose upper half means nothing: the register form of the 32 x 32 -> 64 bit product. */
+#if defined(__AVX512F__)
+#    define PCC_PHILOX_BYTES 64
+#    define PCC_WIDE_PRODUCT(a, b) ((PccWords)_mm512_mul_epu32((__m512i)(a), (__m512i)(b)))
+#elif defined(__AVX2__)
+#    define PCC_PHILOX_BYTES 32
+#    define PCC_WIDE_PRODUCT(a, b) ((PccWords)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
+#elif defined(__SSE2__)
+#    define PCC_PHILOX_BYTES 16
+#    define PCC_WIDE_PRODUCT(a, b) ((PccWords)_mm_mul_epu32((__m128i)(a), (__m128i)(b)))
+#else
+#    define PCC_PHILOX_BYTES 16
+#    define PCC_WIDE_PRODUCT(a, b) (((a)&0xFFFFFFFFu) * (b))
+#endif
+
+typedef uint64_t PccWords __attribute__((vector_size(PCC_PHILOX_BYTES)));
+
+enum { PCC_PHILOX_WIDTH = PCC_PHILOX_BYTES / 8, PCC_PHILOX_VECTORS = PCC_PHILOX_LANES / PCC_PHILOX_WIDTH };
 
 /* Four words of every lane: word w of lane i is word[w * PCC_PHILOX_LANES + i], that of a group's element. */
 typedef struct PccPhilox {
     uint32_t word[PCC_RANDOM_GROUP];
 } PccPhilox;
 
-PCC_KERNEL void pcc_philox_round(PccPhilox *p, uint32_t key0, uint32_t key1)
+/* The words of one vector of lanes. */
+PCC_KERNEL void pcc_philox_vector(PccWords x[4], uint64_t key)
 {
-    enum { N = PCC_PHILOX_LANES };
-    for (int i = 0; i < N; i++) {
-        uint64_t a = (uint64_t)p->word[i] * 0xD2511F53u, b = (uint64_t)p->word[2 * N + i] * 0xCD9E8D57u;
-        uint32_t second = p->word[N + i], fourth = p->word[3 * N + i];
-        p->word[i] = (uint32_t)(b >> 32) ^ second ^ key0;
-        p->word[N + i] = (uint32_t)b;
-        p->word[2 * N + i] = (uint32_t)(a >> 32) ^ fourth ^ key1;
-        p->word[3 * N + i] = (uint32_t)a;
+    const PccWords zero = {0}, m0 = zero + 0xD2511F53u, m1 = zero + 0xCD9E8D57u;
+    uint32_t key0 = (uint32_t)key, key1 = (uint32_t)(key >> 32);
+    for (int round = 0; round < PCC_PHILOX_ROUNDS; round++) {
+        PccWords a = PCC_WIDE_PRODUCT(x[0], m0), b = PCC_WIDE_PRODUCT(x[2], m1);
+        x[0] = (b >> 32) ^ x[1] ^ (zero + key0);
+        x[1] = b;
+        x[2] = (a >> 32) ^ x[3] ^ (zero + key1);
+        x[3] = a;
+        key0 += 0x9E3779B9u; /* golden ratio */
+        key1 += 0xBB67AE85u; /* sqrt(3) - 1 */
     }
 }
 
+/* Encrypts every lane's counter, p->word, in place. */
 PCC_KERNEL void pcc_philox(PccPhilox *p, uint64_t key)
 {
-    uint32_t key0 = (uint32_t)key, key1 = (uint32_t)(key >> 32);
-    for (int round = 0; round < PCC_PHILOX_ROUNDS; round++) {
-        pcc_philox_round(p, key0, key1);
-        key0 += 0x9E3779B9u; /* golden ratio */
-        key1 += 0xBB67AE85u; /* sqrt(3) - 1 */
+    for (int v = 0; v < PCC_PHILOX_VECTORS; v++) {
+        uint32_t *first = p->word + v * PCC_PHILOX_WIDTH;
+        PccWords x[4];
+        for (int w = 0; w < 4; w++)
+            for (int i = 0; i < PCC_PHILOX_WIDTH; i++)
+                x[w][i] = first[w * PCC_PHILOX_LANES + i];
+        pcc_philox_vector(x, key);
+        for (int w = 0; w < 4; w++)
+            for (int i = 0; i < PCC_PHILOX_WIDTH; i++)
+                first[w * PCC_PHILOX_LANES + i] = (uint32_t)x[w][i];
     }
 }
 
