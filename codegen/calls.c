@@ -133,7 +133,7 @@ static const char *call_stem(Emitter *e, const Node *node, const KernelCall *cal
     const Value *shown = NULL;
     for (int i = 0; i < node->output_count && !shown; i++)
         shown = node->outputs[i];
-    append(stem, "_");
+    append(stem, shown && shown->type.rank ? "_" : "_scalar"); /* never a bare name, which C may know already */
     for (int i = 0; shown && i < shown->type.rank; i++)
         append(stem, "%s%lld", i ? "x" : "", (long long)shown->type.dims[i]);
     for (char *c = stem->data; *c; c++)

@@ -14,12 +14,20 @@ typedef struct EmitOptions {
     size_t export_template_bytes;
     const int64_t *export_splices; /* [splice_count][4] */
     int64_t splice_count;
+    const void *embedded_weights; /* the weights file's bytes as a part of the text; NULL: weights_name is read */
+    size_t embedded_bytes;
 } EmitOptions;
+
+/* Bytes of each kind in the weights block, less the padding between them. */
+typedef struct WeightsBytes {
+    int64_t params, states, constants, gradients, moments;
+} WeightsBytes;
 
 typedef struct Emitted {
     const char *text; /* the C file */
     size_t length;
     int64_t weights_bytes, arena_bytes; /* of the program's two blocks */
+    WeightsBytes weights;
 } Emitted;
 
 Emitted emit_program(const Program *program, const Options *options, const EmitOptions *emit);
@@ -28,5 +36,8 @@ void write_weights(const Program *program, const Options *options, const EmitOpt
 /* The order of parameters and states in the emitted tables, by ONNX name: the indices of the export splices. */
 void list_stored(const Program *program, const Options *options, const char ***params, int *param_count,
                  const char ***states, int *state_count);
+
+/* Floating-point operations of a node that is a product; 0 for everything else, which is small beside them. */
+double node_flops(const Node *node);
 
 #endif

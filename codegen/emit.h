@@ -84,6 +84,9 @@ LoopNest make_nest(Arena *arena, const Type *loop, Value *const *operands, int o
 const char *operand_address(Emitter *e, Value *value);
 const char *value_c_type(const Value *value);
 
+/* embed.c: the weights file as a C array, where EmitOptions has one. */
+void print_embedded_weights(Emitter *e, Text *text);
+
 /* flops.c */
 double graph_flops(const Graph *graph);
 

@@ -25,24 +25,29 @@ static double attention_flops(const Node *node, int products)
     return 2.0 * products * (double)element_count(q) * (double)k->dims[k->rank - 2];
 }
 
+double node_flops(const Node *node)
+{
+    const char *op = node->op->name;
+    if (strcmp(op, "MatMul") == 0)
+        return product_flops(node);
+    if (strcmp(op, "Convolution") == 0)
+        return convolution_flops(node->body ? &node->body->inputs[0]->type : &node->outputs[0]->type,
+                                 &node->inputs[1]->type);
+    if (strcmp(op, "ConvolutionGradInput") == 0)
+        return convolution_flops(&node->inputs[0]->type, &node->inputs[1]->type);
+    if (strcmp(op, "ConvolutionGradWeight") == 0)
+        return convolution_flops(&node->inputs[1]->type, &node->outputs[0]->type);
+    if (strcmp(op, "ScaledDotProductAttention") == 0)
+        return attention_flops(node, 2);
+    if (strcmp(op, "ScaledDotProductAttentionGrad") == 0)
+        return attention_flops(node, 5);
+    return 0;
+}
+
 double graph_flops(const Graph *graph)
 {
     double sum = 0;
-    for (const Node *node = graph->first; node; node = node->next) {
-        const char *op = node->op->name;
-        if (strcmp(op, "MatMul") == 0)
-            sum += product_flops(node);
-        else if (strcmp(op, "Convolution") == 0)
-            sum += convolution_flops(node->body ? &node->body->inputs[0]->type : &node->outputs[0]->type,
-                                     &node->inputs[1]->type);
-        else if (strcmp(op, "ConvolutionGradInput") == 0)
-            sum += convolution_flops(&node->inputs[0]->type, &node->inputs[1]->type);
-        else if (strcmp(op, "ConvolutionGradWeight") == 0)
-            sum += convolution_flops(&node->inputs[1]->type, &node->outputs[0]->type);
-        else if (strcmp(op, "ScaledDotProductAttention") == 0)
-            sum += attention_flops(node, 2);
-        else if (strcmp(op, "ScaledDotProductAttentionGrad") == 0)
-            sum += attention_flops(node, 5);
-    }
+    for (const Node *node = graph->first; node; node = node->next)
+        sum += node_flops(node);
     return sum;
 }

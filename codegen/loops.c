@@ -150,7 +150,7 @@ static const char *loop_stem(Emitter *e, const Node *node)
     for (const Node *member = node->body->first; member && named < 3; member = member->next, named++)
         append(stem, "%s%s", named ? "_" : "", member->op->name);
     const Type *loop = &node->outputs[0]->type;
-    append(stem, "_");
+    append(stem, loop->rank ? "_" : "_scalar"); /* never a bare name, which C may know already */
     for (int i = 0; i < loop->rank; i++)
         append(stem, "%s%lld", i ? "x" : "", (long long)loop->dims[i]);
     for (char *c = stem->data; *c; c++)

@@ -286,7 +286,10 @@ static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_byte
     line(text, ".step = step,");
     line(text, ".evaluate = evaluate,");
     line(text, ".update = update,");
-    line(text, ".weights_file = %s,", c_string(e->arena, e->emit->weights_name));
+    if (e->emit->embedded_weights)
+        line(text, ".embedded_weights = embedded_weights, .embedded_bytes = %zu,", e->emit->embedded_bytes);
+    else
+        line(text, ".weights_file = %s,", c_string(e->arena, e->emit->weights_name));
     line(text, "};");
 }
 
@@ -339,7 +342,10 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     line(text, "return pcc_%s(params, PCC_COUNT(params), s);", options->optimizer);
     line(text, "}");
     blank(text);
+    print_embedded_weights(&e, text);
     print_table(&e, text, train, arena_bytes);
     print_main(&e, text);
-    return (Emitted){text->data, text->length, weights.bytes, arena_bytes};
+    return (Emitted){text->data, text->length, weights.bytes, arena_bytes,
+                     {weights.param_bytes, weights.state_bytes, weights.constant_bytes, weights.gradient_bytes,
+                      weights.moment_bytes}};
 }

@@ -154,6 +154,7 @@ static bool normalise(Import *import, const Body *body, const NodeProto *from, N
     if (!import_attributes(import, body, from, node) || !has_operands(import, node)) {
         return false;
     }
+    widen_attributes(import, node);
     graph->cursor = node;
     bool upgraded = !node->op->upgrade || node->op->upgrade(graph, node, body->opset);
     graph->cursor = NULL;

@@ -80,6 +80,7 @@ Pass bind_states;          /* graph->updates */
 Pass channels_last;        /* convolutional regions in N..C order */
 Pass split_slices;         /* slices that tile an axis become a Split */
 Pass grad;                 /* reverse-mode differentiation: graph->gradients */
+Pass zero_sums;            /* gradients that are zero in exact arithmetic */
 Pass accumulate_gradients; /* --accumulate */
 Pass expand_kernels;       /* rows that have a gradient of their own but no kernel */
 Pass simplify;             /* common subexpressions, dead code, algebra */

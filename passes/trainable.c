@@ -108,7 +108,7 @@ static bool is_sinusoid_table(const Tensor *tensor)
 static Verdict verdict_by_contents(const Graph *graph, const Value *value)
 {
     int64_t count = element_count(&value->type);
-    if (count == 1 && has_generated_name(value->name))
+    if (count == 1 && has_generated_name(value->name) && !is_operand_of(graph, value, "PRelu", 1, 1))
         return (Verdict){false, "a lone scalar under a generated name"};
     if (!value->data || count == 0)
         return (Verdict){count > 0, count > 0 ? "a float initializer" : "empty"};
