@@ -148,6 +148,7 @@ int pcc_data_open(PccData *data, const char *spec, bool validation, const PccLay
         status = pcc_fail_memory(error);
     if (!status)
         status = data_format_of(kept, &argument)->open(data, argument, validation, error);
+    data->ordered |= layout->fixed_order;
     if (!status)
         status = data_check(data, spec, error);
     if (status)

@@ -62,6 +62,8 @@ int pcc_layout_init(PccLayout *layout, const PccProgram *program, PccError *erro
             return pcc_fail(error, PCC_ERR_INTERNAL, "dims of %s overflow", slot->tensor->name);
         if (!slot->shared)
             slot->elements /= program->batch;
+        else if (slot->tensor->rank > 0 && !pcc_dtype_is_float(slot->tensor->dtype))
+            layout->fixed_order = true;
     }
     return PCC_OK;
 }

@@ -19,7 +19,8 @@ typedef struct PccLayout {
     int64_t label_slot; /* the slot with labels, -1 when none has */
     int64_t classes;    /* labels are below this; 0: unknown */
     int64_t batch;
-    bool next_token; /* labels are the following token, not the token itself that the loss shifts */
+    bool fixed_order; /* a shared integer input, such as a graph's edges, counts samples by their place in the batch */
+    bool next_token;  /* labels are the following token, not the token itself that the loss shifts */
 } PccLayout;
 
 int pcc_layout_init(PccLayout *layout, const PccProgram *program, PccError *error);

@@ -45,7 +45,7 @@ static void trainer_shuffle(Trainer *t)
     const PccSplit *train = &t->sets.train;
     pcc_shuffle(t->samples, train->count, (uint64_t)t->options->seed, (uint64_t)t->state.epoch);
     for (int64_t i = 0; i < train->count; i++)
-        t->samples[i] = train->samples[t->samples[i]];
+        t->samples[i] = train->samples[t->layout.fixed_order ? i : t->samples[i]];
 }
 
 static void trainer_plan(Trainer *t)

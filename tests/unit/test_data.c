@@ -340,6 +340,7 @@ static void safetensors_columns(void **state)
     PccData data;
     assert_int_equal(open_data(&data, "safetensors:%s/d.safetensors", false, 1, 2), 0);
     assert_int_equal(data.count, 4);
+    assert_true(linear_layout.fixed_order && data.ordered); /* the adjacency's rows are the batch's */
     PccBatch batch;
     assert_int_equal(pcc_batch_init(&batch, &linear_layout, &error), 0);
     /* One valid sample: the second repeats it. */
