@@ -345,7 +345,10 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     print_embedded_weights(&e, text);
     print_table(&e, text, train, arena_bytes);
     print_main(&e, text);
-    return (Emitted){text->data, text->length, weights.bytes, arena_bytes,
+    return (Emitted){text->data,
+                     text->length,
+                     weights.bytes,
+                     arena_bytes,
                      {weights.param_bytes, weights.state_bytes, weights.constant_bytes, weights.gradient_bytes,
                       weights.moment_bytes}};
 }
