@@ -1,0 +1,213 @@
+/* cli_options.c: the table of options. */
+#include "frontend/cli_options.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const section_titles[SECTION_COUNT] = {
+    [SECTION_OUTPUT] = "Output",          [SECTION_PRECISION] = "Precision",
+    [SECTION_OBJECTIVE] = "Objective",    [SECTION_SHAPES] = "Shapes",
+    [SECTION_FINETUNE] = "What learns",   [SECTION_OPTIMIZER] = "Optimizer",
+    [SECTION_MEMORY] = "Memory",          [SECTION_RUN] = "Data",
+    [SECTION_INSPECT] = "Looking inside", [SECTION_MESSAGES] = "Messages",
+};
+
+const Choice emit_choices[] = {
+    {"c", NULL, true, "the C source of the training program"},
+    {"cuda", NULL, false, "the CUDA source"},
+    {"exe", NULL, true, "the executable, built with the system's C compiler"},
+    {"lib", NULL, true, "a library without main(): source, .a or .so by the suffix"},
+    {"ir", NULL, true, "the scheduled training graph as text"},
+    {"dot", NULL, true, "the imported graph for Graphviz"},
+    {"report", NULL, true, "an HTML page: nodes, memory plan, passes"},
+    {0},
+};
+
+const Choice precision_choices[] = {
+    {"64-true", NULL, true, "everything in float64"},
+    {"32-true", NULL, true, "everything in float32"},
+    {"16-mixed", NULL, false, "float16 products, float32 weights"},
+    {"bf16-mixed", NULL, false, "bfloat16 products, float32 weights"},
+    {"16-true", NULL, false, "everything in float16"},
+    {"bf16-true", NULL, false, "everything in bfloat16"},
+    {"64", "64-true", true, NULL},
+    {"32", "32-true", true, NULL},
+    {"16", "16-mixed", false, NULL},
+    {"bf16", "bf16-mixed", false, NULL},
+    {0},
+};
+
+const Choice print_choices[] = {
+    {"supported-ops", NULL, true, "every operator that pcc imports"},
+    {"precisions", NULL, true, "the precision modes"},
+    {"passes", NULL, true, "the pipeline in order"},
+    {"trainable", NULL, true, "each initializer of MODEL: does it learn, and why"},
+    {"memory", NULL, true, "where everything of a step of MODEL lies"},
+    {"host", NULL, true, "this machine"},
+    {"man", NULL, true, "the manual page"},
+    {"completion", NULL, true, "completion for bash: eval \"$(pcc --print completion)\""},
+    {0},
+};
+
+static const Choice policy_choices[] = {
+    {"pcc", NULL, true, NULL},        {"torch-cuda", NULL, false, NULL},
+    {"torch-cpu", NULL, false, NULL}, {"apex-O0", NULL, false, NULL},
+    {"apex-O1", NULL, false, NULL},   {"apex-O2", NULL, false, NULL},
+    {"apex-O3", NULL, false, NULL},   {0},
+};
+
+static const Choice loss_choices[] = {
+    {"cross-entropy", NULL, true, "classes on axis 1"},
+    {"token-cross-entropy", NULL, true, "classes on the last axis, targets of -100 not counted"},
+    {"causal-lm", NULL, true, "the labels are the integer input, shifted by one"},
+    {"mse", NULL, true, "mean squared error"},
+    {"bce-with-logits", NULL, true, "binary cross-entropy of logits"},
+    {"output", NULL, true, "the graph's own scalar"},
+    {0},
+};
+
+static const Choice optimizer_choices[] = {
+    {"sgd", NULL, true, NULL},        {"adam", NULL, true, NULL},  {"adamw", NULL, true, NULL},
+    {"adamw8bit", NULL, false, NULL}, {"lion", NULL, false, NULL}, {0},
+};
+
+static const Choice init_choices[] = {{"keep", NULL, true, NULL}, {"random", NULL, true, NULL}, {0}};
+static const Choice json_choices[] = {{"json", NULL, true, NULL}, {0}};
+static const Choice format_choices[] = {{"json", NULL, true, NULL}, {"text", NULL, true, NULL}, {0}};
+static const Choice recompute_choices[] = {
+    {"none", NULL, true, NULL}, {"auto", NULL, false, NULL}, {"all", NULL, false, NULL}, {0}};
+static const Choice update_choices[] = {{"nearest", NULL, true, NULL},
+                                        {"stochastic", NULL, false, NULL},
+                                        {"kahan", NULL, false, NULL},
+                                        {"master", NULL, false, NULL},
+                                        {0}};
+static const Choice loss_scale_choices[] = {
+    {"none", NULL, true, NULL}, {"dynamic", NULL, false, NULL}, {"NUMBER", NULL, false, NULL}, {0}};
+
+/* op:Softmax, node:/encoder/ *, tensor:logits */
+static bool is_rule(const char *value)
+{
+    const char *colon = strchr(value, ':');
+    if (!colon || !colon[1])
+        return false;
+    size_t length = (size_t)(colon - value);
+    return (length == 2 && !memcmp(value, "op", 2)) || (length == 4 && !memcmp(value, "node", 4)) ||
+           (length == 6 && !memcmp(value, "tensor", 6));
+}
+
+/* 2GiB, 512MiB, 1.5GB, 4096 */
+static bool is_size(const char *value)
+{
+    static const char *const units[] = {"", "B", "KiB", "MiB", "GiB", "TiB", "KB", "MB", "GB", "TB"};
+    char *end;
+    if (!isdigit((unsigned char)*value) || strtod(value, &end) <= 0)
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(end, units[i]) == 0)
+            return true;
+    return false;
+}
+
+#define FIELD(name) offsetof(CommandLine, name)
+#define EVERY (COMMAND_COMPILE | COMMAND_VERIFY | COMMAND_RUN)
+#define TRAINING (COMMAND_COMPILE | COMMAND_VERIFY)
+
+const CliOption cli_options[] = {
+    {"-o", "FILE", OPTION_PATH, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(output_file),
+     .help = "write FILE; the suffix "
+             "picks what: .c, .cu, .ir, .dot, .html; none: an executable"},
+    {"--emit", "KIND", OPTION_TEXT, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(emit), .choices = emit_choices,
+     .help = "the kind of output when the suffix does not say"},
+    {"--standalone", NULL, OPTION_FLAG, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(standalone),
+     .help = "one self-contained .c: the runtime is part of it; needs only -lz -lm"},
+    {"--embed-weights", NULL, OPTION_FLAG, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(embed_weights),
+     .help = "the initial weights inside the .c instead of beside it"},
+    {"--audit", NULL, OPTION_FLAG, SECTION_OUTPUT, TRAINING, FIELD(audit),
+     .help = "parse and audit the emitted file with libclang before it is written"},
+    {"--save-temps", NULL, OPTION_FLAG, SECTION_OUTPUT, TRAINING, FIELD(save_temps),
+     .help = "keep the C file of an executable or library"},
+    {"-MD", NULL, OPTION_FLAG, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(depfile),
+     .help = "write a Makefile rule with every file that was read"},
+    {"-MF", "FILE", OPTION_PATH, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(depfile_path),
+     .help = "where -MD writes (the output's name with the suffix .d)"},
+    {"-MT", "TARGET", OPTION_TEXT, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(depfile_target),
+     .help = "the rule's target (the output's name)"},
+
+    {"--precision", "P", OPTION_TEXT, SECTION_PRECISION, TRAINING, FIELD(precision), .choices = precision_choices,
+     .help = "dtypes of weights and arithmetic (32-true)"},
+    {"--policy", "NAME|FILE", OPTION_TEXT, SECTION_PRECISION, TRAINING, FIELD(policy), .choices = policy_choices,
+     .help = "which operators a mixed mode lowers (pcc)"},
+    {"--keep-fp32", "RULE", OPTION_LIST, SECTION_PRECISION, TRAINING, FIELD(keep_fp32), .check = is_rule,
+     .unsupported = true, .help = "op:Softmax, node:/encoder/*, tensor:logits; repeatable, later wins"},
+    {"--lower", "RULE", OPTION_LIST, SECTION_PRECISION, TRAINING, FIELD(lower), .check = is_rule, .unsupported = true,
+     .help = "the opposite of --keep-fp32"},
+    {"--explain-precision", "json", OPTION_MAYBE, SECTION_PRECISION, COMMAND_COMPILE, FIELD(explain_precision),
+     FIELD(explain_precision_format), json_choices,
+     .help = "per node: dtypes in, compute, out, the rule that decided, casts"},
+
+    {"--loss", "KIND", OPTION_TEXT, SECTION_OBJECTIVE, TRAINING, FIELD(loss), .choices = loss_choices,
+     .help = "what is minimised (output for a scalar output, else cross-entropy)"},
+    {"--output", "NAME", OPTION_TEXT, SECTION_OBJECTIVE, TRAINING, FIELD(output),
+     .help = "the graph output that the loss reads (the first)"},
+    {"--labels", "INPUT", OPTION_TEXT, SECTION_OBJECTIVE, TRAINING, FIELD(labels),
+     .help = "the integer input that holds the labels (the only one)"},
+
+    {"--batch", "N", OPTION_COUNT, SECTION_SHAPES, EVERY, FIELD(batch),
+     .help = "the size of the inputs' first axis where the model leaves it open"},
+    {"--dim", "NAME=N", OPTION_LIST, SECTION_SHAPES, EVERY, FIELD(dims),
+     .help = "bind a symbolic dimension; repeatable"},
+    {"--shape", "INPUT=DIMS", OPTION_LIST, SECTION_SHAPES, EVERY, FIELD(shapes),
+     .help = "bind an input's dims, as in x=1x3x224x224; repeatable"},
+
+    {"--head", "N", OPTION_COUNT, SECTION_FINETUNE, TRAINING, FIELD(head), .help = "a new last layer of N classes"},
+    {"--trainable", "GLOB", OPTION_LIST, SECTION_FINETUNE, TRAINING, FIELD(trainable),
+     .help = "only initializers of these names learn; repeatable"},
+    {"--freeze", "GLOB", OPTION_LIST, SECTION_FINETUNE, TRAINING, FIELD(freeze),
+     .help = "initializers of these names do not learn; repeatable"},
+    {"--init", "KIND", OPTION_TEXT, SECTION_FINETUNE, TRAINING, FIELD(init), .choices = init_choices,
+     .help = "start from the file's weights or afresh (keep)"},
+    {"--seed", "N", OPTION_NATURAL, SECTION_FINETUNE, TRAINING, FIELD(seed), .help = "of fresh weights (0)"},
+
+    {"--optimizer", "KIND", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(optimizer), .choices = optimizer_choices,
+     .help = "(adamw); its numbers are options of the program"},
+    {"--update", "KIND", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(update), .choices = update_choices,
+     .help = "how a 16-bit weight takes its update (nearest)"},
+    {"--loss-scale", "SCALE", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(loss_scale),
+     .choices = loss_scale_choices, .help = "of 16-bit gradients; follows the precision"},
+    {"--clip-norm", "X", OPTION_POSITIVE, SECTION_OPTIMIZER, TRAINING, FIELD(clip_norm),
+     .help = "clip the gradient to this 2-norm (no clipping)"},
+    {"--accumulate", "N", OPTION_COUNT, SECTION_OPTIMIZER, TRAINING, FIELD(accumulate),
+     .help = "micro-batches per step (1)"},
+
+    {"--recompute", "KIND", OPTION_TEXT, SECTION_MEMORY, TRAINING, FIELD(recompute), .choices = recompute_choices,
+     .help = "trade time for activation memory (none)"},
+    {"--memory-budget", "SIZE", OPTION_TEXT, SECTION_MEMORY, TRAINING, FIELD(memory_budget), .check = is_size,
+     .unsupported = true, .help = "recompute until the step fits, as in 2GiB"},
+
+    {"--inputs", "FILE", OPTION_PATH, SECTION_RUN, COMMAND_RUN, FIELD(inputs),
+     .help = "safetensors file of the inputs by their ONNX names"},
+    {"--dump", "FILE", OPTION_PATH, SECTION_RUN, COMMAND_RUN, FIELD(dump),
+     .help = "where the outputs go, as float64 and int64"},
+    {"--reference", "FILE", OPTION_PATH, SECTION_RUN, COMMAND_VERIFY, FIELD(reference),
+     .help = "compare with this file (with the reference evaluator)"},
+
+    {"--print", "WHAT", OPTION_TEXT, SECTION_INSPECT, COMMAND_COMPILE, FIELD(print), .choices = print_choices,
+     .help = "print and exit"},
+    {"--dump-after", "PASS", OPTION_TEXT, SECTION_INSPECT, COMMAND_COMPILE, FIELD(dump_after),
+     .help = "print the graphs after PASS, or after all"},
+    {"--passes", "LIST", OPTION_TEXT, SECTION_INSPECT, TRAINING, FIELD(passes),
+     .help = "of the optional passes only these, as in fuse,split; \"\": none"},
+    {"--explain", "CODE", OPTION_TEXT, SECTION_INSPECT, COMMAND_COMPILE, FIELD(explain),
+     .help = "what the warning of this code means"},
+
+    {"-v", NULL, OPTION_FLAG, SECTION_MESSAGES, EVERY, FIELD(verbose), .help = "say what is done, pass by pass"},
+    {"-Werror", NULL, OPTION_FLAG, SECTION_MESSAGES, EVERY, FIELD(werror), .help = "make warnings errors"},
+    {"--diagnostics", "FORMAT", OPTION_TEXT, SECTION_MESSAGES, EVERY, FIELD(diagnostics_format),
+     .choices = format_choices, .help = "messages one JSON object a line, or text (text)"},
+    {"--time-report", NULL, OPTION_FLAG, SECTION_MESSAGES, TRAINING, FIELD(time_report),
+     .help = "where the time of the compile went"},
+    {"--help", NULL, OPTION_FLAG, SECTION_MESSAGES, EVERY, FIELD(help), .help = "print this and exit"},
+    {"--version", NULL, OPTION_FLAG, SECTION_MESSAGES, EVERY, FIELD(version), .help = "print the version and exit"},
+};
+const int cli_option_count = sizeof cli_options / sizeof *cli_options;

@@ -1,0 +1,80 @@
+/* print_trainable.c: the pass `trainable` explained, in the order of the model's initializers. */
+#include "frontend/print_trainable.h"
+
+#include <string.h>
+
+#include "frontend/onnx_model.h"
+
+typedef struct Row {
+    const char *name;
+    int id; /* of the value in the graph, -1 when the graph has no such float */
+    Type type;
+    Verdict verdict;
+} Row;
+
+static const Value *find_initializer(const Graph *graph, const char *name)
+{
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (value && !value->producer && value->name && strcmp(value->name, name) == 0)
+            return value;
+    }
+    return NULL;
+}
+
+static Row make_row(Compilation *c, const TensorProto *tensor)
+{
+    const char *name = tensor->name ? tensor->name : "";
+    const Value *value = find_initializer(c->imported, name);
+    Dtype dtype;
+    Row row = {.name = name, .id = -1};
+    if (value && value->kind == VALUE_PARAM)
+        row = (Row){name, value->id, value->type, trainable_verdict(c->imported, value, &c->options)};
+    else if (value && value->kind == VALUE_STATE)
+        row = (Row){name, -1, value->type, {false, "a running statistic of BatchNormalization"}};
+    else if (dtype_from_onnx(tensor->data_type, &dtype) && is_float(dtype))
+        row.verdict = (Verdict){false, value ? "a constant of the graph" : "no node reads it"};
+    else
+        row.verdict = (Verdict){false, "not floating-point"};
+    if (value)
+        row.type = value->type;
+    return row;
+}
+
+/* Later passes drop or fix a parameter that no gradient reaches. */
+static void follow_gradients(Compilation *c, Row *rows, int count)
+{
+    run_passes(c);
+    const Graph *train = c->program.train;
+    for (int i = 0; i < count; i++) {
+        const Value *value = rows[i].id >= 0 ? train->values[rows[i].id] : NULL;
+        if (rows[i].verdict.learns && (!value || value->kind != VALUE_PARAM))
+            rows[i].verdict = (Verdict){false, "no gradient reaches it"};
+    }
+}
+
+void print_trainable(Compilation *c, FILE *stream)
+{
+    const GraphProto *graph = c->model->proto->graph;
+    int count = (int)graph->n_initializer, learning = 0;
+    int64_t elements = 0, total = 0;
+    Row *rows = NEW_ARRAY(c->arena, Row, count + 1);
+    prepare_options(c);
+    for (int i = 0; i < count; i++) {
+        rows[i] = make_row(c, graph->initializer[i]);
+        learning += rows[i].verdict.learns;
+    }
+    if (learning > 0)
+        follow_gradients(c, rows, count);
+    learning = 0;
+    for (int i = 0; i < count; i++) {
+        const Row *row = &rows[i];
+        fprintf(stream, "%-6s  %-20s %s: %s\n", row->verdict.learns ? "trains" : "fixed",
+                type_text(c->arena, &row->type), row->name, row->verdict.reason);
+        learning += row->verdict.learns;
+        elements += row->verdict.learns ? element_count(&row->type) : 0;
+        total += element_count(&row->type);
+    }
+    fprintf(stream, "%d of %d initializers train: %lld of %lld elements\n", learning, count, (long long)elements,
+            (long long)total);
+}

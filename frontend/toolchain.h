@@ -1,0 +1,33 @@
+/* toolchain.h: the system's C compiler and the runtime that emitted programs are built with. */
+#ifndef PCC_FRONTEND_TOOLCHAIN_H
+#define PCC_FRONTEND_TOOLCHAIN_H
+
+#include "ir/ir.h"
+
+/* Where pcc's own files are: beside the executable in a build tree, under its prefix once installed. NULL: not found.
+ */
+typedef struct RuntimeFiles {
+    const char *include; /* holds pcc/pcc.h */
+    const char *library; /* libpcc-runtime.a */
+    const char *sources; /* the runtime's .c and .h files, for --standalone */
+} RuntimeFiles;
+
+RuntimeFiles find_runtime(Arena *arena);
+
+typedef enum Product { PRODUCT_EXECUTABLE, PRODUCT_ARCHIVE, PRODUCT_SHARED } Product;
+
+typedef struct BuildRequest {
+    const char *source, *output;
+    Product product;
+    bool standalone; /* the source holds the runtime */
+    bool verbose;    /* print the commands */
+} BuildRequest;
+
+/* Runs $CC (cc) -O3 -march=native -fopenmp. The compiler's messages go to stderr. A compiler that is missing is
+ * EXIT_STATUS_IO, one that fails EXIT_STATUS_INTERNAL. */
+void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request);
+
+/* Runs a command found by PATH and returns its exit status, 127 when it cannot be run. */
+int run_command(const char *const *arguments);
+
+#endif
