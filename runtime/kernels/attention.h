@@ -7,8 +7,9 @@
  *       has y = 0, lse = -inf and no gradient. scratch: pcc_attention_grad_scratch_bytes(shape, sizeof T).
  *
  * Softmax is computed online over blocks of keys (Milakov and Gimelshein 2018; Dao et al. 2022), the gradient from the
- * recomputed products and lse. Tiles live in the thread's scratch, which limits width and value_width to about 2000 in
- * f64. Products are register tiles of gemm_simd.h, written once for all shapes, so that an instance is a mere call. */
+ * recomputed products and lse. Tiles live in the thread's scratch, which limits width + value_width to
+ * PCC_ATTENTION_MAX_WIDTH. Products are register tiles of gemm_simd.h, written once for all shapes, so that an instance
+ * is a mere call. */
 #ifndef PCC_ATTENTION_H
 #define PCC_ATTENTION_H
 

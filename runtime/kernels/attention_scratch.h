@@ -20,6 +20,9 @@ typedef struct PccAttention {
     int64_t dq_stride[3], dk_stride[3], dv_stride[3], dy_stride[3]; /* of the gradient only */
 } PccAttention;
 
+/* The smallest tiles of the gradient in f64 fit PCC_THREAD_SCRATCH as long as width + value_width is not more. */
+#define PCC_ATTENTION_MAX_WIDTH 4000
+
 /* The gradient runs over (batch, key head) in parallel, and where those are fewer than 16, over ranges of keys too. */
 static inline int64_t pcc_attention_key_splits(PccAttention shape)
 {

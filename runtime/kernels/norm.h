@@ -25,6 +25,9 @@
 #include "step.h"
 #include "typed.h"
 
+/* The operands of a row's gradient that may be NULL. */
+enum { PCC_ROW_SCALE = 1, PCC_ROW_DX = 2, PCC_ROW_DSCALE = 4, PCC_ROW_DBIAS = 8 };
+
 /* Rows of a batch-norm chunk that are summed in registers at a time. */
 #define PCC_NORM_GROUP 8
 

@@ -282,6 +282,7 @@ static void dense_shapes_agree_with_the_formula(void **state)
     check(shape_of(1, 1, 131, 517, 20, 36), new_operands(0)); /* several key ranges */
     check(shape_of(1, 1, 300, 3, 16, 16), new_operands(0));
     check(shape_of(1, 1, 20, 40, 500, 700), new_operands(0)); /* tiles shrink to fit the scratch */
+    check(shape_of(1, 1, 64, 30, 2400, PCC_ATTENTION_MAX_WIDTH - 2400), new_operands(0));
 }
 
 static void causal_attention_agrees_with_the_formula(void **state)
