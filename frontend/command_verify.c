@@ -1,0 +1,167 @@
+/* command_verify.c: `pcc verify`: does the program that pcc writes compute what it should? */
+#include "frontend/command_verify.h"
+
+#include <string.h>
+
+#include "frontend/driver.h"
+#include "frontend/reference_run.h"
+#include "frontend/toolchain.h"
+#include "frontend/verify_compare.h"
+
+typedef struct Verification {
+    Compilation compilation; /* first: the body of run_compilation() is given its address */
+    int argc;
+    char **argv;
+    PccSafetensors reference, dump;
+    bool differs;
+} Verification;
+
+static void open_tensors(Compilation *c, PccSafetensors *file, const char *path)
+{
+    PccError error = {0};
+    int status = pcc_st_open(file, path, &error);
+    if (status != PCC_OK)
+        fatal(&c->diagnostics, (ExitStatus)status, NO_ORIGIN, "%s", error.message);
+}
+
+/* ---- what the reference file says of the options --------------------------------------------------------------------
+ */
+
+static void default_from(const PccSafetensors *reference, const char **option, const char *key)
+{
+    if (!*option)
+        *option = pcc_st_metadata(reference, key);
+}
+
+/* Unless the command line binds shapes, inputs have the dims of the file's. */
+static void bind_reference_shapes(Verification *v)
+{
+    Arena *arena = v->compilation.arena;
+    TextList *shapes = &v->compilation.line.shapes;
+    if (shapes->count > 0)
+        return;
+    for (int64_t i = 0; i < v->reference.count; i++) {
+        const PccStTensor *tensor = &v->reference.tensors[i];
+        if (strncmp(tensor->name, "input/", strlen("input/")) != 0 || tensor->rank == 0)
+            continue;
+        const char *text = arena_printf(arena, "%s=", tensor->name + strlen("input/"));
+        for (int k = 0; k < tensor->rank; k++)
+            text = arena_printf(arena, "%s%s%lld", text, k ? "x" : "", (long long)tensor->dims[k]);
+        APPEND(arena, shapes->items, shapes->count, text);
+    }
+}
+
+static void read_reference(Verification *v)
+{
+    CommandLine *line = &v->compilation.line;
+    open_tensors(&v->compilation, &v->reference, line->reference);
+    default_from(&v->reference, &line->loss, "loss");
+    default_from(&v->reference, &line->output, "output");
+    default_from(&v->reference, &line->labels, "labels");
+    bind_reference_shapes(v);
+}
+
+/* ---- the program
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void write_source(Compilation *c, const Emitted *source, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    bool written = file && fwrite(source->text, 1, source->length, file) == source->length;
+    if (!file || fclose(file) || !written)
+        fatal(&c->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot write '%s'", path);
+}
+
+/* The program and, without a reference file, one of our own. */
+static void compile(Compilation *c)
+{
+    import_model(c);
+    Graph *untouched = graph_clone(c->imported);
+    run_passes(c);
+    if (!c->line.reference)
+        write_reference(untouched, &c->options, (uint64_t)c->line.seed, temporary_file(c, "reference.safetensors"));
+    EmitOptions emit = {.source_name = "train.c", .weights_name = "train.safetensors"};
+    write_weights(&c->program, &c->options, &emit, temporary_file(c, "train.safetensors"));
+    Emitted source = emit_source(c, &emit);
+    const char *path = temporary_file(c, "train.c");
+    write_source(c, &source, path);
+    BuildRequest request = {path, temporary_file(c, "train"), PRODUCT_EXECUTABLE, false, c->line.verbose};
+    build_program(c->arena, &c->diagnostics, &request);
+}
+
+/* Three steps of the program on the reference's batch, with the reference's hyperparameters. */
+static void probe(Compilation *c, const char *reference, const char *dump)
+{
+    const ReferenceHyper *hyper = &reference_hyper;
+    const struct {
+        const char *option;
+        double value;
+    } numbers[] = {{"--lr", hyper->lr},         {"--weight-decay", hyper->weight_decay},
+                   {"--beta1", hyper->beta1},   {"--beta2", hyper->beta2},
+                   {"--eps", hyper->eps},       {"--momentum", hyper->momentum},
+                   {"--steps", REFERENCE_STEPS}};
+    const char *command[32] = {temporary_file(c, "train"), "--probe", reference, "--dump", dump};
+    int count = 5;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        command[count++] = numbers[i].option;
+        command[count++] = arena_printf(c->arena, "%.17g", numbers[i].value);
+    }
+    int status = run_command(command);
+    if (status != 0)
+        fatal(&c->diagnostics, EXIT_STATUS_INTERNAL, NO_ORIGIN, "the program's --probe ended with status %d", status);
+}
+
+/* ---- the command
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void report(Verification *v)
+{
+    enum { WORST = 8, ALL = 1 << 30 };
+    Compilation *c = &v->compilation;
+    Comparison comparison = compare_dump(c->arena, &v->dump, &v->reference, c->line.precision);
+    print_comparison(stdout, &comparison, c->line.verbose ? ALL : WORST);
+    const char *with = c->line.reference ? c->line.reference : "the reference evaluator";
+    v->differs = comparison.failed > 0;
+    if (v->differs)
+        printf("FAIL: %d of %d tensors of %s differ from %s at %s\n", comparison.failed, comparison.count,
+               c->line.model, with, c->line.precision);
+    else
+        printf("ok: %d tensors of %s agree with %s at %s\n", comparison.count, c->line.model, with, c->line.precision);
+}
+
+static void verify(Compilation *c)
+{
+    Verification *v = (Verification *)c;
+    parse_command_line(c->arena, &c->diagnostics, COMMAND_VERIFY, v->argc, v->argv, &c->line);
+    if (c->line.help) {
+        print_help(stdout, COMMAND_VERIFY);
+        return;
+    }
+    need_model(&c->diagnostics, &c->line);
+    if (c->line.reference)
+        read_reference(v);
+    else if (!has_reference_step(c->line.optimizer))
+        fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN, "there is no reference for --optimizer %s",
+              c->line.optimizer);
+    compile(c);
+    const char *reference = c->line.reference ? c->line.reference : temporary_file(c, "reference.safetensors");
+    const char *dump = temporary_file(c, "dump.safetensors");
+    probe(c, reference, dump);
+    if (!c->line.reference)
+        open_tensors(c, &v->reference, reference);
+    open_tensors(c, &v->dump, dump);
+    report(v);
+    if (c->line.save_temps) {
+        printf("kept %s\n", c->temporary_folder);
+        c->temporary_folder = NULL; /* what it names is removed at the end */
+    }
+}
+
+int command_verify(int argc, char **argv)
+{
+    Verification v = {.argc = argc, .argv = argv};
+    int status = run_compilation(&v.compilation, verify);
+    pcc_st_close(&v.reference);
+    pcc_st_close(&v.dump);
+    return status == EXIT_STATUS_OK && v.differs ? EXIT_STATUS_INPUT : status;
+}
