@@ -52,10 +52,10 @@ static const char *block(Model *model, const char *path, const char *x, const ch
     return node2(model, "Add", path_join(model, path, "out"), x, y);
 }
 
-/* [T, T]: 0 on and below the diagonal, very negative above, made from a Constant so that it never trains. */
+/* [1, 1, T, T]: 0 on and below the diagonal, very negative above, made from a Constant so that it never trains. */
 static const char *causal_mask(Model *model, int64_t context)
 {
-    const char *shape = integer_vector(model, "mask.shape", 2, (int64_t[]){context, context});
+    const char *shape = integer_vector(model, "mask.shape", 4, (int64_t[]){1, 1, context, context});
     const char *blocked = node2(model, "Expand", "mask.blocked", scalar(model, "mask.value", -1e9), shape);
     const char *above = integers(model, "mask.above", 0, NULL, (int64_t[]){1});
     node2(model, "Trilu", "mask", blocked, above);
