@@ -64,7 +64,8 @@ static void print_option(FILE *stream, const CliOption *option)
     if (option->unsupported)
         column = print_words(stream, "[not in this version]", column);
     if (option->choices && option->kind != OPTION_MAYBE) {
-        column = print_word(stream, ":", 1, column - 1 + (column == HELP_COLUMN));
+        fputc(':', stream);
+        column++;
         for (const Choice *choice = option->choices; choice->name; choice++)
             column = print_word(stream, choice->name, strlen(choice->name), column);
     }

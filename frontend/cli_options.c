@@ -170,7 +170,7 @@ const CliOption cli_options[] = {
     {"--seed", "N", OPTION_NATURAL, SECTION_FINETUNE, TRAINING, FIELD(seed), .help = "of fresh weights (0)"},
 
     {"--optimizer", "KIND", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(optimizer), .choices = optimizer_choices,
-     .help = "(adamw); its numbers are options of the program"},
+     .help = "its numbers are options of the emitted program (adamw)"},
     {"--update", "KIND", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(update), .choices = update_choices,
      .help = "how a 16-bit weight takes its update (nearest)"},
     {"--loss-scale", "SCALE", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(loss_scale),
@@ -197,7 +197,7 @@ const CliOption cli_options[] = {
     {"--dump-after", "PASS", OPTION_TEXT, SECTION_INSPECT, COMMAND_COMPILE, FIELD(dump_after),
      .help = "print the graphs after PASS, or after all"},
     {"--passes", "LIST", OPTION_TEXT, SECTION_INSPECT, TRAINING, FIELD(passes),
-     .help = "of the optional passes only these, as in fuse,split; \"\": none"},
+     .help = "of the optional passes only these, as in recognise,split; \"\": none"},
     {"--explain", "CODE", OPTION_TEXT, SECTION_INSPECT, COMMAND_COMPILE, FIELD(explain),
      .help = "what the warning of this code means"},
 

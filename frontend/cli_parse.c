@@ -111,8 +111,8 @@ static const char *choose(Parser *parser, const CliOption *option, const char *v
     const char *hint = suggestion(parser, value, names, count);
     if (!*hint && strstr(option->argument, "FILE") && strpbrk(value, "./"))
         refuse(parser, option, value);
-    usage(parser, "%s: unknown %s '%s'%s", option->name, option->argument, value,
-          *hint ? hint : arena_printf(parser->arena, "; known are %s", choice_list(parser, option->choices)));
+    usage(parser, "%s: unknown value '%s'%s%s one of %s", option->name, value, hint, *hint ? " It is" : "; it is",
+          choice_list(parser, option->choices));
 }
 
 static int64_t parse_integer(Parser *parser, const CliOption *option, const char *value, int64_t least)
@@ -225,12 +225,27 @@ static void parse_model(Parser *parser, const char *word)
     summarise(parser, "", word, true);
 }
 
+/* Before everything else, so that errors in other options have the format already. */
+static void choose_format(Diagnostics *diagnostics, int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const CliOption *option;
+        const char *value = NULL;
+        if (argv[i][0] != '-' || !(option = find_option(argv[i], &value)) ||
+            option->field != offsetof(CommandLine, diagnostics_format))
+            continue;
+        value = value ? value : argv[i + 1];
+        diagnostics->json = value && strcmp(value, "json") == 0;
+    }
+}
+
 void parse_command_line(Arena *arena, Diagnostics *diagnostics, Command command, int argc, char **argv,
                         CommandLine *line)
 {
     Parser parser = {arena, diagnostics, command, line};
     *line = (CommandLine){.precision = "32-true", .optimizer = "adamw", .accumulate = 1, .summary = ""};
     bool options_end = false;
+    choose_format(diagnostics, argc, argv);
     for (int i = 1; i < argc; i++) {
         if (!options_end && strcmp(argv[i], "--") == 0)
             options_end = true;
@@ -242,7 +257,6 @@ void parse_command_line(Arena *arena, Diagnostics *diagnostics, Command command,
             return;
     }
     diagnostics->werror = line->werror;
-    diagnostics->json = line->diagnostics_format && strcmp(line->diagnostics_format, "json") == 0;
 }
 
 void need_model(Diagnostics *diagnostics, const CommandLine *line)

@@ -1,5 +1,7 @@
 /* driver.c: the steps of a compile and their order. */
 #include "frontend/driver.h"
+
+#include "frontend/audit_module.h"
 #include "frontend/explain.h"
 
 #include <dirent.h>
@@ -134,21 +136,6 @@ static DeclaredRole role_of(const void *context, const char *name)
                                             : ROLE_UNKNOWN;
 }
 
-void import_with(Compilation *c, const ImportOptions *import)
-{
-    check_model_exists(c);
-    double start = seconds_now();
-    c->diagnostics.file = c->line.model;
-    c->imported = onnx_import(c->arena, &c->diagnostics, c->line.model, import, &c->model);
-    observe_pass(c, "import", "model", c->imported, seconds_now() - start);
-}
-
-void import_model(Compilation *c)
-{
-    ImportOptions import = import_options(c->arena, &c->diagnostics, &c->line);
-    import_with(c, &import);
-}
-
 /* --dump-after and --passes name passes of the pipeline; what has to run cannot be left out, nor be chosen. */
 static void check_pass_name(Compilation *c, const char *option, const char *name, bool only_optional)
 {
@@ -181,9 +168,24 @@ static void check_passes(Compilation *c)
     }
 }
 
-void prepare_options(Compilation *c)
+void import_with(Compilation *c, const ImportOptions *import)
 {
     check_passes(c);
+    check_model_exists(c);
+    double start = seconds_now();
+    c->diagnostics.file = c->line.model;
+    c->imported = onnx_import(c->arena, &c->diagnostics, c->line.model, import, &c->model);
+    observe_pass(c, "import", "model", c->imported, seconds_now() - start);
+}
+
+void import_model(Compilation *c)
+{
+    ImportOptions import = import_options(c->arena, &c->diagnostics, &c->line);
+    import_with(c, &import);
+}
+
+void prepare_options(Compilation *c)
+{
     c->options = pass_options(&c->line);
     c->options.role = role_of;
     c->options.role_context = c->model;
