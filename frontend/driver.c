@@ -253,6 +253,8 @@ Emitted emit_source(Compilation *c, EmitOptions *emit)
     double start = seconds_now();
     Emitted emitted = emit_program(&c->program, &c->options, emit);
     observe_pass(c, "emit", "program", c->program.train, seconds_now() - start);
+    if (c->line.audit)
+        audit_source(c->arena, &c->diagnostics, &emitted, emit->source_name, c->options.precision);
     return emitted;
 }
 

@@ -4,10 +4,7 @@
 
 #include "frontend/command_compile.h"
 #include "frontend/command_run.h"
-#if __has_include("frontend/command_verify.h")
-#    define HAVE_VERIFY
-#    include "frontend/command_verify.h"
-#endif
+#include "frontend/command_verify.h"
 #if __has_include("models/zoo.h")
 #    define HAVE_ZOO
 #    include "models/zoo.h"
@@ -19,9 +16,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", command_run},
-#ifdef HAVE_VERIFY
     {"verify", command_verify},
-#endif
 #ifdef HAVE_ZOO
     {"zoo", command_zoo},
 #endif
