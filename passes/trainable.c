@@ -43,62 +43,80 @@ static bool is_scatter_base(const Graph *graph, const Value *value)
     return is_operand_of(graph, value, "ScatterElements", 0, 0) || is_operand_of(graph, value, "ScatterND", 0, 0);
 }
 
-static bool has_one_value(const Tensor *tensor)
+/* Element by element, because one look at a weight tells it from a table: converting it whole would cost more than the
+ * rest of the compile. */
+static double element(const Value *value, int64_t i)
 {
-    int64_t count = element_count(&tensor->type);
+    switch (value->type.dtype) {
+    case DTYPE_F32:
+        return (double)((const float *)value->data)[i];
+    case DTYPE_F16:
+        return f64_from_f16(((const uint16_t *)value->data)[i]);
+    case DTYPE_BF16:
+        return f64_from_bf16(((const uint16_t *)value->data)[i]);
+    default: /* parameters are floats */
+        return ((const double *)value->data)[i];
+    }
+}
+
+static bool has_one_value(const Value *value)
+{
+    int64_t count = element_count(&value->type);
     for (int64_t i = 1; i < count; i++)
-        if (tensor->f[i] != tensor->f[0])
+        if (element(value, i) != element(value, 0))
             return false;
     return true;
 }
 
 /* Additive attention masks: nothing but 0 and -inf, or very negative numbers. */
-static bool is_mask(const Tensor *tensor)
+static bool is_mask(const Value *value)
 {
-    int64_t count = element_count(&tensor->type), blocked = 0;
+    int64_t count = element_count(&value->type), blocked = 0;
     for (int64_t i = 0; i < count; i++) {
-        if (tensor->f[i] != 0 && !(tensor->f[i] <= -1e4))
+        double x = element(value, i);
+        if (x != 0 && !(x <= -1e4))
             return false;
-        blocked += tensor->f[i] != 0;
+        blocked += x != 0;
     }
     return blocked > 0;
 }
 
 /* Sines and cosines of position times frequency obey t[p+1] + t[p-1] = 2 cos(w) t[p] down each column. */
-static bool is_sinusoid_column(const double *column, int64_t rows, int64_t stride, bool *varies)
+static bool is_sinusoid_column(const Value *table, int64_t start, int64_t rows, int64_t stride, bool *varies)
 {
     double dot = 0, norm = 0, scale = 0;
-    for (int64_t p = 1; p + 1 < rows; p++) {
-        double neighbours = column[(p + 1) * stride] + column[(p - 1) * stride], here = column[p * stride];
-        dot += neighbours * here;
+    for (int64_t p = 0; p < rows; p++) {
+        double here = element(table, start + p * stride);
+        scale = fmax(scale, fabs(here));
+        if (p == 0 || p + 1 == rows)
+            continue;
+        dot += (element(table, start + (p + 1) * stride) + element(table, start + (p - 1) * stride)) * here;
         norm += here * here;
     }
-    for (int64_t p = 0; p < rows; p++)
-        scale = fmax(scale, fabs(column[p * stride]));
     double coefficient = norm > 0 ? dot / norm : 2;
     if (fabs(coefficient) > 2.0001)
         return false;
     *varies |= norm > 0 && fabs(coefficient) < 1.99;
     for (int64_t p = 1; p + 1 < rows; p++) {
-        double residual = column[(p + 1) * stride] + column[(p - 1) * stride] - coefficient * column[p * stride];
-        if (fabs(residual) > 1e-3 * scale)
+        double neighbours = element(table, start + (p + 1) * stride) + element(table, start + (p - 1) * stride);
+        if (fabs(neighbours - coefficient * element(table, start + p * stride)) > 1e-3 * scale)
             return false;
     }
     return true;
 }
 
 /* Rotary and sinusoidal tables: [..., positions, columns] (or transposed) of sinusoids. */
-static bool is_sinusoid_table(const Tensor *tensor)
+static bool is_sinusoid_table(const Value *value)
 {
     enum { LEAST_POSITIONS = 5 };
-    const Type *type = &tensor->type;
+    const Type *type = &value->type;
     for (int axis = 0; axis < type->rank; axis++) {
         int64_t rows = type->dims[axis], stride = dims_product(type, axis + 1, type->rank);
         int64_t outer = dims_product(type, 0, axis);
         bool table = rows >= LEAST_POSITIONS && element_count(type) > rows, varies = false;
         for (int64_t o = 0; table && o < outer; o++)
             for (int64_t column = 0; table && column < stride; column++)
-                table = is_sinusoid_column(tensor->f + o * rows * stride + column, rows, stride, &varies);
+                table = is_sinusoid_column(value, o * rows * stride + column, rows, stride, &varies);
         if (table && varies)
             return true;
     }
@@ -112,12 +130,11 @@ static Verdict verdict_by_contents(const Graph *graph, const Value *value)
         return (Verdict){false, "a lone scalar under a generated name"};
     if (!value->data || count == 0)
         return (Verdict){count > 0, count > 0 ? "a float initializer" : "empty"};
-    Tensor tensor = tensor_from_data(graph->arena, &value->type, value->data);
-    if (is_mask(&tensor))
+    if (is_mask(value))
         return (Verdict){false, "an attention mask: only zeros and very negative values"};
-    if (is_scatter_base(graph, value) && has_one_value(&tensor))
+    if (is_scatter_base(graph, value) && has_one_value(value))
         return (Verdict){false, "the base of a scatter, of one value"};
-    if (is_sinusoid_table(&tensor))
+    if (is_sinusoid_table(value))
         return (Verdict){false, "a table of sines or cosines"};
     return (Verdict){true, has_generated_name(value->name) ? "a float initializer under a generated name"
                                                            : "a named float initializer"};
