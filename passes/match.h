@@ -38,5 +38,7 @@ bool recognise_rms_norm(Matcher *m, Node *node);
 bool recognise_gelu(Matcher *m, Node *node);
 bool recognise_swish(Matcher *m, Node *node);
 bool recognise_attention(Matcher *m, Node *node);
+bool recognise_batch_norm(Matcher *m, Node *node);
+bool recognise_dropout(Matcher *m, Node *node);
 
 #endif

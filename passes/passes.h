@@ -68,6 +68,7 @@ typedef struct Program {
 Program run_pipeline(Graph *imported, const Options *options);
 
 /* In the order in which they run. */
+Pass recognise_statistics; /* running statistics of a BatchNormalization that is spelt out */
 Pass recognise;            /* puts back LayerNormalization, GELU, attention, ... that exporters spelt out */
 Pass replace_head;         /* --head N */
 Pass trainable;            /* decides which initializers learn: the others become VALUE_CONST */

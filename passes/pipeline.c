@@ -7,6 +7,7 @@
 /* On the imported graph, once. */
 const PassInfo prepare_passes[] = {
     {"head", replace_head, false, false, "a new last layer (--head)"},
+    {"statistics", recognise_statistics, false, false, "running statistics that look like parameters"},
     {"trainable", trainable, false, false, "which initializers learn"},
     {"initialise", initialise, false, false, "fresh weights (--init random)"},
     {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},

@@ -5,8 +5,17 @@
 typedef bool Recogniser(Matcher *m, Node *node);
 
 /* Larger patterns first. */
-static Recogniser *const recognisers[] = {recognise_attention, recognise_layer_norm, recognise_rms_norm, recognise_gelu,
-                                          recognise_swish};
+static Recogniser *const recognisers[] = {recognise_attention, recognise_layer_norm, recognise_rms_norm,
+                                          recognise_gelu,      recognise_swish,      recognise_dropout};
+
+/* Before pass `trainable`, which must know that statistics are none. */
+void recognise_statistics(Graph *graph, const Options *options)
+{
+    (void)options;
+    Matcher m = {graph, count_uses(graph), graph->value_count};
+    for (Node *node = graph->first; node; node = node->next)
+        recognise_batch_norm(&m, node);
+}
 
 void recognise(Graph *graph, const Options *options)
 {

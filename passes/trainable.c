@@ -140,9 +140,22 @@ static Verdict verdict_by_contents(const Graph *graph, const Value *value)
                                                            : "a named float initializer"};
 }
 
+/* The names that PyTorch and Keras give to running statistics, which a graph may read in any way. */
+static bool is_named_statistic(const char *name)
+{
+    static const char *const suffixes[] = {"running_mean", "running_var", "moving_mean", "moving_variance"};
+    size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+        size_t suffix = strlen(suffixes[i]);
+        if (length >= suffix && strcmp(name + length - suffix, suffixes[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 Verdict trainable_verdict(const Graph *graph, const Value *value, const Options *options)
 {
-    if (is_operand_of(graph, value, "BatchNormalization", 3, 4))
+    if (is_operand_of(graph, value, "BatchNormalization", 3, 4) || is_named_statistic(value->name))
         return (Verdict){false, "a running statistic of BatchNormalization"};
     if (matches_any(value->name, options->freeze, options->freeze_count))
         return (Verdict){false, "--freeze"};
