@@ -1,0 +1,24 @@
+# cmake --install: bin/pcc with its manual page and completion, the runtime (see runtime/CMakeLists.txt), what
+# --standalone inlines under share/pcc, the example of library use, and the CMake package `pcc`.
+foreach(kind man completion)
+  add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/pcc.${kind}
+    COMMAND pcc --print ${kind} > ${PROJECT_BINARY_DIR}/pcc.${kind} DEPENDS pcc VERBATIM)
+endforeach()
+add_custom_target(pcc_documents ALL DEPENDS ${PROJECT_BINARY_DIR}/pcc.man ${PROJECT_BINARY_DIR}/pcc.completion)
+install(FILES ${PROJECT_BINARY_DIR}/pcc.man DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 RENAME pcc.1)
+install(FILES ${PROJECT_BINARY_DIR}/pcc.completion DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+  RENAME pcc)
+
+install(TARGETS pcc EXPORT pcc-targets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime DESTINATION ${CMAKE_INSTALL_DATADIR}/pcc
+  FILES_MATCHING PATTERN "*.c" PATTERN "*.h" PATTERN "*.inc" PATTERN "example_*.c" EXCLUDE)
+install(FILES ${PROJECT_SOURCE_DIR}/runtime/example_embed.c DESTINATION ${CMAKE_INSTALL_DATADIR}/pcc/examples)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pcc)
+install(EXPORT pcc-targets NAMESPACE pcc:: DESTINATION ${package_dir})
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/pcc-config.cmake.in
+  ${PROJECT_BINARY_DIR}/installed/pcc-config.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/installed/pcc-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/installed/pcc-config.cmake ${PROJECT_BINARY_DIR}/installed/pcc-config-version.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/PccTraining.cmake DESTINATION ${package_dir})

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# install.sh BUILD CC: installs BUILD into a fresh prefix and builds programs against it with CMake, with pkg-config and
+# with --standalone. Prints the commands; the last one printed is the one that failed.
+set -euxo pipefail
+build=$1 cc=$2
+source_dir=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d "$build/package-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+prefix=$work/prefix
+unset DESTDIR CMAKE_PREFIX_PATH PKG_CONFIG_PATH
+sanitize=$(sed -n 's/^PCC_SANITIZE:BOOL=ON$/-fsanitize=address,undefined/p' "$build/CMakeCache.txt")
+
+cmake --install "$build" --prefix "$prefix" >"$work/install.log"
+test -s "$prefix/share/man/man1/pcc.1"
+pcc=$prefix/bin/pcc
+"$pcc" --version
+"$pcc" zoo mlp image=6 hidden=16 classes=3 -o "$work/mlp.onnx"
+
+# A consumer by find_package. Touching the model rebuilds what is made from it, and nothing else does.
+cmake -S "$source_dir/consumer" -B "$work/consumer" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" \
+    -DCMAKE_C_FLAGS="$sanitize" -DMODEL="$work/mlp.onnx" -DEXAMPLE="$prefix/share/pcc/examples/example_embed.c"
+cmake --build "$work/consumer"
+(cd "$work/consumer" && ./train --bench 3 && ./embed && test -s embedded.safetensors)
+cmake --build "$work/consumer" >"$work/again.log"
+grep 'no work to do' "$work/again.log"
+"$pcc" zoo mlp image=6 hidden=16 classes=3 seed=1 -o "$work/mlp.onnx"
+cmake --build "$work/consumer" >"$work/again.log"
+grep 'mlp.onnx to C' "$work/again.log"
+
+# By pkg-config, against the static and the shared library, anywhere the prefix is moved to.
+mv "$prefix" "$work/moved"
+prefix=$work/moved
+pcc=$prefix/bin/pcc
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name pcc-runtime.pc)")
+export PKG_CONFIG_PATH
+"$pcc" "$work/mlp.onnx" --loss cross-entropy --batch 8 -o "$work/train.c"
+cd "$work"
+# shellcheck disable=SC2046,SC2086  # lists of flags
+"$cc" -O2 -fopenmp $sanitize train.c $(pkg-config --cflags --libs pcc-runtime) -o train
+./train --bench 3
+lib=$(pkg-config --variable=libdir pcc-runtime)
+# shellcheck disable=SC2046,SC2086
+"$cc" -O2 -fopenmp $sanitize train.c $(pkg-config --cflags pcc-runtime) -L"$lib" -Wl,-rpath,"$lib" -lpcc-runtime -lm \
+    -o train_shared
+./train_shared --bench 3
+
+# --standalone needs nothing that was installed but pcc itself.
+"$pcc" mlp.onnx --loss cross-entropy --batch 8 --standalone -o alone.c
+# shellcheck disable=SC2086
+env -u PKG_CONFIG_PATH "$cc" -O2 -fopenmp $sanitize alone.c -lz -lm -o alone
+./alone --bench 3
