@@ -4,7 +4,7 @@
 #include "frontend/cli_options.h"
 #include "runtime/pcc.h"
 
-enum { HELP_COLUMN = 26, HELP_WIDTH = 80 };
+enum { HELP_COLUMN = 26, HELP_WIDTH = 79 };
 
 static const struct {
     Command command;
@@ -92,7 +92,7 @@ void print_help(FILE *stream, Command command)
             print_option(stream, option);
         }
     }
-    fputs("\nExit status: 0 ok, 1 bad input, 2 usage, 3 unsupported, 4 I/O, 70 internal error.\n", stream);
+    fputs("\nExit status: 0 ok, 1 bad input, 2 usage, 3 unsupported, 4 I/O, 70 internal.\n", stream);
 }
 
 void print_precisions(FILE *stream)

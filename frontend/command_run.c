@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "frontend/driver.h"
+#include "frontend/onnx_model.h"
 #include "runtime/safetensors.h"
 
 enum { MOST_STATIC_ELEMENTS = 64 };
@@ -27,6 +28,15 @@ static const char *input_name(const PccSafetensors *file, const PccStTensor *ten
     return strncmp(tensor->name, prefix, length) == 0 ? tensor->name + length : NULL;
 }
 
+static bool is_model_input(const OnnxModel *model, const char *name)
+{
+    const GraphProto *graph = model->proto->graph;
+    for (size_t i = 0; i < graph->n_input; i++)
+        if (strcmp(graph->input[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
 /* The file's bytes have no alignment. */
 static const void *aligned_copy(Arena *arena, const PccStTensor *tensor)
 {
@@ -45,7 +55,7 @@ static void bind_inputs_by_file(Compilation *c, const PccSafetensors *file, Impo
         const PccStTensor *tensor = &file->tensors[i];
         const char *name = input_name(file, tensor);
         Type type = file_type(tensor);
-        if (!name)
+        if (!name || !is_model_input(c->model, name))
             continue;
         if (!is_float(type.dtype) && type.rank <= 1 && element_count(&type) <= MOST_STATIC_ELEMENTS)
             constants[import->constant_count++] = (InputConstant){name, type, aligned_copy(c->arena, tensor)};
@@ -96,7 +106,11 @@ static void write_outputs(Compilation *c, Tensor *tensors)
 static void evaluate_model(Compilation *c, const PccSafetensors *file)
 {
     ImportOptions import = import_options(c->arena, &c->diagnostics, &c->line);
+    check_model_exists(c);
+    onnx_read(c->arena, &c->diagnostics, c->line.model, &c->model); /* for the names of its inputs */
     bind_inputs_by_file(c, file, &import);
+    onnx_close(c->model);
+    c->model = NULL;
     import_with(c, &import);
     Graph *graph = c->imported;
     Tensor *tensors = NEW_ARRAY(c->arena, Tensor, graph->value_count + 1);

@@ -86,7 +86,7 @@ int run_compilation(Compilation *c, void (*body)(Compilation *c))
  * ----------------------------------------------------------------------------------------------------------- */
 
 /* A model that is not there: which file of that folder did the user mean? */
-static void check_model_exists(Compilation *c)
+void check_model_exists(Compilation *c)
 {
     const char *path = c->line.model, *name = base_name(path), *near = NULL;
     const char **names = NULL;

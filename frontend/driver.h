@@ -36,6 +36,7 @@ typedef struct Compilation {
 int run_compilation(Compilation *c, void (*body)(Compilation *c));
 
 /* Steps of a compile, for bodies, in this order. */
+void check_model_exists(Compilation *c); /* a part of import_model() */
 void import_model(Compilation *c);
 void import_with(Compilation *c, const ImportOptions *import); /* instead, with more than the command line says */
 void prepare_options(Compilation *c);                          /* c->options; a part of run_passes() */

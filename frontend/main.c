@@ -17,9 +17,7 @@ static const struct {
 } commands[] = {
     {"run", command_run},
     {"verify", command_verify},
-#ifdef HAVE_ZOO
     {"zoo", command_zoo},
-#endif
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,11 @@
+#!/bin/bash
+# One file, built in an empty folder with nothing of pcc in reach, warnings as errors; it trains and exports.
+. "$(dirname "$0")/support.sh"
+make_mlp m.onnx
+"$PCC" m.onnx --batch 4 --standalone --embed-weights -o whole.c || fail "pcc failed"
+grep -q '#include *[<"]pcc/' whole.c && fail "an include of the runtime is left"
+$CC -O1 -fopenmp -Wall -Wextra -Werror whole.c -o whole -lz -lm 2>output || fail "it does not build: $(head -5 output)"
+mv whole.c m.onnx "$(mktemp -d "$here/away-XXXX")"
+expect 0 '"loss"' ./whole --bench 2
+expect 0 "" ./whole --data synthetic --steps 3 --quiet --export trained.onnx
+[ -s trained.onnx ] || fail "no model was exported"

@@ -1,0 +1,84 @@
+# support.sh: sourced by every test of this folder. $PCC is the compiler under test, $CC a C compiler. The test runs in
+# an empty folder of its own, which goes away with it; the first check that fails ends it and says what went wrong.
+set -u
+name=$(basename "$0" .sh)
+folder=$(mktemp -d "${TMPDIR:-/tmp}/pcc-cli-$name-XXXXXX") || exit 1
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+here=$folder
+
+fail() {
+    echo "$name: $*" >&2
+    echo "rerun: ctest -R cli.$name --output-on-failure" >&2
+    exit 1
+}
+
+# expect STATUS PATTERN COMMAND...: the command's exit status, and a basic regular expression that its output matches
+# (empty: any).
+# The output stays in $here/output.
+expect() {
+    local want=$1 pattern=$2 status
+    shift 2
+    "$@" >"$here/output" 2>&1
+    status=$?
+    [ "$status" = "$want" ] || fail "'$*' ended with status $status, not $want: $(head -c 600 "$here/output")"
+    [ -z "$pattern" ] || grep -q -e "$pattern" "$here/output" || fail "'$*' does not print '$pattern' but: $(head -c 600 "$here/output")"
+}
+
+one_line() {
+    [ "$(wc -l <"$here/output")" = 1 ] || fail "more than one line: $(head -c 600 "$here/output")"
+}
+
+# Nothing but these files is in the current folder.
+only_files() {
+    local want found
+    want=$(printf '%s\n' "$@" | sort)
+    found=$(ls -A | sort)
+    [ "$want" = "$found" ] || fail "the folder holds '$(echo $found)', not '$(echo $want)'"
+}
+
+same_bytes() {
+    cmp -s "$1" "$2" || fail "$1 and $2 differ"
+}
+
+make_mlp() {
+    "$PCC" zoo mlp hidden=8 seed=1 -o "$1" >/dev/null || fail "the zoo does not make an mlp"
+}
+
+# ---- files from bytes: text of hexadecimal digits ----
+
+hex_of() { # of ASCII text
+    printf '%s' "$1" | od -An -v -t x1 | tr -d ' \n'
+}
+
+write_hex() {
+    printf "$(printf '%s' "$2" | sed 's/../\\x&/g')" >"$1"
+}
+
+field() { # NUMBER HEX: a length-delimited protobuf field shorter than 128 bytes
+    printf '%02x%02x%s' $(($1 * 8 + 2)) $((${#2} / 2)) "$2"
+}
+
+text_field() {
+    field "$1" "$(hex_of "$2")"
+}
+
+# A float vector of 3 elements as ValueInfoProto.
+vector_info() {
+    local dim shape tensor
+    dim=$(field 1 0803)
+    shape=$(field 2 "$dim")
+    tensor=$(field 1 "0801$shape")
+    printf '%s%s' "$(text_field 1 "$1")" "$(field 2 "$tensor")"
+}
+
+# y = OP(x, w) over float vectors, w = {2, -3, 0.5}
+write_model() { # FILE OP
+    local node weight graph
+    node=$(text_field 1 x)$(text_field 1 w)$(text_field 2 y)$(text_field 3 node_of_the_test)$(text_field 4 "$2")
+    weight=08031001$(text_field 8 w)$(field 9 00000040000040c00000003f)
+    graph=$(field 1 "$node")$(text_field 2 g)$(field 5 "$weight")
+    graph=$graph$(field 11 "$(vector_info x)")$(field 12 "$(vector_info y)")
+    # ir_version 8, opset 17; the graph's length is a varint of two bytes
+    write_hex "$1" "0808$(printf '3a%02x%02x' $((${#graph} / 2 % 128 + 128)) $((${#graph} / 2 / 128)))${graph}42021011"
+}
