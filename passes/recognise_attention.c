@@ -106,12 +106,17 @@ static Value *as_heads(Graph *graph, Value *value)
     return value->type.rank == 4 ? value : build_reshape(graph, value, 4, dims);
 }
 
-/* Mask [Tq, Tk], [B·H, Tq, Tk] or rank 4 against scores of rank 3 or 4. */
+/* A mask that broadcasts to scores [B, H, Tq, Tk] or [B·H, Tq, Tk], with a size of 1 for each axis that it lacks. */
 static Value *mask_as_heads(Graph *graph, Value *mask, int score_rank)
 {
-    if (!mask || score_rank == 4 || mask->type.rank < 3)
+    int64_t dims[4] = {1, 1, 1, 1};
+    if (!mask || mask->type.rank == 4)
         return mask;
-    return as_heads(graph, mask);
+    for (int i = 0; i < mask->type.rank; i++) {
+        int axis = i + score_rank - mask->type.rank;
+        dims[score_rank == 3 && axis > 0 ? axis + 1 : axis] = mask->type.dims[i];
+    }
+    return build_reshape(graph, mask, 4, dims);
 }
 
 static bool same_batch(const Type *a, const Type *b)
