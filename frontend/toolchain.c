@@ -150,12 +150,13 @@ static void archive(Arena *arena, Diagnostics *diagnostics, const BuildRequest *
 
 void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request)
 {
-    const char *compiler = getenv("CC");
+    const char *compiler = getenv("CC"), *flags = getenv("CFLAGS");
     const bool is_archive = request->product == PRODUCT_ARCHIVE;
     const char *output = is_archive ? arena_printf(arena, "%s.o", request->source) : request->output;
     Arguments arguments = {.arena = arena};
     add_words(&arguments, compiler && *compiler ? compiler : "cc");
     add_words(&arguments, "-O3 -march=native -fopenmp");
+    add_words(&arguments, flags ? flags : ""); /* the last -O and -march win */
     if (request->product != PRODUCT_EXECUTABLE)
         add(&arguments, "-fPIC");
     add_words(&arguments, is_archive ? "-c" : request->product == PRODUCT_SHARED ? "-shared" : "");

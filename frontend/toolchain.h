@@ -23,7 +23,7 @@ typedef struct BuildRequest {
     bool verbose;    /* print the commands */
 } BuildRequest;
 
-/* Runs $CC (cc) -O3 -march=native -fopenmp. The compiler's messages go to stderr. A compiler that is missing is
+/* Runs $CC (cc) -O3 -march=native -fopenmp $CFLAGS. The compiler's messages go to stderr. A compiler that is missing is
  * EXIT_STATUS_IO, one that fails EXIT_STATUS_INTERNAL. */
 void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request);
 
