@@ -5,10 +5,7 @@
 #include "frontend/command_compile.h"
 #include "frontend/command_run.h"
 #include "frontend/command_verify.h"
-#if __has_include("models/zoo.h")
-#    define HAVE_ZOO
-#    include "models/zoo.h"
-#endif
+#include "models/zoo.h"
 
 /* Each is called with its name in argv[0]. A word that is none of them is the model of a compile. */
 static const struct {
