@@ -18,13 +18,13 @@ static bool matches_any(const char *name, const char *const *globs, int count)
     return false;
 }
 
-/* onnx::Mul_123, val_17, unsqueeze_14, _v_3, 42: a name that an exporter made. */
+/* onnx::Mul_123, val_17, unsqueeze_14, scalar_tensor_default, 42: a name that an exporter made. */
 static bool has_generated_name(const char *name)
 {
     size_t length = strlen(name), digits = 0;
     while (digits < length && isdigit((unsigned char)name[length - 1 - digits]))
         digits++;
-    if (strstr(name, "::") || strstr(name, "Constant") || digits == length)
+    if (strstr(name, "::") || strstr(name, "Constant") || strstr(name, "_default") || digits == length)
         return true;
     return digits > 0 && name[length - 1 - digits] == '_' && !strchr(name, '.');
 }
@@ -38,9 +38,14 @@ static bool is_operand_of(const Graph *graph, const Value *value, const char *op
     return false;
 }
 
-static bool is_scatter_base(const Graph *graph, const Value *value)
+/* The base of a scatter, or what it writes: masks are drawn region by region, each with one number. */
+static bool is_scattered(const Graph *graph, const Value *value)
 {
-    return is_operand_of(graph, value, "ScatterElements", 0, 0) || is_operand_of(graph, value, "ScatterND", 0, 0);
+    static const char *const scatters[] = {"ScatterElements", "ScatterND"};
+    for (size_t i = 0; i < sizeof(scatters) / sizeof(*scatters); i++)
+        if (is_operand_of(graph, value, scatters[i], 0, 0) || is_operand_of(graph, value, scatters[i], 2, 2))
+            return true;
+    return false;
 }
 
 /* Element by element, because one look at a weight tells it from a table: converting it whole would cost more than the
