@@ -137,8 +137,8 @@ static Verdict verdict_by_contents(const Graph *graph, const Value *value)
         return (Verdict){count > 0, count > 0 ? "a float initializer" : "empty"};
     if (is_mask(value))
         return (Verdict){false, "an attention mask: only zeros and very negative values"};
-    if (is_scatter_base(graph, value) && has_one_value(value))
-        return (Verdict){false, "the base of a scatter, of one value"};
+    if (is_scattered(graph, value) && has_one_value(value))
+        return (Verdict){false, "one value, scattered or scattered into"};
     if (is_sinusoid_table(value))
         return (Verdict){false, "a table of sines or cosines"};
     return (Verdict){true, has_generated_name(value->name) ? "a float initializer under a generated name"
