@@ -143,13 +143,14 @@ bool recognise_attention(Matcher *m, Node *node)
     Value *scores = unmasked(m, softmax->inputs[0], &mask);
     scores = unscaled(graph, scores, &scale);
     Node *product = sole_producer_if(m, scores, "MatMul");
-    if (!product || attr_int(product, "trans_a") || attr_int(product, "trans_b"))
+    if (!product || attr_int(product, "trans_a"))
         return false;
+    bool swapped = attr_int(product, "trans_b"); /* `simplify` has moved a Transpose of k into the product */
     Value *q = unscaled(graph, product->inputs[0], &scale), *kt = unscaled(graph, product->inputs[1], &scale);
     if (!same_batch(&q->type, &kt->type) || !same_batch(&q->type, &v->type) ||
-        kt->type.dims[rank - 1] != v->type.dims[rank - 2])
+        kt->type.dims[swapped ? rank - 2 : rank - 1] != v->type.dims[rank - 2])
         return false;
-    Value *k = swap_last_two(graph, kt);
+    Value *k = swapped ? kt : swap_last_two(graph, kt);
     Value *operands[] = {as_heads(graph, q), as_heads(graph, k), as_heads(graph, v), mask_as_heads(graph, mask, rank)};
     Node *attention = build_begin(graph, "ScaledDotProductAttention", mask ? 4 : 3, operands, 1);
     set_float(graph, attention, "scale", scale);
