@@ -9,6 +9,7 @@ typedef struct EmitOptions {
     const char *command_line;    /* for the header comment: options only */
     const char *source_name;     /* "train.c" */
     const char *weights_name;    /* "train.safetensors": what the program looks for beside itself */
+    bool standalone;             /* the runtime will be a part of the text */
     bool library;                /* no main(): the program is `const PccProgram pcc_program` */
     const void *export_template; /* the original model without trained payloads, or NULL (frontend/onnx.h) */
     size_t export_template_bytes;

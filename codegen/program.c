@@ -15,8 +15,8 @@ static void print_header(Emitter *e, Text *text, const Program *program, int64_t
          comment_text(e->arena, e->emit->model_path));
     line(text, " *");
     line(text, " *   pcc %s", comment_text(e->arena, e->emit->command_line));
-    line(text, " *   cc -O3 -march=native -fopenmp %s $(pkg-config --cflags --libs pcc-runtime) -o train",
-         e->emit->source_name);
+    line(text, " *   cc -O3 -march=native -fopenmp %s %s -o train", e->emit->source_name,
+         e->emit->standalone ? "-lz -lm" : "$(pkg-config --cflags --libs pcc-runtime)");
     line(text, " *");
     line(text, " *   precision   %s", e->options->precision);
     line(text, " *   parameters  %s in %d tensors; %s", with_commas(e->arena, parameters), w->param_count,

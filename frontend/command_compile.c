@@ -132,6 +132,7 @@ static Emitted make_source(Compilation *c, Emit kind, const char *output)
 {
     EmitOptions emit = {.source_name =
                             kind == EMIT_C ? base_name(output) : base_name(with_suffix(c->arena, output, ".c")),
+                        .standalone = c->line.standalone,
                         .library = c->line.emit && strcmp(c->line.emit, "lib") == 0};
     emit.library |= kind == EMIT_LIB;
     attach_export_template(c, &emit);

@@ -137,9 +137,12 @@ Emitted make_standalone(Arena *arena, Diagnostics *diagnostics, Emitted program)
         fatal(diagnostics, EXIT_STATUS_IO, NO_ORIGIN,
               "--standalone needs the runtime's sources, which are neither in the build tree nor in share/pcc/runtime; "
               "install pcc whole");
+    const char *header_end = strstr(program.text, "*/\n"); /* the program's own header stays on top */
+    const char *body = header_end ? header_end + 3 : program.text;
+    append_bytes(inliner.text, program.text, (size_t)(body - program.text));
     append(inliner.text, "#ifndef _GNU_SOURCE\n#define _GNU_SOURCE /* before the first system header */\n#endif\n");
     inline_runtime(&inliner);
-    inline_text(&inliner, "", program.text);
+    inline_text(&inliner, "", body);
     program.text = inliner.text->data;
     program.length = inliner.text->length;
     return program;
