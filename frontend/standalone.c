@@ -140,7 +140,9 @@ Emitted make_standalone(Arena *arena, Diagnostics *diagnostics, Emitted program)
     const char *header_end = strstr(program.text, "*/\n"); /* the program's own header stays on top */
     const char *body = header_end ? header_end + 3 : program.text;
     append_bytes(inliner.text, program.text, (size_t)(body - program.text));
-    append(inliner.text, "#ifndef _GNU_SOURCE\n#define _GNU_SOURCE /* before the first system header */\n#endif\n");
+    append(inliner.text, "#ifndef _GNU_SOURCE\n#define _GNU_SOURCE /* before the first system header */\n#endif\n"
+                         "/* A program does not call all of the runtime. */\n"
+                         "#pragma GCC diagnostic ignored \"-Wunused-function\"\n");
     inline_runtime(&inliner);
     inline_text(&inliner, "", body);
     program.text = inliner.text->data;
