@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "models/zoo.h"
+#include "passes/passes.h"
 
 static int64_t parameters_of(ModelTest *test, const char *name)
 {
@@ -80,6 +81,30 @@ static void small_models_import_with_every_parameter(void **state)
     }
 }
 
+/* Spelt as products and a softmax; the fused operator must take its place before differentiation. */
+static void attention_is_recognised(void **state)
+{
+    ModelTest *test = *state;
+    static const char *const models[][2] = {
+        {"vit", "image=8 patch=4 dim=16 depth=2 heads=2"},
+        {"gpt2", "vocab=20 context=6 dim=16 depth=2 heads=2"},
+        {"bert", "vocab=20 context=6 dim=16 depth=2 heads=2"},
+    };
+    const ImportOptions batch = {.batch = 3};
+    const Options options = {0};
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        const char *path = path_in(test, "zoo.onnx");
+        write_zoo(test, models[i][0], models[i][1], path);
+        Graph *graph = imported(test, path, &batch);
+        simplify(graph, &options);
+        recognise(graph, &options);
+        int fused = 0;
+        for (const Node *node = graph->first; node; node = node->next)
+            fused += strcmp(node->op->name, "ScaledDotProductAttention") == 0;
+        assert_int_equal(fused, 2);
+    }
+}
+
 static const char *file_bytes(ModelTest *test, const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
@@ -153,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MODEL_TEST(standard_models_have_their_published_sizes),
         MODEL_TEST(small_models_import_with_every_parameter),
+        MODEL_TEST(attention_is_recognised),
         MODEL_TEST(equal_seeds_give_equal_files),
         MODEL_TEST(linear_layers_start_as_in_pytorch),
         MODEL_TEST(wrong_requests_are_usage_errors),
