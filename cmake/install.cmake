@@ -1,13 +1,10 @@
 # cmake --install: bin/pcc with its manual page and completion, the runtime (see runtime/CMakeLists.txt), what
 # --standalone inlines under share/pcc, the example of library use, and the CMake package `pcc`.
-foreach(kind man completion)
-  add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/pcc.${kind}
-    COMMAND pcc --print ${kind} > ${PROJECT_BINARY_DIR}/pcc.${kind} DEPENDS pcc VERBATIM)
-endforeach()
-add_custom_target(pcc_documents ALL DEPENDS ${PROJECT_BINARY_DIR}/pcc.man ${PROJECT_BINARY_DIR}/pcc.completion)
-install(FILES ${PROJECT_BINARY_DIR}/pcc.man DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 RENAME pcc.1)
-install(FILES ${PROJECT_BINARY_DIR}/pcc.completion DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
-  RENAME pcc)
+install(FILES ${PROJECT_SOURCE_DIR}/docs/pcc.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+set(completion ${PROJECT_BINARY_DIR}/pcc.completion)
+add_custom_command(OUTPUT ${completion} COMMAND pcc --print completion > ${completion} DEPENDS pcc VERBATIM)
+add_custom_target(pcc_completion ALL DEPENDS ${completion})
+install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME pcc)
 
 install(TARGETS pcc EXPORT pcc-targets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime DESTINATION ${CMAKE_INSTALL_DATADIR}/pcc
