@@ -82,7 +82,5 @@ void build_bert(Model *model)
     onnx_writer_attr_int(model->writer, "axis", 1);
     x = linear(model, "bert.pooler.dense", x, s.dim, s.dim, bert_init());
     x = node1(model, "Tanh", "pooled", x);
-    x = linear(model, "classifier", x, s.dim, s.classes, bert_init());
-    node1(model, "Identity", "logits", x);
-    model_output(model, "logits", 1, &s.classes);
+    classifier(model, "classifier", x, s.dim, s.classes, bert_init());
 }

@@ -36,7 +36,5 @@ void build_cnn(Model *model)
     x = node1(model, "Flatten", next(model, &module), x);
     x = linear(model, next(model, &module), x, features, hidden, linear_default(features));
     x = node1(model, "Relu", next(model, &module), x);
-    x = linear(model, next(model, &module), x, hidden, classes, linear_default(hidden));
-    node1(model, "Identity", "logits", x);
-    model_output(model, "logits", 1, &classes);
+    classifier(model, next(model, &module), x, hidden, classes, linear_default(hidden));
 }

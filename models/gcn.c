@@ -39,8 +39,9 @@ static Edges read_edges(Model *model)
     return edges;
 }
 
-static const char *convolution(Model *model, const char *path, const char *x, int64_t in, int64_t out,
-                               const Edges *edges)
+/* The value is called `result`. */
+static const char *convolution(Model *model, const char *path, const char *result, const char *x, int64_t in,
+                               int64_t out, const Edges *edges)
 {
     const char *weight =
         parameter(model, path_join(model, path, "lin.weight"), init_xavier_uniform(in, out), 2, (int64_t[]){out, in});
@@ -52,7 +53,8 @@ static const char *convolution(Model *model, const char *path, const char *x, in
     x = node3(model, "ScatterND", path_join(model, path, "received"), x, edges->targets, messages);
     onnx_writer_attr_string(model->writer, "reduction", "add");
     x = node2(model, "Mul", path_join(model, path, "normalised"), x, edges->scale);
-    return node2(model, "Add", path, x, bias);
+    named_node(model, "Add", path, result, 2, (const char *[]){x, bias});
+    return result;
 }
 
 void build_gcn(Model *model)
@@ -65,11 +67,11 @@ void build_gcn(Model *model)
     const char *x = "x";
     int i = 0;
     for (; i < hidden->count; i++) {
-        x = convolution(model, arena_printf(model->arena, "convs.%d", i), x, features, hidden->values[i], &edges);
+        const char *path = arena_printf(model->arena, "convs.%d", i);
+        x = convolution(model, path, path, x, features, hidden->values[i], &edges);
         x = node1(model, "Relu", arena_printf(model->arena, "relu.%d", i), x);
         features = hidden->values[i];
     }
-    x = convolution(model, arena_printf(model->arena, "convs.%d", i), x, features, classes, &edges);
-    node1(model, "Identity", "logits", x);
+    convolution(model, arena_printf(model->arena, "convs.%d", i), "logits", x, features, classes, &edges);
     onnx_writer_output(model->writer, "logits", DTYPE_F32, 2, (int64_t[]){nodes, classes}, NULL);
 }

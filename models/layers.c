@@ -24,6 +24,14 @@ const char *linear(Model *model, const char *path, const char *x, int64_t in, in
     return path;
 }
 
+void classifier(Model *model, const char *path, const char *x, int64_t in, int64_t classes, LinearInit init)
+{
+    const char *weight = weight_of(model, path, in, classes, init), *bias = bias_of(model, path, classes, init);
+    named_node(model, "Gemm", path, "logits", 3, (const char *[]){x, weight, bias});
+    onnx_writer_attr_int(model->writer, "transB", 1);
+    model_output(model, "logits", 1, &classes);
+}
+
 const char *linear_tokens(Model *model, const char *path, const char *x, int64_t in, int64_t out, LinearInit init)
 {
     const char *weight = weight_of(model, path, in, out, init), *bias = bias_of(model, path, out, init);

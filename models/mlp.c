@@ -16,7 +16,5 @@ void build_mlp(Model *model)
         width = hidden->values[i];
     }
     const char *last = arena_printf(model->arena, "%d", module);
-    x = linear(model, last, x, width, classes, linear_default(width));
-    node1(model, "Identity", "logits", x);
-    model_output(model, "logits", 1, &classes);
+    classifier(model, last, x, width, classes, linear_default(width));
 }

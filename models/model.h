@@ -72,6 +72,9 @@ const char *path_join(const Model *model, const char *path, const char *leaf); /
 const char *node1(Model *model, const char *op, const char *path, const char *x);
 const char *node2(Model *model, const char *op, const char *path, const char *x, const char *y);
 const char *node3(Model *model, const char *op, const char *path, const char *x, const char *y, const char *z);
+/* A node whose value has a name of its own. */
+void named_node(Model *model, const char *op, const char *path, const char *value, int count,
+                const char *const *inputs);
 void split3(Model *model, const char *path, const char *x, int64_t axis, const char *parts[3]);
 const char *reshape(Model *model, const char *path, const char *x, int rank, const int64_t *dims);
 const char *transpose(Model *model, const char *path, const char *x, int rank, const int64_t *permutation);
@@ -86,6 +89,8 @@ LinearInit linear_default(int64_t in); /* nn.Linear.reset_parameters() */
 
 /* x [N, in] -> [N, out] as one Gemm; weight [out, in]. */
 const char *linear(Model *model, const char *path, const char *x, int64_t in, int64_t out, LinearInit init);
+/* The same as the model's last layer: its value is the output "logits". */
+void classifier(Model *model, const char *path, const char *x, int64_t in, int64_t classes, LinearInit init);
 /* x [..., in] -> [..., out]: Transpose, MatMul, Add. */
 const char *linear_tokens(Model *model, const char *path, const char *x, int64_t in, int64_t out, LinearInit init);
 /* The same with the parameters' whole names. */

@@ -67,9 +67,7 @@ static void build_resnet(Model *model, Block *block, int64_t expansion, const in
         }
     }
     x = node1(model, "Flatten", "features", node1(model, "GlobalAveragePool", "avgpool", x));
-    x = linear(model, "fc", x, in, classes, linear_default(in));
-    node1(model, "Identity", "logits", x);
-    model_output(model, "logits", 1, &classes);
+    classifier(model, "fc", x, in, classes, linear_default(in));
 }
 
 void build_resnet18(Model *model)

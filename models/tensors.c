@@ -65,9 +65,14 @@ static const char *node_name(const Model *model, const char *path)
     return name;
 }
 
+void named_node(Model *model, const char *op, const char *path, const char *value, int count, const char *const *inputs)
+{
+    onnx_writer_node(model->writer, op, node_name(model, path), count, inputs, 1, &value);
+}
+
 static const char *add_node(Model *model, const char *op, const char *path, int count, const char *const *inputs)
 {
-    onnx_writer_node(model->writer, op, node_name(model, path), count, inputs, 1, &path);
+    named_node(model, op, path, path, count, inputs);
     return path;
 }
 

@@ -149,9 +149,7 @@ static void build_styled(Model *model, const Style *style)
     LinearInit head = linear_default(s.dim);
     if (style->torchvision)
         head = (LinearInit){init_constant(0), init_constant(0)};
-    x = linear(model, style->head, x, s.dim, s.classes, head);
-    node1(model, "Identity", "logits", x);
-    model_output(model, "logits", 1, &s.classes);
+    classifier(model, style->head, x, s.dim, s.classes, head);
 }
 
 void build_vit(Model *model)
