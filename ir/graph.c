@@ -180,6 +180,25 @@ void replace_value(Graph *graph, Value *old, Value *with)
     replace_bound(graph->updates, graph->update_count, old, with);
 }
 
+static void forward(Value **uses, int count, Value *const *with)
+{
+    for (int i = 0; i < count; i++)
+        if (uses[i] && with[uses[i]->id])
+            uses[i] = with[uses[i]->id];
+}
+
+void replace_values(Graph *graph, Value *const *with)
+{
+    for (Node *node = graph->first; node; node = node->next)
+        forward(node->inputs, node->input_count, with);
+    forward(graph->outputs, graph->output_count, with);
+    forward(&graph->loss, 1, with);
+    for (int i = 0; i < graph->gradient_count; i++)
+        forward(&graph->gradients[i].value, 1, with);
+    for (int i = 0; i < graph->update_count; i++)
+        forward(&graph->updates[i].value, 1, with);
+}
+
 int *count_uses(const Graph *graph)
 {
     int *uses = NEW_ARRAY(graph->arena, int, graph->value_count);

@@ -262,6 +262,8 @@ void node_remove(Graph *graph, Node *node);                      /* its outputs 
 void node_move_before(Graph *graph, Node *node, Node *position); /* NULL: to the end */
 /* Everywhere: node inputs, outputs, loss, gradients, updates. */
 void replace_value(Graph *graph, Value *old, Value *with);
+/* Many at once, in one walk: with[id] replaces the value of that id, NULL keeps it. */
+void replace_values(Graph *graph, Value *const *with);
 /* Number of uses by id (node inputs, and each of the graph's own uses); arena-allocated, value_count long. */
 int *count_uses(const Graph *graph);
 /* The nodes that read each value: users[id] is a NULL-terminated array. */

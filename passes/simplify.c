@@ -374,34 +374,63 @@ static bool same_computation(const Node *a, const Node *b)
     return true;
 }
 
-/* Constants of equal type and bytes are one, so that nodes that read them compare equal. */
+/* The capacity of an open-addressing table that `count` entries fill by half at most: a power of two. */
+static size_t table_capacity(int count)
+{
+    size_t capacity = 64;
+    while (capacity < 2 * (size_t)(count + 1))
+        capacity *= 2;
+    return capacity;
+}
+
+static uint64_t hash_constant(const Value *value)
+{
+    const unsigned char *bytes = value->data;
+    uint64_t hash = mix((uint64_t)value->type.dtype, (uint64_t)value->type.rank);
+    for (int64_t i = 0; i < type_bytes(&value->type); i++)
+        hash = mix(hash, bytes[i]);
+    return hash;
+}
+
+static bool same_constant(const Value *a, const Value *b)
+{
+    return same_type(&a->type, &b->type) && memcmp(a->data, b->data, (size_t)type_bytes(&a->type)) == 0;
+}
+
+/* Small constants of equal type and bytes are one, so that nodes that read them compare equal. */
 static void merge_constants(Graph *graph)
 {
     enum { MERGED_BYTES = 256 };
+    const size_t capacity = table_capacity(graph->value_count);
+    Value **table = NEW_ARRAY(graph->arena, Value *, capacity);
+    Value **with = NEW_ARRAY(graph->arena, Value *, graph->value_count + 1);
     for (int i = 0; i < graph->value_count; i++) {
-        Value *a = graph->values[i];
-        if (!a || a->kind != VALUE_CONST || !a->data || type_bytes(&a->type) > MERGED_BYTES)
+        Value *value = graph->values[i];
+        if (!value || value->kind != VALUE_CONST || !value->data || type_bytes(&value->type) > MERGED_BYTES)
             continue;
-        for (int j = 0; j < i; j++) {
-            Value *b = graph->values[j];
-            if (b && b->kind == VALUE_CONST && b->data && same_type(&a->type, &b->type) &&
-                memcmp(a->data, b->data, (size_t)type_bytes(&a->type)) == 0) {
-                replace_value(graph, a, b);
-                break;
-            }
-        }
+        size_t slot = hash_constant(value) & (capacity - 1);
+        while (table[slot] && !same_constant(table[slot], value))
+            slot = (slot + 1) & (capacity - 1);
+        if (table[slot])
+            with[i] = table[slot];
+        else
+            table[slot] = value;
     }
+    replace_values(graph, with);
 }
 
+/* Inputs are forwarded before a node is looked up, so that what reads merged values compares equal in the same walk. */
 static bool merge_common_subexpressions(Graph *graph)
 {
     bool changed = false;
-    size_t capacity = 64;
-    while (capacity < 2 * (size_t)(graph->node_count + 1))
-        capacity *= 2;
+    const size_t capacity = table_capacity(graph->node_count);
     Node **table = NEW_ARRAY(graph->arena, Node *, capacity);
+    Value **with = NEW_ARRAY(graph->arena, Value *, graph->value_count + 1);
     for (Node *node = graph->first, *next; node; node = next) {
         next = node->next;
+        for (int i = 0; i < node->input_count; i++)
+            if (node->inputs[i] && with[node->inputs[i]->id])
+                node->inputs[i] = with[node->inputs[i]->id];
         size_t slot = hash_node(node) & (capacity - 1);
         while (table[slot] && !same_computation(table[slot], node))
             slot = (slot + 1) & (capacity - 1);
@@ -411,10 +440,12 @@ static bool merge_common_subexpressions(Graph *graph)
         }
         for (int i = 0; i < node->output_count; i++)
             if (node->outputs[i])
-                replace_value(graph, node->outputs[i], table[slot]->outputs[i]);
+                with[node->outputs[i]->id] = table[slot]->outputs[i];
         node_remove(graph, node);
         changed = true;
     }
+    if (changed)
+        replace_values(graph, with);
     return changed;
 }
 
