@@ -12,7 +12,7 @@
 /* Beside the executable in the build tree, or under its prefix. */
 static void *open_module(Arena *arena, Diagnostics *diagnostics)
 {
-    static const char *const places[] = {"audit", "../" PCC_LIBDIR "/pcc", "../lib/pcc"};
+    static const char *const places[] = {"audit", ("../" PCC_LIBDIR "/pcc"), "../lib/pcc"};
     char path[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path);
     while (length > 0 && path[length - 1] != '/')

@@ -38,7 +38,7 @@ static const char *find_in(Arena *arena, const char *const *candidates, int coun
 RuntimeFiles find_runtime(Arena *arena)
 {
     static const char *const includes[] = {"include", "../include"};
-    static const char *const libraries[] = {"runtime", "../" PCC_LIBDIR, "../lib"};
+    static const char *const libraries[] = {"runtime", ("../" PCC_LIBDIR), "../lib"};
     static const char *const sources[] = {"include/pcc", "../share/pcc/runtime"};
     return (RuntimeFiles){
         .include = find_in(arena, includes, 2, "pcc/pcc.h", false),
