@@ -1,0 +1,46 @@
+# support.sh: sourced by every test of this folder. $PCC is the compiler under test, $CC and $CFLAGS a C compiler, $MODELS the test
+# models, $DATA a folder with Fashion-MNIST. The test runs in an empty folder of its own, which goes away with it.
+set -u
+name=$(basename "$0" .sh)
+folder=$(mktemp -d "${TMPDIR:-/tmp}/pcc-training-$name-XXXXXX") || exit 1
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+export CC CFLAGS OMP_WAIT_POLICY=passive # threads that wait leave the cores to other tests
+
+fail() {
+    echo "$name: $*" >&2
+    echo "rerun: ctest -R training.$name --output-on-failure" >&2
+    exit 1
+}
+
+need_data() {
+    [ -r "$DATA/train-images-idx3-ubyte.gz" ] && return
+    echo "$name: skipped: no Fashion-MNIST in $DATA (Debian's dataset-fashion-mnist)"
+    exit 77
+}
+
+# compile MODEL OPTIONS...: leaves ./train
+compile() {
+    local model=$1
+    shift
+    "$PCC" "$MODELS/$model/model.onnx" "$@" -o train || fail "$model does not compile"
+}
+
+# train OPTIONS...: a quiet run on Fashion-MNIST
+train() {
+    ./train --data "idx:$DATA" --quiet "$@" >output 2>&1 || fail "./train $* ended with status $?: $(tail -c 600 output)"
+}
+
+same_bytes() {
+    cmp -s "$1" "$2" || fail "$1 and $2 differ"
+}
+
+# at_least VALUE LEAST: of decimal numbers
+at_least() {
+    awk -v value="$1" -v least="$2" 'BEGIN { exit !(value >= least) }'
+}
+
+# field NAME LINE: a number of a JSON line
+field() {
+    printf '%s\n' "$2" | sed -n "s/.*\"$1\":\([-0-9.e+]*\).*/\1/p"
+}
