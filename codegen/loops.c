@@ -65,12 +65,13 @@ static const char *element(Arena *arena, const char *pointer, int64_t stride, co
 /* "const float *x0" for inputs, "float *y0" for outputs. */
 static void print_signature(Text *text, const Node *node)
 {
-    append(text, "static void @@(");
+    Text *signature = text_create(text->arena);
+    append(signature, "static void @@(");
     for (int i = 0; i < node->input_count; i++)
-        append(text, "%sconst %s *x%d", i ? ", " : "", value_c_type(node->inputs[i]), i);
+        append(signature, "%sconst %s *x%d", i ? ", " : "", value_c_type(node->inputs[i]), i);
     for (int i = 0; i < node->output_count; i++)
-        append(text, "%s%s *y%d", node->input_count + i ? ", " : "", value_c_type(node->outputs[i]), i);
-    append(text, ")\n");
+        append(signature, "%s%s *y%d", node->input_count + i ? ", " : "", value_c_type(node->outputs[i]), i);
+    line(text, "%s)", signature->data);
 }
 
 /* Pointers of one row of the innermost loop. */

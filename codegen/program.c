@@ -160,10 +160,18 @@ static const char *run_node(Emitter *e, const Node *node)
     return call->data;
 }
 
+/* The call with its ONNX name: behind it where that fits, else above it. */
 static void print_node(Emitter *e, Text *text, const Node *node, int position)
 {
-    const char *what = node->origin.node ? node->origin.node : node->op->name;
-    line(text, "%s /* %d %s */", run_node(e, node), position, comment_text(e->arena, what));
+    enum { FITS = 112 };
+    const char *name = node->origin.node ? node->origin.node : node->op->name;
+    const char *call = run_node(e, node), *what = comment_text(e->arena, name);
+    if (strlen(call) + strlen(what) < FITS) {
+        line(text, "%s /* %d %s */", call, position, what);
+    } else {
+        line(text, "/* %d %s */", position, what);
+        line(text, "%s", call);
+    }
 }
 
 /* step() or evaluate(): the calls of a graph, in order, with its buffers as enumerators. */

@@ -45,17 +45,87 @@ void append(Text *text, const char *format, ...)
     va_end(arguments);
 }
 
+enum { COLUMNS = 118, CONTINUATION = 8 };
+
+static void indent(Text *text, int spaces)
+{
+    for (int i = 0; i < spaces; i++)
+        append_bytes(text, " ", 1);
+}
+
+/* Columns of a character; a function's own name is still @@ and will be longer. */
+static size_t columns_of(char c)
+{
+    return c == '@' ? 16 : 1;
+}
+
+/* How deep the text is nested, string literals aside. */
+typedef struct Nesting {
+    int parentheses, braces;
+    bool quoted;
+} Nesting;
+
+static void nest(Nesting *nesting, const char *at, bool first)
+{
+    nesting->quoted ^= *at == '"' && (first || at[-1] != '\\');
+    if (nesting->quoted)
+        return;
+    nesting->parentheses += (*at == '(') - (*at == ')');
+    nesting->braces += (*at == '{') - (*at == '}');
+}
+
+/* Length of the longest piece of `rest` that fits into `room` columns and ends behind a comma that separates the
+ * arguments of the outermost call or the fields of its outermost braces; all of it when it fits, or when there is no
+ * such place. */
+static size_t wrap_point(const char *rest, size_t room, Nesting nesting)
+{
+    size_t best = 0, column = 0;
+    for (size_t i = 0; rest[i]; i++) {
+        nest(&nesting, rest + i, i == 0);
+        if (!nesting.quoted && rest[i] == ' ' && i > 0 && rest[i - 1] == ',' && nesting.parentheses <= 1 &&
+            nesting.braces <= 1 && (column <= room || best == 0))
+            best = i;
+        column += columns_of(rest[i]);
+    }
+    return column <= room || best == 0 ? strlen(rest) : best;
+}
+
+/* One line of code, broken at commas where it would pass the right margin. */
+static void append_code(Text *text, const char *code)
+{
+    size_t at = (size_t)(4 * text->depth);
+    Nesting nesting = {0};
+    bool wraps = code[0] != '#' && code[0] != '/' && code[0] != ' ';
+    indent(text, (int)at);
+    while (*code) {
+        size_t piece = wraps ? wrap_point(code, COLUMNS > at ? COLUMNS - at : 1, nesting) : strlen(code);
+        for (size_t i = 0; i < piece; i++)
+            nest(&nesting, code + i, i == 0);
+        append_bytes(text, code, piece);
+        code += piece;
+        if (!*code)
+            break;
+        append_bytes(text, "\n", 1);
+        indent(text, 4 * text->depth + CONTINUATION);
+        at = (size_t)(4 * text->depth + CONTINUATION);
+        code += *code == ' ';
+    }
+}
+
 void line(Text *text, const char *format, ...)
 {
-    if (format[0] == '}')
-        text->depth--;
-    for (int i = 0; i < text->depth; i++)
-        append_bytes(text, "    ", 4);
-    va_list arguments;
+    va_list arguments, again;
     va_start(arguments, format);
-    append_list(text, format, arguments);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    char *code = arena_alloc(text->arena, (size_t)length + 1);
+    vsnprintf(code, (size_t)length + 1, format, again);
+    va_end(again);
     va_end(arguments);
-    if (text->length > 0 && text->data[text->length - 1] == '{')
+    if (code[0] == '}')
+        text->depth--;
+    append_code(text, code);
+    if (length > 0 && code[length - 1] == '{')
         text->depth++;
     append_bytes(text, "\n", 1);
 }
