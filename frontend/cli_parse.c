@@ -304,7 +304,8 @@ Options pass_options(const CommandLine *line)
                        .clip_norm = line->clip_norm,
                        .accumulate = line->accumulate,
                        .dump_after = line->dump_after,
-                       .dump_stream = stdout};
+                       .dump_stream = stdout,
+                       .passes = line->passes};
     for (int i = 0; line->loss && i < LOSS_COUNT; i++)
         if (strcmp(line->loss, loss_names[i]) == 0) {
             options.loss = (LossKind)i;
