@@ -64,7 +64,7 @@ PCC_KERNEL void pcc_philox(PccPhilox *p, uint64_t key)
 {
     for (int v = 0; v < PCC_PHILOX_VECTORS; v++) {
         uint32_t *first = p->word + v * PCC_PHILOX_WIDTH;
-        PccWords x[4];
+        PccWords x[4] = {{0}}; /* gcc does not see that the loops set every lane */
         for (int w = 0; w < 4; w++)
             for (int i = 0; i < PCC_PHILOX_WIDTH; i++)
                 x[w][i] = first[w * PCC_PHILOX_LANES + i];
