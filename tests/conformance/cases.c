@@ -1,0 +1,125 @@
+/* cases.c: a node test from its folder. */
+#include <string.h>
+#include <unistd.h>
+
+#include "conformance.h"
+#include "frontend/onnx_model.h"
+
+static int read_tensors(Arena *arena, Diagnostics *diagnostics, const char *folder, const char *kind,
+                        CaseTensor *tensors)
+{
+    int count = 0;
+    for (;; count++) {
+        const char *path = arena_printf(arena, "%s/test_data_set_0/%s_%d.pb", folder, kind, count);
+        if (access(path, R_OK) != 0)
+            return count;
+        if (count == MAX_CASE_TENSORS)
+            internal_error(diagnostics, NO_ORIGIN, "more than %d tensors", MAX_CASE_TENSORS);
+        onnx_read_tensor(arena, diagnostics, path, &tensors[count].type, &tensors[count].data, &tensors[count].name);
+    }
+}
+
+/* Which inputs are constants: the attempts of load_case(), in order. */
+enum { CONSTANT_NONE, CONSTANT_INTEGERS, CONSTANT_REST, CONSTANT_ALL, CONSTANT_CHOICES };
+
+static bool is_constant_input(const Case *test, int index, int choice)
+{
+    return choice == CONSTANT_ALL || (choice == CONSTANT_REST && index > 0) ||
+           (choice == CONSTANT_INTEGERS && !is_float(test->inputs[index].type.dtype));
+}
+
+/* Inputs come in the order of the graph's, less those that are initializers; the files' own names are not reliable. */
+static void name_inputs(Case *test)
+{
+    const GraphProto *graph = test->model->proto->graph;
+    for (int i = 0; i < test->input_count && (size_t)i < graph->n_input; i++)
+        test->inputs[i].name = graph->input[i]->name;
+}
+
+static Graph *import_case(Arena *arena, Diagnostics *diagnostics, const char *path, Case *test, int choice)
+{
+    InputConstant constants[MAX_CASE_TENSORS];
+    ShapeBinding shapes[MAX_CASE_TENSORS];
+    ImportOptions options = {.constants = constants, .shapes = shapes};
+    for (int i = 0; i < test->input_count; i++) {
+        const CaseTensor *tensor = &test->inputs[i];
+        if (is_constant_input(test, i, choice)) {
+            constants[options.constant_count++] = (InputConstant){tensor->name, tensor->type, tensor->data};
+            continue;
+        }
+        ShapeBinding shape = {.input = tensor->name, .rank = tensor->type.rank};
+        memcpy(shape.dims, tensor->type.dims, sizeof shape.dims);
+        shapes[options.shape_count++] = shape;
+    }
+    return onnx_import(arena, diagnostics, path, &options, &test->model);
+}
+
+/* Messages of an attempt that another may follow are not for the user. NULL when it failed. */
+static Graph *try_import(Arena *arena, Diagnostics *diagnostics, const char *path, Case *test, int choice)
+{
+    Diagnostics *attempt = NEW(arena, Diagnostics);
+    *attempt = *diagnostics;
+    attempt->can_recover = true;
+    attempt->quiet = true;
+    if (setjmp(attempt->recover))
+        return NULL;
+    Graph *graph = import_case(arena, attempt, path, test, choice);
+    graph->diagnostics = diagnostics;
+    return graph;
+}
+
+/* Float inputs learn: their gradients are compared too. */
+static void make_parameters(Case *test)
+{
+    Graph *graph = test->graph;
+    int kept = 0;
+    for (int i = 0; i < graph->input_count; i++) {
+        Value *value = graph->inputs[i];
+        if (is_float(value->type.dtype)) {
+            value->kind = VALUE_PARAM;
+            value->data = case_input(test, value->name);
+        } else {
+            graph->inputs[kept++] = value;
+        }
+    }
+    graph->input_count = kept;
+}
+
+void load_case(Arena *arena, Diagnostics *diagnostics, const char *folder, const char *name, Case *test)
+{
+    const char *path = arena_printf(arena, "%s/%s", folder, name);
+    const char *model = arena_printf(arena, "%s/model.onnx", path);
+    *test = (Case){.name = name};
+    test->output_count = read_tensors(arena, diagnostics, path, "output", test->outputs);
+    test->input_count = read_tensors(arena, diagnostics, path, "input", test->inputs);
+    onnx_read(arena, diagnostics, model, &test->model);
+    name_inputs(test);
+    onnx_close(test->model);
+    test->model = NULL;
+    for (int choice = 0; choice + 1 < CONSTANT_CHOICES && !test->graph; choice++) {
+        test->graph = try_import(arena, diagnostics, model, test, choice);
+        if (!test->graph)
+            unload_case(test);
+    }
+    if (!test->graph)
+        test->graph = import_case(arena, diagnostics, model, test, CONSTANT_ALL);
+    if (test->graph->output_count != test->output_count)
+        fatal(diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "%d outputs, but %d are expected", test->graph->output_count,
+              test->output_count);
+    test->samples = test->input_count > 0 && test->inputs[0].type.rank > 0 ? test->inputs[0].type.dims[0] : 1;
+    make_parameters(test);
+}
+
+void unload_case(Case *test)
+{
+    onnx_close(test->model);
+    test->model = NULL;
+}
+
+const void *case_input(const Case *test, const char *name)
+{
+    for (int i = 0; i < test->input_count; i++)
+        if (strcmp(test->inputs[i].name, name) == 0)
+            return test->inputs[i].data;
+    return NULL;
+}
