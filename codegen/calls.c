@@ -55,31 +55,33 @@ static bool passes_input(const Node *node, const KernelCall *call, int i)
 static void print_parameters(Emitter *e, Text *text, const Node *node, const KernelCall *call)
 {
     const char *separator = "";
-    append(text, "static void @@(");
+    Text *signature = text_create(e->arena);
+    append(signature, "static void @@(");
     for (int i = 0; i < own_input_count(node); i++) {
         if (!passes_input(node, call, i))
             continue;
-        append(text, "%sconst %s *%s", separator, value_c_type(node->inputs[i]), input_parameter(e, node, i));
+        append(signature, "%sconst %s *%s", separator, value_c_type(node->inputs[i]), input_parameter(e, node, i));
         separator = ", ";
     }
     if (call->has_store) {
-        append(text, "%sconst struct @@_epilogue *epilogue", separator);
+        append(signature, "%sconst struct @@_epilogue *epilogue", separator);
         separator = ", ";
     }
     for (int i = 0; !call->has_store && i < node->output_count; i++) {
         if (!node->outputs[i])
             continue;
-        append(text, "%s%s *%s", separator, value_c_type(node->outputs[i]), output_parameter(e, node, i));
+        append(signature, "%s%s *%s", separator, value_c_type(node->outputs[i]), output_parameter(e, node, i));
         separator = ", ";
     }
     if (call->scratch_bytes > 0) {
-        append(text, "%svoid *scratch", separator);
+        append(signature, "%svoid *scratch", separator);
         separator = ", ";
     }
     if (call->needs_step || call->has_store)
-        append(text, "%sPccStep *s)\n", separator);
+        append(signature, "%sPccStep *s)", separator);
     else
-        append(text, "%s)\n", *separator ? "" : "void");
+        append(signature, "%s)", *separator ? "" : "void");
+    line(text, "%s", signature->data);
 }
 
 static const char *suffix_text(const KernelCall *call)
@@ -88,9 +90,43 @@ static const char *suffix_text(const KernelCall *call)
     case DTYPE_BOOL:
     case DTYPE_I8:
         return "u8";
+    case DTYPE_U32:
+        return "i32";
+    case DTYPE_U64:
+        return "i64";
     default:
         return dtype_info[call->suffix].name;
     }
+}
+
+/* Kernels that move integers do so by their width; C's aliasing rules let the other sign read the same objects. */
+static const char *pointer_cast(Dtype dtype, bool is_const)
+{
+    switch (dtype) {
+    case DTYPE_I8:
+        return is_const ? "(const uint8_t *)" : "(uint8_t *)";
+    case DTYPE_U32:
+        return is_const ? "(const int32_t *)" : "(int32_t *)";
+    case DTYPE_U64:
+        return is_const ? "(const int64_t *)" : "(int64_t *)";
+    default:
+        return "";
+    }
+}
+
+static const char *input_argument(Emitter *e, const Node *node, int i)
+{
+    if (i >= own_input_count(node) || !node->inputs[i])
+        return "NULL";
+    return arena_printf(e->arena, "%s%s", pointer_cast(node->inputs[i]->type.dtype, true), input_parameter(e, node, i));
+}
+
+static const char *output_argument(Emitter *e, const Node *node, int i)
+{
+    if (i >= node->output_count || !node->outputs[i])
+        return "NULL";
+    return arena_printf(e->arena, "%s%s", pointer_cast(node->outputs[i]->type.dtype, false),
+                        output_parameter(e, node, i));
 }
 
 static void print_call(Emitter *e, Text *text, const Node *node, const KernelCall *call)
@@ -102,14 +138,12 @@ static void print_call(Emitter *e, Text *text, const Node *node, const KernelCal
     for (int i = 0; i < listed_operands(node->op->inputs, inputs); i++) {
         if (operand_is_static(node->op, i) || (i < 32 && call->dropped_inputs >> i & 1))
             continue;
-        append(arguments, "%s%s", arguments->length ? ", " : "",
-               i < inputs && node->inputs[i] ? input_parameter(e, node, i) : "NULL");
+        append(arguments, "%s%s", arguments->length ? ", " : "", input_argument(e, node, i));
         if (i < MAX_RANK && call->after_input[i])
             append(arguments, "%s%s", call->after_input[i][0] == ',' ? "" : ", ", call->after_input[i]);
     }
     for (int i = 0; !call->has_store && i < outputs; i++)
-        append(arguments, "%s%s", arguments->length ? ", " : "",
-               i < node->output_count && node->outputs[i] ? output_parameter(e, node, i) : "NULL");
+        append(arguments, "%s%s", arguments->length ? ", " : "", output_argument(e, node, i));
     if (call->scratch_bytes > 0)
         append(arguments, ", scratch");
     else if (call->scratch_bytes == 0)

@@ -31,6 +31,9 @@ void fill_kernel_call(Graph *graph, const Node *node, KernelCall *call)
     for (int i = 0; i < node->input_count && i < MAX_RANK; i++)
         if (operand_is_static(node->op, i))
             call->dropped_inputs |= 1u << i;
+    if (call->suffix == DTYPE_I16 || call->suffix == DTYPE_U16)
+        fatal(graph->diagnostics, EXIT_STATUS_UNSUPPORTED, node->origin,
+              "%s over %s has no kernel: cast its operands to i32", node->op->name, dtype_info[call->suffix].name);
     if (!node->op->call)
         internal_error(graph->diagnostics, node->origin, "operator %s has no kernel", node->op->name);
     node->op->call(node, call);

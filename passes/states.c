@@ -22,15 +22,24 @@ void bind_states(Graph *graph, const Options *options)
     }
 }
 
+/* Inference reads the running statistics; who asked for the new ones gets them as they are. */
+static void keep_statistics(Graph *graph, Node *node)
+{
+    set_int(graph, node, "training_mode", 0);
+    for (int i = 1; i < node->output_count; i++) {
+        if (node->outputs[i])
+            replace_value(graph, node->outputs[i], node->inputs[2 + i]);
+        node->outputs[i] = NULL;
+    }
+}
+
 /* The evaluation graph: BatchNormalization by its running statistics, no Dropout. */
 void inference(Graph *graph, const Options *options)
 {
     (void)options;
     for (Node *node = graph->first; node; node = node->next) {
         if (strcmp(node->op->name, "BatchNormalization") == 0) {
-            set_int(graph, node, "training_mode", 0);
-            for (int i = 1; i < node->output_count; i++)
-                node->outputs[i] = NULL;
+            keep_statistics(graph, node);
         } else if (strcmp(node->op->name, "Dropout") == 0 && node->input_count > 2) {
             node->input_count = 2; /* training_mode, absent, is false */
         }

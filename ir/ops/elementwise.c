@@ -63,23 +63,9 @@ static void abs_gradient(Differentiator *d, Node *node)
 
 /* ---- powers ---------------------------------------------------------------------------------------------------- */
 
-EXPRESSION(Power, 0, pow(x, y))
-EXPRESSION(PowerBaseGrad, 0, y == 0.0 ? 0.0 : z * y * pow(x, y - 1.0))
+EXPRESSION_INT(Power, power(x, y))
+EXPRESSION(PowerBaseGrad, 0, y == 0.0 ? 0.0 : z * y * power(x, y - 1.0))
 EXPRESSION(PowerExponentGrad, 0, x == 0.0 ? 0.0 : z * y * log(x))
-
-/* By squaring, wrapping; 0 for the fractions of negative exponents. */
-static int64_t Power_scalar_int(const int64_t *operands, int count, const double *attributes)
-{
-    (void)count, (void)attributes;
-    uint64_t base = (uint64_t)operands[0], power = 1;
-    int64_t exponent = operands[1];
-    if (exponent < 0)
-        return operands[0] == 1 ? 1 : operands[0] == -1 ? (exponent % 2 ? -1 : 1) : 0;
-    for (; exponent; exponent >>= 1, base *= base)
-        if (exponent & 1)
-            power *= base;
-    return (int64_t)power;
-}
 
 static void power_gradient(Differentiator *d, Node *node)
 {
@@ -153,21 +139,8 @@ static void pow_expand(Graph *graph, Node *node, Value **replacements)
 /* ---- remainders ------------------------------------------------------------------------------------------------ */
 
 /* Remainder has the divisor's sign (Python's %), Fmod the dividend's (C's fmod). */
-EXPRESSION(Remainder, 0, x - y * floor(x / y))
-EXPRESSION(Fmod, 0, fmod(x, y))
-
-static int64_t Fmod_scalar_int(const int64_t *operands, int count, const double *attributes)
-{
-    (void)count, (void)attributes;
-    WideInt x = operands[0], y = operands[1];
-    return y == 0 ? 0 : (int64_t)(x % y);
-}
-
-static int64_t Remainder_scalar_int(const int64_t *operands, int count, const double *attributes)
-{
-    int64_t y = operands[1], remainder = Fmod_scalar_int(operands, count, attributes);
-    return remainder != 0 && (remainder < 0) != (y < 0) ? remainder + y : remainder;
-}
+EXPRESSION_INT(Remainder, modulo(x, y))
+EXPRESSION_INT(Fmod, truncated_modulo(x, y))
 
 static bool infer_broadcast(Graph *graph, Node *node)
 {

@@ -17,7 +17,8 @@
     FUNCTION(expm1, expm1)             \
     FUNCTION(log, log)                 \
     FUNCTION(log1p, log1p)             \
-    FUNCTION(pow, pow)                 \
+    FUNCTION(power, pow)               \
+    FUNCTION(modulo, mod)              \
     FUNCTION(sqrt, sqrt)               \
     FUNCTION(erf, erf)                 \
     FUNCTION(tanh, tanh)               \
@@ -36,7 +37,7 @@
     FUNCTION(floor, floor)             \
     FUNCTION(ceil, ceil)               \
     FUNCTION(rint, round)              \
-    FUNCTION(fmod, fmod)               \
+    FUNCTION(truncated_modulo, fmod)   \
     FUNCTION(absolute, abs)            \
     FUNCTION(sign, sign)               \
     FUNCTION(maximum, max)             \
@@ -87,6 +88,39 @@ static inline WideInt int_absolute(WideInt x)
     return x < 0 ? -x : x;
 }
 
+/* Wraps like a product of 64-bit factors; towards zero for negative exponents, whose only whole powers are those of 1
+ * and -1. */
+static inline WideInt int_power(WideInt x, WideInt y)
+{
+    uint64_t result = 1, base = (uint64_t)x;
+    if (y < 0)
+        return x == 1 ? 1 : x == -1 ? (y & 1 ? -1 : 1) : 0;
+    for (; y > 0; y >>= 1, base *= base)
+        result *= y & 1 ? base : 1;
+    return (WideInt)(int64_t)result;
+}
+
+/* The remainder of a quotient rounded towards zero: x's sign; the undefined x mod 0 is 0. */
+static inline WideInt int_fmod(WideInt x, WideInt y)
+{
+    return y == 0 ? 0 : x % y;
+}
+
+/* Rounded down: y's sign. */
+static inline WideInt int_modulo(WideInt x, WideInt y)
+{
+    WideInt remainder = int_fmod(x, y);
+    return remainder != 0 && (remainder < 0) != (y < 0) ? remainder + y : remainder;
+}
+
+static inline double real_modulo(double x, double y)
+{
+    return x - y * floor(x / y);
+}
+
+#define power(x, y) _Generic((x), WideInt : int_power, default : pow)((x), (y))
+#define modulo(x, y) _Generic((x), WideInt : int_modulo, default : real_modulo)((x), (y))
+#define truncated_modulo(x, y) _Generic((x), WideInt : int_fmod, default : fmod)((x), (y))
 #define maximum(x, y) _Generic((x), WideInt : int_maximum, default : real_maximum)((x), (y))
 #define minimum(x, y) _Generic((x), WideInt : int_minimum, default : real_minimum)((x), (y))
 #define sign(x) _Generic((x), WideInt : int_sign, default : real_sign)((x))

@@ -68,6 +68,12 @@ PCC_INLINE double pcc_fmod_f64(double x, double y)
     return __builtin_fmod(x, y);
 }
 
+/* The remainder of a quotient rounded down: y's sign. */
+PCC_INLINE double pcc_mod_f64(double x, double y)
+{
+    return x - y * __builtin_floor(x / y);
+}
+
 /* To the nearest integer, ties to even (the rounding mode is never changed). */
 PCC_INLINE double pcc_round_f64(double x)
 {
