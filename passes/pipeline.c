@@ -26,7 +26,7 @@ const PassInfo pipeline_passes[] = {
     {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
     {"split", split_slices, false, true, "slices of one value as one Split"},
     {"grad", grad, true, false, "reverse-mode differentiation"},
-    {"zero-sums", zero_sums, true, true, "gradients that are zero in exact arithmetic"},
+    {"zero-sums", zero_sums, true, false, "gradients that are zero in exact arithmetic"},
     {"accumulate", accumulate_gradients, true, false, "gradients summed over micro-batches (--accumulate)"},
     {"expand-kernels", expand_kernels, false, false, "what is left without a kernel"},
     {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
