@@ -14,6 +14,9 @@
 
 #include "gemm.h"
 
+/* Products of at most so many columns read the source's rows where they lie; with more, packing them pays. */
+#define PCC_CONV_LIST_COLUMNS 192
+
 #include "gemm_f32.inc"
 #include "conv_gather.inc"
 #include "conv.inc"

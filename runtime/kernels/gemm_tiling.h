@@ -14,9 +14,14 @@
 #define PCC_GEMM_A_BYTES ((size_t)320 << 10)
 #define PCC_GEMM_C_BYTES ((size_t)1024 << 10)
 #define PCC_GEMM_GROUP (8 * PCC_GEMM_MR)
-#define PCC_GEMM_MAX_COLUMNS 384 /* of a tile */
-#define PCC_GEMM_MAX_DEPTH 384   /* of a depth block, pcc_gemm_depth() of the smallest element */
+#define PCC_GEMM_MAX_COLUMNS 384  /* of a tile */
+#define PCC_GEMM_MAX_DEPTH 384    /* of a depth block, pcc_gemm_depth() of the smallest element */
+#define PCC_GEMM_MAX_SEGMENTS 128 /* of a panel over a depth block, where A is not packed */
 _Static_assert(PCC_GEMM_B_BYTES + PCC_GEMM_A_BYTES + PCC_GEMM_C_BYTES <= PCC_THREAD_SCRATCH, "thread scratch");
+_Static_assert(PCC_GEMM_GROUP / PCC_GEMM_MR * PCC_GEMM_MAX_SEGMENTS * (PCC_GEMM_MR + 1) * 8 +
+                       PCC_GEMM_GROUP * 256 * 8 <=
+                   PCC_GEMM_A_BYTES,
+               "listed segments and copied rows of a group, of double the larger");
 
 /* Products of fewer multiply-adds than this cost less than waking the other threads. */
 #define PCC_GEMM_SERIAL ((int64_t)192 << 10)

@@ -180,6 +180,7 @@ static void test_models(void **state)
     check(with(conv2d(2, 64, 40, 1, 12, 1), 1, 1, 0));
     check(with(conv2d(4, 1, 48, 1, 28, 4), 4, 1, 0));
     check(with(conv2d(1, 50, 17, 1, 9, 5), 1, 1, 2));
+    check(with(conv2d(1, 200, 208, 1, 5, 3), 1, 1, 1)); /* columns enough for packed rows */
 }
 
 static void test_one_and_three_dimensions(void **state)
@@ -188,6 +189,15 @@ static void test_one_and_three_dimensions(void **state)
     check((PccConv){2, 5, 7, 1, {1, 1, 23}, {0}, {1, 1, 5}, {1, 1, 2}, {1, 1, 1}, {0, 0, 2}});
     check((PccConv){2, 3, 4, 1, {5, 6, 7}, {0}, {3, 2, 3}, {2, 1, 2}, {1, 2, 1}, {1, 1, 2}});
     check((PccConv){1, 4, 4, 4, {5, 6, 7}, {0}, {3, 2, 3}, {2, 1, 2}, {1, 2, 1}, {1, 1, 2}});
+}
+
+/* More runs in a depth block than a panel lists: taps that are not neighbours, of one channel. */
+static void test_many_runs(void **state)
+{
+    (void)state;
+    assert_true(150 > PCC_GEMM_MAX_SEGMENTS);
+    check((PccConv){2, 1, 5, 1, {1, 1, 400}, {0}, {1, 1, 150}, {1, 1, 1}, {1, 1, 2}, {0, 0, 40}});
+    check((PccConv){1, 2, 33, 1, {1, 30, 31}, {0}, {1, 13, 13}, {1, 2, 1}, {1, 2, 2}, {0, 5, 6}});
 }
 
 static void test_split_weight_gradient(void **state)
@@ -206,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_depthwise),
         cmocka_unit_test(test_models),
         cmocka_unit_test(test_one_and_three_dimensions),
+        cmocka_unit_test(test_many_runs),
         cmocka_unit_test(test_split_weight_gradient),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
