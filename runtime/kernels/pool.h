@@ -23,9 +23,9 @@ typedef struct PccPool {
 
 #define PCC_POOL_TILE 64 /* channels of one task: its accumulators stay in registers or the first-level cache */
 
-/* Where a task is: sample, first channel and spatial position. */
+/* A task, one line of positions along the width: sample, channels, the first position, and where that is in all. */
 typedef struct PccPoolTask {
-    int64_t sample, channel, width, at[3];
+    int64_t sample, channel, width, at[3], first;
 } PccPoolTask;
 
 /* Half-open range of window offsets (or windows) along each axis. */
@@ -36,42 +36,54 @@ typedef struct PccPoolRange {
 /* Task number `task` over the positions of `extent`. */
 PCC_KERNEL PccPoolTask pcc_pool_task(const PccPool *p, const int64_t extent[3], int64_t task)
 {
-    int64_t tiles = pcc_ceil_div(p->c, PCC_POOL_TILE), channel = task % tiles * PCC_POOL_TILE;
-    int64_t at = task / tiles, plane = extent[0] * extent[1] * extent[2];
+    int64_t tiles = pcc_ceil_div(p->c, PCC_POOL_TILE), channel = task % tiles * PCC_POOL_TILE, line = task / tiles;
     return (PccPoolTask){
-        .sample = at / plane,
+        .sample = line / (extent[0] * extent[1]),
         .channel = channel,
         .width = pcc_min_i64(p->c - channel, PCC_POOL_TILE),
-        .at = {at / (extent[1] * extent[2]) % extent[0], at / extent[2] % extent[1], at % extent[2]},
+        .at = {line / extent[1] % extent[0], line % extent[1], 0},
+        .first = line * extent[2],
     };
 }
 
 PCC_KERNEL int64_t pcc_pool_tasks(const PccPool *p, const int64_t extent[3])
 {
-    return p->n * extent[0] * extent[1] * extent[2] * pcc_ceil_div(p->c, PCC_POOL_TILE);
+    return p->n * extent[0] * extent[1] * pcc_ceil_div(p->c, PCC_POOL_TILE);
+}
+
+/* Kernel offsets along axis i of the windows at `at` that lie inside the input. */
+PCC_KERNEL void pcc_pool_window_axis(const PccPool *p, int i, int64_t at, PccPoolRange *range)
+{
+    int64_t start = at * p->stride[i] - p->pad[i];
+    range->first[i] = start < 0 ? pcc_ceil_div(-start, p->dilation[i]) : 0;
+    range->end[i] = p->kernel[i];
+    if (start + (p->kernel[i] - 1) * p->dilation[i] >= p->in[i]) /* else spare the division */
+        range->end[i] = pcc_ceil_div(p->in[i] - start, p->dilation[i]);
 }
 
 /* Kernel offsets of window `at` that lie inside the input. */
 PCC_KERNEL PccPoolRange pcc_pool_window(const PccPool *p, const int64_t at[3])
 {
     PccPoolRange range;
-    for (int i = 0; i < 3; i++) {
-        int64_t start = at[i] * p->stride[i] - p->pad[i];
-        range.first[i] = start < 0 ? pcc_ceil_div(-start, p->dilation[i]) : 0;
-        range.end[i] = pcc_min_i64(p->kernel[i], pcc_ceil_div(p->in[i] - start, p->dilation[i]));
-    }
+    for (int i = 0; i < 3; i++)
+        pcc_pool_window_axis(p, i, at[i], &range);
     return range;
+}
+
+/* Windows along axis i that may cover input coordinate `at`. */
+PCC_KERNEL void pcc_pool_cover_axis(const PccPool *p, int i, int64_t at, PccPoolRange *range)
+{
+    int64_t last = at + p->pad[i], first = last - (p->kernel[i] - 1) * p->dilation[i];
+    range->first[i] = first > 0 ? pcc_ceil_div(first, p->stride[i]) : 0;
+    range->end[i] = pcc_min_i64(last / p->stride[i] + 1, p->out[i]);
 }
 
 /* Windows that may cover input position `at`. */
 PCC_KERNEL PccPoolRange pcc_pool_cover(const PccPool *p, const int64_t at[3])
 {
     PccPoolRange range;
-    for (int i = 0; i < 3; i++) {
-        int64_t last = at[i] + p->pad[i], first = last - (p->kernel[i] - 1) * p->dilation[i];
-        range.first[i] = first > 0 ? pcc_ceil_div(first, p->stride[i]) : 0;
-        range.end[i] = pcc_min_i64(last / p->stride[i] + 1, p->out[i]);
-    }
+    for (int i = 0; i < 3; i++)
+        pcc_pool_cover_axis(p, i, at[i], &range);
     return range;
 }
 
