@@ -8,6 +8,8 @@
 #ifndef PCC_RANDOM_BITS_H
 #define PCC_RANDOM_BITS_H
 
+#include <string.h>
+
 #include "step.h"
 #include "typed.h"
 
@@ -64,10 +66,13 @@ PCC_KERNEL void pcc_philox(PccPhilox *p, uint64_t key)
 {
     for (int v = 0; v < PCC_PHILOX_VECTORS; v++) {
         uint32_t *first = p->word + v * PCC_PHILOX_WIDTH;
-        PccWords x[4] = {{0}}; /* gcc does not see that the loops set every lane */
-        for (int w = 0; w < 4; w++)
+        PccWords x[4];
+        for (int w = 0; w < 4; w++) {
+            uint64_t lanes[PCC_PHILOX_WIDTH]; /* not x[w][i]: gcc 12 takes lanes set one by one for uninitialised */
             for (int i = 0; i < PCC_PHILOX_WIDTH; i++)
-                x[w][i] = first[w * PCC_PHILOX_LANES + i];
+                lanes[i] = first[w * PCC_PHILOX_LANES + i];
+            memcpy(&x[w], lanes, sizeof lanes);
+        }
         pcc_philox_vector(x, key);
         for (int w = 0; w < 4; w++)
             for (int i = 0; i < PCC_PHILOX_WIDTH; i++)
