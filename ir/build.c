@@ -83,7 +83,7 @@ Value *build_cast(Graph *graph, Value *x, Dtype dtype)
 
 Value *build_reshape(Graph *graph, Value *x, int rank, const int64_t *dims)
 {
-    if (rank == x->type.rank && memcmp(x->type.dims, dims, (size_t)rank * sizeof *dims) == 0)
+    if (rank == x->type.rank && (rank == 0 || memcmp(x->type.dims, dims, (size_t)rank * sizeof *dims) == 0))
         return x;
     Node *node = build_begin(graph, "Reshape", 2, (Value *[]){x, const_ints(graph, rank, dims)}, 1);
     for (int i = 0; i < rank; i++)
@@ -109,7 +109,7 @@ Value *build_transpose(Graph *graph, Value *x, const int *permutation)
 
 Value *build_expand(Graph *graph, Value *x, int rank, const int64_t *dims)
 {
-    if (rank == x->type.rank && memcmp(x->type.dims, dims, (size_t)rank * sizeof *dims) == 0)
+    if (rank == x->type.rank && (rank == 0 || memcmp(x->type.dims, dims, (size_t)rank * sizeof *dims) == 0))
         return x;
     return build_binary(graph, "Expand", x, const_ints(graph, rank, dims));
 }

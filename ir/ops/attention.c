@@ -548,7 +548,7 @@ const Op attention_ops[] = {
      .input_striding = {STRIDING_ROWS, STRIDING_ROWS, STRIDING_ROWS},
      .output_striding = {STRIDING_ROWS}},
     {.name = "ScaledDotProductAttentionGrad",
-     .inputs = "Q, K, V, mask?, Y, lse, dY",
+     .inputs = "Q:float, K:float, V:float, mask:float?, Y:float, lse:float, dY:float",
      .outputs = "dQ, dK, dV",
      .attributes = "scale:float!, is_causal:int=0",
      .internal = true,

@@ -225,7 +225,7 @@ static void call_training_grad(const Node *node, KernelCall *call)
 
 const Op batchnorm_ops[] = {
     {.name = "BatchNormalization",
-     .inputs = "X, scale, B, input_mean, input_var",
+     .inputs = "X:float, scale:float, B:float, input_mean:float, input_var:float",
      .outputs = "Y, running_mean?, running_var?",
      .attributes = "epsilon:float=1e-5, momentum:float=0.9, training_mode:int=0",
      .since = 15,
@@ -235,7 +235,7 @@ const Op batchnorm_ops[] = {
      .infer = infer_batch_norm,
      .expand = expand_batch_norm},
     {.name = "BatchNormalizationTraining",
-     .inputs = "X, scale, B, mean, var",
+     .inputs = "X:float, scale:float, B:float, mean:float, var:float",
      .outputs = "Y, new_mean, new_var, saved_mean, saved_rstd",
      .attributes = "epsilon:float=1e-5, momentum:float=0.9, channels_last:int=0, batch:int=0",
      .internal = true,
@@ -246,7 +246,7 @@ const Op batchnorm_ops[] = {
      .evaluate = evaluate_training,
      .call = call_training},
     {.name = "BatchNormalizationGrad",
-     .inputs = "dY, X, scale, saved_mean, saved_rstd",
+     .inputs = "dY:float, X:float, scale:float, saved_mean:float, saved_rstd:float",
      .outputs = "dX, dScale, dB",
      .attributes = "channels_last:int=0, batch:int=0",
      .internal = true,

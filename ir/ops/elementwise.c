@@ -267,6 +267,9 @@ static bool clip_infer(Graph *graph, Node *node)
     for (int i = 1; i <= 2; i++)
         if (input(node, i) && element_count(&input(node, i)->type) != 1)
             return REJECT(graph, node, "the bound '%s' must be a scalar", i == 1 ? "min" : "max");
+        else if (input(node, i) && input(node, i)->type.dtype != node->inputs[0]->type.dtype)
+            return REJECT(graph, node, "the bound '%s' is %s, but X is %s", i == 1 ? "min" : "max",
+                          dtype_info[input(node, i)->type.dtype].name, dtype_info[node->inputs[0]->type.dtype].name);
     return infer_like_first(graph, node);
 }
 

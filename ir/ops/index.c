@@ -99,6 +99,14 @@ static bool gather_grad_infer(Graph *graph, Node *node)
     if (axis < 0 || axis > dy->rank - indices->rank || dy->rank - indices->rank >= MAX_RANK)
         return REJECT(graph, node, "attribute 'axis' is %lld, but dY is %s", (long long)axis,
                       type_text(graph->arena, dy));
+    for (int i = 0; i < indices->rank; i++)
+        if (dy->dims[axis + i] != indices->dims[i])
+            return REJECT(graph, node, "dY is %s, but the indices are %s", type_text(graph->arena, dy),
+                          type_text(graph->arena, indices));
+    for (int i = 0; i < indices->rank; i++)
+        if (dy->dims[axis + i] != indices->dims[i])
+            return REJECT(graph, node, "dY is %s, but the indices are %s", type_text(graph->arena, dy),
+                          type_text(graph->arena, indices));
     Type type = {.dtype = dy->dtype};
     for (int i = 0; i < axis; i++)
         type.dims[type.rank++] = dy->dims[i];
@@ -248,7 +256,7 @@ static void reverse_sequence_expand(Graph *graph, Node *node, Value **replacemen
 
 const Op index_ops[] = {
     {.name = "Gather",
-     .inputs = "X, Indices",
+     .inputs = "X, Indices:int",
      .outputs = "Y",
      .attributes = "axis:int=0",
      .since = 13,
@@ -260,7 +268,7 @@ const Op index_ops[] = {
      .evaluate = gather_evaluate,
      .call = gather_call},
     {.name = "GatherGrad",
-     .inputs = "dY, Indices",
+     .inputs = "dY:float, Indices:int",
      .outputs = "dX",
      .attributes = "axis:int!, dim:int!",
      .since = 1,
@@ -283,7 +291,7 @@ const Op index_ops[] = {
      .evaluate = one_hot_evaluate,
      .call = one_hot_call},
     {.name = "ReverseSequence",
-     .inputs = "X, Lengths",
+     .inputs = "X, Lengths:int",
      .outputs = "Y",
      .attributes = "batch_axis:int=1, time_axis:int=0",
      .since = 10,

@@ -35,24 +35,44 @@ static Type without_axis(const Type *type, int axis)
     return result;
 }
 
-static bool infer_cross_entropy(Graph *graph, Node *node)
+/* The step divides rows among samples: there are some, and the literal `batch` is not negative. */
+static bool check_samples(Graph *graph, const Node *node, const Type *x)
 {
-    const Type *logits = &node->inputs[0]->type, *target = &node->inputs[1]->type;
+    if (element_count(x) == 0 || samples_of(node, x) < 1)
+        return REJECT(graph, node, "the loss reads %s, which has no samples", type_text(graph->arena, x));
+    return true;
+}
+
+/* Scores with their labels and class weights; `rows` gets the dims that the labels stand for. */
+static bool check_scores(Graph *graph, const Node *node, const Type *logits, const Type *target, const Value *weight,
+                         Type *rows)
+{
     int axis;
-    if (!is_float(logits->dtype) || logits->rank < 2)
+    int64_t shift = attr_int(node, "shift");
+    if (logits->rank < 2)
         return REJECT(graph, node, "the scores are %s; they must be floating-point with samples and classes",
                       type_text(graph->arena, logits));
-    if (!resolve_axis(graph, node, attr_int(node, "axis"), logits->rank, &axis))
+    if (!check_samples(graph, node, logits) || !resolve_axis(graph, node, attr_int(node, "axis"), logits->rank, &axis))
         return false;
-    Type rows = without_axis(logits, axis);
-    if (target->dtype != DTYPE_I64 || element_count(target) != element_count(&rows))
+    *rows = without_axis(logits, axis);
+    if (target->dtype != DTYPE_I64 || element_count(target) != element_count(rows))
         return REJECT(graph, node, "the labels are %s; scores %s need i64 labels, one a row",
                       type_text(graph->arena, target), type_text(graph->arena, logits));
-    if (input(node, 2) && element_count(&input(node, 2)->type) != logits->dims[axis])
+    if (weight && element_count(&weight->type) != logits->dims[axis])
         return REJECT(graph, node, "the weights are %s, but there are %" PRId64 " classes",
-                      type_text(graph->arena, &input(node, 2)->type), logits->dims[axis]);
-    Type scalar = scalar_type(logits->dtype);
-    return set_output_type(graph, node, 0, attr_int(node, "reduction") == REDUCTION_NONE ? rows : scalar) &&
+                      type_text(graph->arena, &weight->type), logits->dims[axis]);
+    if (shift < 0 || (shift > 0 && element_count(rows) % shift != 0))
+        return REJECT(graph, node, "attribute 'shift' is %" PRId64 ", but there are %" PRId64 " rows", shift,
+                      element_count(rows));
+    return true;
+}
+
+static bool infer_cross_entropy(Graph *graph, Node *node)
+{
+    const Type *logits = &node->inputs[0]->type;
+    Type rows, scalar = scalar_type(logits->dtype);
+    return check_scores(graph, node, logits, &node->inputs[1]->type, input(node, 2), &rows) &&
+           set_output_type(graph, node, 0, attr_int(node, "reduction") == REDUCTION_NONE ? rows : scalar) &&
            set_output_type(graph, node, 1, rows) && set_output_type(graph, node, 2, scalar);
 }
 
@@ -137,9 +157,18 @@ static void cross_entropy_gradient(Differentiator *d, Node *node)
         contribute(d, node, 0, build_finish(graph, grad));
 }
 
-static bool infer_like_second(Graph *graph, Node *node)
+static bool infer_cross_entropy_grad(Graph *graph, Node *node)
 {
-    return set_output_type(graph, node, 0, node->inputs[1]->type);
+    const Type *logits = &node->inputs[1]->type, *lse = &node->inputs[4]->type;
+    Type rows;
+    if (!check_scores(graph, node, logits, &node->inputs[2]->type, input(node, 3), &rows))
+        return false;
+    int64_t terms = attr_int(node, "reduction") == REDUCTION_NONE ? element_count(&rows) : 1;
+    if (element_count(&node->inputs[0]->type) != terms || element_count(lse) != element_count(&rows) ||
+        element_count(&node->inputs[5]->type) != 1)
+        return REJECT(graph, node, "the loss's gradient, log-sums and total do not fit scores %s",
+                      type_text(graph->arena, logits));
+    return set_output_type(graph, node, 0, *logits);
 }
 
 static void call_scores(const Node *node, KernelCall *call, const char *kernel, const Type *logits)
@@ -168,13 +197,28 @@ static void call_cross_entropy_grad(const Node *node, KernelCall *call)
 
 /* ---- means over every element ---- */
 
+static bool check_pair(Graph *graph, const Node *node, const Type *y, const Type *target)
+{
+    if (y->rank < 1 || !same_type(y, target))
+        return REJECT(graph, node, "the prediction is %s and the target %s; they must be alike and floating-point",
+                      type_text(graph->arena, y), type_text(graph->arena, target));
+    return check_samples(graph, node, y);
+}
+
 static bool infer_pair_loss(Graph *graph, Node *node)
 {
     const Type *y = &node->inputs[0]->type, *target = &node->inputs[1]->type;
-    if (!is_float(y->dtype) || y->rank < 1 || !same_type(y, target))
-        return REJECT(graph, node, "the prediction is %s and the target %s; they must be alike and floating-point",
-                      type_text(graph->arena, y), type_text(graph->arena, target));
-    return set_output_type(graph, node, 0, scalar_type(y->dtype));
+    return check_pair(graph, node, y, target) && set_output_type(graph, node, 0, scalar_type(y->dtype));
+}
+
+static bool infer_pair_loss_grad(Graph *graph, Node *node)
+{
+    const Type *dloss = &node->inputs[0]->type, *y = &node->inputs[1]->type;
+    if (!check_pair(graph, node, y, &node->inputs[2]->type))
+        return false;
+    if (element_count(dloss) != 1)
+        return REJECT(graph, node, "the loss's gradient is %s, not a scalar", type_text(graph->arena, dloss));
+    return set_output_type(graph, node, 0, *y);
 }
 
 static double squared_error(double y, double target)
@@ -398,7 +442,7 @@ static void expand_nll(Graph *graph, Node *node, Value **replacements)
 
 const Op loss_ops[] = {
     {.name = "SoftmaxCrossEntropyLoss",
-     .inputs = "scores, labels, weights?",
+     .inputs = "scores:float, labels:int, weights:float?",
      .outputs = "output, log_prob?",
      .attributes = "ignore_index:int, reduction:string=mean",
      .since = 12,
@@ -407,7 +451,7 @@ const Op loss_ops[] = {
      .infer = infer_onnx_loss,
      .expand = expand_softmax_cross_entropy},
     {.name = "NegativeLogLikelihoodLoss",
-     .inputs = "input, target, weight?",
+     .inputs = "input:float, target:int, weight:float?",
      .outputs = "loss",
      .attributes = "ignore_index:int, reduction:string=mean",
      .since = 12,
@@ -416,7 +460,7 @@ const Op loss_ops[] = {
      .infer = infer_onnx_loss,
      .expand = expand_nll},
     {.name = "CrossEntropy",
-     .inputs = "logits, target, weight?",
+     .inputs = "logits:float, target:int, weight:float?",
      .outputs = "loss, lse, total",
      .attributes = CROSS_ENTROPY_ATTRIBUTES,
      .internal = true,
@@ -427,18 +471,18 @@ const Op loss_ops[] = {
      .evaluate = evaluate_cross_entropy,
      .call = call_cross_entropy},
     {.name = "CrossEntropyGrad",
-     .inputs = "dloss, logits, target, weight?, lse, total",
+     .inputs = "dloss:float, logits:float, target:int, weight:float?, lse:float, total:float",
      .outputs = "dlogits",
      .attributes = CROSS_ENTROPY_ATTRIBUTES,
      .internal = true,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
-     .infer = infer_like_second,
+     .infer = infer_cross_entropy_grad,
      .evaluate = evaluate_cross_entropy_grad,
      .call = call_cross_entropy_grad,
      .aliases = 2},
     {.name = "MeanSquaredError",
-     .inputs = "y, target",
+     .inputs = "y:float, target:float",
      .outputs = "loss",
      .attributes = "batch:int=0",
      .internal = true,
@@ -449,18 +493,18 @@ const Op loss_ops[] = {
      .evaluate = evaluate_mse,
      .call = call_mse},
     {.name = "MeanSquaredErrorGrad",
-     .inputs = "dloss, y, target",
+     .inputs = "dloss:float, y:float, target:float",
      .outputs = "dy",
      .attributes = "batch:int=0",
      .internal = true,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
-     .infer = infer_like_second,
+     .infer = infer_pair_loss_grad,
      .evaluate = evaluate_mse_grad,
      .call = call_mse_grad,
      .aliases = 2},
     {.name = "BceWithLogits",
-     .inputs = "y, target",
+     .inputs = "y:float, target:float",
      .outputs = "loss",
      .attributes = "batch:int=0",
      .internal = true,
@@ -471,13 +515,13 @@ const Op loss_ops[] = {
      .evaluate = evaluate_bce,
      .call = call_bce},
     {.name = "BceWithLogitsGrad",
-     .inputs = "dloss, y, target",
+     .inputs = "dloss:float, y:float, target:float",
      .outputs = "dy",
      .attributes = "batch:int=0",
      .internal = true,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
-     .infer = infer_like_second,
+     .infer = infer_pair_loss_grad,
      .evaluate = evaluate_bce_grad,
      .call = call_bce_grad,
      .aliases = 2},

@@ -36,11 +36,9 @@ static void expand_dropout(Graph *graph, Node *node, Value **replacements)
     const_operand_float(graph, node, 1, &ratio);
     if (!is_training(graph, node) || ratio == 0) {
         Type mask = node->inputs[0]->type;
-        int64_t kept = 1;
         replacements[0] = build_unary(graph, "Identity", node->inputs[0]);
         if (has_output(node, 1))
-            replacements[1] =
-                build_expand(graph, build_cast(graph, const_ints(graph, 1, &kept), DTYPE_BOOL), mask.rank, mask.dims);
+            replacements[1] = build_expand(graph, const_float(graph, DTYPE_BOOL, 1), mask.rank, mask.dims);
         return;
     }
     Node *training = build_begin(graph, "DropoutTraining", 1, node->inputs, 2);

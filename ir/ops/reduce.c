@@ -343,8 +343,8 @@ static void prod_over_call(const Node *node, KernelCall *call)
     .name = #NAME, .inputs = "X, Axes?!", .outputs = "Y", .attributes = "keepdims:int=1, noop_with_empty_axes:int=0", \
     .since = SINCE, .precision = CLASS_##CLASS, .kind = OP_EXPAND, .upgrade = reduce_upgrade, .infer = reduce_infer
 
-#define OVER_ROW(NAME, PREFIX, CLASS)                                                                       \
-    .name = #NAME, .inputs = "X", .outputs = "Y", .since = 1, .internal = true, .precision = CLASS_##CLASS, \
+#define OVER_ROW(NAME, PREFIX, CLASS)                                                                             \
+    .name = #NAME, .inputs = "X:float", .outputs = "Y", .since = 1, .internal = true, .precision = CLASS_##CLASS, \
     .kind = OP_KERNEL, .infer = over_infer, .evaluate = PREFIX##_over_evaluate, .call = PREFIX##_over_call
 
 const Op reduce_ops[] = {

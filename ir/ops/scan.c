@@ -172,8 +172,8 @@ static void product_call(const Node *node, KernelCall *call)
     .name = #NAME, .inputs = "X, Axis!", .outputs = "Y", .attributes = "exclusive:int=0, reverse:int=0", \
     .since = SINCE, .precision = CLASS_KEEP, .kind = OP_EXPAND, .infer = cumulative_infer
 
-#define SCAN_ROW(NAME)                                                                                       \
-    .name = #NAME, .inputs = "X", .outputs = "Y", .attributes = "axis:int!, exclusive:int=0, reverse:int=0", \
+#define SCAN_ROW(NAME)                                                                                             \
+    .name = #NAME, .inputs = "X:float", .outputs = "Y", .attributes = "axis:int!, exclusive:int=0, reverse:int=0", \
     .since = 1, .internal = true, .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = scan_infer
 
 const Op scan_ops[] = {

@@ -75,12 +75,13 @@ static bool reduction_of(const Node *node, Reduction *reduction)
     return false;
 }
 
-#define COMBINE(T, reduction, old, update)                               \
-    ((reduction) == REDUCE_NONE  ? (update)                              \
-     : (reduction) == REDUCE_ADD ? (old) + (update)                      \
-     : (reduction) == REDUCE_MUL ? (old) * (update)                      \
-     : (reduction) == REDUCE_MAX ? ((update) > (old) ? (update) : (old)) \
-                                 : ((update) < (old) ? (update) : (old)))
+/* T is unsigned for integers, whose sums and products wrap. */
+#define COMBINE(T, reduction, old, update)                                  \
+    ((reduction) == REDUCE_NONE  ? (T)(update)                              \
+     : (reduction) == REDUCE_ADD ? (T)(old) + (T)(update)                   \
+     : (reduction) == REDUCE_MUL ? (T)(old) * (T)(update)                   \
+     : (reduction) == REDUCE_MAX ? (T)((update) > (old) ? (update) : (old)) \
+                                 : (T)((update) < (old) ? (update) : (old)))
 
 static void write_places(Places places, Reduction reduction, const Tensor *data, const Tensor *updates, Tensor *y)
 {
@@ -105,9 +106,9 @@ static bool indices_upgrade(Graph *graph, Node *node, int opset)
 }
 
 /* The index tensor reaches no further than the data on the other axes. */
-static bool elements_fit(Graph *graph, const Node *node, int *axis)
+static bool elements_fit(Graph *graph, const Node *node, const Type *data, int *axis)
 {
-    const Type *data = &node->inputs[0]->type, *indices = &node->inputs[1]->type;
+    const Type *indices = &node->inputs[1]->type;
     if (!resolve_axis(graph, node, attr_int(node, "axis"), data->rank, axis))
         return false;
     bool fit = indices->rank == data->rank;
@@ -122,7 +123,7 @@ static bool elements_fit(Graph *graph, const Node *node, int *axis)
 static bool gather_elements_infer(Graph *graph, Node *node)
 {
     int axis;
-    if (!elements_fit(graph, node, &axis))
+    if (!elements_fit(graph, node, &node->inputs[0]->type, &axis))
         return false;
     Type type = node->inputs[1]->type;
     type.dtype = node->inputs[0]->type.dtype;
@@ -137,9 +138,9 @@ static void gather_elements_evaluate(Arena *arena, const Node *node, const Tenso
 
 /* Batch axes agree, and the index tuples are no longer than the axes left. `slices` gets the dims that the tuples
  * select: of the tuples, then of a slice. */
-static bool nd_slices(Graph *graph, const Node *node, int batch_dims, Type *slices)
+static bool nd_slices(Graph *graph, const Node *node, const Type *data, int batch_dims, Type *slices)
 {
-    const Type *data = &node->inputs[0]->type, *indices = &node->inputs[1]->type;
+    const Type *indices = &node->inputs[1]->type;
     int64_t depth = indices->rank > 0 ? indices->dims[indices->rank - 1] : 0;
     bool fit = indices->rank > batch_dims && data->rank > batch_dims && depth <= data->rank - batch_dims;
     for (int i = 0; fit && i < batch_dims; i++)
@@ -163,7 +164,8 @@ static int batch_dims_of(const Node *node)
 static bool gather_nd_infer(Graph *graph, Node *node)
 {
     Type type;
-    return nd_slices(graph, node, batch_dims_of(node), &type) && set_output_type(graph, node, 0, type);
+    return nd_slices(graph, node, &node->inputs[0]->type, batch_dims_of(node), &type) &&
+           set_output_type(graph, node, 0, type);
 }
 
 static void gather_nd_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
@@ -185,13 +187,36 @@ static void gather_gradient(Differentiator *d, Node *node)
     contribute(d, node, 0, build_finish(d->graph, scatter));
 }
 
-static bool gather_grad_infer(Graph *graph, Node *node)
+static bool gather_grad_data(Graph *graph, Node *node, Type *data)
 {
     const int64_t *dims;
     int rank = attr_ints(node, "dims", &dims);
     if (rank > MAX_RANK)
         return REJECT(graph, node, "attribute 'dims' has %d numbers", rank);
-    return set_output_type(graph, node, 0, make_type(node->inputs[0]->type.dtype, rank, dims));
+    *data = make_type(node->inputs[0]->type.dtype, rank, dims);
+    return type_is_valid(data) || REJECT(graph, node, "attribute 'dims' is %s", type_text(graph->arena, data));
+}
+
+static bool check_gathered(Graph *graph, const Node *node, const Type *gathered)
+{
+    const Type *dy = &node->inputs[0]->type;
+    return same_dims(dy, gathered) || REJECT(graph, node, "dY is %s, but the gather gives %s",
+                                             type_text(graph->arena, dy), type_text(graph->arena, gathered));
+}
+
+static bool gather_elements_grad_infer(Graph *graph, Node *node)
+{
+    Type data;
+    int axis;
+    return gather_grad_data(graph, node, &data) && elements_fit(graph, node, &data, &axis) &&
+           check_gathered(graph, node, &node->inputs[1]->type) && set_output_type(graph, node, 0, data);
+}
+
+static bool gather_nd_grad_infer(Graph *graph, Node *node)
+{
+    Type data, slices;
+    return gather_grad_data(graph, node, &data) && nd_slices(graph, node, &data, batch_dims_of(node), &slices) &&
+           check_gathered(graph, node, &slices) && set_output_type(graph, node, 0, data);
 }
 
 static void add_to_places(Places places, const Tensor *dy, Tensor *dx)
@@ -238,7 +263,7 @@ static bool check_reduction(Graph *graph, Node *node)
 static bool scatter_elements_infer(Graph *graph, Node *node)
 {
     int axis;
-    if (!check_reduction(graph, node) || !elements_fit(graph, node, &axis))
+    if (!check_reduction(graph, node) || !elements_fit(graph, node, &node->inputs[0]->type, &axis))
         return false;
     if (!same_dims(&node->inputs[1]->type, &node->inputs[2]->type))
         return REJECT(graph, node, "indices %s and updates %s have different dims",
@@ -257,7 +282,7 @@ static void scatter_elements_evaluate(Arena *arena, const Node *node, const Tens
 static bool scatter_nd_infer(Graph *graph, Node *node)
 {
     Type slices;
-    if (!check_reduction(graph, node) || !nd_slices(graph, node, 0, &slices))
+    if (!check_reduction(graph, node) || !nd_slices(graph, node, &node->inputs[0]->type, 0, &slices))
         return false;
     if (!same_dims(&slices, &node->inputs[2]->type))
         return REJECT(graph, node, "updates are %s; the indices select %s",
@@ -436,19 +461,19 @@ static void scatter_nd_call(const Node *node, KernelCall *call)
     reduction_literal(node, call);
 }
 
-#define SCATTER_ELEMENTS_ROW                                                                               \
-    .inputs = "Data, Indices, Updates", .outputs = "Y", .attributes = "axis:int=0, reduction:string=none", \
-    .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL, .upgrade = scatter_upgrade,                   \
-    .infer = scatter_elements_infer, .gradient = scatter_gradient, .evaluate = scatter_elements_evaluate,  \
+#define SCATTER_ELEMENTS_ROW                                                                                   \
+    .inputs = "Data, Indices:int, Updates", .outputs = "Y", .attributes = "axis:int=0, reduction:string=none", \
+    .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL, .upgrade = scatter_upgrade,                       \
+    .infer = scatter_elements_infer, .gradient = scatter_gradient, .evaluate = scatter_elements_evaluate,      \
     .call = scatter_elements_call
 
-#define GATHER_GRAD_ROW(NAME)                                                                                       \
-    .name = #NAME, .inputs = "dY, Indices", .outputs = "dX", .since = 1, .internal = true, .precision = CLASS_KEEP, \
-    .kind = OP_KERNEL, .infer = gather_grad_infer
+#define GATHER_GRAD_ROW(NAME, PREFIX)                                                                \
+    .name = #NAME, .inputs = "dY:float, Indices:int", .outputs = "dX", .since = 1, .internal = true, \
+    .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = PREFIX##_grad_infer
 
 const Op scatter_ops[] = {
     {.name = "GatherElements",
-     .inputs = "Data, Indices",
+     .inputs = "Data, Indices:int",
      .outputs = "Y",
      .attributes = "axis:int=0",
      .since = 13,
@@ -460,7 +485,7 @@ const Op scatter_ops[] = {
      .evaluate = gather_elements_evaluate,
      .call = gather_elements_call},
     {.name = "GatherND",
-     .inputs = "Data, Indices",
+     .inputs = "Data, Indices:int",
      .outputs = "Y",
      .attributes = "batch_dims:int=0",
      .since = 13,
@@ -471,14 +496,14 @@ const Op scatter_ops[] = {
      .gradient = gather_gradient,
      .evaluate = gather_nd_evaluate,
      .call = gather_nd_call},
-    {GATHER_GRAD_ROW(GatherElementsGrad), .attributes = "axis:int=0, dims:ints!",
+    {GATHER_GRAD_ROW(GatherElementsGrad, gather_elements), .attributes = "axis:int=0, dims:ints!",
      .evaluate = gather_elements_grad_evaluate, .call = gather_elements_grad_call},
-    {GATHER_GRAD_ROW(GatherNDGrad), .attributes = "batch_dims:int=0, dims:ints!", .evaluate = gather_nd_grad_evaluate,
-     .call = gather_nd_grad_call},
+    {GATHER_GRAD_ROW(GatherNDGrad, gather_nd), .attributes = "batch_dims:int=0, dims:ints!",
+     .evaluate = gather_nd_grad_evaluate, .call = gather_nd_grad_call},
     {.name = "ScatterElements", SCATTER_ELEMENTS_ROW},
     {.name = "Scatter", SCATTER_ELEMENTS_ROW, .until = 10},
     {.name = "ScatterND",
-     .inputs = "Data, Indices, Updates",
+     .inputs = "Data, Indices:int, Updates",
      .outputs = "Y",
      .attributes = "reduction:string=none",
      .since = 18,
