@@ -22,6 +22,7 @@ typedef struct Fusion {
     Node ***users;
     int *position;    /* by node id */
     Group **group_of; /* by node id, NULL: none */
+    int *span_first;  /* by position: where the earliest group starts whose members span it; else the position */
     int *visited;     /* by node id: the search that last saw it */
     int search;
     const Node **pending; /* the list of the search: each node at most once */
@@ -46,10 +47,20 @@ static void visit_producers(Fusion *f, const Node *node, const Group *except)
     }
 }
 
+/* The position before which nothing depends on a member of `target`, be it through a group that reaches across. */
+static int search_floor(const Fusion *f, const Group *target)
+{
+    int at = target->first;
+    while (f->span_first[at] < at)
+        at = f->span_first[at];
+    return at;
+}
+
 /* Does anything on the list depend on a member of `target`? The nodes of a group run together, so a path may enter a
  * group at one member and leave it at any other. */
 static bool search_reaches(Fusion *f, const Group *target)
 {
+    const int floor = search_floor(f, target);
     while (f->pending_count > 0) {
         const Node *node = f->pending[--f->pending_count];
         const Group *own = f->group_of[node->id];
@@ -57,7 +68,7 @@ static bool search_reaches(Fusion *f, const Group *target)
             f->pending_count = 0;
             return true;
         }
-        if ((own ? own->last : f->position[node->id]) < target->first)
+        if (f->position[node->id] < floor)
             continue;
         if (!own) {
             visit_producers(f, node, NULL);
@@ -79,22 +90,27 @@ static bool returns_through(Fusion *f, const Node *node, const Group *group)
     return search_reaches(f, group);
 }
 
-static int count_inputs(const Fusion *f, const Group *group, const Node *newcomer)
+/* Operands that `node` reads from outside the group. */
+static int count_node_inputs(const Fusion *f, const Group *group, const Node *node)
 {
     int count = 0;
-    for (int m = 0; m <= group->size; m++) {
-        const Node *member = m < group->size ? group->members[m] : newcomer;
-        for (int i = 0; i < member->input_count; i++)
-            count += member->inputs[i] &&
-                     !(member->inputs[i]->producer && f->group_of[member->inputs[i]->producer->id] == group);
-    }
+    for (int i = 0; i < node->input_count; i++)
+        count += node->inputs[i] && !(node->inputs[i]->producer && f->group_of[node->inputs[i]->producer->id] == group);
+    return count;
+}
+
+static int count_inputs(const Fusion *f, const Group *group)
+{
+    int count = 0;
+    for (int m = 0; m < group->size; m++)
+        count += count_node_inputs(f, group, group->members[m]);
     return count;
 }
 
 static bool may_join(Fusion *f, const Node *node, const Group *group)
 {
     if (group->size >= MAX_GROUP_NODES || !same_dims(&group->loop, &node->outputs[0]->type) ||
-        count_inputs(f, group, node) > MAX_GROUP_INPUTS)
+        count_inputs(f, group) + count_node_inputs(f, group, node) > MAX_GROUP_INPUTS)
         return false;
     return !returns_through(f, node, group);
 }
@@ -107,6 +123,9 @@ static void join(Fusion *f, Node *node, Group *group)
         group->first = f->position[node->id];
     if (f->position[node->id] > group->last)
         group->last = f->position[node->id];
+    for (int at = group->first + 1; at <= group->last; at++)
+        if (f->span_first[at] > group->first)
+            f->span_first[at] = group->first;
 }
 
 static Group *new_group(Fusion *f, Node *leader, Node *first)
@@ -164,7 +183,8 @@ static void merge_loops(Fusion *f, Node *node)
         const Node *producer = node->inputs[i] ? node->inputs[i]->producer : NULL;
         Group *other = producer ? f->group_of[producer->id] : NULL;
         if (!other || other == group || other->leader || !same_dims(&other->loop, &group->loop) ||
-            other->size + group->size > MAX_GROUP_NODES)
+            other->size + group->size > MAX_GROUP_NODES ||
+            count_inputs(f, other) + count_inputs(f, group) > MAX_GROUP_INPUTS)
             continue;
         bool cyclic = depends_around(f, other, group) || depends_around(f, group, other);
         if (cyclic)
@@ -300,8 +320,9 @@ void fuse(Graph *graph, const Options *options)
     f.pending = NEW_ARRAY(graph->arena, const Node *, node_ids + 1);
     Group **groups = NEW_ARRAY(graph->arena, Group *, node_ids + 1);
     int group_count = 0, count = 0;
-    for (Node *node = graph->first; node; node = node->next)
-        f.position[node->id] = count++;
+    f.span_first = NEW_ARRAY(graph->arena, int, node_ids + 1);
+    for (Node *node = graph->first; node; node = node->next, count++)
+        f.position[node->id] = f.span_first[count] = count;
     assign_groups(&f, groups, &group_count);
 
     const int value_ids = graph->value_count; /* fusion makes no value that another group reads */
