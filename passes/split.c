@@ -71,23 +71,34 @@ static void replace_slices(Graph *graph, Node *first, Value *value, int axis, co
     graph->cursor = NULL;
 }
 
-void split_slices(Graph *graph, const Options *options)
+/* One walk: values that it makes are for the next. */
+static bool split_values(Graph *graph)
 {
-    (void)options;
+    const int known = graph->value_count;
     Node ***users = collect_users(graph);
-    bool *done = NEW_ARRAY(graph->arena, bool, graph->value_count);
+    bool *done = NEW_ARRAY(graph->arena, bool, known), changed = false;
     for (Node *node = graph->first; node; node = node->next) {
         int axis;
         int64_t start, end;
         Part parts[MAX_PARTS];
-        if (!single_range(graph, node, &axis, &start, &end) || done[node->inputs[0]->id])
+        if (!single_range(graph, node, &axis, &start, &end) || node->inputs[0]->id >= known ||
+            done[node->inputs[0]->id])
             continue;
         Value *value = node->inputs[0];
         int count = collect_parts(graph, users[value->id], value, axis, parts);
         done[value->id] = true;
         if (count > 0)
             replace_slices(graph, node, value, axis, parts, count);
+        changed |= count > 0;
     }
     graph->origin = NO_ORIGIN;
     remove_dead_nodes(graph);
+    return changed;
+}
+
+void split_slices(Graph *graph, const Options *options)
+{
+    (void)options;
+    while (split_values(graph))
+        ; /* each walk leaves fewer slices: parts of parts come after their wholes */
 }
