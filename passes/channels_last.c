@@ -82,7 +82,7 @@ static void flip_spatial(Graph *graph, Node *node)
 /* An operand that broadcasts to rank `rank`, in channels-last order. */
 static Value *flip_operand(Graph *graph, Value *operand, int rank)
 {
-    Value *source = channels_last_source(operand);
+    Value *source = operand->type.rank == rank ? channels_last_source(operand) : NULL;
     if (source || operand->type.rank == 0)
         return source ? source : operand;
     int64_t dims[MAX_RANK];
@@ -93,11 +93,16 @@ static Value *flip_operand(Graph *graph, Value *operand, int rank)
     return to_last(graph, build_reshape(graph, operand, rank, dims));
 }
 
+/* An operand of lower rank than the result has its channels on another axis of the result, and does not count. */
 static bool reads_channels_last(const Node *node)
 {
-    for (int i = 0; i < node->input_count; i++)
-        if (node->inputs[i] && channels_last_source(node->inputs[i]))
+    for (int i = 0; i < node->input_count; i++) {
+        const Value *operand = node->inputs[i];
+        bool aligned =
+            operand && (node->op->kind != OP_ELEMENTWISE || operand->type.rank == node->outputs[0]->type.rank);
+        if (aligned && channels_last_source(operand))
             return true;
+    }
     return false;
 }
 
