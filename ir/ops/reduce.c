@@ -339,9 +339,10 @@ static void prod_over_call(const Node *node, KernelCall *call)
     over_call(node, call, "reduce_prod");
 }
 
-#define REDUCE_ROW(NAME, SINCE, CLASS)                                                                                \
-    .name = #NAME, .inputs = "X, Axes?!", .outputs = "Y", .attributes = "keepdims:int=1, noop_with_empty_axes:int=0", \
-    .since = SINCE, .precision = CLASS_##CLASS, .kind = OP_EXPAND, .upgrade = reduce_upgrade, .infer = reduce_infer
+#define REDUCE_ROW(NAME, SINCE, CLASS)                                                                      \
+    .name = #NAME, .inputs = "X, Axes:int?!", .outputs = "Y",                                               \
+    .attributes = "keepdims:int=1, noop_with_empty_axes:int=0", .since = SINCE, .precision = CLASS_##CLASS, \
+    .kind = OP_EXPAND, .upgrade = reduce_upgrade, .infer = reduce_infer
 
 #define OVER_ROW(NAME, PREFIX, CLASS)                                                                             \
     .name = #NAME, .inputs = "X:float", .outputs = "Y", .since = 1, .internal = true, .precision = CLASS_##CLASS, \
@@ -349,7 +350,7 @@ static void prod_over_call(const Node *node, KernelCall *call)
 
 const Op reduce_ops[] = {
     {.name = "ReduceSum",
-     .inputs = "X, Axes?!",
+     .inputs = "X, Axes:int?!",
      .outputs = "Y",
      .attributes = "keepdims:int=1, noop_with_empty_axes:int=0",
      .since = 13,

@@ -391,7 +391,7 @@ static bool upgrade_upsample(Graph *graph, Node *node, int opset)
 
 const Op resize_ops[] = {
     {.name = "Resize",
-     .inputs = "X, roi?, scales?!, sizes?!",
+     .inputs = "X, roi?, scales:float?!, sizes:int?!",
      .outputs = "Y",
      .attributes = RESIZE_ATTRIBUTES,
      .since = 19,
@@ -401,7 +401,7 @@ const Op resize_ops[] = {
      .infer = infer_resize,
      .expand = expand_resize},
     {.name = "Upsample",
-     .inputs = "X, roi?, scales?!, sizes?!",
+     .inputs = "X, roi?, scales:float?!, sizes:int?!",
      .outputs = "Y",
      .attributes = RESIZE_ATTRIBUTES,
      .since = 10, /* Resize took its place: every Upsample is of an older opset and upgraded */

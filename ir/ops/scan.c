@@ -168,8 +168,8 @@ static void product_call(const Node *node, KernelCall *call)
     scan_call(node, call, "cumprod");
 }
 
-#define CUMULATIVE_ROW(NAME, SINCE)                                                                      \
-    .name = #NAME, .inputs = "X, Axis!", .outputs = "Y", .attributes = "exclusive:int=0, reverse:int=0", \
+#define CUMULATIVE_ROW(NAME, SINCE)                                                                          \
+    .name = #NAME, .inputs = "X, Axis:int!", .outputs = "Y", .attributes = "exclusive:int=0, reverse:int=0", \
     .since = SINCE, .precision = CLASS_KEEP, .kind = OP_EXPAND, .infer = cumulative_infer
 
 #define SCAN_ROW(NAME)                                                                                             \

@@ -46,7 +46,7 @@ static Places slice_places(Arena *arena, const Type *data, const Tensor *indices
             int64_t dim = data->dims[batch_dims + k], chosen = indices->i[t * depth + k];
             chosen += chosen < 0 ? dim : 0;
             inside &= chosen >= 0 && chosen < dim;
-            place = place * dim + chosen;
+            place = inside ? place * dim + chosen : 0;
         }
         for (int64_t i = 0; i < slice; i++)
             places.at[t * slice + i] = inside ? t / per_batch * batch_size + place * slice + i : -1;

@@ -200,7 +200,7 @@ const Op select_ops[] = {
     {ARG_ROW(ArgMax), .evaluate = argmax_evaluate, .call = argmax_call},
     {ARG_ROW(ArgMin), .evaluate = argmin_evaluate, .call = argmin_call},
     {.name = "TopK",
-     .inputs = "X, K!",
+     .inputs = "X, K:int!",
      .outputs = "Values, Indices",
      .attributes = "axis:int=-1, largest:int=1, sorted:int=1",
      .since = 11,

@@ -363,7 +363,7 @@ static void pad_grad_call(const Node *node, KernelCall *call)
 
 const Op slice_ops[] = {
     {.name = "Slice",
-     .inputs = "X, Starts!, Ends!, Axes?!, Steps?!",
+     .inputs = "X, Starts:int!, Ends:int!, Axes:int?!, Steps:int?!",
      .outputs = "Y",
      .since = 13,
      .precision = CLASS_FOLLOW,
@@ -373,7 +373,7 @@ const Op slice_ops[] = {
      .gradient = slice_gradient,
      .evaluate = slice_evaluate},
     {.name = "Pad",
-     .inputs = "X, Pads!, Value?!, Axes?!",
+     .inputs = "X, Pads:int!, Value?!, Axes:int?!",
      .outputs = "Y",
      .attributes = "mode:string=constant",
      .since = 19,
