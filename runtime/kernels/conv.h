@@ -8,7 +8,8 @@
  *   pcc_conv_grad_weight_T(shape, x, dy, dw, scratch, s)             dw[o, c / groups, kernel]
  *
  * Implicit products: the packers of gemm.h gather from the activations (conv_gather.inc), so the matrix of patches is
- * never in memory. Groups are a batch of products; depthwise convolutions are direct. */
+ * never in memory. Groups are a batch of products; depthwise convolutions and those of few input channels
+ * (pcc_conv_is_direct(), where that measured faster) are direct. */
 #ifndef PCC_CONV_H
 #define PCC_CONV_H
 
@@ -22,6 +23,8 @@
 #include "conv.inc"
 #include "conv_backward_input.inc"
 #include "conv_depthwise.inc"
+#include "conv_direct.inc"
+#include "conv_direct_weight.inc"
 #include "conv_entry.inc"
 #include "gemm_undef.inc"
 
@@ -30,6 +33,8 @@
 #include "conv.inc"
 #include "conv_backward_input.inc"
 #include "conv_depthwise.inc"
+#include "conv_direct.inc"
+#include "conv_direct_weight.inc"
 #include "conv_entry.inc"
 #include "gemm_undef.inc"
 

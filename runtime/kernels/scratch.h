@@ -83,11 +83,66 @@ static inline int64_t pcc_conv_depthwise_ranges(PccConv shape)
     return pcc_min_i64(16, pcc_max_i64(1, pcc_conv_positions(shape.n, shape.out) / 256));
 }
 
+/* Direct convolutions of few channels (conv_direct.inc): most elements of a block of padded input rows; most taps times
+ * channels, most filters, and the greatest stride along a row. */
+#define PCC_CONV_DIRECT_BLOCK 8192
+#define PCC_CONV_DIRECT_DEPTH 256
+#define PCC_CONV_DIRECT_FILTERS 192
+#define PCC_CONV_DIRECT_STRIDE 32
+
+/* Elements of a padded input row: all that one row of outputs reads. */
+static inline int64_t pcc_conv_direct_width(PccConv shape)
+{
+    return ((shape.out[2] - 1) * shape.stride[2] + (shape.kernel[2] - 1) * shape.dilation[2] + 1) * shape.c;
+}
+
+/* Output rows of a block: as many as its input rows leave room for; 0 if not even one. */
+static inline int64_t pcc_conv_direct_rows(PccConv shape)
+{
+    const int64_t spare = PCC_CONV_DIRECT_BLOCK / pcc_max_i64(1, pcc_conv_direct_width(shape)) - 1 -
+                          (shape.kernel[1] - 1) * shape.dilation[1];
+    return spare < 0 ? 0 : pcc_min_i64(shape.out[1], spare / shape.stride[1] + 1);
+}
+
+static inline int pcc_conv_is_direct(PccConv shape)
+{
+    const int planar = shape.kernel[0] == 1 && shape.in[0] == 1 && shape.out[0] == 1 && shape.pad[0] == 0;
+    return planar && shape.groups == 1 && shape.c <= 4 && shape.o <= PCC_CONV_DIRECT_FILTERS &&
+           pcc_conv_taps(shape) * shape.c <= PCC_CONV_DIRECT_DEPTH && shape.stride[2] <= PCC_CONV_DIRECT_STRIDE &&
+           shape.out[2] > 0 && pcc_conv_direct_rows(shape) > 0;
+}
+
+/* Leading dimension of [taps * c, o]: whole register tiles, for every instruction set. */
+static inline int64_t pcc_conv_direct_pitch(PccConv shape)
+{
+    return pcc_ceil_div(shape.o, 32) * 32;
+}
+
+/* Elements of one range's sums [taps * c, o], of whole register tiles: 24 is a multiple of their heights. */
+static inline int64_t pcc_conv_direct_sums(PccConv shape)
+{
+    return pcc_ceil_div(pcc_conv_taps(shape) * shape.c, 24) * 24 * pcc_conv_direct_pitch(shape);
+}
+
+static inline int64_t pcc_conv_direct_blocks(PccConv shape)
+{
+    return shape.n * pcc_ceil_div(shape.out[1], pcc_conv_direct_rows(shape));
+}
+
+/* Ranges of blocks of a direct weight gradient, combined in their order. */
+static inline int64_t pcc_conv_direct_ranges(PccConv shape)
+{
+    return pcc_min_i64(16, pcc_conv_direct_blocks(shape));
+}
+
 /* Covers the convolution and both of its gradients: rearranged weights, and partial sums where K is split. */
 static inline size_t pcc_conv_scratch_bytes(PccConv shape, size_t element_size)
 {
     const int64_t depth = pcc_conv_taps(shape) * (shape.c / shape.groups), columns = shape.o / shape.groups;
     const int64_t outputs = pcc_conv_positions(shape.n, shape.out);
+    if (pcc_conv_is_direct(shape)) /* the input's gradient, a product, is not split */
+        return pcc_align64((size_t)(pcc_max_i64(1, pcc_conv_direct_ranges(shape)) * pcc_conv_direct_sums(shape)) *
+                           element_size);
     const size_t weights = pcc_align64((size_t)(depth * shape.o) * element_size);
     if (pcc_conv_is_depthwise(shape))
         return weights + pcc_align64((size_t)(pcc_conv_depthwise_ranges(shape) * depth * shape.o) * element_size);
