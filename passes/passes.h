@@ -77,6 +77,7 @@ Pass attach_loss;          /* graph->target, graph->loss */
 Pass inference;            /* evaluation graph only: BatchNormalization and Dropout in inference mode */
 Pass precision;            /* the dtype of every value, by --precision */
 Pass expand;               /* rows that are spelt by others, before differentiation */
+Pass count_samples;        /* which rows belong to a sample, for losses and BatchNormalization */
 Pass bind_states;          /* graph->updates */
 Pass channels_last;        /* convolutional regions in N..C order */
 Pass split_slices;         /* slices that tile an axis become a Split */

@@ -21,6 +21,7 @@ const PassInfo prepare_passes[] = {
 const PassInfo pipeline_passes[] = {
     {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
     {"expand", expand, false, false, "operators spelt by simpler ones"},
+    {"samples", count_samples, false, false, "which rows belong to a sample"},
     {"states", bind_states, true, false, "BatchNormalization statistics written back"},
     {"channels-last", channels_last, false, false, "convolutional regions in channels-last order"},
     {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
