@@ -54,6 +54,34 @@ static bool is_very_negative(Graph *graph, const Value *value)
     return constant_value(graph, value, &constant) && constant <= -1e4;
 }
 
+/* Is a row of keys blocked as a whole, as far as the compiler can see? Where then gives scores that depend on nothing,
+ * and no gradient; a sum has both. `open` is what the condition is where the score is kept. */
+static bool blocks_a_row(Graph *graph, const Value *condition, bool open)
+{
+    if (condition->kind != VALUE_CONST || !condition->data)
+        return false;
+    const Tensor tensor = tensor_from_data(graph->arena, &condition->type, condition->data);
+    const int64_t count = element_count(&condition->type);
+    const int64_t keys = condition->type.rank > 0 ? condition->type.dims[condition->type.rank - 1] : 1;
+    for (int64_t row = 0; row < count; row += keys) {
+        bool sees = false;
+        for (int64_t key = 0; key < keys; key++)
+            sees |= (tensor.i[row + key] != 0) == open;
+        if (!sees)
+            return true;
+    }
+    return false;
+}
+
+/* What stands in the place of a score, as what is added to it: so large that the score is lost in rounding, because in
+ * a row with every key masked all keys weigh the same. */
+static Value *absorbing(Graph *graph, Value *blocked)
+{
+    double constant = 0;
+    constant_value(graph, blocked, &constant);
+    return constant <= -1e38 ? blocked : const_float(graph, blocked->type.dtype, -1e38);
+}
+
 /* Takes the mask off the scores: an added tensor, or a Where with a very negative constant. */
 static Value *unmasked(const Matcher *m, Value *scores, Value **mask)
 {
@@ -70,12 +98,14 @@ static Value *unmasked(const Matcher *m, Value *scores, Value **mask)
     if (!choice || !broadcasts_to(&choice->inputs[0]->type, &scores->type))
         return scores;
     Value *zero = const_float(graph, scores->type.dtype, 0);
-    if (is_very_negative(graph, choice->inputs[2]) && same_dims(&choice->inputs[1]->type, &scores->type)) {
-        *mask = build_where(graph, choice->inputs[0], zero, choice->inputs[2]);
+    if (is_very_negative(graph, choice->inputs[2]) && !blocks_a_row(graph, choice->inputs[0], true) &&
+        same_dims(&choice->inputs[1]->type, &scores->type)) {
+        *mask = build_where(graph, choice->inputs[0], zero, absorbing(graph, choice->inputs[2]));
         return choice->inputs[1];
     }
-    if (is_very_negative(graph, choice->inputs[1]) && same_dims(&choice->inputs[2]->type, &scores->type)) {
-        *mask = build_where(graph, choice->inputs[0], choice->inputs[1], zero);
+    if (is_very_negative(graph, choice->inputs[1]) && !blocks_a_row(graph, choice->inputs[0], false) &&
+        same_dims(&choice->inputs[2]->type, &scores->type)) {
+        *mask = build_where(graph, choice->inputs[0], absorbing(graph, choice->inputs[1]), zero);
         return choice->inputs[2];
     }
     return scores;
