@@ -54,7 +54,7 @@ static const char *literal_tensor(Emitter *e, const Value *constant)
         if (tensor.f)
             append(e->literals, "%s", c_float(e->arena, tensor.f[i], constant->type.dtype));
         else
-            append(e->literals, "%lld", (long long)tensor.i[i]);
+            append(e->literals, "%s", c_integer(e->arena, tensor.i[i], constant->type.dtype));
     }
     append(e->literals, "};\n");
     return *name;

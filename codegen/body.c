@@ -15,7 +15,7 @@ static const char *literal_of(Arena *arena, const Value *value)
     Tensor tensor = tensor_from_data(arena, &value->type, value->data);
     if (tensor.f)
         return c_float(arena, tensor.f[0], value->type.dtype);
-    return arena_printf(arena, "%lld", (long long)tensor.i[0]);
+    return c_integer(arena, tensor.i[0], value->type.dtype);
 }
 
 /* Casts convert by C's rules, but to bool by comparison; the other rows say what they compute. */

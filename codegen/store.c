@@ -3,14 +3,17 @@
 
 #include "codegen/emit.h"
 
-/* The dims of the result as [rows..., columns]. A matrix times a vector has one column. */
-static Type store_dims(const Node *node)
+/* The dims of the result as [rows..., columns]. A matrix times a vector has one column, which no operand has an axis
+ * for. */
+static LoopNest store_nest(Arena *arena, const Node *node, Value *const *operands, int count)
 {
-    Type loop = node->body ? node->body->inputs[0]->type : node->outputs[0]->type;
+    const Type *result = node->body ? &node->body->inputs[0]->type : &node->outputs[0]->type;
     bool vector = strcmp(node->op->name, "MatMul") == 0 && node->inputs[1]->type.rank == 1;
-    if (vector || loop.rank == 0)
-        loop.dims[loop.rank++] = 1;
-    return loop;
+    if (!vector && result->rank > 0)
+        return make_nest(arena, result, operands, count, 1);
+    LoopNest nest = make_nest(arena, result, operands, count, 0);
+    nest.dims[nest.rank++] = 1; /* its strides are 0 */
+    return nest;
 }
 
 static const char *operand_name(Arena *arena, int extra, int extra_count)
@@ -82,8 +85,7 @@ void print_store(Emitter *e, Text *text, const Node *node, Dtype compute)
     Value **operands = NEW_ARRAY(e->arena, Value *, count + 1);
     memcpy(operands, node->inputs + (node->input_count - extra), (size_t)extra * sizeof(*operands));
     memcpy(operands + extra, node->outputs, (size_t)node->output_count * sizeof(*operands));
-    Type loop = store_dims(node);
-    LoopNest nest = make_nest(e->arena, &loop, operands, count, 1);
+    LoopNest nest = store_nest(e->arena, node, operands, count);
     bool rows = uses_row_index(&nest);
     const char **elements = NEW_ARRAY(e->arena, const char *, count + 2);
     elements[0] = "acc[i]";

@@ -194,6 +194,13 @@ const char *c_float(Arena *arena, double value, Dtype dtype)
                                : arena_printf(arena, "%af", (double)(float)value);
 }
 
+const char *c_integer(Arena *arena, int64_t value, Dtype dtype)
+{
+    if (dtype == DTYPE_U64)
+        return arena_printf(arena, "%lluu", (unsigned long long)value);
+    return value == INT64_MIN ? "INT64_MIN" : arena_printf(arena, "%lld", (long long)value);
+}
+
 const char *with_commas(Arena *arena, int64_t value)
 {
     char digits[32];

@@ -28,6 +28,8 @@ const char *comment_text(Arena *arena, const char *name);
 const char *identifier(Arena *arena, const char *name, size_t limit);
 /* A floating constant without loss: a hex float with the suffix of the dtype, or INFINITY, -INFINITY, NAN. */
 const char *c_float(Arena *arena, double value, Dtype dtype);
+/* An integer constant; C has no literal for the least i64. */
+const char *c_integer(Arena *arena, int64_t value, Dtype dtype);
 const char *with_commas(Arena *arena, int64_t value); /* 86,567,656 */
 
 #endif
