@@ -14,8 +14,7 @@ static double product_flops(const Node *node)
 /* A convolution and both of its gradients multiply each output position with each weight of its group once. */
 static double convolution_flops(const Type *output, const Type *weight)
 {
-    int channel_axis = output->rank - 1; /* channels-last */
-    int64_t positions = element_count(output) / output->dims[channel_axis];
+    int64_t positions = dims_product(output, 0, output->rank - 1); /* channels-last */
     return 2.0 * (double)positions * (double)element_count(weight);
 }
 

@@ -66,10 +66,9 @@ static bool check_convolution(Graph *graph, Node *node, const Type *activation, 
     if (other->dtype != activation->dtype || other->rank != activation->rank)
         return REJECT(graph, node, "%s and %s do not agree in dtype or rank", type_text(graph->arena, activation),
                       type_text(graph->arena, other));
-    Window window;
     if (attr_int(node, "group") < 1)
         return REJECT(graph, node, "attribute 'group' is %" PRId64, attr_int(node, "group"));
-    return read_window(graph, node, activation->rank - 2, &window);
+    return check_whole_window(graph, node, activation->rank - 2);
 }
 
 /* `outer` channels on the weight's side O, `inner` on its side C/group. */

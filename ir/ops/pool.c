@@ -76,14 +76,16 @@ static Pool pool_of(const Node *node, const Type *x, const Type *y)
 
 static bool check_pool(Graph *graph, Node *node, const Type *activation)
 {
-    Window window;
     const int64_t *kernel;
-    if (!check_activation(graph, node, activation) || !read_window(graph, node, activation->rank - 2, &window))
+    if (!check_activation(graph, node, activation) || !check_whole_window(graph, node, activation->rank - 2))
         return false;
     int rank = activation->rank - 2, overhangs = is_average(node) ? attr_ints(node, "overhang", &kernel) : 0;
     if (attr_ints(node, "kernel_shape", &kernel) != rank || (overhangs != 0 && overhangs != rank))
         return REJECT(graph, node, "attributes 'kernel_shape' and 'overhang' do not fit %s",
                       type_text(graph->arena, activation));
+    for (int i = 0; i < rank; i++)
+        if (kernel[i] < 1 || kernel[i] > INT32_MAX)
+            return REJECT(graph, node, "attribute 'kernel_shape' has the value %" PRId64, kernel[i]);
     return true;
 }
 

@@ -23,7 +23,7 @@ static bool infer_softmax(Graph *graph, Node *node)
         return REJECT(graph, node, "the input is %s; it must be floating-point", type_text(graph->arena, x));
     if (!resolve_axis(graph, node, attr_int(node, "axis"), x->rank, &axis))
         return false;
-    if (attr_int(node, "axes") < 1 || axis + attr_int(node, "axes") > x->rank)
+    if (attr_int(node, "axes") < 1 || attr_int(node, "axes") > x->rank - axis)
         return REJECT(graph, node, "attribute 'axes' is %" PRId64 ", from axis %d of rank %d", attr_int(node, "axes"),
                       axis, x->rank);
     return infer_like_first(graph, node);

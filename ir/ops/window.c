@@ -37,6 +37,9 @@ bool check_activation(Graph *graph, Node *node, const Type *type)
     if (type->rank < 3)
         return REJECT(graph, node, "X is %s; activations have a batch, a channel and at least one spatial dim",
                       type_text(graph->arena, type));
+    for (int i = 0; i < type->rank; i++)
+        if (type->dims[i] > INT32_MAX) /* so that no extent that follows overflows */
+            return REJECT(graph, node, "X is %s, which is too large", type_text(graph->arena, type));
     if (type->rank > 2 + MAX_SPATIAL)
         return REJECT_UNSUPPORTED(graph, node, "X is %s; at most %d spatial dims are supported",
                                   type_text(graph->arena, type), MAX_SPATIAL);
@@ -212,6 +215,16 @@ bool read_window(Graph *graph, Node *node, int rank, Window *w)
     *w = unit_window(rank);
     return read_spatial(graph, node, "strides", rank, 1, w->stride) &&
            read_spatial(graph, node, "dilations", rank, 1, w->dilation) && read_pads(graph, node, w);
+}
+
+bool check_whole_window(Graph *graph, Node *node, int rank)
+{
+    const int64_t *values;
+    if (attr_ints(node, "strides", &values) != rank || attr_ints(node, "dilations", &values) != rank ||
+        attr_ints(node, "pads", &values) != 2 * rank)
+        return REJECT(graph, node, "attributes 'strides', 'dilations' and 'pads' do not fit %d spatial dims", rank);
+    Window window;
+    return read_window(graph, node, rank, &window);
 }
 
 Window node_window(const Node *node, int rank)

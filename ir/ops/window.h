@@ -40,6 +40,8 @@ bool window_of_onnx(Graph *graph, Node *node, int rank, const int64_t in[MAX_SPA
 void set_window(Graph *graph, Node *node, const Window *window);
 /* Reads these attributes back; the caller then sets two of in, kernel, out and derives the third. */
 bool read_window(Graph *graph, Node *node, int rank, Window *window);
+/* Are they all there, in range and of this rank? node_window() relies on it. */
+bool check_whole_window(Graph *graph, Node *node, int rank);
 Window node_window(const Node *node, int rank); /* of an inferred node */
 void derive_out(Window *window);
 void derive_in(Window *window);
