@@ -37,8 +37,6 @@
 #else
 #    define PCC_UNROLL _Pragma("GCC unroll 16")
 #endif
-/* Shared by all instances in one program: compiled once, and not at all where unused. */
-#define PCC_SHARED static __attribute__((noinline, unused))
 
 typedef float PccRegF32 __attribute__((vector_size(PCC_REG_BYTES)));
 typedef double PccRegF64 __attribute__((vector_size(PCC_REG_BYTES)));

@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #define PCC_KERNEL static inline __attribute__((always_inline, unused))
+/* Shared by all instances in one program: compiled once, and not at all where unused. */
+#define PCC_SHARED static __attribute__((noinline, unused))
 #define PCC_JOIN_(a, b) a##b
 #define PCC_JOIN(a, b) PCC_JOIN_(a, b)
 #define PCC_FN(name) PCC_JOIN(pcc_##name##_, PCC_SUFFIX) /* PCC_FN(fill) is pcc_fill_f32 where PCC_SUFFIX is f32 */
