@@ -170,6 +170,7 @@ typedef enum ValueKind {
     VALUE_PARAM,  /* a float initializer: trainable once pass `trainable` has run */
     VALUE_STATE,  /* BatchNormalization running statistics: written every step */
     VALUE_CONST,  /* never changes */
+    VALUE_COPY,   /* a parameter rounded to 16 bits, rewritten by every update: see copy_of */
 } ValueKind;
 
 /* Where a value lies. base == NULL: a dense row-major buffer of its own. Otherwise a strided window of base's buffer;
@@ -188,6 +189,7 @@ struct Value {
     Node *producer;   /* VALUE_TEMP only */
     const void *data; /* PARAM, STATE, CONST: dense, little-endian, of type.dtype */
     View view;
+    Value *copy_of; /* VALUE_COPY: the PARAM of the same dims */
 };
 
 typedef enum AttrKind { ATTR_INT, ATTR_FLOAT, ATTR_STRING, ATTR_INTS, ATTR_FLOATS } AttrKind;
@@ -354,7 +356,10 @@ typedef struct Differentiator Differentiator;
 typedef struct KernelCall {
     Arena *arena;
     const char *kernel; /* "layer_norm": called as pcc_layer_norm_f32 */
-    Dtype suffix;       /* preset to the dtype of the first float operand, else of the first operand */
+    Dtype suffix;       /* preset to the compute dtype of the float operands, else to the first operand's dtype */
+    bool mixed;         /* some float operand is stored in 16 bits: called as pcc_layer_norm_mixed, suffix is f32, and
+                         * float operands are PccIn and PccOut (runtime/kernels/storage.h). A row whose kernel only
+                         * moves bits clears it and sets suffix to DTYPE_I16 */
     const char **literals;
     int literal_count;
     int64_t scratch_bytes; /* -1: the kernel takes none; 0: it takes NULL */
@@ -421,6 +426,7 @@ struct Op {
     bool returns_bool; /* comparisons: the output is bool whatever the operands */
     /* OP_KERNEL: the literals of the call. */
     void (*call)(const Node *node, KernelCall *call);
+    bool stored16; /* OP_KERNEL: it reads and writes operands of 16 bits; else pass `legalise` puts Casts around */
     Striding input_striding[MAX_RANK], output_striding[MAX_RANK]; /* by operand position */
     int aliases; /* 1 + i: output 0 may take input i's buffer when that input dies here; 0: never */
 };

@@ -7,8 +7,8 @@
 const DtypeInfo dtype_info[DTYPE_COUNT] = {
     [DTYPE_F32] = {"f32", "float", "PCC_F32", 4, true, true, 1},
     [DTYPE_F64] = {"f64", "double", "PCC_F64", 8, true, true, 11},
-    [DTYPE_F16] = {"f16", "uint16_t", "PCC_F16", 2, true, true, 10},
-    [DTYPE_BF16] = {"bf16", "uint16_t", "PCC_BF16", 2, true, true, 16},
+    [DTYPE_F16] = {"f16", "PccF16", "PCC_F16", 2, true, true, 10},
+    [DTYPE_BF16] = {"bf16", "PccBf16", "PCC_BF16", 2, true, true, 16},
     [DTYPE_I64] = {"i64", "int64_t", "PCC_I64", 8, false, true, 7},
     [DTYPE_I32] = {"i32", "int32_t", "PCC_I32", 4, false, true, 6},
     [DTYPE_I16] = {"i16", "int16_t", "PCC_I16", 2, false, true, 5},

@@ -25,6 +25,13 @@ typedef void (*PassObserver)(void *context, const char *pass, const char *which,
 
 typedef struct Options {
     const char *precision; /* canonical mode name */
+    const char *policy;    /* --policy: a built-in policy's name or a file; NULL: "pcc" */
+    const char *const *precision_rules; /* --keep-fp32 RULE as "keep RULE", --lower RULE as "lower RULE", as given */
+    int precision_rule_count;
+    bool honour_casts;   /* the model's own Casts between floats decide dtypes */
+    bool check_numerics; /* the program looks for the first node whose output is not finite */
+    double loss_scale;   /* LOSS_SCALE_DYNAMIC, a fixed scale, or 1 for none; 0: the mode's default */
+    const char *update;  /* nearest, stochastic, kahan, master; NULL: the mode's default */
     LossKind loss;
     bool loss_given;    /* else the importer's graph decides: a scalar output is the loss, else cross-entropy */
     const char *output; /* --output: the graph output that the loss reads; NULL: the only, or the first */
