@@ -106,6 +106,16 @@ void check_model_exists(Compilation *c)
           near ? "; did you mean '" : "", near ? folder_path : "", near ? near : "", near ? "'?" : "");
 }
 
+/* A clone keeps its values' ids. */
+static void list_reshaped(Compilation *c, const Graph *before, const Graph *after)
+{
+    for (int i = 0; i < before->value_count; i++) {
+        const Value *from = before->values[i], *to = after->values[i];
+        if (from && to && to->name && from->type.rank == to->type.rank && !same_dims(&from->type, &to->type))
+            APPEND(c->arena, c->reshaped, c->reshaped_count, ((OnnxReshaped){to->name, from->type, to->type}));
+    }
+}
+
 static void observe_pass(void *context, const char *pass, const char *which, const Graph *graph, double seconds)
 {
     Compilation *c = context;
@@ -116,6 +126,8 @@ static void observe_pass(void *context, const char *pass, const char *which, con
         fprintf(stderr, "pcc: %-8s %-14s %6d nodes %8.2f ms\n", which, pass, nodes, 1e3 * seconds);
     PassRecord record = {pass, which, nodes, seconds};
     APPEND(c->arena, c->records, c->record_count, record);
+    if (c->before_head && strcmp(pass, "head") == 0)
+        list_reshaped(c, c->before_head, graph);
     if (c->line.explain_precision && strcmp(pass, "precision") == 0)
         explain_precision(c, graph, stdout);
 }
@@ -202,6 +214,8 @@ void prepare_options(Compilation *c)
 void run_passes(Compilation *c)
 {
     prepare_options(c);
+    if (c->options.head)
+        c->before_head = graph_clone(c->imported);
     c->program = run_pipeline(c->imported, &c->options);
 }
 
@@ -238,7 +252,7 @@ void attach_export_template(Compilation *c, EmitOptions *emit)
     OnnxTrained *trained = NEW_ARRAY(c->arena, OnnxTrained, param_count + state_count + 1);
     int count = add_trained(c->program.train, VALUE_PARAM, params, param_count, trained);
     count += add_trained(c->program.train, VALUE_STATE, states, state_count, trained + count);
-    if (!onnx_export_template(c->model, c->arena, count, trained, &c->export_template))
+    if (!onnx_export_template(c->model, c->arena, count, trained, c->reshaped_count, c->reshaped, &c->export_template))
         return;
     emit->export_template = c->export_template.bytes;
     emit->export_template_bytes = c->export_template.size;

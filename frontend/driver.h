@@ -23,6 +23,9 @@ typedef struct Compilation {
     Graph *imported; /* becomes program.train: look at it before run_passes() */
     Options options;
     Program program;
+    const Graph *before_head; /* --head: the graph as imported, else NULL */
+    OnnxReshaped *reshaped;   /* what --head changed */
+    int reshaped_count;
     OnnxTemplate export_template;
     PccSafetensors *tensors; /* a file that is open, or NULL */
     Outputs outputs;

@@ -13,7 +13,16 @@
 enum {
     MODEL_GRAPH = 7,
     GRAPH_INITIALIZER = 5,
+    GRAPH_INPUT = 11,
+    GRAPH_OUTPUT = 12,
+    GRAPH_VALUE_INFO = 13,
     GRAPH_SPARSE_INITIALIZER = 15,
+    VALUE_NAME = 1,
+    VALUE_TYPE = 2,
+    TYPE_TENSOR = 1,
+    TENSOR_TYPE_SHAPE = 2,
+    SHAPE_DIM = 1,
+    DIM_VALUE = 1,
     SPARSE_VALUES = 1,
     TENSOR_DIMS = 1,
     TENSOR_DATA_TYPE = 2,
@@ -40,7 +49,8 @@ typedef struct Piece {
 typedef struct Exporter {
     Arena *arena;
     Diagnostics *diagnostics;
-    NameTable trained; /* name -> const OnnxTrained */
+    NameTable trained;  /* name -> const OnnxTrained */
+    NameTable reshaped; /* name -> const OnnxReshaped */
 } Exporter;
 
 static void add_splice(Exporter *exporter, Piece *piece, OnnxSplice splice, uint64_t bytes)
@@ -197,6 +207,80 @@ static bool copy_sparse(Exporter *exporter, const WireField *sparse, Piece *piec
     return false;
 }
 
+/* ---- declared shapes -----------------------------------------------------------------------------------------------
+ */
+
+/* TensorShapeProto: what changed becomes a number, the other dims keep their symbols. */
+static void copy_shape(const WireField *shape, const OnnxReshaped *reshaped, WireBuffer *to)
+{
+    const uint8_t *cursor = shape->body;
+    int axis = 0;
+    for (WireField field; next_field(&cursor, shape->end, &field);) {
+        bool changed = field.number == SHAPE_DIM && axis < reshaped->to.rank &&
+                       reshaped->from.dims[axis] != reshaped->to.dims[axis];
+        if (changed) {
+            WireBuffer dim = {0};
+            wire_int(&dim, DIM_VALUE, reshaped->to.dims[axis]);
+            wire_message(to, SHAPE_DIM, &dim);
+            wire_free(&dim);
+        } else {
+            wire_append(to, field.start, (size_t)(field.end - field.start));
+        }
+        axis += field.number == SHAPE_DIM;
+    }
+}
+
+/* The message with the shape at the end of `path`, a list of field numbers that a 0 ends, rewritten. */
+static void copy_reshaped(const WireField *message, const uint32_t *path, const OnnxReshaped *reshaped, WireBuffer *to)
+{
+    const uint8_t *cursor = message->body;
+    for (WireField field; next_field(&cursor, message->end, &field);) {
+        if (field.number != *path || field.type != WIRE_LENGTH) {
+            wire_append(to, field.start, (size_t)(field.end - field.start));
+            continue;
+        }
+        WireBuffer inner = {0};
+        if (path[1]) {
+            copy_reshaped(&field, path + 1, reshaped, &inner);
+        } else {
+            copy_shape(&field, reshaped, &inner);
+        }
+        wire_message(to, field.number, &inner);
+        wire_free(&inner);
+    }
+}
+
+/* The entry of the table that the message's string field `number` names, or NULL. */
+static const void *find_named(Exporter *exporter, const NameTable *table, const WireField *message, uint32_t number)
+{
+    const uint8_t *cursor = message->body;
+    for (WireField field; next_field(&cursor, message->end, &field);) {
+        if (field.number == number && field.type == WIRE_LENGTH) {
+            size_t length = (size_t)(field.end - field.body);
+            return name_table_find(table, arena_strndup(exporter->arena, (const char *)field.body, length));
+        }
+    }
+    return NULL;
+}
+
+/* Writes the ValueInfoProto when the field is that of a value whose dims have changed. */
+static bool copy_value_info(Exporter *exporter, const WireField *field, Piece *graph)
+{
+    static const uint32_t shape_path[] = {VALUE_TYPE, TYPE_TENSOR, TENSOR_TYPE_SHAPE, 0};
+    bool declares = field->number == GRAPH_INPUT || field->number == GRAPH_OUTPUT || field->number == GRAPH_VALUE_INFO;
+    if (!declares || field->type != WIRE_LENGTH) {
+        return false;
+    }
+    const OnnxReshaped *reshaped = find_named(exporter, &exporter->reshaped, field, VALUE_NAME);
+    if (!reshaped) {
+        return false;
+    }
+    Piece info = {0};
+    copy_reshaped(field, shape_path, reshaped, &info.bytes);
+    add_message(exporter, graph, field->number, &info);
+    return true;
+}
+
 /* ---- graph and model
  * -------------------------------------------------------------------------------------------------- */
 
@@ -223,7 +307,7 @@ static void copy_graph(Exporter *exporter, const WireField *graph, Piece *piece)
 {
     const uint8_t *cursor = graph->body;
     for (WireField field; next_field(&cursor, graph->end, &field);) {
-        if (!copy_initializer(exporter, &field, piece)) {
+        if (!copy_initializer(exporter, &field, piece) && !copy_value_info(exporter, &field, piece)) {
             wire_append(&piece->bytes, field.start, (size_t)(field.end - field.start));
         }
     }
@@ -244,11 +328,14 @@ static void copy_model(Exporter *exporter, const OnnxModel *model, Piece *piece)
 }
 
 bool onnx_export_template(const OnnxModel *model, Arena *arena, int trained_count, const OnnxTrained *trained,
-                          OnnxTemplate *result)
+                          int reshaped_count, const OnnxReshaped *reshaped, OnnxTemplate *result)
 {
     Exporter exporter = {.arena = arena, .diagnostics = model->diagnostics};
     for (int i = 0; i < trained_count; i++) {
         name_table_set(&exporter.trained, arena, trained[i].name, (void *)(uintptr_t)&trained[i]);
+    }
+    for (int i = 0; i < reshaped_count; i++) {
+        name_table_set(&exporter.reshaped, arena, reshaped[i].name, (void *)(uintptr_t)&reshaped[i]);
     }
     Piece piece = {0};
     copy_model(&exporter, model, &piece);

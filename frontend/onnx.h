@@ -88,6 +88,12 @@ typedef struct OnnxTrained {
     Type type;     /* only its dims are used: the file's element type stays */
 } OnnxTrained;
 
+/* A value whose dims are no longer those that the file declares (--head). */
+typedef struct OnnxReshaped {
+    const char *name;
+    Type from, to; /* of one rank */
+} OnnxReshaped;
+
 /* Where a payload goes: before the template's byte `offset`. In this layout for pcc.export.splices (i64 [n, 4]). */
 typedef struct OnnxSplice {
     int64_t offset, kind, index;
@@ -101,12 +107,12 @@ typedef struct OnnxTemplate {
     int splice_count;
 } OnnxTemplate;
 
-/* Everything but the trained tensors' data is copied from the file byte for byte, fields that pcc does not know
- * included; typed, external and sparse initializers become raw ones. Entries that the file does not have are left
+/* Everything but the trained tensors' data and the declared dims of reshaped values is copied from the file byte for
+ * byte, fields that pcc does not know included; typed, external and sparse initializers become raw ones. Entries that the file does not have are left
  * out. False, after a warning, for a model that would pass protobuf's 2 GiB. Free the template with
  * onnx_template_free(). */
 bool onnx_export_template(const OnnxModel *model, Arena *arena, int trained_count, const OnnxTrained *trained,
-                          OnnxTemplate *result);
+                          int reshaped_count, const OnnxReshaped *reshaped, OnnxTemplate *result);
 void onnx_template_free(OnnxTemplate *result);
 
 #endif

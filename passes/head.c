@@ -78,6 +78,16 @@ static int class_axis(const Node *product, const Value *weight)
     return swapped ? 0 : weight->type.rank - 1;
 }
 
+/* May `node` stand between the last product and the output? */
+static bool keeps_classes(const Node *node)
+{
+    static const char *const names[] = {"Softmax", "LogSoftmax", "Flatten", "Squeeze", "Identity", "Dropout"};
+    bool keeps = node->op->kind == OP_ELEMENTWISE || node->op->kind == OP_VIEW;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        keeps |= is_op(node, names[i]);
+    return keeps;
+}
+
 static Node *find_head(Graph *graph, const Options *options)
 {
     Value *output = NULL;
@@ -89,9 +99,7 @@ static Node *find_head(Graph *graph, const Options *options)
         Node *node = value->producer;
         if (is_product(node))
             return initializer_behind(node->inputs[1]) ? node : NULL;
-        bool passes = node->op->kind == OP_ELEMENTWISE || node->op->kind == OP_VIEW || is_op(node, "Softmax") ||
-                      is_op(node, "LogSoftmax") || is_op(node, "Flatten") || is_op(node, "Squeeze");
-        if (!passes)
+        if (!keeps_classes(node))
             return NULL;
         /* an Add may have its bias first */
         if (node->input_count > 1 && node->inputs[0]->kind != VALUE_TEMP && node->inputs[1])

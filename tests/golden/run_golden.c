@@ -57,6 +57,8 @@ static bool set_option(Golden *golden, const char *word)
         golden->globs[1] = value, options->freeze = &golden->globs[1], options->freeze_count = 1;
     else if (strncmp(word, "accumulate=", 11) == 0)
         options->accumulate = atoi(value);
+    else if (strncmp(word, "head=", 5) == 0)
+        options->head = atoi(value);
     else if (strncmp(word, "loss=", 5) == 0)
         while (options->loss < LOSS_COUNT && strcmp(loss_names[options->loss], value) != 0)
             options->loss++;

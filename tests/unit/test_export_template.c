@@ -47,7 +47,7 @@ static const char *splice(ModelTest *test, const OnnxTemplate *template, const v
 static OnnxTemplate template_of(ModelTest *test, int count, const OnnxTrained *trained)
 {
     OnnxTemplate result;
-    assert_true(onnx_export_template(test->model, test->fixture->arena, count, trained, &result));
+    assert_true(onnx_export_template(test->model, test->fixture->arena, count, trained, 0, NULL, &result));
     return result;
 }
 
@@ -145,6 +145,47 @@ static void test_odd_initializers_become_raw(void **state)
     assert_true(same_type(&value_named(graph, "h")->type, &one));
 }
 
+/* Only the dim that changed becomes a number; the symbol beside it and what else the entry says stay. */
+static void test_reshaped_values_are_declared_anew(void **state)
+{
+    ModelTest *test = *state;
+    const float weights[15] = {0};
+    WireBuffer graph = {0}, weight = raw_tensor("w", 1, 2, DIMS(3, 5), weights, sizeof weights);
+    add_value(&graph, 11, "x", 1, 2, DIMS(-1, 3), "rows");
+    add_field(&graph, 5, &weight);
+    add_node(&graph, "Tanh", "t", "x", "h");
+    add_node(&graph, "MatMul", "m", "h w", "p");
+    add_node(&graph, "Identity", "i", "p", "y");
+    add_value(&graph, 13, "h", 1, 2, DIMS(-1, 3), "rows");
+    add_value(&graph, 13, "p", 1, 2, DIMS(-1, 5), "rows");
+    add_value(&graph, 12, "y", 1, 2, DIMS(-1, 5), "rows");
+    imported(test, write_model(test, &graph, 17, NULL), &(ImportOptions){.batch = 4});
+    const Type from = TYPE(DTYPE_F32, 4, 5), to = TYPE(DTYPE_F32, 4, 2), narrow = TYPE(DTYPE_F32, 3, 2);
+    const OnnxTrained trained[] = {{"w", 0, 0, narrow}};
+    const OnnxReshaped reshaped[] = {{"p", from, to}, {"y", from, to}};
+    OnnxTemplate template;
+    assert_true(onnx_export_template(test->model, test->fixture->arena, 1, trained, 2, reshaped, &template));
+    const float payload[6] = {1, 2, 3, 4, 5, 6};
+    const char *path = splice(test, &template, (const void *[]){payload}, (const size_t[]){sizeof payload});
+    onnx_template_free(&template);
+
+    WireBuffer want = {0}, head = raw_tensor("w", 1, 2, DIMS(3, 2), payload, sizeof payload);
+    add_value(&want, 11, "x", 1, 2, DIMS(-1, 3), "rows");
+    add_field(&want, 5, &head);
+    add_node(&want, "Tanh", "t", "x", "h");
+    add_node(&want, "MatMul", "m", "h w", "p");
+    add_node(&want, "Identity", "i", "p", "y");
+    add_value(&want, 13, "h", 1, 2, DIMS(-1, 3), "rows");
+    add_value(&want, 13, "p", 1, 2, DIMS(-1, 2), "rows");
+    add_value(&want, 12, "y", 1, 2, DIMS(-1, 2), "rows");
+    size_t size, want_size;
+    uint8_t *bytes = read_file(path, &size), *want_bytes = read_file(write_model(test, &want, 17, NULL), &want_size);
+    assert_int_equal(size, want_size);
+    assert_memory_equal(bytes, want_bytes, size);
+    test_free(bytes);
+    test_free(want_bytes);
+}
+
 static void test_a_full_disk_leaves_nothing(void **state)
 {
     ModelTest *test = *state;
@@ -161,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MODEL_TEST(test_the_same_payload_gives_the_same_file),
         MODEL_TEST(test_odd_initializers_become_raw),
+        MODEL_TEST(test_reshaped_values_are_declared_anew),
         MODEL_TEST(test_a_full_disk_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,9 +221,17 @@ static void test_unsupported_attribute(void **state)
                    "node 'a' (Relu): unsupported attribute 'exclusive'");
 }
 
+static void assert_opset_is_refused(ModelTest *test, int64_t opset, const char *message)
+{
+    WireBuffer graph = {0};
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node(&graph, "Relu", "a", "x", "y");
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_model(test, &graph, opset, NULL), message);
+}
+
 static void test_versions(void **state)
 {
-    ModelTest *test = *state;
     const struct {
         int64_t opset;
         const char *message;
@@ -231,13 +239,8 @@ static void test_versions(void **state)
                  {29, "opset 29; pcc reads opsets 7 to 28"},
                  {INT64_MAX, "opset 9223372036854775807"},
                  {0, "imports no opset"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        WireBuffer graph = {0};
-        add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
-        add_node(&graph, "Relu", "a", "x", "y");
-        add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
-        ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_model(test, &graph, cases[i].opset, NULL), cases[i].message);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_opset_is_refused(*state, cases[i].opset, cases[i].message);
 }
 
 /* ---- functions
