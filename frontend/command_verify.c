@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "frontend/driver.h"
+#include "frontend/interrupt.h"
 #include "frontend/reference_run.h"
 #include "frontend/toolchain.h"
 #include "frontend/verify_compare.h"
@@ -106,7 +107,7 @@ static void probe(Compilation *c, const char *reference, const char *dump)
         command[count++] = numbers[i].option;
         command[count++] = arena_printf(c->arena, "%.17g", numbers[i].value);
     }
-    int status = run_command(command);
+    int status = interrupt_run(command);
     if (status != 0)
         fatal(&c->diagnostics, EXIT_STATUS_INTERNAL, NO_ORIGIN, "the program's --probe ended with status %d", status);
 }

@@ -3,6 +3,7 @@
 
 #include "frontend/audit_module.h"
 #include "frontend/explain.h"
+#include "frontend/interrupt.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,12 +34,14 @@ const char *temporary_file(Compilation *c, const char *name)
     const char *parent = getenv("TMPDIR");
     if (!c->temporary_folder) {
         char *folder = arena_printf(c->arena, "%s/pcc-XXXXXX", parent && *parent ? parent : "/tmp");
-        if (!mkdtemp(folder))
+        if (!interrupt_make_folder(folder))
             fatal(&c->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot create the folder '%s': %s", folder,
                   strerror(errno));
         c->temporary_folder = folder;
     }
-    return arena_printf(c->arena, "%s/%s", c->temporary_folder, name);
+    const char *path = arena_printf(c->arena, "%s/%s", c->temporary_folder, name);
+    interrupt_remove(path);
+    return path;
 }
 
 static void remove_temporary_folder(Compilation *c)
@@ -70,6 +73,7 @@ int run_compilation(Compilation *c, void (*body)(Compilation *c))
     run_body(c, body);
     outputs_abandon(&c->outputs);
     remove_temporary_folder(c);
+    interrupt_forget();
     onnx_template_free(&c->export_template);
     onnx_close(c->model);
     if (c->tensors)

@@ -5,6 +5,7 @@
 #include "frontend/command_compile.h"
 #include "frontend/command_run.h"
 #include "frontend/command_verify.h"
+#include "frontend/interrupt.h"
 #include "models/zoo.h"
 
 /* Each is called with its name in argv[0]. A word that is none of them is the model of a compile. */
@@ -19,6 +20,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+    interrupt_catch();
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);

@@ -1,6 +1,8 @@
 /* output_file.c: temporary file, fsync, rename, fsync of the folder. */
 #include "frontend/output_file.h"
 
+#include "frontend/interrupt.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -32,7 +34,7 @@ OutputFile *output_file_create(Arena *arena, Diagnostics *diagnostics, const cha
     *file = (OutputFile){.arena = arena, .diagnostics = diagnostics};
     file->path = arena_strndup(arena, path, strlen(path));
     file->temporary = arena_printf(arena, "%s.XXXXXX", path);
-    file->descriptor = mkstemp(file->temporary);
+    file->descriptor = interrupt_make_file(file->temporary);
     mode_t mask = umask(0);
     umask(mask);
     if (file->descriptor < 0 || fchmod(file->descriptor, 0666 & ~mask)) { /* mkstemp makes it 0600 */

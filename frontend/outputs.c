@@ -1,6 +1,8 @@
 /* outputs.c: temporary files beside their targets, renamed when all of them are complete. */
 #include "frontend/outputs.h"
 
+#include "frontend/interrupt.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -38,7 +40,7 @@ const char *outputs_stage(Outputs *outputs, const char *path)
     char resolved[PATH_MAX]; /* a link stays, what it points to is replaced */
     const char *target = exists && realpath(path, resolved) ? resolved : path;
     char *temporary = arena_printf(arena, "%s.XXXXXX", target);
-    int descriptor = mkstemp(temporary);
+    int descriptor = interrupt_make_file(temporary);
     if (descriptor < 0)
         fail(outputs, "create", path);
     outputs->files[outputs->count].path = arena_strndup(arena, target, strlen(target));

@@ -1,15 +1,12 @@
 /* toolchain.c: finds the runtime, runs the C compiler. */
 #include "frontend/toolchain.h"
 
-#include <errno.h>
+#include "frontend/interrupt.h"
+
 #include <limits.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 /* ---- pcc's own files -----------------------------------------------------------------------------------------------
  */
@@ -50,19 +47,6 @@ RuntimeFiles find_runtime(Arena *arena)
 /* ---- running commands
  * ------------------------------------------------------------------------------------------------ */
 
-int run_command(const char *const *arguments)
-{
-    pid_t child;
-    int status;
-    fflush(NULL);
-    if (posix_spawnp(&child, arguments[0], NULL, NULL, (char **)(uintptr_t)arguments, environ))
-        return 127;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return 127;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 typedef struct Arguments {
     Arena *arena;
     const char **items;
@@ -89,7 +73,7 @@ static int run_arguments(Arguments *arguments, bool verbose)
     for (int i = 0; verbose && i < arguments->count; i++)
         fprintf(stderr, "%s%s", arguments->items[i], i + 1 < arguments->count ? " " : "\n");
     add(arguments, NULL);
-    return run_command(arguments->items);
+    return interrupt_run(arguments->items);
 }
 
 /* ---- building
@@ -163,6 +147,8 @@ void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *r
     add(&arguments, request->source);
     add_words(&arguments, "-o");
     add(&arguments, output);
+    if (is_archive)
+        interrupt_remove(output);
     add_runtime(&arguments, diagnostics, request, !is_archive);
     run_tool(diagnostics, &arguments, request->verbose);
     if (is_archive)

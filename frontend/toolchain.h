@@ -27,7 +27,4 @@ typedef struct BuildRequest {
  * EXIT_STATUS_IO, one that fails EXIT_STATUS_INTERNAL. */
 void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request);
 
-/* Runs a command found by PATH and returns its exit status, 127 when it cannot be run. */
-int run_command(const char *const *arguments);
-
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "frontend/interrupt.h"
 #include "models/model.h"
 #include "models/zoo.h"
 
@@ -170,6 +171,7 @@ int command_zoo(int argc, char **argv)
     diagnostics.can_recover = true;
     if (setjmp(diagnostics.recover) == 0)
         run_command(arena, &diagnostics, argc, argv);
+    interrupt_forget();
     arena_destroy(arena);
     return (int)diagnostics.status;
 }
