@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCC_PROGRAM_ABI 1
+#define PCC_PROGRAM_ABI 2
 #define PCC_MAX_RANK 8
 #define PCC_COUNT(array) ((int64_t)(sizeof(array) / sizeof(*(array))))
 #define PCC_NONE SIZE_MAX /* an offset that does not exist */
@@ -42,15 +42,37 @@ typedef struct PccTensor {
     size_t offset;
 } PccTensor;
 
-/* A trainable parameter. value, gradient and moments are in the weights block; moments of PCC_NONE do not exist.
- * The gradient has the value's dims, in gradient_dtype; moments in moment_dtype. */
+/* How a 16-bit weight takes its update: what becomes of the part below the weight's last place. */
+typedef enum PccRounding {
+    PCC_NEAREST,    /* rounded to nearest even, mostly away: what PyTorch does. Also that of f32 and f64 values */
+    PCC_STOCHASTIC, /* rounded up with the probability of its size */
+    PCC_KAHAN,      /* kept in a compensation of the value's dtype, `extra`: the weight is the sum of both */
+    PCC_MASTER,     /* kept in an f32 weight, `extra`: the value is that rounded */
+} PccRounding;
+
+/* A parameter rounded to 16 bits, to nearest even, for the nodes that read it so: rewritten by every update. */
+typedef struct PccCopy {
+    PccDtype dtype;
+    size_t offset;
+} PccCopy;
+
+#define PCC_MAX_COPIES 2
+#define PCC_MOMENT_BLOCK 256 /* elements of an 8-bit moment (PCC_U8) that share a scale: their largest magnitude */
+
+/* A trainable parameter. Everything is in the weights block, of the value's dims; what is at PCC_NONE does not exist.
+ * 16-bit moments are rounded to nearest where the value is (PCC_NEAREST), else stochastically. */
 typedef struct PccParam {
     PccTensor value;
     size_t gradient;
-    size_t moment1; /* sgd: momentum buffer; adam: m */
+    size_t moment1; /* sgd: momentum buffer; adam, lion: m */
     size_t moment2; /* adam: v */
     PccDtype gradient_dtype;
     PccDtype moment_dtype;
+    PccRounding rounding;
+    size_t extra;            /* kahan: compensation; master: the f32 weight; else nothing */
+    size_t absmax1, absmax2; /* of 8-bit moments: f32, one for each PCC_MOMENT_BLOCK elements */
+    PccCopy copies[PCC_MAX_COPIES];
+    int copy_count;
 } PccParam;
 
 typedef enum PccLoss {
@@ -79,6 +101,7 @@ typedef struct PccStep {
     uint64_t micro;       /* micro-batch within the update, 0 … accumulate - 1; > 0: step() adds to the gradients */
     bool deterministic;   /* Dropout is the identity (--probe) */
     double loss_scale;    /* multiplies the loss before differentiation; 1 without loss scaling */
+    bool check_gradients; /* a gradient that is not finite skips the update, whatever else needs their norm */
     double clip_norm;     /* > 0: clip the gradients' global 2-norm to this */
     PccHyper hyper;       /* lr is already the schedule's */
     double counted;       /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
@@ -91,8 +114,20 @@ typedef struct PccStep {
 /* What update() did. */
 typedef struct PccUpdate {
     double gradient_norm;   /* global 2-norm, unscaled, before clipping; 0 when it was not needed */
-    int64_t first_overflow; /* index of the first parameter with a non-finite gradient, -1 when there is none */
+    int64_t first_overflow; /* index of the first parameter whose gradient is not finite: nothing was updated.
+                             * -1: none, or nobody looked */
+    int64_t rounded;        /* elements of 16-bit weights without a master whose update was not zero */
+    int64_t lost;           /* those of them that kept their bits all the same */
 } PccUpdate;
+
+/* Loss scaling: the loss is multiplied before differentiation and the gradients divided again, so that small ones
+ * survive 16 bits; an update whose gradients overflow is skipped. All zero: none. */
+typedef struct PccScaling {
+    double initial; /* the scale, a power of two for exactness */
+    bool dynamic;   /* halved by an overflow, doubled after `interval` updates in a row without; else constant */
+    int64_t interval;
+    double most; /* the scale does not grow beyond this; 0: 2^127 */
+} PccScaling;
 
 typedef struct PccProgram {
     int abi;               /* PCC_PROGRAM_ABI */
@@ -103,6 +138,7 @@ typedef struct PccProgram {
     int64_t batch;
     int64_t accumulate; /* micro-batches per update, >= 1 */
     double clip_norm;   /* 0: none */
+    PccScaling scaling;
     size_t weights_bytes, arena_bytes;
     const PccParam *params;
     int64_t param_count;

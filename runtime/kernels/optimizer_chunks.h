@@ -6,6 +6,7 @@
 #define PCC_OPTIMIZER_CHUNKS_H
 
 #include "step.h"
+#include "storage.h"
 #include "typed.h"
 
 #define PCC_UPDATE_CHUNK 16384 /* elements: AdamW's four streams of it fit in the second-level cache */
@@ -15,11 +16,6 @@ typedef struct PccChunk {
     int64_t param; /* whose */
     int64_t first, count;
 } PccChunk;
-
-PCC_KERNEL size_t pcc_update_bytes(PccDtype dtype)
-{
-    return dtype == PCC_F64 ? sizeof(double) : sizeof(float);
-}
 
 PCC_KERNEL int64_t pcc_param_elements(const PccParam *param)
 {
@@ -94,7 +90,7 @@ PCC_KERNEL void pcc_next_chunk(const PccParam *params, int64_t size, int64_t end
 
 /* Sums of squares, in double: squares of f32 are exact and cannot overflow, and no number of elements shows. */
 #define PCC_DEFINE_SQUARES(T, suffix)                                   \
-    PCC_KERNEL double pcc_squares_##suffix(int64_t count, const T *g)   \
+    PCC_SHARED double pcc_squares_##suffix(int64_t count, const T *g)   \
     {                                                                   \
         double sum[PCC_NORM_LANES] = {0}, total = 0;                    \
         int64_t i = 0;                                                  \
@@ -110,6 +106,28 @@ PCC_KERNEL void pcc_next_chunk(const PccParam *params, int64_t size, int64_t end
 PCC_DEFINE_SQUARES(float, f32)
 PCC_DEFINE_SQUARES(double, f64)
 
+PCC_SHARED double pcc_squares_16(int64_t count, PccIn g)
+{
+    enum { ROW = 1024 };
+    float row[ROW];
+    double total = 0;
+    for (int64_t at = 0; at < count; at += ROW) {
+        const int64_t length = pcc_min_i64(ROW, count - at);
+        total += pcc_squares_f32(length, pcc_read(g, at, length, row));
+    }
+    return total;
+}
+
+PCC_KERNEL double pcc_gradient_squares(const PccParam *param, PccChunk chunk, const char *weights)
+{
+    const char *g = weights + param->gradient;
+    if (param->gradient_dtype == PCC_F64)
+        return pcc_squares_f64(chunk.count, (const double *)(const void *)g + chunk.first);
+    if (param->gradient_dtype == PCC_F32)
+        return pcc_squares_f32(chunk.count, (const float *)(const void *)g + chunk.first);
+    return pcc_squares_16(chunk.count, pcc_in_at((PccIn){g, param->gradient_dtype}, chunk.first));
+}
+
 /* squares[chunk] of every chunk. */
 PCC_KERNEL void pcc_chunk_squares(const PccParam *params, int64_t count, int64_t size, const PccStep *s,
                                   double *squares)
@@ -119,13 +137,8 @@ PCC_KERNEL void pcc_chunk_squares(const PccParam *params, int64_t count, int64_t
     {
         int64_t end;
         PccChunk at = pcc_thread_chunks(params, count, size, chunks, &end);
-        for (; at.id < end; pcc_next_chunk(params, size, end, &at)) {
-            const char *g = s->weights + params[at.param].gradient;
-            if (params[at.param].gradient_dtype == PCC_F64)
-                squares[at.id] = pcc_squares_f64(at.count, (const double *)g + at.first);
-            else
-                squares[at.id] = pcc_squares_f32(at.count, (const float *)g + at.first);
-        }
+        for (; at.id < end; pcc_next_chunk(params, size, end, &at))
+            squares[at.id] = pcc_gradient_squares(params + at.param, at, s->weights);
     }
 }
 

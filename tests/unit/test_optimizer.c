@@ -243,6 +243,7 @@ static void overflow(void **state)
             Run r;
             set_up(&r, run_adamw, dtype);
             r.s.loss_scale = 2;
+            r.s.check_gradients = true;
             write_element(&r, r.params[5].gradient, 4096, NAN);
             write_element(&r, r.params[1].gradient, sizes[1] - 1, bad[k]);
             char *before = malloc(r.bytes);
