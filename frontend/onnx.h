@@ -108,9 +108,9 @@ typedef struct OnnxTemplate {
 } OnnxTemplate;
 
 /* Everything but the trained tensors' data and the declared dims of reshaped values is copied from the file byte for
- * byte, fields that pcc does not know included; typed, external and sparse initializers become raw ones. Entries that the file does not have are left
- * out. False, after a warning, for a model that would pass protobuf's 2 GiB. Free the template with
- * onnx_template_free(). */
+ * byte, fields that pcc does not know included; typed, external and sparse initializers become raw ones. Entries that
+ * the file does not have are left out. False, after a warning, for a model that would pass protobuf's 2 GiB. Free the
+ * template with onnx_template_free(). */
 bool onnx_export_template(const OnnxModel *model, Arena *arena, int trained_count, const OnnxTrained *trained,
                           int reshaped_count, const OnnxReshaped *reshaped, OnnxTemplate *result);
 void onnx_template_free(OnnxTemplate *result);

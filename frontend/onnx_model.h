@@ -69,6 +69,12 @@ typedef struct Body {
     const char *prefix; /* of the names of nodes and values, so that those of two calls differ; "" in the main graph */
 } Body;
 
+/* What pcc does not have, and where the model asks for it. */
+typedef struct Unsupported {
+    Origin origin;
+    const char *text;
+} Unsupported;
+
 typedef struct Import {
     Arena *arena;
     Diagnostics *diagnostics;
@@ -79,7 +85,7 @@ typedef struct Import {
     Value absent;   /* an optional formal input of a function that a call leaves out */
     NameTable functions;
     int node_budget; /* nodes that may still be imported: functions and loops multiply */
-    const char **unsupported;
+    Unsupported *unsupported;
     int unsupported_count;
     const char **operators; /* that pcc has, for did_you_mean(); NULL until one is wanted */
     int operator_count;

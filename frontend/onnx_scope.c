@@ -144,32 +144,41 @@ void unsupported(Import *import, Origin origin, const char *format, ...)
     char *text = arena_alloc(import->arena, (size_t)length + 1);
     vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
+    APPEND(import->arena, import->unsupported, import->unsupported_count, ((Unsupported){origin, text}));
+}
+
+/* "\n  node 'NAME' (WHAT)", or without a node's name. */
+static int print_item(char *to, size_t size, const Unsupported *item)
+{
+    const char *node = item->origin.node;
+    return snprintf(to, size, "\n  %s%s%s%s%s", node ? "node '" : "", node ? node : "", node ? "' (" : "", item->text,
+                    node ? ")" : "");
+}
+
+/* For people: one message with the list. */
+static void report_list(Import *import)
+{
     int count = import->unsupported_count;
-    if ((count & (count - 1)) == 0) { /* full at powers of two */
-        const char **larger = NEW_ARRAY(import->arena, const char *, count ? 2 * count : 1);
-        for (int i = 0; i < count; i++) {
-            larger[i] = import->unsupported[i];
-        }
-        import->unsupported = larger;
+    size_t length = 0;
+    for (int i = 0; i < count; i++) {
+        length += (size_t)print_item(NULL, 0, &import->unsupported[i]);
     }
-    import->unsupported[import->unsupported_count++] =
-        origin.node ? arena_printf(import->arena, "node '%s' (%s)", origin.node, text) : text;
+    char *list = arena_alloc(import->arena, length + 1), *end = list;
+    for (int i = 0; i < count; i++) {
+        end += print_item(end, length + 1 - (size_t)(end - list), &import->unsupported[i]);
+    }
+    error(import->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN, "%d unsupported operator%s:%s", count,
+          count == 1 ? "" : "s", list);
 }
 
 void report_unsupported(Import *import)
 {
-    int count = import->unsupported_count;
-    if (count == 0) {
+    if (import->unsupported_count > 0 && !import->diagnostics->json) {
+        report_list(import);
         return;
     }
-    size_t length = 0;
-    for (int i = 0; i < count; i++) {
-        length += strlen(import->unsupported[i]) + 3;
+    for (int i = 0; i < import->unsupported_count; i++) { /* for tools: an object each */
+        const Unsupported *item = &import->unsupported[i];
+        error(import->diagnostics, EXIT_STATUS_UNSUPPORTED, item->origin, "unsupported: %s", item->text);
     }
-    char *list = arena_alloc(import->arena, length + 1), *end = list;
-    for (int i = 0; i < count; i++) {
-        end += sprintf(end, "\n  %s", import->unsupported[i]);
-    }
-    error(import->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN, "%d unsupported operator%s:%s", count,
-          count == 1 ? "" : "s", list);
 }

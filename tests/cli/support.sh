@@ -80,6 +80,10 @@ write_model() { # FILE OP
     weight=08031001$(text_field 8 w)$(field 9 00000040000040c00000003f)
     graph=$(field 1 "$node")$(text_field 2 g)$(field 5 "$weight")
     graph=$graph$(field 11 "$(vector_info x)")$(field 12 "$(vector_info y)")
-    # ir_version 8, opset 17; the graph's length is a varint of two bytes
-    write_hex "$1" "0808$(printf '3a%02x%02x' $((${#graph} / 2 % 128 + 128)) $((${#graph} / 2 / 128)))${graph}42021011"
+    write_graph "$1" "$graph"
+}
+
+# The model of a graph's fields: ir_version 8, opset 17; the graph's length is a varint of two bytes.
+write_graph() { # FILE HEX
+    write_hex "$1" "0808$(printf '3a%02x%02x' $((${#2} / 2 % 128 + 128)) $((${#2} / 2 / 128)))${2}42021011"
 }
