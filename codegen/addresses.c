@@ -51,7 +51,9 @@ static const char *literal_tensor(Emitter *e, const Value *constant)
     append(e->literals, "static const %s %s[%lld] = {", value_c_type(constant), *name, (long long)count);
     for (int64_t i = 0; i < count; i++) {
         append(e->literals, "%s", i ? ", " : "");
-        if (tensor.f)
+        if (tensor.f && dtype_info[constant->type.dtype].bytes == 2)
+            append(e->literals, "{0x%04x}", ((const uint16_t *)constant->data)[i]);
+        else if (tensor.f)
             append(e->literals, "%s", c_float(e->arena, tensor.f[i], constant->type.dtype));
         else
             append(e->literals, "%s", c_integer(e->arena, tensor.i[i], constant->type.dtype));
@@ -84,6 +86,8 @@ static const char *root_address(Emitter *e, Value *root)
         if (type_bytes(&root->type) <= LITERAL_BYTES)
             return literal_tensor(e, root);
         return in_weights(e, root, find_constant(e->weights, root)->offset);
+    case VALUE_COPY:
+        return in_weights(e, root, find_copy(e->weights, root)->offset);
     case VALUE_TEMP:
         if (bound_offset(e, root, &offset))
             return in_weights(e, root, offset);

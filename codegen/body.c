@@ -18,6 +18,20 @@ static const char *literal_of(Arena *arena, const Value *value)
     return c_integer(arena, tensor.i[0], value->type.dtype);
 }
 
+/* Elements of 16 bits are widened as they are loaded, and rounded as they are stored. Between, nothing is rounded: a
+ * Cast to 16 bits inside a loop is what its store does. */
+static const char *load(Arena *arena, const Value *value, const char *element)
+{
+    bool wide = !is_float(value->type.dtype) || dtype_info[value->type.dtype].bytes > 2;
+    return wide ? element : arena_printf(arena, "pcc_f32_from_%s(%s)", dtype_info[value->type.dtype].name, element);
+}
+
+const char *stored_expression(Arena *arena, const Value *value, const char *computed)
+{
+    bool wide = !is_float(value->type.dtype) || dtype_info[value->type.dtype].bytes > 2;
+    return wide ? computed : arena_printf(arena, "pcc_%s_from_f32(%s)", dtype_info[value->type.dtype].name, computed);
+}
+
 /* Casts convert by C's rules, but to bool by comparison; the other rows say what they compute. */
 static const char *node_expression(Emitter *e, const Node *node, const char *const *operands)
 {
@@ -26,15 +40,17 @@ static const char *node_expression(Emitter *e, const Node *node, const char *con
         return print_expression(e->graph, node, operands, compute_dtype(node));
     if (out->type.dtype == DTYPE_BOOL)
         return arena_printf(e->arena, "%s != 0", operands[0]);
-    return in->type.dtype == out->type.dtype ? operands[0]
-                                             : arena_printf(e->arena, "(%s)%s", variable_type(out), operands[0]);
+    return strcmp(variable_type(in), variable_type(out)) == 0
+               ? operands[0]
+               : arena_printf(e->arena, "(%s)%s", variable_type(out), operands[0]);
 }
 
-void print_body(Emitter *e, Text *text, const Graph *body, const char *const *operands, const char *const *results)
+void print_body(Emitter *e, Text *text, const Graph *body, int in_registers, const char *const *operands,
+                const char *const *results)
 {
     const char **names = NEW_ARRAY(e->arena, const char *, body->value_count + 1);
     for (int i = 0; i < body->input_count; i++)
-        names[body->inputs[i]->id] = operands[i];
+        names[body->inputs[i]->id] = i < in_registers ? operands[i] : load(e->arena, body->inputs[i], operands[i]);
     for (int i = 0; i < body->value_count; i++)
         if (body->values[i] && body->values[i]->kind == VALUE_CONST)
             names[i] = literal_of(e->arena, body->values[i]);
@@ -48,5 +64,5 @@ void print_body(Emitter *e, Text *text, const Graph *body, const char *const *op
         line(text, "const %s %s = %s;", variable_type(out), names[out->id], node_expression(e, node, inputs));
     }
     for (int i = 0; i < body->output_count; i++)
-        line(text, "%s = %s;", results[i], names[body->outputs[i]->id]);
+        line(text, "%s = %s;", results[i], stored_expression(e->arena, body->outputs[i], names[body->outputs[i]->id]));
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codegen/emit.h"
+#include "ir/schema.h"
 
 /* Operand names from the row's signature: "X, scale, B?" gives x, scale, b. */
 static const char *parameter_name(Arena *arena, const char *signature, int index)
@@ -90,6 +91,8 @@ static const char *suffix_text(const KernelCall *call)
     case DTYPE_BOOL:
     case DTYPE_I8:
         return "u8";
+    case DTYPE_U16:
+        return "i16";
     case DTYPE_U32:
         return "i32";
     case DTYPE_U64:
@@ -99,10 +102,17 @@ static const char *suffix_text(const KernelCall *call)
     }
 }
 
-/* Kernels that move integers do so by their width; C's aliasing rules let the other sign read the same objects. */
-static const char *pointer_cast(Dtype dtype, bool is_const)
+/* Kernels that move integers, or the bits of 16-bit floats, do so by their width; C's aliasing rules let the other sign
+ * read the same objects. */
+static const char *pointer_cast(const KernelCall *call, Dtype dtype, bool is_const)
 {
     switch (dtype) {
+    case DTYPE_F16:
+    case DTYPE_BF16:
+    case DTYPE_U16:
+        if (call->suffix != DTYPE_I16)
+            return "";
+        return is_const ? "(const int16_t *)" : "(int16_t *)";
     case DTYPE_I8:
         return is_const ? "(const uint8_t *)" : "(uint8_t *)";
     case DTYPE_U32:
@@ -114,18 +124,19 @@ static const char *pointer_cast(Dtype dtype, bool is_const)
     }
 }
 
-static const char *input_argument(Emitter *e, const Node *node, int i)
+static const char *input_argument(Emitter *e, const Node *node, const KernelCall *call, int i)
 {
     if (i >= own_input_count(node) || !node->inputs[i])
         return "NULL";
-    return arena_printf(e->arena, "%s%s", pointer_cast(node->inputs[i]->type.dtype, true), input_parameter(e, node, i));
+    return arena_printf(e->arena, "%s%s", pointer_cast(call, node->inputs[i]->type.dtype, true),
+                        input_parameter(e, node, i));
 }
 
-static const char *output_argument(Emitter *e, const Node *node, int i)
+static const char *output_argument(Emitter *e, const Node *node, const KernelCall *call, int i)
 {
     if (i >= node->output_count || !node->outputs[i])
         return "NULL";
-    return arena_printf(e->arena, "%s%s", pointer_cast(node->outputs[i]->type.dtype, false),
+    return arena_printf(e->arena, "%s%s", pointer_cast(call, node->outputs[i]->type.dtype, false),
                         output_parameter(e, node, i));
 }
 
@@ -138,12 +149,12 @@ static void print_call(Emitter *e, Text *text, const Node *node, const KernelCal
     for (int i = 0; i < listed_operands(node->op->inputs, inputs); i++) {
         if (operand_is_static(node->op, i) || (i < 32 && call->dropped_inputs >> i & 1))
             continue;
-        append(arguments, "%s%s", arguments->length ? ", " : "", input_argument(e, node, i));
+        append(arguments, "%s%s", arguments->length ? ", " : "", input_argument(e, node, call, i));
         if (i < MAX_RANK && call->after_input[i])
             append(arguments, "%s%s", call->after_input[i][0] == ',' ? "" : ", ", call->after_input[i]);
     }
     for (int i = 0; !call->has_store && i < outputs; i++)
-        append(arguments, "%s%s", arguments->length ? ", " : "", output_argument(e, node, i));
+        append(arguments, "%s%s", arguments->length ? ", " : "", output_argument(e, node, call, i));
     if (call->scratch_bytes > 0)
         append(arguments, ", scratch");
     else if (call->scratch_bytes == 0)
@@ -152,7 +163,7 @@ static void print_call(Emitter *e, Text *text, const Node *node, const KernelCal
         append(arguments, ", @@_store, epilogue");
     if (call->needs_step || call->has_store)
         append(arguments, ", s");
-    line(text, "pcc_%s_%s(%s);", call->kernel, suffix_text(call), arguments->data);
+    line(text, "pcc_%s_%s(%s);", call->kernel, call->mixed ? "mixed" : suffix_text(call), arguments->data);
 }
 
 static const char *call_stem(Emitter *e, const Node *node, const KernelCall *call)

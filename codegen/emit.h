@@ -29,10 +29,11 @@ typedef struct Stored {
 /* The weights block: parameters, states, constants, gradients, moments, in this order. */
 typedef struct Weights {
     Stored *params, *states, *constants;
-    int param_count, state_count, constant_count;
+    Stored *copies; /* of parameters in 16 bits, behind the parameters: one for each dtype that a graph reads */
+    int param_count, state_count, constant_count, copy_count;
     int64_t *gradient, *moment1, *moment2; /* by parameter index; -1: none */
     int64_t bytes;
-    int64_t param_bytes, state_bytes, constant_bytes, gradient_bytes, moment_bytes;
+    int64_t param_bytes, copy_bytes, state_bytes, constant_bytes, gradient_bytes, moment_bytes;
 } Weights;
 
 typedef struct Emitter {
@@ -52,6 +53,7 @@ typedef struct Emitter {
 /* weights.c */
 Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Arena *arena);
 const Stored *find_constant(const Weights *weights, const Value *value); /* by type and contents */
+const Stored *find_copy(const Weights *weights, const Value *copy);      /* by its parameter's id and its dtype */
 /* addresses.c: one enumerator for each buffer of the arena. */
 void print_buffers(Emitter *e);
 int param_index(const Weights *weights, const Value *param); /* by id, -1 */
@@ -60,8 +62,12 @@ int state_index(const Weights *weights, const Value *state);
 /* instances.c: `text` spells its own name as @@. Returns the function's final name; `stem` is the readable part. */
 const char *intern_function(Emitter *e, const char *stem, const char *text);
 
-/* body.c: the statements of a scalar program. operands[i] and results[i] are C expressions. */
-void print_body(Emitter *e, Text *text, const Graph *body, const char *const *operands, const char *const *results);
+/* body.c: the statements of a scalar program. operands[i] and results[i] are C expressions of elements in memory, but
+ * for the first `in_registers` operands. */
+void print_body(Emitter *e, Text *text, const Graph *body, int in_registers, const char *const *operands,
+                const char *const *results);
+/* `computed`, an f32 where the value has 16 bits, as the value is stored. */
+const char *stored_expression(Arena *arena, const Value *value, const char *computed);
 
 /* loops.c, store.c, calls.c: the function that runs `node`; returns its name. */
 const char *emit_loop(Emitter *e, const Node *node);

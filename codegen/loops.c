@@ -98,7 +98,7 @@ static void print_innermost(Emitter *e, Text *text, const Node *node, const Loop
     const char **elements = NEW_ARRAY(e->arena, const char *, nest->operand_count + 1);
     for (int i = 0; i < nest->operand_count; i++)
         elements[i] = element(e->arena, names[i], nest->rank ? nest->strides[i][nest->rank - 1] : 0, "i");
-    print_body(e, text, node->body, elements, elements + node->input_count);
+    print_body(e, text, node->body, 0, elements, elements + node->input_count);
 }
 
 static void print_flat_loop(Emitter *e, Text *text, const Node *node, const LoopNest *nest, const char *const *names)

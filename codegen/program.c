@@ -32,8 +32,20 @@ static void print_header(Emitter *e, Text *text, const Program *program, int64_t
     line(text, " */");
 }
 
-static void print_includes(Text *text)
+static bool stores_16_bits(const Graph *graph)
 {
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (value && (value->type.dtype == DTYPE_F16 || value->type.dtype == DTYPE_BF16))
+            return true;
+    }
+    return false;
+}
+
+static void print_includes(Text *text, const Program *program)
+{
+    if (stores_16_bits(program->train) || stores_16_bits(program->evaluate))
+        line(text, "#define PCC_MIXED 1 /* kernels with operands of 16 bits */");
     line(text, "#include <pcc/pcc.h>");
     line(text, "#include <pcc/kernels/kernels.h>");
     blank(text);
@@ -334,7 +346,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     Text *text = text_create(arena);
     e.graph = train;
     print_header(&e, text, program, arena_bytes);
-    print_includes(text);
+    print_includes(text, program);
     print_params(&e, text);
     print_stored(&e, text, "states", weights.states, weights.state_count);
     print_stored(&e, text, "constants", weights.constants, weights.constant_count);

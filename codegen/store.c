@@ -110,9 +110,9 @@ void print_store(Emitter *e, Text *text, const Node *node, Dtype compute)
     line(text, "#pragma omp simd");
     line(text, "for (int64_t i = 0; i < count; i++) {");
     if (node->body)
-        print_body(e, text, node->body, elements, elements + 1 + extra);
+        print_body(e, text, node->body, 1, elements, elements + 1 + extra);
     else
-        line(text, "%s = acc[i];", elements[1]);
+        line(text, "%s = %s;", elements[1], stored_expression(e->arena, node->outputs[0], "acc[i]"));
     line(text, "}");
     line(text, "}");
     blank(text);

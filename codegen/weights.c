@@ -41,6 +41,26 @@ const Stored *find_constant(const Weights *weights, const Value *value)
     return NULL;
 }
 
+const Stored *find_copy(const Weights *weights, const Value *copy)
+{
+    for (int i = 0; i < weights->copy_count; i++) {
+        const Value *other = weights->copies[i].value;
+        if (other->copy_of->id == copy->copy_of->id && other->type.dtype == copy->type.dtype)
+            return &weights->copies[i];
+    }
+    return NULL;
+}
+
+static void place_copies(Weights *weights, const Graph *graph)
+{
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (!value || value->kind != VALUE_COPY || find_copy(weights, value))
+            continue;
+        weights->copies[weights->copy_count++] = (Stored){value, value->name, place(weights, type_bytes(&value->type))};
+    }
+}
+
 /* Constants that nodes read and that are too large for the text, from both graphs, one copy of each. */
 static void place_constants(Weights *weights, Graph *graph, Arena *arena)
 {
@@ -85,10 +105,14 @@ Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Aren
     weights.gradient = NEW_ARRAY(arena, int64_t, params + 1);
     weights.moment1 = NEW_ARRAY(arena, int64_t, params + 1);
     weights.moment2 = NEW_ARRAY(arena, int64_t, params + 1);
+    weights.copies = NEW_ARRAY(arena, Stored, count_kind(train, VALUE_COPY) + count_kind(evaluate, VALUE_COPY) + 1);
     place_kind(&weights, train, VALUE_PARAM, weights.params, &weights.param_count);
     weights.param_bytes = weights.bytes;
+    place_copies(&weights, train);
+    place_copies(&weights, evaluate);
+    weights.copy_bytes = weights.bytes - weights.param_bytes;
     place_kind(&weights, train, VALUE_STATE, weights.states, &weights.state_count);
-    weights.state_bytes = weights.bytes - weights.param_bytes;
+    weights.state_bytes = weights.bytes - weights.param_bytes - weights.copy_bytes;
     place_constants(&weights, train, arena);
     place_constants(&weights, evaluate, arena);
     int64_t start = weights.bytes;

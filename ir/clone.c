@@ -52,8 +52,10 @@ static void clone_values(const Graph *graph, Graph *copy)
             *copy->values[id] = *graph->values[id];
         }
     for (int id = 0; id < graph->value_count; id++)
-        if (copy->values[id])
+        if (copy->values[id]) {
             copy->values[id]->view.base = mapped(copy, copy->values[id]->view.base);
+            copy->values[id]->copy_of = mapped(copy, copy->values[id]->copy_of);
+        }
 }
 
 static Node *clone_node(const Node *node, Graph *copy)

@@ -150,6 +150,8 @@ static void report(Diagnostics *d, Severity severity, Origin origin, const char 
     } else if (d->quiet) {
         return;
     }
+    if (d->muted)
+        return;
     char *message = NULL;
     if (vasprintf(&message, format, arguments) < 0)
         message = NULL;

@@ -127,18 +127,30 @@ static bool check_attributes(Graph *graph, const Node *node)
 
 /* ---- types ----------------------------------------------------------------------------------------------------- */
 
-/* The dtype that elementwise operands share: of the first float one, else of the first that is no condition. */
+/* A float constant of rank 0 is a literal of the expression, computed in f32 beside operands of 16 bits: rounding it to
+ * their dtype would lose eps = 1e-8 and the like. */
+static bool is_literal(const Value *operand)
+{
+    return operand->kind == VALUE_CONST && operand->type.rank == 0 && operand->type.dtype == DTYPE_F32;
+}
+
+/* The dtype that elementwise operands share: of the first float one that is no literal, else of the first that is no
+ * condition. */
 static Dtype shared_dtype(const Node *node)
 {
-    Dtype dtype = DTYPE_BOOL;
+    Dtype dtype = DTYPE_BOOL, literal = DTYPE_BOOL;
     for (int i = 0; i < node->input_count; i++) {
         const Value *operand = node->inputs[i];
-        if (operand && is_float(operand->type.dtype))
+        if (!operand)
+            continue;
+        if (is_float(operand->type.dtype) && !is_literal(operand))
             return operand->type.dtype;
-        if (operand && dtype == DTYPE_BOOL)
+        if (is_float(operand->type.dtype))
+            literal = operand->type.dtype;
+        else if (dtype == DTYPE_BOOL)
             dtype = operand->type.dtype;
     }
-    return dtype;
+    return literal != DTYPE_BOOL ? literal : dtype;
 }
 
 static bool infer_elementwise(Graph *graph, Node *node)
@@ -149,7 +161,8 @@ static bool infer_elementwise(Graph *graph, Node *node)
         const Value *operand = node->inputs[i];
         if (!operand)
             continue;
-        if (operand->type.dtype != dtype && operand->type.dtype != DTYPE_BOOL) {
+        bool beside = is_float(dtype) && dtype_info[dtype].bytes == 2 && is_literal(operand);
+        if (operand->type.dtype != dtype && operand->type.dtype != DTYPE_BOOL && !beside) {
             error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "the operands of %s are of types %s and %s",
                   node->op->name, dtype_info[dtype].name, dtype_info[operand->type.dtype].name);
             return false;

@@ -67,7 +67,9 @@ typedef struct Origin {
 struct Diagnostics {
     FILE *stream;
     const char *file; /* the model's path, for messages */
-    bool json, color, werror, quiet;
+    bool json, color, werror;
+    bool quiet; /* no notes and warnings */
+    bool muted; /* errors are counted, not told: something is only tried */
     int error_count, warning_count;
     ExitStatus status; /* of the first error */
     jmp_buf recover;   /* set by the caller of the compile; fatal() jumps here */
@@ -244,6 +246,7 @@ struct Graph {
     int gradient_count, update_count;
     Value **scalars; /* what const_float() made */
     int scalar_count;
+    struct PrecisionReport *precision; /* what pass autocast decided (passes/autocast.h), or NULL */
 };
 
 Graph *graph_create(Arena *arena, Diagnostics *diagnostics, const char *name);
@@ -252,7 +255,8 @@ Graph *graph_clone(const Graph *graph);
 Value *value_create(Graph *graph, ValueKind kind, Type type, const char *name);
 Value *const_create(Graph *graph, Type type, const void *data, const char *name);
 Value *const_tensor(Graph *graph, const Tensor *tensor);
-Value *const_float(Graph *graph, Dtype dtype, double value);       /* scalar of any dtype; one per (dtype, value) */
+/* A scalar beside operands of `dtype`, f32 where these have 16 bits; one per (dtype, value). */
+Value *const_float(Graph *graph, Dtype dtype, double value);
 Value *const_ints(Graph *graph, int count, const int64_t *values); /* i64 [count] */
 void graph_add_input(Graph *graph, Value *value);
 void graph_add_output(Graph *graph, Value *value);

@@ -209,6 +209,17 @@ static void parse_value(Parser *p, Graph *graph, ValueKind kind, PendingView **p
         parse_data(p, value);
 }
 
+/* copy %7 : bf16[64,10] of %3 */
+static void parse_copy(Parser *p, Graph *graph, PendingView **pending)
+{
+    Definition definition = parse_definition(p);
+    if (!definition.has_type || !lex_accept_word(&p->lexer, "of"))
+        lex_error(&p->lexer, EXIT_STATUS_INPUT, "expected the copy's type, then 'of' and its parameter");
+    Value *of = parse_use(p, graph), *value = define(p, graph, &definition, VALUE_COPY, pending);
+    if (value)
+        value->copy_of = of;
+}
+
 /* ---- attributes ------------------------------------------------------------------------------------------------ */
 
 static void parse_int_list(Parser *p, Graph *graph, Node *node, const char *name)
@@ -436,6 +447,8 @@ static void parse_statement(Parser *p, Graph *graph, PendingView **pending)
         parse_value(p, graph, VALUE_STATE, pending);
     } else if (lex_accept_word(lexer, "const")) {
         parse_value(p, graph, VALUE_CONST, pending);
+    } else if (lex_accept_word(lexer, "copy")) {
+        parse_copy(p, graph, pending);
     } else if (lex_accept_word(lexer, "output")) {
         parse_output(p, graph);
     } else if (lex_accept_word(lexer, "loss")) {

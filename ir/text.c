@@ -139,6 +139,15 @@ static void print_stored(Printer *p, const char *keyword, const Value *value)
     fputc('\n', p->stream);
 }
 
+/* copy %7 : bf16[64,10] of %3 */
+static void print_copy(Printer *p, const Value *value)
+{
+    print_indent(p);
+    fputs("copy ", p->stream);
+    print_definition(p, value);
+    fprintf(p->stream, " of %%%d\n", value->copy_of->id);
+}
+
 static void print_values(Printer *p, const Graph *graph)
 {
     static const char *const keywords[] = {[VALUE_PARAM] = "param", [VALUE_STATE] = "state", [VALUE_CONST] = "const"};
@@ -151,6 +160,9 @@ static void print_values(Printer *p, const Graph *graph)
         if (value && (value->kind == VALUE_PARAM || value->kind == VALUE_STATE || value->kind == VALUE_CONST))
             print_stored(p, keywords[value->kind], value);
     }
+    for (int id = 0; id < graph->value_count; id++)
+        if (graph->values[id] && graph->values[id]->kind == VALUE_COPY)
+            print_copy(p, graph->values[id]);
 }
 
 /* ---- nodes ----------------------------------------------------------------------------------------------------- */

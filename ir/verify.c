@@ -40,7 +40,16 @@ static void check_use(const Verifier *v, const Value *value, Origin origin, cons
         BROKEN(v, origin, "%s, %%%d, is used before it is defined", what, value->id);
 }
 
-/* Inputs and the target by their lists; parameters, states and constants wherever they are. */
+static void check_copy(const Verifier *v, const Value *value)
+{
+    if ((value->kind == VALUE_COPY) != (value->copy_of != NULL))
+        BROKEN(v, NO_ORIGIN, "%%%d is a copy of nothing, or no copy", value->id);
+    if (value->copy_of && (value->copy_of->kind != VALUE_PARAM || !same_dims(&value->copy_of->type, &value->type)))
+        BROKEN(v, NO_ORIGIN, "%%%d is a copy of %%%d, which is no parameter of its dims", value->id,
+               value->copy_of->id);
+}
+
+/* Inputs and the target by their lists; parameters, states, constants and copies wherever they are. */
 static void define_sources(Verifier *v)
 {
     const Graph *graph = v->graph;
@@ -59,8 +68,10 @@ static void define_sources(Verifier *v)
             continue;
         if (value->id != id)
             BROKEN(v, NO_ORIGIN, "value %d has id %d", id, value->id);
-        if (value->kind == VALUE_PARAM || value->kind == VALUE_STATE || value->kind == VALUE_CONST)
+        if (value->kind == VALUE_PARAM || value->kind == VALUE_STATE || value->kind == VALUE_CONST ||
+            value->kind == VALUE_COPY)
             define(v, value, NO_ORIGIN);
+        check_copy(v, value);
         if (value->kind != VALUE_TEMP && value->producer)
             BROKEN(v, value->producer->origin, "%%%d is stored, but a node produces it", id);
     }

@@ -2,7 +2,7 @@
  *
  * The rows know the gradients of their operators; accumulation and un-broadcasting live here alone. Nodes are visited
  * in reverse, so that when a node is reached every contribution to the cotangents of its outputs has been made. */
-#include "passes/passes.h"
+#include "passes/policy.h"
 
 typedef struct GradState {
     Value **cotangents; /* by value id, for the values that existed before differentiation */
@@ -51,6 +51,15 @@ static void mark_wanted(const Graph *graph, bool *wanted)
     }
 }
 
+/* d loss / d loss: each of N micro-batches contributes 1/N of the gradient, times the loss scale of the step. */
+static Value *seed(Graph *graph, const Options *options)
+{
+    Value *share = const_float(graph, graph->loss->type.dtype, 1.0 / (double)options->accumulate);
+    if (policy_loss_scale(options) == 1)
+        return share;
+    return build_mul(graph, build_cast(graph, build(graph, "LossScale", 0, NULL), graph->loss->type.dtype), share);
+}
+
 static void differentiate_node(Differentiator *d, Node *node)
 {
     if (!node->op->gradient)
@@ -78,10 +87,8 @@ void grad(Graph *graph, const Options *options)
 
     Node *last_forward = graph->last;
     graph->cursor = NULL;
-    /* each of N micro-batches contributes 1/N of the loss's gradient */
     if (is_wanted(&d, graph->loss))
-        state.cotangents[graph->loss->id] =
-            const_float(graph, graph->loss->type.dtype, 1.0 / (double)options->accumulate);
+        state.cotangents[graph->loss->id] = seed(graph, options);
     for (Node *node = last_forward; node; node = node->previous)
         differentiate_node(&d, node);
 

@@ -9,11 +9,24 @@ static Dtype suffix_of(const Node *node)
     for (int i = 0; i < node->input_count + node->output_count; i++) {
         const Value *v = i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count];
         if (v && is_float(v->type.dtype))
-            return v->type.dtype;
+            return v->type.dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
         if (v && !first)
             first = v;
     }
     return first ? first->type.dtype : DTYPE_F32;
+}
+
+/* Of the kernel's own operands: the store function takes care of an epilogue's. */
+static bool is_mixed(const Node *node)
+{
+    const int own = node->body ? node->input_count - (node->body->input_count - 1) : node->input_count;
+    const int outputs = stores_through_epilogue(node) ? 0 : node->output_count;
+    for (int i = 0; i < own + outputs; i++) {
+        const Value *v = i < own ? node->inputs[i] : node->outputs[i - own];
+        if (v && is_float(v->type.dtype) && dtype_info[v->type.dtype].bytes == 2)
+            return true;
+    }
+    return false;
 }
 
 bool stores_through_epilogue(const Node *node)
@@ -27,13 +40,11 @@ bool stores_through_epilogue(const Node *node)
 
 void fill_kernel_call(Graph *graph, const Node *node, KernelCall *call)
 {
-    *call = (KernelCall){.arena = graph->arena, .suffix = suffix_of(node), .scratch_bytes = -1};
+    *call =
+        (KernelCall){.arena = graph->arena, .suffix = suffix_of(node), .mixed = is_mixed(node), .scratch_bytes = -1};
     for (int i = 0; i < node->input_count && i < MAX_RANK; i++)
         if (operand_is_static(node->op, i))
             call->dropped_inputs |= 1u << i;
-    if (call->suffix == DTYPE_I16 || call->suffix == DTYPE_U16)
-        fatal(graph->diagnostics, EXIT_STATUS_UNSUPPORTED, node->origin,
-              "%s over %s has no kernel: cast its operands to i32", node->op->name, dtype_info[call->suffix].name);
     if (!node->op->call)
         internal_error(graph->diagnostics, node->origin, "operator %s has no kernel", node->op->name);
     node->op->call(node, call);

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "passes/passes.h"
+#include "passes/autocast.h"
 
 /* On the imported graph, once. */
 const PassInfo prepare_passes[] = {
@@ -13,7 +13,8 @@ const PassInfo prepare_passes[] = {
     {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
     {"recognise", recognise, false, true, "put back operators that exporters spelt out"},
     {"loss", attach_loss, false, false, "the loss and its target"},
-    {"precision", precision, false, false, "the dtype of every value"},
+    {"precision", precision, false, false, "floats in the widest dtype of the mode"},
+    {"autocast", autocast, false, false, "which values are stored in 16 bits"},
     {0},
 };
 
@@ -31,6 +32,9 @@ const PassInfo pipeline_passes[] = {
     {"accumulate", accumulate_gradients, true, false, "gradients summed over micro-batches (--accumulate)"},
     {"expand-kernels", expand_kernels, false, false, "what is left without a kernel"},
     {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
+    {"hoist-casts", hoist_casts, false, false, "casts of parameters in the optimizer's write"},
+    {"fuse-casts", fuse_casts, false, true, "casts in the loads and stores of kernels"},
+    {"legalise", legalise, false, false, "casts around kernels that take no 16-bit operands"},
     {"fuse", fuse, false, false, "elementwise loops and epilogues"},
     {"layout", layout, false, false, "views instead of copies"},
     {"schedule", schedule, false, false, "the order of execution"},
@@ -92,9 +96,9 @@ Program run_pipeline(Graph *imported, const Options *options)
     inference(program.evaluate, options);
     for (const PassInfo *pass = pipeline_passes; pass->name; pass++)
         run_pass(pass, program.train, options, "train");
+    agree_on_parameters(program.train, program.evaluate);
     for (const PassInfo *pass = pipeline_passes; pass->name; pass++)
         if (!pass->training_only)
             run_pass(pass, program.evaluate, options, "evaluate");
-    agree_on_parameters(program.train, program.evaluate);
     return program;
 }

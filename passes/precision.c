@@ -1,10 +1,11 @@
-/* precision.c: gives every float value the dtype that --precision asks for.
+/* precision.c: gives every float value the wide dtype of --precision: f64 in 64-true, else f32.
  *
- * The uniform modes 64-true and 32-true have one dtype for parameters, activations and gradients alike. Casts between
- * floats in the model become the identity. Constants convert exactly where the target is wider. */
+ * What is stored in 16 bits is then autocast's decision. Casts between floats in the model become the identity, unless
+ * --honour-casts asks for what they say. Constants convert exactly where the target is wider. */
 #include <string.h>
 
-#include "passes/passes.h"
+#include "passes/match.h"
+#include "passes/policy.h"
 
 static void convert_data(Graph *graph, Value *value, Dtype to)
 {
@@ -28,19 +29,27 @@ static bool *mark_static(const Graph *graph)
     return is_static;
 }
 
+static bool is_model_cast(const Node *node)
+{
+    Dtype to;
+    return is_op(node, "Cast") && node->inputs[0]->type.dtype != DTYPE_BOOL &&
+           dtype_from_onnx((int)attr_int(node, "to"), &to) && is_float(to);
+}
+
 void precision(Graph *graph, const Options *options)
 {
-    const Dtype to = strcmp(options->precision, "64-true") == 0 ? DTYPE_F64 : DTYPE_F32;
+    const Dtype wide = find_precision_mode(options->precision)->wide;
     const bool *is_static = mark_static(graph);
+    for (Node *node = graph->first; node; node = node->next) {
+        Dtype to = (Dtype)0;
+        bool honoured = options->honour_casts && is_model_cast(node) && is_float(node->inputs[0]->type.dtype) &&
+                        dtype_from_onnx((int)attr_int(node, "to"), &to) && dtype_info[to].bytes == 2;
+        if (is_op(node, "Cast") && is_float(node->outputs[0]->type.dtype) && !honoured)
+            set_int(graph, node, "to", dtype_info[wide].onnx);
+    }
     for (int i = 0; i < graph->value_count; i++) {
         Value *value = graph->values[i];
-        if (value && is_float(value->type.dtype) && value->type.dtype != to && !is_static[i])
-            convert_data(graph, value, to);
-    }
-    for (Node *node = graph->first; node; node = node->next) {
-        Dtype cast_to;
-        if (strcmp(node->op->name, "Cast") == 0 && dtype_from_onnx((int)attr_int(node, "to"), &cast_to) &&
-            is_float(cast_to))
-            set_int(graph, node, "to", dtype_info[to].onnx);
+        if (value && is_float(value->type.dtype) && value->type.dtype != wide && !is_static[i])
+            convert_data(graph, value, wide);
     }
 }

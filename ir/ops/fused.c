@@ -1,5 +1,6 @@
-/* fused.c: rows that only passes make: Fused (fuse), Copy (layout), AccumulateGradient (states). */
-#include "ir/ir.h"
+/* fused.c: rows that only passes make: Fused (fuse), Copy (layout), AccumulateGradient (accumulate), LossScale
+ * (grad). */
+#include "ir/ops/support.h"
 
 static bool infer_fused(Graph *graph, Node *node)
 {
@@ -38,6 +39,7 @@ static void copy_call(const Node *node, KernelCall *call)
     operand_strides(node->inputs[0], x);
     operand_strides(node->outputs[0], y);
     call->kernel = "copy";
+    call_by_width(call, node->inputs[0]);
     call_int(call, type->rank ? type->rank : 1);
     call_dims(call, type->rank ? type->rank : 1, type->rank ? type->dims : &one);
     call_dims(call, type->rank ? type->rank : 1, type->rank ? x : &one);
@@ -48,6 +50,29 @@ static void accumulate_call(const Node *node, KernelCall *call)
 {
     call->kernel = "accumulate";
     call_int(call, element_count(&node->inputs[0]->type));
+    call->needs_step = true;
+}
+
+static bool infer_loss_scale(Graph *graph, Node *node)
+{
+    (void)graph;
+    node->outputs[0]->type = scalar_type(DTYPE_F32);
+    return true;
+}
+
+/* The reference needs no scaling. */
+static void evaluate_loss_scale(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena;
+    (void)node;
+    (void)inputs;
+    outputs[0].f[0] = 1;
+}
+
+static void loss_scale_call(const Node *node, KernelCall *call)
+{
+    (void)node;
+    call->kernel = "loss_scale";
     call->needs_step = true;
 }
 
@@ -75,6 +100,7 @@ const Op fused_ops[] = {
         .infer = infer_copy,
         .evaluate = evaluate_copy,
         .call = copy_call,
+        .stored16 = true,
         .input_striding = {STRIDING_ANY},
         .output_striding = {STRIDING_ANY},
     },
@@ -89,6 +115,19 @@ const Op fused_ops[] = {
         .infer = infer_copy,
         .evaluate = evaluate_copy,
         .call = accumulate_call,
+        .stored16 = true,
+    },
+    {
+        /* What multiplies the loss before differentiation, so that 16-bit gradients do not vanish: the step's. */
+        .name = "LossScale",
+        .outputs = "Scale",
+        .internal = true,
+        .is_random = true, /* known at run time only */
+        .precision = CLASS_NONE,
+        .kind = OP_KERNEL,
+        .infer = infer_loss_scale,
+        .evaluate = evaluate_loss_scale,
+        .call = loss_scale_call,
     },
     {0},
 };

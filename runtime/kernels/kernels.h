@@ -13,6 +13,7 @@
 #include "index.h"
 #include "integer.h"
 #include "loss.h"
+#include "loss_scale.h"
 #include "math.h"
 #include "norm.h"
 #include "optimizer.h"
@@ -20,5 +21,6 @@
 #include "reduce.h"
 #include "resize.h"
 #include "softmax.h"
+#include "storage.h"
 
 #endif

@@ -1,0 +1,209 @@
+/* casts.c: where the Casts of the training step happen: in the optimizer's write, in a kernel's loads and stores, or,
+ * as what is left, in elementwise loops (pass fuse) or as passes of their own. */
+#include <string.h>
+
+#include "passes/autocast.h"
+#include "passes/match.h"
+
+static bool is_low(Dtype dtype)
+{
+    return dtype == DTYPE_F16 || dtype == DTYPE_BF16;
+}
+
+static bool narrows(const Node *node)
+{
+    return is_op(node, "Cast") && is_float(node->inputs[0]->type.dtype) && is_low(node->outputs[0]->type.dtype);
+}
+
+static bool widens(const Node *node)
+{
+    return is_op(node, "Cast") && is_low(node->inputs[0]->type.dtype) && node->outputs[0]->type.dtype == DTYPE_F32;
+}
+
+/* ---- of parameters ---------------------------------------------------------------------------------------------- */
+
+/* A narrowing Cast behind views of a parameter moves before them, so that the views are of the copy. */
+static void cast_before_view(Graph *graph, Node *cast)
+{
+    Node *view = cast->inputs[0]->producer;
+    const Value *root = cast->inputs[0];
+    while (root->producer && (is_op(root->producer, "Reshape") || is_op(root->producer, "Transpose")))
+        root = root->producer->inputs[0];
+    if (!view || root->kind != VALUE_PARAM)
+        return;
+    graph->cursor = cast;
+    graph->origin = cast->origin;
+    Value *low = build_cast(graph, view->inputs[0], cast->outputs[0]->type.dtype);
+    Value *operands[MAX_RANK];
+    operands[0] = low;
+    for (int i = 1; i < view->input_count && i < MAX_RANK; i++)
+        operands[i] = view->inputs[i];
+    Node *moved = build_begin(graph, view->op->name, view->input_count, operands, 1);
+    copy_attrs(graph, moved, view);
+    replace_value(graph, cast->outputs[0], build_finish(graph, moved));
+    node_remove(graph, cast);
+    if (low->producer && low->producer->inputs[0]->kind != VALUE_PARAM)
+        cast_before_view(graph, low->producer);
+}
+
+static Value *copy_of(Graph *graph, Value *param, Dtype dtype)
+{
+    for (int i = 0; i < graph->value_count; i++) {
+        Value *copy = graph->values[i];
+        if (copy && copy->kind == VALUE_COPY && copy->copy_of == param && copy->type.dtype == dtype)
+            return copy;
+    }
+    Type type = param->type;
+    type.dtype = dtype;
+    Value *copy = value_create(graph, VALUE_COPY, type, param->name);
+    copy->copy_of = param;
+    return copy;
+}
+
+void hoist_casts(Graph *graph, const Options *options)
+{
+    (void)options;
+    for (Node *node = graph->first, *next; node; node = next) {
+        next = node->next;
+        if (narrows(node))
+            cast_before_view(graph, node);
+    }
+    for (Node *node = graph->first, *next; node; node = next) {
+        next = node->next;
+        if (!narrows(node) || node->inputs[0]->kind != VALUE_PARAM)
+            continue;
+        replace_value(graph, node->outputs[0], copy_of(graph, node->inputs[0], node->outputs[0]->type.dtype));
+        node_remove(graph, node);
+    }
+    graph->cursor = NULL;
+    graph->origin = NO_ORIGIN;
+    remove_dead_nodes(graph);
+}
+
+/* ---- of kernels' operands --------------------------------------------------------------------------------------- */
+
+static bool outputs_are(const Node *node, const Type *types)
+{
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i] && !same_type(&node->outputs[i]->type, &types[i]))
+            return false;
+    return true;
+}
+
+/* Would the row accept its present operands and give outputs of the types that they have? Messages are not heard. */
+static bool keeps_types(Graph *graph, Node *node)
+{
+    Type *types = NEW_ARRAY(graph->arena, Type, node->output_count);
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i])
+            types[i] = node->outputs[i]->type;
+    Diagnostics *heard = graph->diagnostics, unheard = {.quiet = true, .muted = true};
+    graph->diagnostics = &unheard;
+    bool kept = infer_node(graph, node) && outputs_are(node, types);
+    graph->diagnostics = heard;
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i])
+            node->outputs[i]->type = types[i];
+    return kept;
+}
+
+/* Operand i comes widened: the kernel widens it itself. */
+static void fuse_load(Graph *graph, Node *node, int i)
+{
+    Value *wide = node->inputs[i];
+    if (!wide || !widens(wide->producer))
+        return;
+    node->inputs[i] = wide->producer->inputs[0];
+    if (!keeps_types(graph, node))
+        node->inputs[i] = wide;
+}
+
+static Node *sole_reader(Node *const *readers)
+{
+    return readers && readers[0] && !readers[1] ? readers[0] : NULL;
+}
+
+/* The only reader of output 0 rounds it: the kernel stores it so. */
+static void fuse_store(Graph *graph, Node *node, Node *reader)
+{
+    Value *wide = node->outputs[0];
+    if (!reader || !narrows(reader) || is_graph_result(graph, wide))
+        return;
+    Value *low = reader->outputs[0];
+    set_int(graph, node, "stored", dtype_info[low->type.dtype].onnx);
+    node->outputs[0] = low;
+    low->producer = node;
+    reader->outputs[0] = wide;
+    wide->producer = reader;
+    if (keeps_types(graph, node))
+        return; /* the reader is dead now */
+    reader->outputs[0] = low;
+    low->producer = reader;
+    node->outputs[0] = wide;
+    wide->producer = node;
+    remove_attr(node, "stored");
+}
+
+static bool has_attribute_stored(const Op *op)
+{
+    const char *found = op->attributes ? strstr(op->attributes, "stored:int") : NULL;
+    return found != NULL;
+}
+
+void fuse_casts(Graph *graph, const Options *options)
+{
+    (void)options;
+    Node ***users = collect_users(graph);
+    const int value_count = graph->value_count;
+    for (Node *node = graph->first; node; node = node->next) {
+        if (node->op->kind != OP_KERNEL || !node->op->stored16)
+            continue;
+        for (int i = 0; i < node->input_count; i++)
+            fuse_load(graph, node, i);
+        if (has_attribute_stored(node->op) && node->outputs[0] && node->outputs[0]->id < value_count)
+            fuse_store(graph, node, sole_reader(users[node->outputs[0]->id]));
+    }
+    remove_dead_nodes(graph);
+}
+
+/* ---- kernels without 16-bit operands ---------------------------------------------------------------------------- */
+
+static bool touches_low(const Node *node)
+{
+    for (int i = 0; i < node->input_count + node->output_count; i++) {
+        const Value *v = i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count];
+        if (v && is_low(v->type.dtype))
+            return true;
+    }
+    return false;
+}
+
+void legalise(Graph *graph, const Options *options)
+{
+    (void)options;
+    for (Node *node = graph->first; node; node = node->next) {
+        if (node->op->kind != OP_KERNEL || node->op->stored16 || !touches_low(node))
+            continue;
+        graph->origin = node->origin;
+        graph->cursor = node;
+        for (int i = 0; i < node->input_count; i++)
+            if (node->inputs[i] && is_low(node->inputs[i]->type.dtype))
+                node->inputs[i] = build_cast(graph, node->inputs[i], DTYPE_F32);
+        Dtype *stored = NEW_ARRAY(graph->arena, Dtype, node->output_count);
+        for (int i = 0; i < node->output_count; i++)
+            stored[i] = node->outputs[i] ? node->outputs[i]->type.dtype : DTYPE_F32;
+        if (!infer_node(graph, node))
+            leave(graph->diagnostics);
+        graph->cursor = node->next;
+        for (int i = 0; i < node->output_count; i++) {
+            Value *wide = node->outputs[i];
+            if (!wide || wide->type.dtype == stored[i])
+                continue;
+            Value *low = build_cast(graph, wide, stored[i]);
+            replace_value(graph, wide, low);
+            low->producer->inputs[0] = wide;
+        }
+    }
+    graph->cursor = NULL;
+    graph->origin = NO_ORIGIN;
+}
