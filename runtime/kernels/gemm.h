@@ -23,6 +23,7 @@
 #include "gemm_tiling.h"
 #include "scratch.h"
 #include "step.h"
+#include "storage.h"
 #include "typed.h"
 
 #ifndef PCC_STORE_TYPES
@@ -34,17 +35,29 @@ typedef void (*PccStoreF64)(const void *context, int64_t row, int64_t column, in
 #include "gemm_f32.inc"
 #include "gemm_micro.inc"
 #include "gemm_strip.inc"
-#include "gemm_pack.inc"
+#include "gemm_panel.inc"
 #include "gemm_run.inc"
+#include "gemm_pack.inc"
 #include "gemm.inc"
 #include "gemm_undef.inc"
 
 #include "gemm_f64.inc"
 #include "gemm_micro.inc"
 #include "gemm_strip.inc"
-#include "gemm_pack.inc"
+#include "gemm_panel.inc"
 #include "gemm_run.inc"
+#include "gemm_pack.inc"
 #include "gemm.inc"
 #include "gemm_undef.inc"
+
+#ifdef PCC_MIXED
+#    include "gemm_mixed.inc"
+#    include "gemm_pack.inc"
+#    if PCC_PAIRS
+#        include "gemm_pairs.h"
+#    endif
+#    include "gemm.inc"
+#    include "gemm_undef.inc"
+#endif
 
 #endif

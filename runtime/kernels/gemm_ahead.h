@@ -14,6 +14,10 @@ typedef struct PccAhead {
     int64_t pitch, lines, line, left;
 } PccAhead;
 
+/* What packing of the same arguments will read (PccPack). */
+typedef PccAhead PccAheadOf(const void *operand, int64_t batch, int64_t first, int64_t count, int64_t p0,
+                            int64_t depth);
+
 PCC_KERNEL void pcc_fetch(PccAhead *a, int64_t lines)
 {
     for (; lines > 0 && a->left > 0; lines--, a->left--) {

@@ -38,6 +38,13 @@
 #    define PCC_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* Products of bf16 pairs by vdpbf16ps: programs with 16-bit storage, on processors that have it. */
+#if defined(PCC_MIXED) && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#    define PCC_PAIRS 1
+#else
+#    define PCC_PAIRS 0
+#endif
+
 typedef float PccRegF32 __attribute__((vector_size(PCC_REG_BYTES)));
 typedef double PccRegF64 __attribute__((vector_size(PCC_REG_BYTES)));
 typedef float PccRegAnyF32 __attribute__((vector_size(PCC_REG_BYTES), aligned(4), may_alias));
@@ -112,6 +119,22 @@ PCC_KERNEL PccRegF64 pcc_reg_fma_f64(PccRegF64 a, PccRegF64 b, PccRegF64 c)
 #else
     return a * b + c;
 #endif
+}
+
+/* Registers of pairs of bf16, low * low + high * high + c in every lane; subnormal operands and results count as 0.
+ * What is not compiled with PCC_PAIRS, and f64, never multiplies pairs. */
+PCC_KERNEL PccRegF32 pcc_reg_dot_f32(PccRegF32 a, PccRegF32 b, PccRegF32 c)
+{
+#if PCC_PAIRS
+    return (PccRegF32)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
+#else
+    return pcc_reg_fma_f32(a, b, c);
+#endif
+}
+
+PCC_KERNEL PccRegF64 pcc_reg_dot_f64(PccRegF64 a, PccRegF64 b, PccRegF64 c)
+{
+    return pcc_reg_fma_f64(a, b, c);
 }
 
 /* A quad is the 16 bytes at one row: 4 floats or 2 doubles. Transposition works inside 16-byte lanes, each lane on

@@ -1,0 +1,205 @@
+/* test_gemm_mixed.c: matrix products of operands stored in f32, bf16 and f16, in every mixture, against double on the
+ * same rounded operands: f32 accumulation explains all of the difference. */
+#define PCC_MIXED
+#include "gemm_check.h"
+
+static const PccDtype dtypes[] = {PCC_F32, PCC_BF16, PCC_F16};
+enum { DTYPES = 3 };
+
+typedef struct Result {
+    float *data;
+    unsigned char *times; /* how often the element was stored */
+    int64_t columns;
+} Result;
+
+static void store(const void *context, int64_t row, int64_t column, int64_t count, const float *acc)
+{
+    const Result *to = context;
+    for (int64_t i = 0; i < count; i++) {
+        to->data[row * to->columns + column + i] = acc[i];
+        to->times[row * to->columns + column + i]++;
+    }
+}
+
+/* Of the exact size: overruns are for ASan to see. */
+static PccIn operand(int64_t size, PccDtype dtype, uint64_t salt)
+{
+    void *data = malloc((size_t)(size * pcc_stored_bytes(dtype)) + (size == 0));
+    assert_non_null(data);
+    for (int64_t i = 0; i < size; i++)
+        pcc_write_one((PccOut){data, dtype}, i, (float)value((uint64_t)i, salt));
+    return (PccIn){data, dtype};
+}
+
+/* Within the error bound of a sum of k products in any order, k eps sum |a||b|. vdpbf16ps keeps it: it rounds after
+ * each multiply-add, and its subnormals are far below. */
+static void compare(Case c, PccIn a, Layout la, PccIn b, Layout lb, const float *got)
+{
+    for (int64_t i = 0; i < c.batch * c.m; i++)
+        for (int64_t j = 0; j < c.n; j++) {
+            const int64_t batch = i / c.m, row = i % c.m;
+            double sum = 0, magnitude = 0;
+            for (int64_t p = 0; p < c.k; p++) {
+                const double x = (double)pcc_read_one(a, batch * la.batch + row * la.row + p * la.column);
+                const double y = (double)pcc_read_one(b, batch * lb.batch + p * lb.row + j * lb.column);
+                sum += x * y;
+                magnitude += fabs(x * y);
+            }
+            assert_true(fabs((double)got[i * c.n + j] - sum) <= (double)(c.k + 1) * (double)FLT_EPSILON * magnitude);
+        }
+}
+
+static void check_dtypes(Case c, PccDtype a_dtype, PccDtype b_dtype)
+{
+    const Layout la = layout(c.ta, c.batch, c.m, c.k), lb = layout(c.tb, c.batch, c.k, c.n);
+    const PccIn a = operand(la.size, a_dtype, 1), b = operand(lb.size, b_dtype, 2);
+    const size_t count = (size_t)(c.batch * c.m * c.n);
+    float *first = malloc((count + 1) * sizeof(float)), *again = malloc((count + 1) * sizeof(float));
+    unsigned char *times = malloc(count + 1);
+    void *scratch = aligned_alloc(64, pcc_gemm_batched_scratch_bytes(c.batch, c.m, c.n, c.k, sizeof(float)) + 64);
+    assert_true(first && again && times && scratch);
+    for (int threads = 1; threads <= MAX_THREADS; threads *= 2) {
+        const Result to = {threads == 1 ? first : again, times, c.n};
+        memset(times, 0, count);
+        set_threads(threads);
+        if (c.batch == 1)
+            pcc_gemm_mixed(c.m, c.n, c.k, a, la.row, la.column, b, lb.row, lb.column, scratch, store, &to, &step);
+        else
+            pcc_gemm_batched_mixed(c.batch, c.m, c.n, c.k, a, la.batch, la.row, la.column, b, lb.batch, lb.row,
+                                   lb.column, scratch, store, &to, &step);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(times[i], 1);
+        if (threads > 1)
+            assert_memory_equal(first, again, count * sizeof(float));
+    }
+    compare(c, a, la, b, lb, first);
+    free((void *)(uintptr_t)a.data);
+    free((void *)(uintptr_t)b.data);
+    free(first);
+    free(again);
+    free(times);
+    free(scratch);
+}
+
+static void check(Case c)
+{
+    for (int a = 0; a < DTYPES; a++)
+        for (int b = 0; b < DTYPES; b++)
+            check_dtypes(c, dtypes[a], dtypes[b]);
+}
+
+static void test_transpositions(void **state)
+{
+    (void)state;
+    static const char kinds[] = "nts";
+    for (int a = 0; a < 3; a++)
+        for (int b = 0; b < 3; b++) {
+            check((Case){1, 67, 71, 53, kinds[a], kinds[b]});
+            check((Case){1, 48, 64, 64, kinds[a], kinds[b]});
+        }
+}
+
+static void test_edges(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {1, 2, 3, 4, 5, 8, 9, 11, 12, 13, 15, 16, 17, 31, 32, 33, 47, 49};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        check((Case){1, sizes[i], 37, 19, 'n', 'n'});
+        check((Case){1, 37, sizes[i], 19, 't', 't'});
+        check((Case){1, 13, 33, sizes[i], 'n', 't'});
+        check((Case){1, 13, 33, sizes[i], 't', 'n'});
+    }
+}
+
+static void test_depth_blocks(void **state)
+{
+    (void)state;
+    static const int64_t depths[] = {383, 384, 385, 767, 768, 769, 1537};
+    for (size_t i = 0; i < sizeof(depths) / sizeof(*depths); i++) {
+        check((Case){1, 29, 41, depths[i], 'n', 'n'});
+        check((Case){1, 29, 41, depths[i], 't', 't'});
+    }
+}
+
+static void test_empty(void **state)
+{
+    (void)state;
+    check((Case){1, 5, 7, 0, 'n', 'n'});
+    check((Case){1, 0, 7, 5, 'n', 'n'});
+    check((Case){1, 5, 0, 5, 'n', 'n'});
+    check((Case){0, 5, 7, 5, 'n', 'n'});
+}
+
+static void test_split_depth(void **state)
+{
+    (void)state;
+    assert_true(pcc_gemm_splits(1, 10, 9, 9001, 4) > 1);
+    check((Case){1, 10, 9, 9001, 't', 'n'});
+    check((Case){3, 10, 40, 4001, 'n', 't'});
+}
+
+static void test_batched(void **state)
+{
+    (void)state;
+    check((Case){6, 65, 65, 64, 'n', 't'});
+    check((Case){6, 65, 64, 65, 'n', 'n'});
+    check((Case){9, 17, 5, 33, 't', 't'});
+}
+
+static void test_many_tiles(void **state)
+{
+    (void)state;
+    check_dtypes((Case){1, 1100, 70, 40, 'n', 'n'}, PCC_BF16, PCC_BF16);
+    check_dtypes((Case){1, 40, 900, 40, 't', 't'}, PCC_BF16, PCC_BF16);
+    check_dtypes((Case){1, 230, 500, 800, 'n', 't'}, PCC_BF16, PCC_BF16);
+    check_dtypes((Case){1, 230, 500, 800, 't', 'n'}, PCC_F16, PCC_BF16);
+}
+
+/* An epilogue as the compiler emits it: a bias added in f32, the result rounded once. */
+typedef struct Epilogue {
+    const float *bias;
+    PccOut y;
+    int64_t columns;
+} Epilogue;
+
+static void store_rounded(const void *context, int64_t row, int64_t column, int64_t count, const float *acc)
+{
+    const Epilogue *e = context;
+    for (int64_t i = 0; i < count; i++)
+        pcc_write_one(e->y, row * e->columns + column + i, acc[i] + e->bias[column + i]);
+}
+
+/* The 16-bit result is the f32 result rounded, bit by bit. */
+static void test_rounding_epilogue(void **state)
+{
+    (void)state;
+    enum { M = 50, N = 45, K = 70 };
+    static float bias[N], wide[M * N];
+    static uint16_t narrow[M * N];
+    const PccIn x = operand(M * K, PCC_BF16, 3), w = operand(N * K, PCC_BF16, 4);
+    for (int j = 0; j < N; j++)
+        bias[j] = (float)value((uint64_t)j, 5);
+    for (int d = 1; d < DTYPES; d++) {
+        const Epilogue to_wide = {bias, {wide, PCC_F32}, N}, to_narrow = {bias, {narrow, dtypes[d]}, N};
+        pcc_gemm_mixed(M, N, K, x, K, 1, w, 1, K, NULL, store_rounded, &to_wide, &step);
+        pcc_gemm_mixed(M, N, K, x, K, 1, w, 1, K, NULL, store_rounded, &to_narrow, &step);
+        for (int64_t i = 0; i < M * N; i++) {
+            uint16_t expected[2]; /* room for what the compiler thinks an f32 might need */
+            pcc_write_one((PccOut){expected, dtypes[d]}, 0, wide[i]);
+            assert_int_equal(narrow[i], expected[0]);
+        }
+    }
+    free((void *)(uintptr_t)x.data);
+    free((void *)(uintptr_t)w.data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_transpositions), cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_depth_blocks),   cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_split_depth),    cmocka_unit_test(test_batched),
+        cmocka_unit_test(test_many_tiles),     cmocka_unit_test(test_rounding_epilogue),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
