@@ -6,11 +6,29 @@
 /* ---- Gather --------------------------------------------------------------------------------------------------------
  */
 
+/* ONNX: an index out of range is an error. The compiler sees those that are constant. */
+static bool check_constant_indices(Graph *graph, const Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    const int64_t *indices;
+    int count, axis;
+    if (!const_operand_ints(graph, node, 1, &count, &indices))
+        return true;
+    if (!resolve_axis(graph, node, attr_int(node, "axis"), x->rank, &axis))
+        return false;
+    for (int i = 0; i < count; i++)
+        if (indices[i] < -x->dims[axis] || indices[i] >= x->dims[axis])
+            return REJECT(graph, node, "element %d of the indices is %lld, but axis %d of %s '%s' has %lld elements", i,
+                          (long long)indices[i], axis, type_text(graph->arena, x),
+                          node->inputs[0]->name ? node->inputs[0]->name : "", (long long)x->dims[axis]);
+    return true;
+}
+
 static bool gather_upgrade(Graph *graph, Node *node, int opset)
 {
     (void)opset;
     convert_operand(graph, node, 1, DTYPE_I64);
-    return true;
+    return check_constant_indices(graph, node);
 }
 
 /* [outer, axis, inner] gathered by indices of any dims: [outer, indices..., inner]. */

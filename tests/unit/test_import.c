@@ -221,6 +221,27 @@ static void test_unsupported_attribute(void **state)
                    "node 'a' (Relu): unsupported attribute 'exclusive'");
 }
 
+/* y = x[indices] of x [2, 5] along axis 1 */
+static const char *write_gather(ModelTest *test, int64_t first, int64_t second)
+{
+    WireBuffer graph = {0}, fields = {0}, indices = raw_tensor("indices", 7, 1, DIMS(2), DIMS(first, second), 16);
+    add_int_attribute(&fields, "axis", -1);
+    add_value(&graph, 11, "x", 1, 2, DIMS(2, 5), NULL);
+    add_field(&graph, 5, &indices);
+    add_node_of(&graph, 1, "Gather", NULL, "pick", "x indices", "y", &fields);
+    add_value(&graph, 12, "y", 1, 2, DIMS(2, 2), NULL);
+    return write_model(test, &graph, 17, NULL);
+}
+
+static void test_constant_indices_out_of_range(void **state)
+{
+    ModelTest *test = *state;
+    imported(test, write_gather(test, -5, 4), &no_options);
+    ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_gather(test, 0, 5),
+                   "node 'pick' (Gather): element 1 of the indices is 5, but axis 1 of f32[2,5] 'x' has 5 elements");
+    ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_gather(test, -6, 0), "element 0 of the indices is -6");
+}
+
 static void assert_opset_is_refused(ModelTest *test, int64_t opset, const char *message)
 {
     WireBuffer graph = {0};
@@ -412,7 +433,7 @@ int main(void)
         MODEL_TEST(test_unsupported_attribute),   MODEL_TEST(test_versions),
         MODEL_TEST(test_functions_are_inlined),   MODEL_TEST(test_recursive_functions),
         MODEL_TEST(test_functions_that_multiply), MODEL_TEST(test_if_takes_a_branch),
-        MODEL_TEST(test_loop_is_unrolled),
+        MODEL_TEST(test_loop_is_unrolled),        MODEL_TEST(test_constant_indices_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
