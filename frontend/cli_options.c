@@ -27,14 +27,14 @@ const Choice emit_choices[] = {
 const Choice precision_choices[] = {
     {"64-true", NULL, true, "everything in float64"},
     {"32-true", NULL, true, "everything in float32"},
-    {"16-mixed", NULL, false, "float16 products, float32 weights"},
-    {"bf16-mixed", NULL, false, "bfloat16 products, float32 weights"},
-    {"16-true", NULL, false, "everything in float16"},
-    {"bf16-true", NULL, false, "everything in bfloat16"},
+    {"16-mixed", NULL, true, "float16 products, float32 weights"},
+    {"bf16-mixed", NULL, true, "bfloat16 products, float32 weights"},
+    {"16-true", NULL, true, "everything in float16"},
+    {"bf16-true", NULL, true, "everything in bfloat16"},
     {"64", "64-true", true, NULL},
     {"32", "32-true", true, NULL},
-    {"16", "16-mixed", false, NULL},
-    {"bf16", "bf16-mixed", false, NULL},
+    {"16", "16-mixed", true, NULL},
+    {"bf16", "bf16-mixed", true, NULL},
     {0},
 };
 
@@ -51,10 +51,14 @@ const Choice print_choices[] = {
 };
 
 static const Choice policy_choices[] = {
-    {"pcc", NULL, true, NULL},        {"torch-cuda", NULL, false, NULL},
-    {"torch-cpu", NULL, false, NULL}, {"apex-O0", NULL, false, NULL},
-    {"apex-O1", NULL, false, NULL},   {"apex-O2", NULL, false, NULL},
-    {"apex-O3", NULL, false, NULL},   {0},
+    {"pcc", NULL, true, "products in 16 bits; softmax, norms, exp and log, sums, losses in float32"},
+    {"torch-cuda", NULL, true, "the lists of PyTorch's autocast for CUDA"},
+    {"torch-cpu", NULL, true, "the lists of PyTorch's autocast for the CPU"},
+    {"apex-O0", NULL, true, "everything in float32"},
+    {"apex-O1", NULL, true, "the functions that Apex patches"},
+    {"apex-O2", NULL, true, "everything in 16 bits but BatchNormalization; float32 master weights"},
+    {"apex-O3", NULL, true, "everything in 16 bits"},
+    {0},
 };
 
 static const Choice loss_choices[] = {
@@ -68,8 +72,9 @@ static const Choice loss_choices[] = {
 };
 
 static const Choice optimizer_choices[] = {
-    {"sgd", NULL, true, NULL},        {"adam", NULL, true, NULL},  {"adamw", NULL, true, NULL},
-    {"adamw8bit", NULL, false, NULL}, {"lion", NULL, false, NULL}, {0},
+    {"sgd", NULL, true, NULL},   {"adam", NULL, true, NULL},
+    {"adamw", NULL, true, NULL}, {"adamw8bit", NULL, true, "Adam with moments of 8 bits"},
+    {"lion", NULL, true, NULL},  {0},
 };
 
 static const Choice init_choices[] = {{"keep", NULL, true, NULL}, {"random", NULL, true, NULL}, {0}};
@@ -77,13 +82,19 @@ static const Choice json_choices[] = {{"json", NULL, true, NULL}, {0}};
 static const Choice format_choices[] = {{"json", NULL, true, NULL}, {"text", NULL, true, NULL}, {0}};
 static const Choice recompute_choices[] = {
     {"none", NULL, true, NULL}, {"auto", NULL, false, NULL}, {"all", NULL, false, NULL}, {0}};
-static const Choice update_choices[] = {{"nearest", NULL, true, NULL},
-                                        {"stochastic", NULL, false, NULL},
-                                        {"kahan", NULL, false, NULL},
-                                        {"master", NULL, false, NULL},
-                                        {0}};
+static const Choice update_choices[] = {
+    {"nearest", NULL, true, "rounded to nearest: updates below half an ulp are lost"},
+    {"stochastic", NULL, true, "rounded up or down at random, right on average"},
+    {"kahan", NULL, true, "what rounding loses is kept in 16 more bits a weight"},
+    {"master", NULL, true, "of a float32 copy of each weight"},
+    {0},
+};
 static const Choice loss_scale_choices[] = {
-    {"none", NULL, true, NULL}, {"dynamic", NULL, false, NULL}, {"NUMBER", NULL, false, NULL}, {0}};
+    {"dynamic", NULL, true, "halved at overflow, doubled after 2000 steps without"},
+    {"NUMBER", NULL, true, "this one, above 0"},
+    {"none", NULL, true, NULL},
+    {0},
+};
 
 /* op:Softmax, node:/encoder/ *, tensor:logits */
 static bool is_rule(const char *value)
@@ -137,11 +148,15 @@ const CliOption cli_options[] = {
     {"--precision", "P", OPTION_TEXT, SECTION_PRECISION, TRAINING, FIELD(precision), .choices = precision_choices,
      .help = "dtypes of weights and arithmetic (32-true)"},
     {"--policy", "NAME|FILE", OPTION_TEXT, SECTION_PRECISION, TRAINING, FIELD(policy), .choices = policy_choices,
-     .help = "which operators a mixed mode lowers (pcc)"},
-    {"--keep-fp32", "RULE", OPTION_LIST, SECTION_PRECISION, TRAINING, FIELD(keep_fp32), .check = is_rule,
-     .unsupported = true, .help = "op:Softmax, node:/encoder/*, tensor:logits; repeatable, later wins"},
-    {"--lower", "RULE", OPTION_LIST, SECTION_PRECISION, TRAINING, FIELD(lower), .check = is_rule, .unsupported = true,
-     .help = "the opposite of --keep-fp32"},
+     .help = "which operators 16 bits are good for, or a file of rules (pcc)"},
+    {"--keep-fp32", "RULE", OPTION_LIST, SECTION_PRECISION, TRAINING, FIELD(precision_rules), .check = is_rule,
+     .prefix = "keep ", .help = "op:Softmax, node:/encoder/*, tensor:logits; repeatable, later wins"},
+    {"--lower", "RULE", OPTION_LIST, SECTION_PRECISION, TRAINING, FIELD(precision_rules), .check = is_rule,
+     .prefix = "lower ", .help = "the opposite of --keep-fp32"},
+    {"--honour-casts", NULL, OPTION_FLAG, SECTION_PRECISION, TRAINING, FIELD(honour_casts),
+     .help = "the model's own Casts between floats decide, not the policy"},
+    {"--check-numerics", NULL, OPTION_FLAG, SECTION_PRECISION, TRAINING, FIELD(check_numerics),
+     .help = "the program names the first node whose result is not finite"},
     {"--explain-precision", "json", OPTION_MAYBE, SECTION_PRECISION, COMMAND_COMPILE, FIELD(explain_precision),
      FIELD(explain_precision_format), json_choices,
      .help = "per node: dtypes in, compute, out, the rule that decided, casts"},
@@ -172,7 +187,7 @@ const CliOption cli_options[] = {
     {"--optimizer", "KIND", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(optimizer), .choices = optimizer_choices,
      .help = "its numbers are options of the emitted program (adamw)"},
     {"--update", "KIND", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(update), .choices = update_choices,
-     .help = "how a 16-bit weight takes its update (nearest)"},
+     .help = "how a 16-bit weight takes its update; follows the precision"},
     {"--loss-scale", "SCALE", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(loss_scale),
      .choices = loss_scale_choices, .help = "of 16-bit gradients; follows the precision"},
     {"--clip-norm", "X", OPTION_POSITIVE, SECTION_OPTIMIZER, TRAINING, FIELD(clip_norm),

@@ -22,9 +22,9 @@ typedef struct CommandLine {
     const char *print;              /* --print */
     const char *explain;            /* --explain */
     const char *precision;          /* canonical; "32-true" when not given */
-    const char *policy;
-    TextList keep_fp32, lower;
-    bool explain_precision;
+    const char *policy;             /* a built-in policy or a file that can be read; NULL when not given */
+    TextList precision_rules;       /* "keep op:Softmax", "lower node:/a/...", as --keep-fp32 and --lower were given */
+    bool honour_casts, check_numerics, explain_precision;
     const char *explain_precision_format; /* "json", or NULL: text */
     const char *loss, *output, *labels;
     int64_t batch;
@@ -110,6 +110,7 @@ typedef struct CliOption {
     size_t field, value_field;
     const Choice *choices;            /* ended by a row without a name; NULL: any text */
     bool (*check)(const char *value); /* the value's form, where there are no choices; NULL: any */
+    const char *prefix;               /* OPTION_LIST: put before the value, where options share a list; or NULL */
     bool unsupported;                 /* recognised and checked, then refused whatever its value */
     const char *help;
 } CliOption;

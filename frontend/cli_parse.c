@@ -1,10 +1,12 @@
 /* cli_parse.c: from argv to a CommandLine by the table of options. */
 #include "frontend/cli_options.h"
+#include "passes/policy.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Parser {
     Arena *arena;
@@ -94,6 +96,12 @@ static const char *choice_list(Parser *parser, const Choice *choices)
     return list;
 }
 
+/* Is it a file where a name may stand too, as in --policy NAME|FILE? */
+static bool may_be_file(const CliOption *option)
+{
+    return option->kind == OPTION_PATH || (option->argument && strstr(option->argument, "FILE"));
+}
+
 /* The canonical name. A file of rules may stand for a policy, a number for a loss scale. */
 static const char *choose(Parser *parser, const CliOption *option, const char *value)
 {
@@ -104,13 +112,16 @@ static const char *choose(Parser *parser, const CliOption *option, const char *v
         if (number ? is_number(value) : strcmp(choice->name, value) == 0) {
             if (!choice->supported)
                 refuse(parser, option, value);
-            return choice->canonical ? choice->canonical : choice->name;
+            return number ? value : choice->canonical ? choice->canonical : choice->name;
         }
         names[count++] = choice->name;
     }
+    if (may_be_file(option) && access(value, R_OK) == 0)
+        return value;
+    if (may_be_file(option) && strpbrk(value, "./"))
+        fatal(parser->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "%s: cannot read '%s': %s", option->name, value,
+              strerror(errno));
     const char *hint = suggestion(parser, value, names, count);
-    if (!*hint && strstr(option->argument, "FILE") && strpbrk(value, "./"))
-        refuse(parser, option, value);
     usage(parser, "%s: unknown value '%s'%s%s one of %s", option->name, value, hint, *hint ? " It is" : "; it is",
           choice_list(parser, option->choices));
 }
@@ -163,6 +174,8 @@ static void store(Parser *parser, const CliOption *option, const char *value)
         break;
     case OPTION_LIST: {
         TextList *list = field;
+        if (option->prefix)
+            value = arena_printf(parser->arena, "%s%s", option->prefix, value);
         APPEND(parser->arena, list->items, list->count, value);
         break;
     }
@@ -211,7 +224,7 @@ static int parse_option(Parser *parser, int argc, char **argv, int i)
     }
     store(parser, option, value);
     if (shapes_output(option))
-        summarise(parser, option->name, value ? value : "", option->kind == OPTION_PATH);
+        summarise(parser, option->name, value ? value : "", may_be_file(option));
     return i;
 }
 
@@ -288,9 +301,24 @@ ImportOptions import_options(Arena *arena, Diagnostics *diagnostics, const Comma
                            .widen = strcmp(line->precision, "64-true") == 0};
 }
 
+static double loss_scale(const char *text)
+{
+    return !text                          ? 0
+           : strcmp(text, "dynamic") == 0 ? LOSS_SCALE_DYNAMIC
+           : strcmp(text, "none") == 0    ? 1
+                                          : strtod(text, NULL);
+}
+
 Options pass_options(const CommandLine *line)
 {
     Options options = {.precision = line->precision,
+                       .policy = line->policy,
+                       .precision_rules = line->precision_rules.items,
+                       .precision_rule_count = line->precision_rules.count,
+                       .honour_casts = line->honour_casts,
+                       .check_numerics = line->check_numerics,
+                       .loss_scale = loss_scale(line->loss_scale),
+                       .update = line->update,
                        .output = line->output,
                        .labels = line->labels,
                        .head = line->head,

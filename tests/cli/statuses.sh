@@ -12,19 +12,15 @@ head -c 400 m.onnx >short.onnx
 expect 1 "short.onnx: error" "$PCC" short.onnx --batch 4 -o train.c
 expect 1 "needs logits" "$PCC" m.onnx --batch 4 --loss token-cross-entropy -o train.c
 
-for option in "--precision bf16" "--precision 16-true" "--precision bf16-mixed" "--optimizer lion" \
-    "--optimizer adamw8bit" "--update kahan" "--loss-scale dynamic" "--loss-scale 1024" "--recompute auto" \
-    "--memory-budget 2GiB" "--policy apex-O1" "--policy my.rules" "--keep-fp32 op:Softmax" "--lower node:/a/*" \
-    "--emit cuda"; do
-    set -f
+for option in "--recompute auto" "--memory-budget 2GiB" "--emit cuda"; do
     expect 3 "not supported by this version" "$PCC" m.onnx --batch 4 $option -o train.c
-    set +f
 done
 expect 3 "not supported by this version" "$PCC" m.onnx --batch 4 -o train.cu
 write_model odd.onnx Frobnicate
 expect 3 "node_of_the_test.*Frobnicate" "$PCC" odd.onnx --loss mse -o train.c
 
 expect 4 "cannot read 'n.onnx'.*did you mean 'm.onnx'" "$PCC" n.onnx -o train.c
+expect 4 "cannot read 'my.rules'" "$PCC" m.onnx --batch 4 --policy my.rules -o train.c
 expect 4 "cannot create" "$PCC" m.onnx --batch 4 -o missing/train.c
 mkdir folder.c
 expect 4 "it is a folder" "$PCC" m.onnx --batch 4 -o folder.c

@@ -30,6 +30,11 @@ wrong "above 0" m.onnx --clip-norm nan -o train.c
 wrong "NAME=N" m.onnx --dim batch -o train.c
 wrong "INPUT=DIMS" m.onnx --shape x=3by4 -o train.c
 wrong "of the form RULE" m.onnx --lower Softmax -o train.c
+wrong "did you mean 'bf16-mixed'" m.onnx --precision bf16-mxied -o train.c
+wrong "did you mean 'torch-cuda'" m.onnx --policy torch-cud -o train.c
+wrong "one of pcc torch-cuda torch-cpu apex-O0" m.onnx --policy nothing-like-it -o train.c
+wrong "one of dynamic NUMBER none" m.onnx --loss-scale -1 -o train.c
+wrong "one of nearest stochastic kahan master" m.onnx --update somehow -o train.c
 wrong "of the form SIZE" m.onnx --memory-budget plenty -o train.c
 wrong "two models" m.onnx n.onnx -o train.c
 wrong "two models.*did you mean 'verify'" verfy m.onnx

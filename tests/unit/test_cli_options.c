@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "frontend/cli_options.h"
+#include "passes/policy.h"
 
 typedef struct Parsed {
     CommandLine line;
@@ -111,6 +112,56 @@ static void aliases_become_canonical_names(void **state)
     p = parse(COMMAND_VERIFY, "m.onnx --precision=32");
     assert_string_equal(p->line.precision, "32-true");
     release(p);
+    p = parse(COMMAND_COMPILE, "m.onnx --precision 16");
+    assert_string_equal(p->line.precision, "16-mixed");
+    release(p);
+    p = parse(COMMAND_COMPILE, "m.onnx --precision bf16");
+    assert_string_equal(p->line.precision, "bf16-mixed");
+    release(p);
+}
+
+/* The order of --keep-fp32 and --lower among each other decides, so they are one list. */
+static void precision_options_reach_the_passes(void **state)
+{
+    (void)state;
+    Parsed *p = parse(COMMAND_COMPILE, "m.onnx --precision bf16-true --policy torch-cpu --lower op:Softmax "
+                                       "--keep-fp32 node:/head/* --lower=tensor:logits --update kahan "
+                                       "--loss-scale 0.5 --honour-casts --check-numerics");
+    assert_int_equal(p->diagnostics.error_count, 0);
+    Options options = pass_options(&p->line);
+    assert_string_equal(options.precision, "bf16-true");
+    assert_string_equal(options.policy, "torch-cpu");
+    assert_int_equal(options.precision_rule_count, 3);
+    assert_string_equal(options.precision_rules[0], "lower op:Softmax");
+    assert_string_equal(options.precision_rules[1], "keep node:/head/*");
+    assert_string_equal(options.precision_rules[2], "lower tensor:logits");
+    assert_string_equal(options.update, "kahan");
+    assert_true(options.loss_scale == 0.5);
+    assert_true(options.honour_casts && options.check_numerics);
+    release(p);
+}
+
+static void loss_scales_are_numbers_or_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double scale;
+    } cases[] = {{"m.onnx", 0},
+                 {"m.onnx --loss-scale none", 1},
+                 {"m.onnx --loss-scale dynamic", LOSS_SCALE_DYNAMIC},
+                 {"m.onnx --loss-scale 65536", 65536}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Parsed *p = parse(COMMAND_COMPILE, cases[i].text);
+        assert_true(pass_options(&p->line).loss_scale == cases[i].scale);
+        release(p);
+    }
+    static const char *const wrong[] = {"0", "-3", "nan", "inf", "1e999", "12x", "dynamc"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "m.onnx --loss-scale %s", wrong[i]);
+        expect_error(EXIT_STATUS_USAGE, text, "dynamic NUMBER none");
+    }
 }
 
 static void lists_keep_their_order(void **state)
@@ -165,7 +216,11 @@ static void wrong_use_names_what_was_meant(void **state)
     expect_error(EXIT_STATUS_USAGE, "--batch 0x10", "at least 1");
     expect_error(EXIT_STATUS_USAGE, "--seed -1", "at least 0");
     expect_error(EXIT_STATUS_USAGE, "--clip-norm inf", "above 0");
-    expect_error(EXIT_STATUS_USAGE, "--loss-scale -3", "it is one of none dynamic NUMBER");
+    expect_error(EXIT_STATUS_USAGE, "--loss-scale -3", "it is one of dynamic NUMBER none");
+    expect_error(EXIT_STATUS_USAGE, "--policy torch-cdua", "did you mean 'torch-cuda'? It is one of pcc torch-cuda");
+    expect_error(EXIT_STATUS_IO, "--policy no/such.rules", "cannot read 'no/such.rules'");
+    expect_error(EXIT_STATUS_USAGE, "--update kahn", "did you mean 'kahan'");
+    expect_error(EXIT_STATUS_USAGE, "--keep-fp32 nodes:x", "is not of the form RULE");
     expect_error(EXIT_STATUS_USAGE, "--batch", "--batch needs a value");
     expect_error(EXIT_STATUS_USAGE, "--standalone=yes", "takes no value");
     expect_error(EXIT_STATUS_USAGE, "a b", "two models");
@@ -186,7 +241,6 @@ static void what_is_not_there_yet_is_refused(void **state)
             if (option->commands & COMMAND_COMPILE && !choice->supported)
                 expect_error(EXIT_STATUS_UNSUPPORTED, text, "is not supported by this version of pcc");
         }
-    expect_error(EXIT_STATUS_UNSUPPORTED, "--keep-fp32 op:Softmax", "not supported");
     expect_error(EXIT_STATUS_UNSUPPORTED, "--memory-budget 1.5GB", "not supported");
 }
 
@@ -249,6 +303,8 @@ int main(void)
         cmocka_unit_test(defaults_are_those_of_the_manual),
         cmocka_unit_test(values_follow_by_space_or_equals_sign),
         cmocka_unit_test(aliases_become_canonical_names),
+        cmocka_unit_test(precision_options_reach_the_passes),
+        cmocka_unit_test(loss_scales_are_numbers_or_words),
         cmocka_unit_test(lists_keep_their_order),
         cmocka_unit_test(the_value_of_explain_precision_is_optional),
         cmocka_unit_test(the_summary_has_no_paths),
