@@ -178,32 +178,48 @@ static bool touches_low(const Node *node)
     return false;
 }
 
+/* Of each 16-bit value one f32 copy, made before its first such reader. */
+static Value *widened(Graph *graph, Value **wide, int count, Value *value)
+{
+    if (value->id >= count)
+        return build_cast(graph, value, DTYPE_F32);
+    if (!wide[value->id])
+        wide[value->id] = build_cast(graph, value, DTYPE_F32);
+    return wide[value->id];
+}
+
+static void legalise_node(Graph *graph, Node *node, Value **wide, int count)
+{
+    graph->origin = node->origin;
+    graph->cursor = node;
+    for (int i = 0; i < node->input_count; i++)
+        if (node->inputs[i] && is_low(node->inputs[i]->type.dtype))
+            node->inputs[i] = widened(graph, wide, count, node->inputs[i]);
+    Dtype *stored = NEW_ARRAY(graph->arena, Dtype, node->output_count);
+    for (int i = 0; i < node->output_count; i++)
+        stored[i] = node->outputs[i] ? node->outputs[i]->type.dtype : DTYPE_F32;
+    if (!infer_node(graph, node))
+        leave(graph->diagnostics);
+    graph->cursor = node->next;
+    for (int i = 0; i < node->output_count; i++) {
+        Value *output = node->outputs[i];
+        if (!output || output->type.dtype == stored[i])
+            continue;
+        Value *low = build_cast(graph, output, stored[i]);
+        replace_value(graph, output, low);
+        low->producer->inputs[0] = output;
+    }
+}
+
 void legalise(Graph *graph, const Options *options)
 {
     (void)options;
-    for (Node *node = graph->first; node; node = node->next) {
-        if (node->op->kind != OP_KERNEL || node->op->stored16 || !touches_low(node))
-            continue;
-        graph->origin = node->origin;
-        graph->cursor = node;
-        for (int i = 0; i < node->input_count; i++)
-            if (node->inputs[i] && is_low(node->inputs[i]->type.dtype))
-                node->inputs[i] = build_cast(graph, node->inputs[i], DTYPE_F32);
-        Dtype *stored = NEW_ARRAY(graph->arena, Dtype, node->output_count);
-        for (int i = 0; i < node->output_count; i++)
-            stored[i] = node->outputs[i] ? node->outputs[i]->type.dtype : DTYPE_F32;
-        if (!infer_node(graph, node))
-            leave(graph->diagnostics);
-        graph->cursor = node->next;
-        for (int i = 0; i < node->output_count; i++) {
-            Value *wide = node->outputs[i];
-            if (!wide || wide->type.dtype == stored[i])
-                continue;
-            Value *low = build_cast(graph, wide, stored[i]);
-            replace_value(graph, wide, low);
-            low->producer->inputs[0] = wide;
-        }
-    }
+    const int count = graph->value_count;
+    Value **wide = NEW_ARRAY(graph->arena, Value *, count + 1);
+    for (Node *node = graph->first; node; node = node->next)
+        if (node->op->kind == OP_KERNEL && !node->op->stored16 && touches_low(node))
+            legalise_node(graph, node, wide, count);
     graph->cursor = NULL;
     graph->origin = NO_ORIGIN;
+    remove_dead_nodes(graph);
 }
