@@ -23,13 +23,33 @@ static int output_index(const Graph *graph, const Options *options)
           options->output, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+static int64_t rows_of(const Value *value)
+{
+    return value->type.rank > 0 ? value->type.dims[0] : 0;
+}
+
+/* Samples of a step whose inputs are all integers: token ids [B, T], beside positions [1, T] or [T] perhaps. The
+ * target's rows are theirs, [B, ...], or flattened, [B · T]. */
+static int64_t batch_of_targets(const Graph *graph, int64_t targets)
+{
+    int64_t batch = 0;
+    for (int i = 0; i < graph->input_count; i++) {
+        int64_t rows = rows_of(graph->inputs[i]);
+        if (rows == targets)
+            return targets;
+        if (rows > 0 && targets % rows == 0 && batch <= 1 && rows > batch)
+            batch = rows;
+    }
+    return batch ? batch : targets;
+}
+
 int64_t graph_batch(const Graph *graph)
 {
     for (int i = 0; i < graph->input_count; i++)
         if (is_float(graph->inputs[i]->type.dtype) && graph->inputs[i]->type.rank > 0)
             return graph->inputs[i]->type.dims[0];
     if (graph->target && graph->target->type.rank > 0)
-        return graph->target->type.dims[0];
+        return batch_of_targets(graph, rows_of(graph->target));
     for (int i = 0; i < graph->input_count; i++)
         if (graph->inputs[i]->type.rank > 0)
             return graph->inputs[i]->type.dims[0];

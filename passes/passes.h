@@ -106,7 +106,7 @@ Verdict trainable_verdict(const Graph *graph, const Value *initializer, const Op
 
 /* loss.c */
 LossKind default_loss(const Graph *graph); /* what --loss is when it is not given */
-int64_t graph_batch(const Graph *graph);   /* samples of a step: the first dim of the first float input, else target */
+int64_t graph_batch(const Graph *graph);   /* samples of a step: by the float input's first dim, else by target and inputs */
 int label_input_index(const Graph *graph, const Options *options); /* the input that holds integer labels, -1: none */
 
 /* simplify.c: also used between other passes. */

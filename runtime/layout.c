@@ -38,6 +38,15 @@ static int64_t layout_label_slot(const PccProgram *program)
     }
 }
 
+/* Targets always come by the sample, perhaps with more rows than one: those of flattened logits [B * T, V]. An input
+ * with another first dim than the batch is the same for all samples. */
+static bool layout_is_shared(const PccProgram *program, const PccTensor *tensor)
+{
+    if (tensor->rank == 0)
+        return true;
+    return tensor == &program->target ? tensor->dims[0] % program->batch != 0 : tensor->dims[0] != program->batch;
+}
+
 int pcc_layout_init(PccLayout *layout, const PccProgram *program, PccError *error)
 {
     *layout = (PccLayout){.count = program->input_count + 1,
@@ -56,7 +65,7 @@ int pcc_layout_init(PccLayout *layout, const PccProgram *program, PccError *erro
             slot->tensor = NULL;
             continue;
         }
-        slot->shared = slot->tensor->rank == 0 || slot->tensor->dims[0] != program->batch;
+        slot->shared = layout_is_shared(program, slot->tensor);
         slot->elements = pcc_element_count(slot->tensor->rank, slot->tensor->dims);
         if (slot->elements < 0)
             return pcc_fail(error, PCC_ERR_INTERNAL, "dims of %s overflow", slot->tensor->name);
