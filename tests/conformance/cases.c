@@ -28,12 +28,13 @@ static bool is_constant_input(const Case *test, int index, int choice)
            (choice == CONSTANT_INTEGERS && !is_float(test->inputs[index].type.dtype));
 }
 
-/* Inputs come in the order of the graph's, less those that are initializers; the files' own names are not reliable. */
-static void name_inputs(Case *test)
+/* Inputs come in the order of the graph's, less those that are initializers; the files' own names are not reliable.
+ * Names outlive this reading of the model. */
+static void name_inputs(Arena *arena, Case *test)
 {
     const GraphProto *graph = test->model->proto->graph;
     for (int i = 0; i < test->input_count && (size_t)i < graph->n_input; i++)
-        test->inputs[i].name = graph->input[i]->name;
+        test->inputs[i].name = arena_strndup(arena, graph->input[i]->name, strlen(graph->input[i]->name));
 }
 
 static Graph *import_case(Arena *arena, Diagnostics *diagnostics, const char *path, Case *test, int choice)
@@ -93,7 +94,7 @@ void load_case(Arena *arena, Diagnostics *diagnostics, const char *folder, const
     test->output_count = read_tensors(arena, diagnostics, path, "output", test->outputs);
     test->input_count = read_tensors(arena, diagnostics, path, "input", test->inputs);
     onnx_read(arena, diagnostics, model, &test->model);
-    name_inputs(test);
+    name_inputs(arena, test);
     onnx_close(test->model);
     test->model = NULL;
     for (int choice = 0; choice + 1 < CONSTANT_CHOICES && !test->graph; choice++) {
