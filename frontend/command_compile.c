@@ -219,6 +219,8 @@ static void compile(Compilation *c)
     import_model(c);
     if (emit != EMIT_DOT || c->line.dump_after || c->line.explain_precision)
         run_passes(c);
+    if (c->line.explain_precision)
+        explain_precision(c, stdout);
     emit_output(c, emit);
     if (c->line.depfile)
         write_depfile(c);

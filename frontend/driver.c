@@ -132,8 +132,8 @@ static void observe_pass(void *context, const char *pass, const char *which, con
     APPEND(c->arena, c->records, c->record_count, record);
     if (c->before_head && strcmp(pass, "head") == 0)
         list_reshaped(c, c->before_head, graph);
-    if (c->line.explain_precision && strcmp(pass, "precision") == 0)
-        explain_precision(c, graph, stdout);
+    if (c->line.explain_precision && strcmp(pass, "autocast") == 0)
+        keep_precision_report(c, graph);
 }
 
 static double seconds_now(void)

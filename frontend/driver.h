@@ -23,6 +23,7 @@ typedef struct Compilation {
     Graph *imported; /* becomes program.train: look at it before run_passes() */
     Options options;
     Program program;
+    const struct PrecisionReport *precision_report; /* --explain-precision: what pass autocast decided */
     const Graph *before_head; /* --head: the graph as imported, else NULL */
     OnnxReshaped *reshaped;   /* what --head changed */
     int reshaped_count;

@@ -40,7 +40,7 @@ static Ruling by_rule(Rule *rule)
 static Ruling by_table(const Policy *policy, const Node *node)
 {
     static const char *const verdicts[] = {[CLASS_LOWER] = "is lowered",
-                                           [CLASS_KEEP] = "keeps f32",
+                                           [CLASS_KEEP] = "computes in f32",
                                            [CLASS_PROMOTE] = "takes its widest input's dtype",
                                            [CLASS_FOLLOW] = "follows its input",
                                            [CLASS_NONE] = "has no float arithmetic"};

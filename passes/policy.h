@@ -26,7 +26,7 @@ const char *policy_update(const Options *options);
 /* What decided about a node or a tensor, for --explain-precision. */
 typedef struct Ruling {
     PrecisionClass precision;
-    const char *rule; /* "policy pcc: LayerNormalization keeps f32", "--keep-fp32 op:Softmax", "FILE:3: lower node:*" */
+    const char *rule; /* "policy pcc: LayerNormalization computes in f32", "--keep-fp32 op:Softmax", "FILE:3: lower node:*" */
     bool by_rule;     /* a keep or lower rule, not the policy's table */
 } Ruling;
 

@@ -30,4 +30,4 @@ expect 0 '^graph ' "$PCC" one/m.onnx --batch 4 --emit ir
 expect 0 '^digraph' "$PCC" one/m.onnx --batch 4 --emit dot -o -
 expect 0 "train after grad" "$PCC" one/m.onnx --batch 4 --dump-after grad
 expect 0 '"precision":"64-true"' "$PCC" one/m.onnx --batch 4 --precision 64 --explain-precision=json
-expect 0 "compute f32" "$PCC" one/m.onnx --batch 4 --explain-precision
+expect 0 "32-true: everything is f32" "$PCC" one/m.onnx --batch 4 --explain-precision
