@@ -124,20 +124,34 @@ static const char *pointer_cast(const KernelCall *call, Dtype dtype, bool is_con
     }
 }
 
+/* In a mixed call every float operand is a PccIn or PccOut, absent ones too: what no signature declares otherwise. */
+static bool may_be_float(const char *signature, int index)
+{
+    OperandSpec spec;
+    return find_operand(signature, index, &spec) && spec.kind != 'i' && spec.kind != 'b';
+}
+
+static const char *argument(Emitter *e, const KernelCall *call, const Value *value, const char *name, bool in)
+{
+    if (call->mixed && is_float(value->type.dtype))
+        return arena_printf(e->arena, in ? "PCC_IN(%s)" : "PCC_OUT(%s)", name);
+    return arena_printf(e->arena, "%s%s", pointer_cast(call, value->type.dtype, in), name);
+}
+
 static const char *input_argument(Emitter *e, const Node *node, const KernelCall *call, int i)
 {
-    if (i >= own_input_count(node) || !node->inputs[i])
-        return "NULL";
-    return arena_printf(e->arena, "%s%s", pointer_cast(call, node->inputs[i]->type.dtype, true),
-                        input_parameter(e, node, i));
+    const Value *value = i < own_input_count(node) ? node->inputs[i] : NULL;
+    if (!value)
+        return call->mixed && may_be_float(node->op->inputs, i) ? "PCC_NO_IN" : "NULL";
+    return argument(e, call, value, input_parameter(e, node, i), true);
 }
 
 static const char *output_argument(Emitter *e, const Node *node, const KernelCall *call, int i)
 {
-    if (i >= node->output_count || !node->outputs[i])
-        return "NULL";
-    return arena_printf(e->arena, "%s%s", pointer_cast(call, node->outputs[i]->type.dtype, false),
-                        output_parameter(e, node, i));
+    const Value *value = i < node->output_count ? node->outputs[i] : NULL;
+    if (!value)
+        return call->mixed && may_be_float(node->op->outputs, i) ? "PCC_NO_OUT" : "NULL";
+    return argument(e, call, value, output_parameter(e, node, i), false);
 }
 
 static void print_call(Emitter *e, Text *text, const Node *node, const KernelCall *call)
