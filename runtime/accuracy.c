@@ -1,5 +1,6 @@
 /* accuracy.c: how many predictions of a batch are right. */
 #include "dtype.h"
+#include "kernels/storage.h"
 #include "session.h"
 
 /* Logits seen as [outer, classes, inner]: one prediction for each (outer, inner). */
@@ -10,19 +11,29 @@ typedef struct Judged {
 } Judged;
 
 /* The class axis of a language model is long and contiguous: worth a loop of its own. */
-static int64_t judged_largest(const float *logits, int64_t classes)
+static int64_t judged_largest(PccIn logits, int64_t base, int64_t classes)
 {
+    enum { ROW = 1024 };
+    float row[ROW], largest = 0;
     int64_t best = 0;
-    for (int64_t c = 1; c < classes; c++)
-        best = logits[c] > logits[best] ? c : best;
+    for (int64_t at = 0; at < classes; at += ROW) {
+        int64_t count = classes - at < ROW ? classes - at : ROW;
+        const float *part = pcc_read(logits, base + at, count, row);
+        for (int64_t c = 0; c < count; c++) {
+            if (at + c == 0 || part[c] > largest) {
+                largest = part[c];
+                best = at + c;
+            }
+        }
+    }
     return best;
 }
 
 static int64_t judged_class(const Judged *judged, int64_t outer, int64_t inner)
 {
     int64_t base = outer * judged->classes * judged->inner + inner, best = 0;
-    if (judged->dtype == PCC_F32 && judged->inner == 1)
-        return judged_largest((const float *)judged->logits + base, judged->classes);
+    if (judged->dtype != PCC_F64 && judged->inner == 1)
+        return judged_largest((PccIn){judged->logits, judged->dtype}, base, judged->classes);
     double largest = pcc_dtype_load(judged->logits, judged->dtype, base);
     for (int64_t c = 1; c < judged->classes; c++) {
         double logit = pcc_dtype_load(judged->logits, judged->dtype, base + c * judged->inner);

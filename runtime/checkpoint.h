@@ -1,6 +1,6 @@
 /* checkpoint.h: everything that a run needs to continue with the same bits, in DIR/step-NNNNNNNN.safetensors.
  *
- * Tensors param/, state/, moment1/, moment2/ NAME; metadata: what the program is, how far the run is, a CRC-32 of each
+ * Tensors param/, extra/, state/, moment1/, moment2/, absmax1/, absmax2/ NAME, those that exist; metadata: what the program is, how far the run is, a CRC-32 of each
  * tensor and one of the metadata itself. DIR/latest holds the newest one's file name. Files appear whole or not at all;
  * the newest two are kept. */
 #ifndef PCC_CHECKPOINT_H
@@ -8,21 +8,14 @@
 
 #include "pcc.h"
 
-/* The loss scale and what decides its next value. */
-typedef struct PccLossScale {
-    double scale;        /* 1 without loss scaling */
-    int64_t clean_steps; /* updates without overflow since the scale last changed */
-    int64_t skipped;     /* updates skipped for overflow, in the whole run */
-} PccLossScale;
-
-/* How far a run is. */
+/* How far a run is, besides the session's own state: weights, moments, loss scale. */
 typedef struct PccProgressState {
-    int64_t step;     /* updates done */
+    int64_t step;     /* updates done, those included that were skipped */
     int64_t epoch;    /* epochs completed */
     int64_t position; /* micro-batches done in the epoch under way */
     uint64_t seed;
     double best; /* smallest validation loss so far; infinity before the first */
-    PccLossScale loss_scale;
+    int64_t rounded, lost; /* in the epoch under way: as PccUpdate counts them */
     int64_t log_bytes; /* size of the log at this step; -1 without one */
 } PccProgressState;
 

@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "checkpoint_file.h"
+#include "copies.h"
 #include "dtype.h"
 #include "session.h"
 
@@ -38,6 +39,33 @@ static void checkpoint_free_tensors(CheckpointTensors *list)
     free(list->tensors);
 }
 
+/* One f32 for each block of an 8-bit moment. */
+static int checkpoint_add_scales(CheckpointTensors *list, const char *kind, const PccTensor *value, const char *data,
+                                 PccError *error)
+{
+    int64_t elements = pcc_element_count(value->rank, value->dims);
+    const PccTensor scales = {.name = value->name, .rank = 1, .dims = {(elements - 1) / PCC_MOMENT_BLOCK + 1}};
+    return checkpoint_add(list, kind, &scales, PCC_F32, data, error);
+}
+
+static int checkpoint_add_param(CheckpointTensors *list, const PccParam *param, const char *weights, PccError *error)
+{
+    const PccTensor *value = &param->value;
+    bool scaled = param->moment_dtype == PCC_U8, master = param->rounding == PCC_MASTER;
+    int status = checkpoint_add(list, "param", value, value->dtype, weights + value->offset, error);
+    if (!status && (master || param->rounding == PCC_KAHAN))
+        status = checkpoint_add(list, "extra", value, master ? PCC_F32 : value->dtype, weights + param->extra, error);
+    if (!status && param->moment1 != PCC_NONE)
+        status = checkpoint_add(list, "moment1", value, param->moment_dtype, weights + param->moment1, error);
+    if (!status && param->moment2 != PCC_NONE)
+        status = checkpoint_add(list, "moment2", value, param->moment_dtype, weights + param->moment2, error);
+    if (!status && scaled)
+        status = checkpoint_add_scales(list, "absmax1", value, weights + param->absmax1, error);
+    if (!status && scaled)
+        status = checkpoint_add_scales(list, "absmax2", value, weights + param->absmax2, error);
+    return status;
+}
+
 /* All that a checkpoint of this program holds. */
 static int checkpoint_tensors(const PccSession *session, CheckpointTensors *list, PccError *error)
 {
@@ -45,18 +73,11 @@ static int checkpoint_tensors(const PccSession *session, CheckpointTensors *list
     char *weights = session->step.weights;
     int status = PCC_OK;
     *list = (CheckpointTensors){0};
-    list->tensors = calloc((size_t)(3 * program->param_count + program->state_count) + 1, sizeof *list->tensors);
+    list->tensors = calloc((size_t)(6 * program->param_count + program->state_count) + 1, sizeof *list->tensors);
     if (!list->tensors)
         return pcc_fail_memory(error);
-    for (int64_t i = 0; i < program->param_count && !status; i++) {
-        const PccParam *param = &program->params[i];
-        const PccTensor *value = &param->value;
-        status = checkpoint_add(list, "param", value, value->dtype, weights + value->offset, error);
-        if (!status && param->moment1 != PCC_NONE)
-            status = checkpoint_add(list, "moment1", value, param->moment_dtype, weights + param->moment1, error);
-        if (!status && param->moment2 != PCC_NONE)
-            status = checkpoint_add(list, "moment2", value, param->moment_dtype, weights + param->moment2, error);
-    }
+    for (int64_t i = 0; i < program->param_count && !status; i++)
+        status = checkpoint_add_param(list, &program->params[i], weights, error);
     for (int64_t i = 0; i < program->state_count && !status; i++)
         status = checkpoint_add(list, "state", &program->states[i], program->states[i].dtype,
                                 weights + program->states[i].offset, error);
@@ -79,12 +100,14 @@ enum {
     META_CLEAN_STEPS,
     META_SKIPPED,
     META_LOG_BYTES,
+    META_ROUNDED,
+    META_LOST,
     META_FIXED,
 };
 
 static const char *const checkpoint_keys[META_FIXED] = {
-    "format",   "program", "fingerprint", "precision",  "optimizer",   "step",    "epoch",
-    "position", "seed",    "best",        "loss_scale", "clean_steps", "skipped", "log_bytes",
+    "format", "program", "fingerprint", "precision",   "optimizer", "step",      "epoch",   "position",
+    "seed",   "best",    "loss_scale",  "clean_steps", "skipped",   "log_bytes", "rounded", "lost",
 };
 
 #define CHECKPOINT_FORMAT "pcc-checkpoint-1"
@@ -120,8 +143,10 @@ static uint32_t checkpoint_seal(const PccStMetadata *metadata, int64_t count)
     return (uint32_t)crc;
 }
 
-static void checkpoint_fixed_metadata(const PccProgram *program, const PccProgressState *state, PccStMetadata *metadata)
+static void checkpoint_fixed_metadata(const PccSession *session, const PccProgressState *state, PccStMetadata *metadata)
 {
+    const PccProgram *program = session->program;
+    const PccLossScale *loss_scale = &session->loss_scale;
     char *values[META_FIXED] = {
         [META_FORMAT] = strdup(CHECKPOINT_FORMAT),
         [META_PROGRAM] = strdup(program->name),
@@ -133,10 +158,12 @@ static void checkpoint_fixed_metadata(const PccProgram *program, const PccProgre
         [META_POSITION] = checkpoint_text("%" PRId64, state->position),
         [META_SEED] = checkpoint_text("%" PRIu64, state->seed),
         [META_BEST] = checkpoint_text("%a", state->best),
-        [META_SCALE] = checkpoint_text("%a", state->loss_scale.scale),
-        [META_CLEAN_STEPS] = checkpoint_text("%" PRId64, state->loss_scale.clean_steps),
-        [META_SKIPPED] = checkpoint_text("%" PRId64, state->loss_scale.skipped),
+        [META_SCALE] = checkpoint_text("%a", loss_scale->scale),
+        [META_CLEAN_STEPS] = checkpoint_text("%" PRId64, loss_scale->clean_steps),
+        [META_SKIPPED] = checkpoint_text("%" PRId64, loss_scale->skipped),
         [META_LOG_BYTES] = checkpoint_text("%" PRId64, state->log_bytes),
+        [META_ROUNDED] = checkpoint_text("%" PRId64, state->rounded),
+        [META_LOST] = checkpoint_text("%" PRId64, state->lost),
     };
     for (int i = 0; i < META_FIXED; i++)
         metadata[i] = (PccStMetadata){strdup(checkpoint_keys[i]), values[i]};
@@ -156,7 +183,7 @@ static int checkpoint_build_metadata(const PccSession *session, const PccProgres
                                      const CheckpointTensors *list, PccStMetadata *metadata, PccError *error)
 {
     int64_t count = META_FIXED;
-    checkpoint_fixed_metadata(session->program, state, metadata);
+    checkpoint_fixed_metadata(session, state, metadata);
     for (int64_t i = 0; i < list->count; i++, count++)
         metadata[count] = (PccStMetadata){
             checkpoint_crc_key(list->tensors[i].name),
@@ -259,7 +286,8 @@ static double checkpoint_real(const PccSafetensors *file, int key)
     return text ? strtod(text, NULL) : 0;
 }
 
-static void checkpoint_apply(const PccSafetensors *file, const CheckpointTensors *list, PccProgressState *state)
+static void checkpoint_apply(const PccSafetensors *file, const CheckpointTensors *list, PccSession *session,
+                             PccProgressState *state)
 {
     for (int64_t i = 0; i < list->count; i++) {
         const PccStTensor *from = pcc_st_find(file, list->tensors[i].name);
@@ -272,10 +300,15 @@ static void checkpoint_apply(const PccSafetensors *file, const CheckpointTensors
         .position = checkpoint_integer(file, META_POSITION),
         .seed = seed ? strtoull(seed, NULL, 10) : 0,
         .best = checkpoint_real(file, META_BEST),
-        .loss_scale = {checkpoint_real(file, META_SCALE), checkpoint_integer(file, META_CLEAN_STEPS),
-                       checkpoint_integer(file, META_SKIPPED)},
         .log_bytes = checkpoint_integer(file, META_LOG_BYTES),
+        .rounded = checkpoint_integer(file, META_ROUNDED),
+        .lost = checkpoint_integer(file, META_LOST),
     };
+    const PccLossScale loss_scale = {checkpoint_real(file, META_SCALE), checkpoint_integer(file, META_CLEAN_STEPS),
+                                     checkpoint_integer(file, META_SKIPPED)};
+    pcc_set_loss_scale(session, loss_scale);
+    session->step.update = (uint64_t)(state->step - loss_scale.skipped);
+    pcc_write_copies(session);
 }
 
 int pcc_checkpoint_file_read(const char *path, PccSession *session, PccProgressState *state, bool *damaged,
@@ -297,8 +330,7 @@ int pcc_checkpoint_file_read(const char *path, PccSession *session, PccProgressS
     if (!status)
         status = checkpoint_check_tensors(&file, &list, error);
     if (!status)
-        checkpoint_apply(&file, &list, state);
-    session->step.update = status ? session->step.update : (uint64_t)state->step;
+        checkpoint_apply(&file, &list, session, state);
     checkpoint_free_tensors(&list);
     pcc_st_close(&file);
     return status;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copies.h"
 #include "dtype.h"
 #include "files.h"
 #include "session.h"
@@ -17,8 +18,10 @@ enum { EXPORT_CHUNK = 1 << 16 }; /* elements converted at a time */
 
 typedef struct ExportSplice {
     int64_t offset; /* in the template */
-    const PccTensor *tensor;
     PccDtype dtype; /* in the ONNX file */
+    int64_t elements;
+    const char *data; /* in the weights block */
+    PccDtype data_dtype;
 } ExportSplice;
 
 static bool export_dtype(int64_t onnx, PccDtype *dtype)
@@ -42,8 +45,9 @@ static bool export_dtype(int64_t onnx, PccDtype *dtype)
     }
 }
 
-static int export_read_splice(const PccProgram *program, const PccStTensor *splices, int64_t row, ExportSplice *splice)
+static int export_read_splice(const PccSession *session, const PccStTensor *splices, int64_t row, ExportSplice *splice)
 {
+    const PccProgram *program = session->program;
     int64_t field[4];
     for (int i = 0; i < 4; i++)
         field[i] = pcc_dtype_load_integer(splices->data, PCC_I64, 4 * row + i);
@@ -51,15 +55,18 @@ static int export_read_splice(const PccProgram *program, const PccStTensor *spli
     if (field[2] < 0 || field[2] >= count || !export_dtype(field[3], &splice->dtype))
         return PCC_ERR_INPUT;
     splice->offset = field[0];
-    splice->tensor = field[1] == 0 ? &program->params[field[2]].value : &program->states[field[2]];
+    const PccTensor *tensor = field[1] == 0 ? &program->params[field[2]].value : &program->states[field[2]];
+    splice->elements = pcc_element_count(tensor->rank, tensor->dims);
+    splice->data_dtype = tensor->dtype;
+    splice->data = session->step.weights + tensor->offset;
+    if (field[1] == 0)
+        splice->data = pcc_param_weight(session, &program->params[field[2]], &splice->data_dtype);
     return PCC_OK;
 }
 
-static int export_tensor(const PccSession *session, const ExportSplice *splice, PccOutput *output, PccError *error)
+static int export_tensor(const ExportSplice *splice, PccOutput *output, PccError *error)
 {
-    const PccTensor *tensor = splice->tensor;
-    const char *data = session->step.weights + tensor->offset;
-    int64_t count = pcc_element_count(tensor->rank, tensor->dims);
+    int64_t count = splice->elements;
     size_t item = pcc_dtype_size(splice->dtype);
     char *chunk = malloc(EXPORT_CHUNK * item);
     int status = PCC_OK;
@@ -69,8 +76,8 @@ static int export_tensor(const PccSession *session, const ExportSplice *splice, 
     }
     for (int64_t at = 0; at < count && !status; at += EXPORT_CHUNK) {
         int64_t length = count - at < EXPORT_CHUNK ? count - at : EXPORT_CHUNK;
-        pcc_dtype_convert(chunk, splice->dtype, data + (size_t)at * pcc_dtype_size(tensor->dtype), tensor->dtype,
-                          length);
+        pcc_dtype_convert(chunk, splice->dtype, splice->data + (size_t)at * pcc_dtype_size(splice->data_dtype),
+                          splice->data_dtype, length);
         status = pcc_output_write(output, chunk, (size_t)length * item, error);
     }
     free(chunk);
@@ -91,7 +98,7 @@ static int export_check(const PccSession *session, const PccSafetensors *weights
     int64_t at = 0;
     for (int64_t row = 0; good && row < splices->dims[0]; row++) {
         ExportSplice splice;
-        good = export_read_splice(session->program, splices, row, &splice) == PCC_OK && splice.offset >= at &&
+        good = export_read_splice(session, splices, row, &splice) == PCC_OK && splice.offset >= at &&
                splice.offset <= (int64_t) template->bytes;
         at = good ? splice.offset : at;
     }
@@ -107,10 +114,10 @@ static int export_write(const PccSession *session, const PccStTensor *template, 
     int64_t at = 0;
     for (int64_t row = 0; row < splices->dims[0] && !status; row++) {
         ExportSplice splice;
-        export_read_splice(session->program, splices, row, &splice);
+        export_read_splice(session, splices, row, &splice);
         status = pcc_output_write(&output, bytes + at, (size_t)(splice.offset - at), error);
         if (!status)
-            status = export_tensor(session, &splice, &output, error);
+            status = export_tensor(&splice, &output, error);
         at = splice.offset;
     }
     if (!status)

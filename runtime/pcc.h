@@ -42,8 +42,12 @@ PccSession *pcc_open(const PccProgram *program, const char *weights, int threads
 void pcc_close(PccSession *session);
 
 /* Replaces parameters, states and constants by those of a safetensors file under their ONNX names, all of them, with
- * the program's dtypes and dims; moments stay. */
+ * the program's dtypes and dims; a 16-bit parameter may be F32 in the file, and a master takes it as it is. Moments
+ * stay. */
 int pcc_load(PccSession *session, const char *file, PccError *error);
+
+/* After writing to parameters through pcc_tensor: their masters, compensations and 16-bit copies follow the values. */
+void pcc_refresh_copies(PccSession *session);
 
 /* One batch, dense, in the dtypes and dims of program->inputs and program->target. */
 typedef struct PccFeed {
@@ -56,7 +60,8 @@ typedef struct PccFeed {
  * that count. */
 double pcc_backward(PccSession *session, const PccFeed *feed);
 
-/* Clips the gradients where the program says so and applies one optimizer update. */
+/* Clips the gradients where the program says so and applies one optimizer update. With loss scaling, a gradient that is
+ * not finite skips it: nothing changes but the scale. */
 PccUpdate pcc_update(PccSession *session, double learning_rate);
 
 typedef struct PccEvaluation {
@@ -69,7 +74,7 @@ typedef struct PccEvaluation {
 /* Forward in inference mode. Cross-entropies are judged by the largest logit, bce-with-logits by the logit's sign. */
 PccEvaluation pcc_evaluate(PccSession *session, const PccFeed *feed);
 
-/* The step's context, to set seed, hyper (all but lr) and deterministic between calls. */
+/* The step's context, to set seed, hyper (all but lr) and deterministic between calls, and to read the loss scale. */
 PccStep *pcc_step_context(PccSession *session);
 
 /* A graph output after pcc_backward or pcc_evaluate, valid until the next call; a parameter, state or constant. The
@@ -77,7 +82,8 @@ PccStep *pcc_step_context(PccSession *session);
 const void *pcc_output(const PccSession *session, const char *name, const PccTensor **description);
 void *pcc_tensor(PccSession *session, const char *name, const PccTensor **description);
 
-/* Writes parameters, states and constants to a safetensors file, atomically: pcc_load reads it. */
+/* Writes parameters, states and constants to a safetensors file, atomically: pcc_load reads it. A 16-bit parameter is
+ * written as F32: its master, or its value exactly. */
 int pcc_save(const PccSession *session, const char *file, PccError *error);
 
 /* Writes the original ONNX file with the current parameters and states, atomically. */

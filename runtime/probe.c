@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copies.h"
 #include "dtype.h"
 #include "layout.h"
 #include "memory.h"
@@ -16,6 +17,7 @@ typedef struct Probe {
     PccDtype dtype; /* of the floats in the dump */
     void **slots;   /* the inputs, then the target */
     double *loss;
+    char *states; /* all of them as they were before a step */
     PccStTensor *tensors;
     int64_t count;
 } Probe;
@@ -95,7 +97,8 @@ static int probe_add(Probe *probe, const char *kind, const PccTensor *tensor, Pc
     return PCC_OK;
 }
 
-static int probe_add_first_step(Probe *probe, PccError *error)
+/* scale: of the loss that the gradients are of. */
+static int probe_add_first_step(Probe *probe, double scale, PccError *error)
 {
     const PccProgram *program = probe->session->program;
     const PccStep *step = &probe->session->step;
@@ -105,8 +108,8 @@ static int probe_add_first_step(Probe *probe, PccError *error)
                            step->arena + program->outputs[i].offset, 1, error);
     for (int64_t i = 0; i < program->param_count && !status; i++) {
         const PccParam *param = &program->params[i];
-        status = probe_add(probe, "grad/", &param->value, param->gradient_dtype, step->weights + param->gradient,
-                           step->loss_scale, error);
+        status = probe_add(probe, "grad/", &param->value, param->gradient_dtype, step->weights + param->gradient, scale,
+                           error);
     }
     return status;
 }
@@ -116,29 +119,57 @@ static int probe_add_last_step(Probe *probe, PccError *error)
     const PccProgram *program = probe->session->program;
     const char *weights = probe->session->step.weights;
     int status = PCC_OK;
-    for (int64_t i = 0; i < program->param_count && !status; i++)
-        status = probe_add(probe, "param/", &program->params[i].value, program->params[i].value.dtype,
-                           weights + program->params[i].value.offset, 1, error);
+    for (int64_t i = 0; i < program->param_count && !status; i++) {
+        PccDtype dtype;
+        const void *weight = pcc_param_weight(probe->session, &program->params[i], &dtype);
+        status = probe_add(probe, "param/", &program->params[i].value, dtype, weight, 1, error);
+    }
     for (int64_t i = 0; i < program->state_count && !status; i++)
         status = probe_add(probe, "state/", &program->states[i], program->states[i].dtype,
                            weights + program->states[i].offset, 1, error);
     return status;
 }
 
-static int probe_run(Probe *probe, int64_t steps, PccError *error)
+/* Copies the states into `kept`, or back. */
+static void probe_keep_states(const Probe *probe, char *kept, bool back)
+{
+    const PccProgram *program = probe->session->program;
+    for (int64_t i = 0; i < program->state_count; i++) {
+        char *state = probe->session->step.weights + program->states[i].offset;
+        size_t bytes = probe_bytes(&program->states[i]);
+        memcpy(back ? state : kept, back ? kept : state, bytes);
+        kept += bytes;
+    }
+}
+
+/* One update. Where the dynamic loss scale is too large for the batch, the step is taken again at the smaller one, as
+ * if for the first time: a dump is about the arithmetic and not about the search for a scale. */
+static int probe_step(Probe *probe, int64_t i, PccError *error)
 {
     PccSession *session = probe->session;
     const PccProgram *program = session->program;
     PccFeed feed = {(const void *const *)probe->slots, probe->slots[program->input_count], program->batch};
-    int status = PCC_OK;
-    session->step.deterministic = true;
-    for (int64_t i = 0; i < steps && !status; i++) {
+    double scale;
+    bool again;
+    probe_keep_states(probe, probe->states, false);
+    do {
         for (int64_t m = 0; m < program->accumulate; m++)
             probe->loss[i] = pcc_backward(session, &feed);
-        if (i == 0)
-            status = probe_add_first_step(probe, error);
-        pcc_update(session, session->step.hyper.lr);
-    }
+        scale = session->loss_scale.scale;
+        again =
+            pcc_update(session, session->step.hyper.lr).first_overflow >= 0 && program->scaling.dynamic && scale > 1;
+        if (again)
+            probe_keep_states(probe, probe->states, true);
+    } while (again);
+    return i == 0 ? probe_add_first_step(probe, scale, error) : PCC_OK;
+}
+
+static int probe_run(Probe *probe, int64_t steps, PccError *error)
+{
+    int status = PCC_OK;
+    probe->session->step.deterministic = true;
+    for (int64_t i = 0; i < steps && !status; i++)
+        status = probe_step(probe, i, error);
     if (!status)
         status = probe_add_last_step(probe, error);
     const PccTensor loss = {.name = "loss", .rank = 1, .dims = {steps}};
@@ -151,10 +182,14 @@ static int probe_allocate(Probe *probe, int64_t steps, PccError *error)
 {
     const PccProgram *program = probe->session->program;
     int64_t most = program->output_count + 2 * program->param_count + program->state_count + 1;
+    size_t states = 1;
     probe->slots = calloc((size_t)program->input_count + 1, sizeof *probe->slots);
     probe->loss = calloc((size_t)steps, sizeof *probe->loss);
     probe->tensors = calloc((size_t)most, sizeof *probe->tensors);
-    return probe->slots && probe->loss && probe->tensors ? PCC_OK : pcc_fail_memory(error);
+    for (int64_t i = 0; i < program->state_count; i++)
+        states += probe_bytes(&program->states[i]);
+    probe->states = malloc(states);
+    return probe->slots && probe->loss && probe->tensors && probe->states ? PCC_OK : pcc_fail_memory(error);
 }
 
 static void probe_free(Probe *probe, const PccLayout *layout)
@@ -168,6 +203,7 @@ static void probe_free(Probe *probe, const PccLayout *layout)
     }
     free(probe->slots);
     free(probe->loss);
+    free(probe->states);
     free(probe->tensors);
 }
 

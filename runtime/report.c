@@ -31,7 +31,12 @@ char *pcc_step_line(const PccStepReport *report)
     report_number(text, "lr", report->lr);
     report_number(text, "samples_per_s", (double)(int64_t)(report->samples_per_s * 10 + 0.5) / 10);
     report_number(text, "scale", report->scale);
-    fprintf(text, ",\"skipped\":%lld}", (long long)report->skipped);
+    fprintf(text, ",\"skipped\":%lld", (long long)report->skipped);
+    if (report->overflow) {
+        fputs(",\"overflow\":", text);
+        pcc_json_write_string(text, report->overflow);
+    }
+    fputc('}', text);
     return report_finish(text, &line);
 }
 
@@ -52,6 +57,8 @@ char *pcc_epoch_line(const PccEpochReport *report)
         pcc_json_write_number(text, report->val_accuracy);
     else
         fputs("null", text);
+    if (report->has_lost)
+        report_number(text, "lost_updates", report->lost_updates);
     fputc('}', text);
     return report_finish(text, &line);
 }

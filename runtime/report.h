@@ -11,8 +11,9 @@ typedef struct PccStepReport {
     double loss;   /* over the update's micro-batches, weighed by what they counted */
     double lr;
     double samples_per_s;
-    double scale;    /* of the loss */
-    int64_t skipped; /* updates skipped for overflow, so far */
+    double scale;         /* that the loss was multiplied by */
+    int64_t skipped;      /* updates skipped for overflow, so far */
+    const char *overflow; /* this update was: the first parameter whose gradient was not finite; else NULL */
 } PccStepReport;
 
 typedef struct PccEpochReport {
@@ -21,6 +22,8 @@ typedef struct PccEpochReport {
     double val_loss;
     bool has_accuracy;   /* the loss has an accuracy */
     double val_accuracy; /* 0 … 1 */
+    bool has_lost;       /* there are 16-bit weights, and they were updated */
+    double lost_updates; /* 0 … 1: the share of their elements' updates that rounded to nothing */
 } PccEpochReport;
 
 /* The line without its newline, in new memory; NULL when there is none. */

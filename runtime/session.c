@@ -19,6 +19,12 @@ static int session_allocate(PccSession *session, PccError *error)
                     program->name, (double)program->weights_bytes / 0x1p20, (double)program->arena_bytes / 0x1p20);
 }
 
+void pcc_set_loss_scale(PccSession *session, PccLossScale loss_scale)
+{
+    session->loss_scale = loss_scale;
+    session->step.loss_scale = loss_scale.scale;
+}
+
 PccSession *pcc_open(const PccProgram *program, const char *weights, int threads, PccError *error)
 {
     *error = (PccError){0};
@@ -38,7 +44,8 @@ PccSession *pcc_open(const PccProgram *program, const char *weights, int threads
     session->threads = omp_get_max_threads();
     session->step.hyper = program->hyper;
     session->step.clip_norm = program->clip_norm;
-    session->step.loss_scale = 1;
+    session->step.check_gradients = program->scaling.initial != 0;
+    pcc_set_loss_scale(session, pcc_loss_scale_start(&program->scaling));
     session->step.valid = program->batch;
     int status = session_allocate(session, error);
     if (!status)
@@ -81,8 +88,11 @@ PccUpdate pcc_update(PccSession *session, double learning_rate)
     PccStep *step = &session->step;
     step->hyper.lr = learning_rate;
     PccUpdate done = session->program->update(step);
+    bool skipped = done.first_overflow >= 0;
     step->micro = 0;
-    step->update++;
+    step->update += !skipped;
+    pcc_loss_scale_next(&session->loss_scale, &session->program->scaling, skipped);
+    step->loss_scale = session->loss_scale.scale;
     return done;
 }
 

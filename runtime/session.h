@@ -2,12 +2,14 @@
 #ifndef PCC_SESSION_H
 #define PCC_SESSION_H
 
+#include "loss_scale.h"
 #include "pcc.h"
 #include "safetensors.h"
 
 struct PccSession {
     const PccProgram *program;
     PccStep step;
+    PccLossScale loss_scale; /* step.loss_scale is its scale */
     char *weights_path; /* of the initial weights; NULL when they are embedded or there are none */
     int threads;
 };
@@ -17,6 +19,9 @@ int pcc_open_weights(const PccSession *session, PccSafetensors *file, PccError *
 
 /* Finds and loads the program's own initial weights. */
 int pcc_load_initial_weights(PccSession *session, PccError *error);
+
+/* Sets the loss scale: of a new session, or a resumed run's. */
+void pcc_set_loss_scale(PccSession *session, PccLossScale loss_scale);
 
 /* Copies params, states and constants of an open file into the weights block. */
 int pcc_copy_weights(PccSession *session, const PccSafetensors *file, PccError *error);

@@ -38,6 +38,7 @@ typedef struct Trainer {
     int64_t written_step;   /* of the last checkpoint, -1 before the first */
     int64_t validated_step; /* of the last validation, -1 before the first */
     bool warned;            /* of a loss that is not finite */
+    bool told;              /* of an overflow of scaled gradients */
 } Trainer;
 
 static void trainer_shuffle(Trainer *t)
@@ -65,7 +66,6 @@ static int trainer_resume(Trainer *t, PccError *error)
 {
     bool others, found = false;
     t->state = (PccProgressState){.seed = (uint64_t)t->options->seed, .best = (double)INFINITY, .log_bytes = -1};
-    t->state.loss_scale.scale = 1;
     int status = pcc_checkpoints_open(&t->checkpoints, t->options->checkpoint, &others, error);
     if (!status && t->options->resume)
         status = pcc_checkpoint_resume(&t->checkpoints, t->session, &t->state, &found, error);
@@ -125,18 +125,54 @@ static void trainer_close(Trainer *t)
     free(t->samples);
 }
 
-/* A loss or gradient that is not finite spoils the weights: said once, with the first parameter that shows it. */
-static void trainer_warn_not_finite(Trainer *t, double loss, PccUpdate update)
+/* A gradient that overflows because the loss is scaled belongs to the method, but its first parameter is worth knowing:
+ * said once; the log has the others. */
+static void trainer_tell_overflow(Trainer *t, const PccStepReport *report)
 {
-    if (t->warned || (isfinite(loss) && update.first_overflow < 0))
+    if (t->told)
+        return;
+    t->told = true;
+    pcc_progress_break(&t->progress);
+    fprintf(stderr, "note: step %lld: the gradient of %s overflowed at loss scale %g: this update was skipped",
+            (long long)report->step, report->overflow, report->scale);
+    if (t->session->program->scaling.dynamic)
+        fprintf(stderr, ", the scale is now %g", t->session->loss_scale.scale);
+    fputc('\n', stderr);
+}
+
+/* A loss or gradient that is not finite spoils the weights: said once, with the first parameter that shows it. */
+static void trainer_warn_not_finite(Trainer *t, const PccStepReport *report)
+{
+    if (isfinite(report->loss) && !report->overflow)
+        return;
+    if (isfinite(report->loss) && t->session->step.check_gradients) {
+        trainer_tell_overflow(t, report);
+        return;
+    }
+    if (t->warned)
         return;
     t->warned = true;
     pcc_progress_break(&t->progress);
-    fprintf(stderr, "warning: step %lld: the loss is %g", (long long)t->state.step, loss);
-    if (update.first_overflow >= 0)
-        fprintf(stderr, "; the gradient of %s is not finite",
-                t->session->program->params[update.first_overflow].value.name);
+    fprintf(stderr, "warning: step %lld: the loss is %g", (long long)report->step, report->loss);
+    if (report->overflow)
+        fprintf(stderr, "; the gradient of %s is not finite", report->overflow);
     fputs("; a smaller --lr or --warmup may help\n", stderr);
+}
+
+/* The optimizer's part of a step. A skipped update is a step too, as in a PyTorch loop, but the schedule waits for it.
+ */
+static void trainer_apply(Trainer *t, PccStepReport *report)
+{
+    PccSession *session = t->session;
+    report->lr = pcc_learning_rate(&t->schedule, (int64_t)session->step.update);
+    report->scale = session->loss_scale.scale;
+    PccUpdate update = pcc_update(session, report->lr);
+    report->skipped = session->loss_scale.skipped;
+    if (update.first_overflow >= 0)
+        report->overflow = session->program->params[update.first_overflow].value.name;
+    report->step = ++t->state.step;
+    t->state.rounded += update.rounded;
+    t->state.lost += update.lost;
 }
 
 /* The micro-batches of one update, and the update. */
@@ -157,18 +193,11 @@ static int trainer_update(Trainer *t, PccStepReport *report, PccError *error)
         weight += counted;
         samples += valid;
     }
-    double lr = pcc_learning_rate(&t->schedule, t->state.step);
-    PccUpdate update = pcc_update(t->session, lr);
+    *report = (PccStepReport){.epoch = t->state.epoch + 1, .loss = weight > 0 ? sum / weight : 0};
+    trainer_apply(t, report);
     t->state.position += micro_batches;
-    t->state.step++;
-    *report = (PccStepReport){.step = t->state.step,
-                              .epoch = t->state.epoch + 1,
-                              .loss = weight > 0 ? sum / weight : 0,
-                              .lr = lr,
-                              .samples_per_s = (double)samples / fmax(pcc_now() - started, 1e-9),
-                              .scale = t->state.loss_scale.scale,
-                              .skipped = t->state.loss_scale.skipped};
-    trainer_warn_not_finite(t, report->loss, update);
+    report->samples_per_s = (double)samples / fmax(pcc_now() - started, 1e-9);
+    trainer_warn_not_finite(t, report);
     return PCC_OK;
 }
 
@@ -211,7 +240,9 @@ static int trainer_print_epoch(Trainer *t, const PccEpochReport *report, PccErro
 /* Validation after the epoch under way. */
 static int trainer_validate(Trainer *t, PccError *error)
 {
-    PccEpochReport report = {.epoch = t->state.epoch + 1};
+    PccEpochReport report = {.epoch = t->state.epoch + 1, .has_lost = t->state.rounded > 0};
+    if (report.has_lost)
+        report.lost_updates = (double)t->state.lost / (double)t->state.rounded;
     int status = pcc_evaluate_split(t->session, &t->batch, &t->sets.val, &report, error);
     if (!status)
         status = trainer_print_epoch(t, &report, error);
@@ -219,6 +250,8 @@ static int trainer_validate(Trainer *t, PccError *error)
         status = pcc_tensorboard_scalar(&t->board, "val_loss", report.val_loss, t->state.step, error);
     if (!status && report.has_accuracy)
         status = pcc_tensorboard_scalar(&t->board, "val_accuracy", report.val_accuracy, t->state.step, error);
+    if (!status && report.has_lost)
+        status = pcc_tensorboard_scalar(&t->board, "lost_updates", report.lost_updates, t->state.step, error);
     if (report.has_val && report.val_loss < t->state.best)
         t->state.best = report.val_loss;
     t->validated_step = t->state.step;
@@ -244,6 +277,7 @@ static int trainer_end_epoch(Trainer *t, PccError *error)
     int status = trainer_validate(t, error);
     t->state.epoch++;
     t->state.position = 0;
+    t->state.rounded = t->state.lost = 0;
     trainer_shuffle(t);
     if (!status && !t->options->every)
         status = trainer_checkpoint(t, error);

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "copies.h"
+#include "dtype.h"
 #include "files.h"
 #include "session.h"
 
@@ -18,12 +20,26 @@ static int weights_copy(PccSession *session, const PccSafetensors *file, const P
     return PCC_OK;
 }
 
+/* A parameter in 16 bits may be wider in the file. */
+static int weights_copy_param(PccSession *session, const PccSafetensors *file, const PccParam *param, PccError *error)
+{
+    const PccTensor *to = &param->value;
+    const PccStTensor *from = pcc_st_find(file, to->name);
+    bool widened = pcc_dtype_size(to->dtype) == 2 && from && from->dtype == PCC_F32;
+    int status = pcc_st_require(file, to->name, widened ? PCC_F32 : to->dtype, to->rank, to->dims, &from, error);
+    if (status)
+        return status;
+    pcc_set_param(session, param, from->data, from->dtype);
+    pcc_st_release(file, from);
+    return PCC_OK;
+}
+
 int pcc_copy_weights(PccSession *session, const PccSafetensors *file, PccError *error)
 {
     const PccProgram *program = session->program;
     int status = PCC_OK;
     for (int64_t i = 0; i < program->param_count && !status; i++)
-        status = weights_copy(session, file, &program->params[i].value, error);
+        status = weights_copy_param(session, file, &program->params[i], error);
     for (int64_t i = 0; i < program->state_count && !status; i++)
         status = weights_copy(session, file, &program->states[i], error);
     for (int64_t i = 0; i < program->constant_count && !status; i++)
@@ -93,29 +109,61 @@ int pcc_open_weights(const PccSession *session, PccSafetensors *file, PccError *
     return pcc_fail(error, PCC_ERR_INPUT, "the program %s came without initial weights", program->name);
 }
 
-static PccStTensor weights_entry(const PccSession *session, const PccTensor *tensor)
+static PccStTensor weights_entry(const PccTensor *tensor, PccDtype dtype, const void *data)
 {
-    PccStTensor entry = {.name = tensor->name, .dtype = tensor->dtype, .rank = tensor->rank};
+    PccStTensor entry = {.name = tensor->name, .dtype = dtype, .rank = tensor->rank, .data = data};
     memcpy(entry.dims, tensor->dims, sizeof entry.dims);
-    entry.data = session->step.weights + tensor->offset;
     return entry;
+}
+
+/* A parameter for --save; what is stored in 16 bits is widened in the memory at `room`, which is moved on. */
+static PccStTensor weights_param_entry(const PccSession *session, const PccParam *param, float **room)
+{
+    PccDtype dtype;
+    const void *data = pcc_param_weight(session, param, &dtype);
+    if (pcc_dtype_size(dtype) != 2)
+        return weights_entry(&param->value, dtype, data);
+    int64_t count = pcc_element_count(param->value.rank, param->value.dims);
+    float *widened = *room;
+    pcc_dtype_convert(widened, PCC_F32, data, dtype, count);
+    *room += count;
+    return weights_entry(&param->value, PCC_F32, widened);
+}
+
+/* Elements of all parameters whose best is in 16 bits. */
+static size_t weights_narrow_elements(const PccSession *session)
+{
+    size_t elements = 0;
+    for (int64_t i = 0; i < session->program->param_count; i++) {
+        const PccParam *param = &session->program->params[i];
+        PccDtype dtype;
+        pcc_param_weight(session, param, &dtype);
+        if (pcc_dtype_size(dtype) == 2)
+            elements += (size_t)pcc_element_count(param->value.rank, param->value.dims);
+    }
+    return elements;
 }
 
 int pcc_save(const PccSession *session, const char *file, PccError *error)
 {
     const PccProgram *program = session->program;
     int64_t count = program->param_count + program->state_count + program->constant_count, n = 0;
+    const char *weights = session->step.weights;
     PccStTensor *entries = calloc((size_t)count + 1, sizeof *entries);
-    if (!entries)
-        return pcc_fail_memory(error);
-    for (int64_t i = 0; i < program->param_count; i++)
-        entries[n++] = weights_entry(session, &program->params[i].value);
-    for (int64_t i = 0; i < program->state_count; i++)
-        entries[n++] = weights_entry(session, &program->states[i]);
-    for (int64_t i = 0; i < program->constant_count; i++)
-        entries[n++] = weights_entry(session, &program->constants[i]);
+    float *widened = calloc(weights_narrow_elements(session) + 1, sizeof *widened), *room = widened;
+    int status = entries && widened ? PCC_OK : pcc_fail_memory(error);
+    for (int64_t i = 0; i < program->param_count && !status; i++)
+        entries[n++] = weights_param_entry(session, &program->params[i], &room);
+    for (int64_t i = 0; i < program->state_count && !status; i++)
+        entries[n++] =
+            weights_entry(&program->states[i], program->states[i].dtype, weights + program->states[i].offset);
+    for (int64_t i = 0; i < program->constant_count && !status; i++)
+        entries[n++] =
+            weights_entry(&program->constants[i], program->constants[i].dtype, weights + program->constants[i].offset);
     PccStMetadata metadata = {"format", "pt"}; /* what readers in Python expect to find */
-    int status = pcc_st_write(file, entries, n, &metadata, 1, error);
+    if (!status)
+        status = pcc_st_write(file, entries, n, &metadata, 1, error);
+    free(widened);
     free(entries);
     return status;
 }

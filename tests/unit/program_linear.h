@@ -15,45 +15,53 @@ enum { LINEAR_BATCH = 4, LINEAR_FEATURES = 6, LINEAR_CLASSES = 3 };
 /* Blocks of 192 bytes: weight, its gradient and moments 0 to 3; bias 4 to 7; state 8; constant 9. */
 #define LINEAR_SLOT(i) ((size_t)(i)*192)
 
-#define LINEAR_DEFINE(suffix, type, precision_name, print)                                                            \
-    static const PccParam linear_##suffix##_params[] = {                                                              \
-        {{"fc.weight", type, 2, {3, 6}, LINEAR_SLOT(0)}, LINEAR_SLOT(1), LINEAR_SLOT(2), LINEAR_SLOT(3), type, type}, \
-        {{"fc.bias", type, 1, {3}, LINEAR_SLOT(4)}, LINEAR_SLOT(5), LINEAR_SLOT(6), LINEAR_SLOT(7), type, type},      \
-    };                                                                                                                \
-    static const PccTensor linear_##suffix##_states[] = {{"mean", type, 1, {6}, LINEAR_SLOT(8)}};                     \
-    static const PccTensor linear_##suffix##_constants[] = {{"scale", type, 1, {1}, LINEAR_SLOT(9)}};                 \
-    static const PccTensor linear_##suffix##_inputs[] = {{"image", type, 4, {4, 1, 2, 3}, 0}};                        \
-    static const PccTensor linear_##suffix##_outputs[] = {{"logits", type, 2, {4, 3}, 0}};                            \
-    static double linear_##suffix##_step(PccStep *s);                                                                 \
-    static double linear_##suffix##_evaluate(PccStep *s);                                                             \
-    static PccUpdate linear_##suffix##_update(PccStep *s);                                                            \
-    static PccProgram linear_##suffix##_program = {                                                                   \
-        .abi = PCC_PROGRAM_ABI,                                                                                       \
-        .name = "linear",                                                                                             \
-        .precision = precision_name,                                                                                  \
-        .optimizer = "adamw",                                                                                         \
-        .fingerprint = print,                                                                                         \
-        .batch = LINEAR_BATCH,                                                                                        \
-        .accumulate = 1,                                                                                              \
-        .weights_bytes = LINEAR_SLOT(10),                                                                             \
-        .arena_bytes = LINEAR_SLOT(2),                                                                                \
-        .params = linear_##suffix##_params,                                                                           \
-        .param_count = 2,                                                                                             \
-        .states = linear_##suffix##_states,                                                                           \
-        .state_count = 1,                                                                                             \
-        .constants = linear_##suffix##_constants,                                                                     \
-        .constant_count = 1,                                                                                          \
-        .inputs = linear_##suffix##_inputs,                                                                           \
-        .input_count = 1,                                                                                             \
-        .outputs = linear_##suffix##_outputs,                                                                         \
-        .output_count = 1,                                                                                            \
-        .loss = PCC_LOSS_CROSS_ENTROPY,                                                                               \
-        .label_input = -1,                                                                                            \
-        .target = {"target", PCC_I64, 1, {4}, 0},                                                                     \
-        .hyper = {1e-3, 0.01, 0.9, 0.999, 1e-8, 0},                                                                   \
-        .step = linear_##suffix##_step,                                                                               \
-        .evaluate = linear_##suffix##_evaluate,                                                                       \
-        .update = linear_##suffix##_update,                                                                           \
+/* dims are the last argument: a list with commas in it. */
+#define LINEAR_PARAM(type, slot, name_, rank_, ...)                                                         \
+    {                                                                                                       \
+        .value = {name_, type, rank_, __VA_ARGS__, LINEAR_SLOT(slot)}, .gradient = LINEAR_SLOT((slot) + 1), \
+        .moment1 = LINEAR_SLOT((slot) + 2), .moment2 = LINEAR_SLOT((slot) + 3), .gradient_dtype = type,     \
+        .moment_dtype = type                                                                                \
+    }
+
+#define LINEAR_DEFINE(suffix, type, precision_name, print)                                            \
+    static const PccParam linear_##suffix##_params[] = {                                              \
+        LINEAR_PARAM(type, 0, "fc.weight", 2, {3, 6}),                                                \
+        LINEAR_PARAM(type, 4, "fc.bias", 1, {3}),                                                     \
+    };                                                                                                \
+    static const PccTensor linear_##suffix##_states[] = {{"mean", type, 1, {6}, LINEAR_SLOT(8)}};     \
+    static const PccTensor linear_##suffix##_constants[] = {{"scale", type, 1, {1}, LINEAR_SLOT(9)}}; \
+    static const PccTensor linear_##suffix##_inputs[] = {{"image", type, 4, {4, 1, 2, 3}, 0}};        \
+    static const PccTensor linear_##suffix##_outputs[] = {{"logits", type, 2, {4, 3}, 0}};            \
+    static double linear_##suffix##_step(PccStep *s);                                                 \
+    static double linear_##suffix##_evaluate(PccStep *s);                                             \
+    static PccUpdate linear_##suffix##_update(PccStep *s);                                            \
+    static PccProgram linear_##suffix##_program = {                                                   \
+        .abi = PCC_PROGRAM_ABI,                                                                       \
+        .name = "linear",                                                                             \
+        .precision = precision_name,                                                                  \
+        .optimizer = "adamw",                                                                         \
+        .fingerprint = print,                                                                         \
+        .batch = LINEAR_BATCH,                                                                        \
+        .accumulate = 1,                                                                              \
+        .weights_bytes = LINEAR_SLOT(10),                                                             \
+        .arena_bytes = LINEAR_SLOT(2),                                                                \
+        .params = linear_##suffix##_params,                                                           \
+        .param_count = 2,                                                                             \
+        .states = linear_##suffix##_states,                                                           \
+        .state_count = 1,                                                                             \
+        .constants = linear_##suffix##_constants,                                                     \
+        .constant_count = 1,                                                                          \
+        .inputs = linear_##suffix##_inputs,                                                           \
+        .input_count = 1,                                                                             \
+        .outputs = linear_##suffix##_outputs,                                                         \
+        .output_count = 1,                                                                            \
+        .loss = PCC_LOSS_CROSS_ENTROPY,                                                               \
+        .label_input = -1,                                                                            \
+        .target = {"target", PCC_I64, 1, {4}, 0},                                                     \
+        .hyper = {1e-3, 0.01, 0.9, 0.999, 1e-8, 0},                                                   \
+        .step = linear_##suffix##_step,                                                               \
+        .evaluate = linear_##suffix##_evaluate,                                                       \
+        .update = linear_##suffix##_update,                                                           \
     };
 
 LINEAR_DEFINE(f32, PCC_F32, "32-true", 0x1111)
