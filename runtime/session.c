@@ -3,12 +3,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "available.h"
 #include "memory.h"
 #include "session.h"
+
+/* Pages are taken as they are touched: without this, the system would end the program in the middle of a step. */
+static int session_check_memory(const PccProgram *program, PccError *error)
+{
+    const double needed = (double)program->weights_bytes + (double)program->arena_bytes;
+    const double available = (double)pcc_available_memory("");
+    if (needed <= available)
+        return PCC_OK;
+    return pcc_fail(error, PCC_ERR_INTERNAL,
+                    "not enough memory: %s needs %.1f MiB for weights and %.1f MiB for a step, but %.1f MiB are "
+                    "available; compile it with a smaller --batch",
+                    program->name, (double)program->weights_bytes / 0x1p20, (double)program->arena_bytes / 0x1p20,
+                    available / 0x1p20);
+}
 
 static int session_allocate(PccSession *session, PccError *error)
 {
     const PccProgram *program = session->program;
+    if (session_check_memory(program, error))
+        return error->status;
     PccStep *step = &session->step;
     step->weights = pcc_allocate_block(program->weights_bytes);
     step->arena = pcc_allocate_block(program->arena_bytes);
