@@ -125,14 +125,25 @@ static int count_readers(const Graph *graph, const Value *value)
     return readers;
 }
 
+/* Does only `value` come of `source`, by reshapes? Then nothing is computed twice when `value` gets a source of its
+ * own. */
+static bool is_sole_use(const Graph *graph, const Value *source, const Value *value)
+{
+    for (const Value *v = value->producer->inputs[0]; count_readers(graph, v) == 1; v = v->producer->inputs[0])
+        if (v == source)
+            return true;
+    return false;
+}
+
 /* The rows of a product with one matrix, [B·T, N], taken apart into [B, T, N]: the product itself can have them, and
  * then loops over [B, T, N] can be its epilogue. */
-static Value *product_with_dims(Graph *graph, Value *rows, const Type *to)
+static Value *product_with_dims(Graph *graph, Value *rows, const Value *reshaped)
 {
     Node *product = producer_if(rows, "MatMul");
+    const Type *to = &reshaped->type;
     if (!product || product->body || rows->type.rank != 2 || to->rank < 3 || attr_int(product, "trans_a") ||
         product->inputs[0]->type.rank != 2 || product->inputs[1]->type.rank != 2 ||
-        to->dims[to->rank - 1] != rows->type.dims[1] || count_readers(graph, rows) != 1)
+        to->dims[to->rank - 1] != rows->type.dims[1] || !is_sole_use(graph, rows, reshaped))
         return NULL;
     int64_t dims[MAX_RANK];
     for (int i = 0; i < to->rank; i++)
@@ -153,7 +164,7 @@ static Value *rewrite_reshape(Graph *graph, Node *node)
     Value *split = split_before_transpose(graph, source, to);
     if (split)
         return split;
-    Value *product = product_with_dims(graph, source, to);
+    Value *product = product_with_dims(graph, source, node->outputs[0]);
     if (product)
         return product;
     if (source == node->inputs[0] && is_op(node, "Reshape"))
