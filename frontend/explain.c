@@ -6,15 +6,53 @@
 static const struct {
     const char *code, *meaning;
 } warnings[] = {
+    {"batchnorm-statistics-16-bit",
+     "A rule lowers a running mean or variance of BatchNormalization. Each step moves it by momentum times the\n"
+     "difference to the batch, which soon is less than half an ulp of 16 bits: the statistic would freeze at what\n"
+     "early batches were. pcc keeps it in float32; the batches themselves are lowered as the rules say.\n"},
+    {"f16-constant-overflow",
+     "float16 ends at 65504; larger constants round to infinity. A mask of -1e9 becomes -inf, which does no harm as\n"
+     "long as no row is masked whole: softmax of nothing but -inf is NaN. Use --precision bf16-mixed, whose range is\n"
+     "that of float32, keep the node with --keep-fp32 node:NAME, or export the model with masks of -1e4.\n"},
+    {"f16-constant-vanishes",
+     "float16 rounds what is not above 2^-25 (3e-8) to zero. An epsilon of 1e-8 that guards a division or a logarithm\n"
+     "is lost, and the division by zero that it was to prevent happens. Keep the node with --keep-fp32 node:NAME, use\n"
+     "--precision bf16-mixed, or export the model with an epsilon of at least 1e-6.\n"},
+    {"model-casts-ignored",
+     "The model has Casts between floating-point types, often left over from how it was trained. --precision and\n"
+     "--policy decide which values have 16 bits, so those Casts do nothing. With --honour-casts they are kept, and "
+     "the\n"
+     "policy decides around them.\n"},
     {"no-export",
      "The program will train, but its --export will refuse: the trained model would pass the 2 GiB that one protobuf\n"
      "message can hold, or its template does not fit into memory. --save still writes every tensor under its ONNX\n"
      "name, as safetensors.\n"},
+    {"policy-without-effect",
+     "32-true and 64-true have one dtype for everything. A policy, --keep-fp32 and --lower choose between float32 and\n"
+     "16 bits; give a --precision that has both, such as bf16-mixed.\n"},
+    {"rule-matches-nothing",
+     "No operator, node or tensor of the model has the name of a rule, so the rule does nothing. op: names an\n"
+     "operator as --explain-precision shows it, node: and tensor: names of the ONNX model; all three are globs, where\n"
+     "* also matches slashes, and [ ] ? need a backslash to stand for themselves.\n"},
     {"scatter-without-reduction",
      "Below opset 16 ScatterElements and ScatterND have no reduction: where indices repeat, one of the updates wins.\n"
      "Exporters wrote such a node for a scatter_add too, and so lost its sum. If the indices never repeat, all is "
      "well;\n"
      "else export the model at opset 16 or newer, where the node says reduction=add.\n"},
+    {"sum-of-many-16-bit", "The sum is accumulated in float32, but stored in 16 bits: 8 significant bits of bfloat16, "
+                           "11 of float16. When it\n"
+                           "has more summands than 2^8 or 2^11, one of them is less than half an ulp of the result, "
+                           "and float16 overflows at\n"
+                           "65504. Keep the node with --keep-fp32 node:NAME, or use a mean.\n"},
+    {"update-nearest-too-small",
+     "A 16-bit weight that takes its update by rounding to nearest does not move when the update is less than half an\n"
+     "ulp: in bfloat16 a weight of 1 ignores steps below 0.002 for ever, however many there are. The warning counts "
+     "the\n"
+     "weights that a step of the default learning rate cannot move. --update stochastic rounds up or down at random,\n"
+     "and is right on average; kahan and master keep what rounding loses.\n"},
+    {"update-without-effect",
+     "--update says how a 16-bit weight takes its update. In this precision weights have 32 or 64 bits and take every\n"
+     "update; 16-true and bf16-true have weights of 16 bits.\n"},
 };
 
 void explain_warning(Compilation *c, FILE *stream)

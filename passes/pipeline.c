@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "passes/autocast.h"
+#include "passes/precision_warnings.h"
 
 /* On the imported graph, once. */
 const PassInfo prepare_passes[] = {
@@ -15,6 +16,7 @@ const PassInfo prepare_passes[] = {
     {"loss", attach_loss, false, false, "the loss and its target"},
     {"precision", precision, false, false, "floats in the widest dtype of the mode"},
     {"autocast", autocast, false, false, "which values are stored in 16 bits"},
+    {"precision-warnings", precision_warnings, false, false, "what 16 bits would do to the model's numbers"},
     {0},
 };
 
@@ -36,6 +38,7 @@ const PassInfo pipeline_passes[] = {
     {"fuse-casts", fuse_casts, false, true, "casts in the loads and stores of kernels"},
     {"legalise", legalise, false, false, "casts around kernels that take no 16-bit operands"},
     {"fuse", fuse, false, false, "elementwise loops and epilogues"},
+    {"casts", report_casts, true, false, "which casts are passes over memory (--explain-precision)"},
     {"layout", layout, false, false, "views instead of copies"},
     {"schedule", schedule, false, false, "the order of execution"},
     {0},
@@ -93,6 +96,7 @@ Program run_pipeline(Graph *imported, const Options *options)
     for (const PassInfo *pass = prepare_passes; pass->name; pass++)
         run_pass(pass, imported, options, "model");
     Program program = {imported, graph_clone(imported)};
+    program.evaluate->precision = NULL; /* the report is of the training step */
     inference(program.evaluate, options);
     for (const PassInfo *pass = pipeline_passes; pass->name; pass++)
         run_pass(pass, program.train, options, "train");

@@ -96,6 +96,15 @@ bool policy_rule_tensor(Policy *policy, const Value *value, Ruling *ruling)
 
 /* ---- rules that match nothing ---- */
 
+/* Values that nobody has asked about, such as parameters of a mixed mode, have names too. */
+static bool names_any_value(const Graph *graph, const Rule *rule)
+{
+    for (int i = 0; i < graph->value_count && rule->subject == RULE_TENSOR; i++)
+        if (graph->values[i] && names_value(graph, rule, graph->values[i]))
+            return true;
+    return false;
+}
+
 typedef struct Names {
     Arena *arena;
     const char **items;
@@ -128,7 +137,7 @@ void policy_finish(Policy *policy, const Graph *graph)
 {
     for (int i = 0; i < policy->list.count; i++) {
         const Rule *rule = &policy->list.rules[i];
-        if (rule->matched)
+        if (rule->matched || names_any_value(graph, rule))
             continue;
         Names names = names_of(graph, rule->subject);
         const char *near = did_you_mean(rule->glob, names.items, names.count);

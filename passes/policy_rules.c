@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_INCLUDE_DEPTH = 16 };
 
@@ -70,17 +71,19 @@ static void read_file(Graph *graph, const char *path, RuleList *list, int depth)
 static void include(PolicyFile *file, const char *what)
 {
     const PolicyTable *table = find_policy_table(what);
-    if (!table && !strpbrk(what, "./")) {
+    const char *path = relative_to(file->graph, file->path, what);
+    if (!table && !strpbrk(what, "./") && access(path, R_OK) != 0) {
         const char *names[POLICY_TABLES];
         for (int i = 0; i < POLICY_TABLES; i++)
             names[i] = policy_tables[i].name;
-        fail_at(file, "no policy '%s'%s; built in are pcc torch-cuda torch-cpu apex-O0 apex-O1 apex-O2 apex-O3", what,
-                suggestion(file->graph, what, names, POLICY_TABLES));
+        const char *hint = suggestion(file->graph, what, names, POLICY_TABLES);
+        fail_at(file, "no policy '%s'%s%s one of pcc torch-cuda torch-cpu apex-O0 apex-O1 apex-O2 apex-O3", what, hint,
+                *hint ? " It is" : "; it is");
     }
     if (!table && file->depth == MAX_INCLUDE_DEPTH)
         fail_at(file, "include '%s': policy files include each other more than %d deep", what, MAX_INCLUDE_DEPTH);
     if (!table) {
-        read_file(file->graph, relative_to(file->graph, file->path, what), file->list, file->depth + 1);
+        read_file(file->graph, path, file->list, file->depth + 1);
         return;
     }
     if (file->list->table || file->list->count > 0)
@@ -113,9 +116,10 @@ static void read_line(PolicyFile *file, char *line)
     int kind = 0;
     while (kind < 3 && strcmp(verbs[kind], verb) != 0)
         kind++;
-    if (kind == 3)
-        fail_at(file, "'%s' is no rule%s; it is one of keep lower include", verb,
-                suggestion(file->graph, verb, verbs, 3));
+    if (kind == 3) {
+        const char *hint = suggestion(file->graph, verb, verbs, 3);
+        fail_at(file, "'%s' is no rule%s%s one of keep lower include", verb, hint, *hint ? " It is" : "; it is");
+    }
     if (!operand)
         fail_at(file, "'%s' needs an operand: %s", verb, kind == 2 ? "a policy" : "op:GLOB, node:GLOB or tensor:GLOB");
     if (kind == 2) {

@@ -1,0 +1,295 @@
+/* precision_warnings.c: what 16 bits would do to this model's constants, sums, statistics and weights.
+ *
+ * Each check warns once for the graph, with the first place and how many more there are, because a deep model has the
+ * same flaw in every layer; checks of constants once for each. */
+#include "passes/precision_warnings.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "passes/match.h"
+#include "passes/policy.h"
+
+static bool is_low(Dtype dtype)
+{
+    return dtype == DTYPE_F16 || dtype == DTYPE_BF16;
+}
+
+/* Bits of the significand, the hidden one included: an ulp of x in [2^(e-1), 2^e) is 2^(e-p). */
+static int significand_bits(Dtype dtype)
+{
+    return dtype == DTYPE_F16 ? 11 : 8;
+}
+
+static const char *name_of(const Value *value)
+{
+    return value->name ? value->name : "?";
+}
+
+/* ---- constants that f16 does not hold --------------------------------------------------------------------------- */
+
+/* Round to nearest even: from halfway between 65504 and 65536 on infinity, up to half the least subnormal 2^-24 zero.
+ */
+static bool overflows_f16(double x)
+{
+    return isfinite(x) && fabs(x) >= 65520;
+}
+
+static bool vanishes_in_f16(double x)
+{
+    return x != 0 && fabs(x) <= 0x1p-25;
+}
+
+/* The constant behind views and copies of one, or NULL. */
+static const Value *constant_behind(const Value *value)
+{
+    static const char *const views[] = {"Reshape", "Transpose", "Expand",   "Squeeze", "Unsqueeze",
+                                        "Flatten", "Slice",     "Identity", "Tile"};
+    for (bool moved = true; moved && value->producer;) {
+        moved = false;
+        for (size_t i = 0; i < sizeof views / sizeof *views && !moved; i++)
+            moved = is_op(value->producer, views[i]);
+        if (moved)
+            value = value->producer->inputs[0];
+    }
+    return value->kind == VALUE_CONST && value->data ? value : NULL;
+}
+
+static void warn_of_elements(Graph *graph, const Node *node, const Value *constant)
+{
+    const Tensor tensor = tensor_from_data(graph->arena, &constant->type, constant->data);
+    const int64_t count = element_count(&constant->type);
+    int64_t overflows = 0, vanishes = 0;
+    double large = 0, small = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (overflows_f16(tensor.f[i]) && overflows++ == 0)
+            large = tensor.f[i];
+        if (vanishes_in_f16(tensor.f[i]) && vanishes++ == 0)
+            small = tensor.f[i];
+    }
+    if (overflows > 0)
+        warning(graph->diagnostics, node->origin, "f16-constant-overflow",
+                "%lld of the %lld elements of constant '%s', such as %g, become infinite in f16", (long long)overflows,
+                (long long)count, name_of(constant), large);
+    if (vanishes > 0)
+        warning(graph->diagnostics, node->origin, "f16-constant-vanishes",
+                "%lld of the %lld elements of constant '%s', such as %g, become 0 in f16", (long long)vanishes,
+                (long long)count, name_of(constant), small);
+}
+
+/* A scalar beside 16-bit operands is read in f32, but what it is added to, or chosen instead of, is rounded. */
+static void warn_of_literals(Graph *graph, const Node *node)
+{
+    static const char *const passing[] = {"Add", "Sub", "Where", "Max", "Min", "Clip"};
+    bool passes = false;
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        passes |= is_op(node, passing[i]);
+    for (int i = 0; passes && i < node->input_count; i++) {
+        double x;
+        if (!constant_value(graph, node->inputs[i], &x) || node->inputs[i]->type.dtype != DTYPE_F32)
+            continue;
+        if (overflows_f16(x))
+            warning(graph->diagnostics, node->origin, "f16-constant-overflow",
+                    "the result is stored in f16, where %g becomes infinite", x);
+        if (vanishes_in_f16(x))
+            warning(graph->diagnostics, node->origin, "f16-constant-vanishes",
+                    "the result is stored in f16, where %g becomes 0", x);
+    }
+}
+
+static void check_constants(Graph *graph)
+{
+    bool *told = NEW_ARRAY(graph->arena, bool, graph->value_count);
+    for (const Node *node = graph->first; node; node = node->next) {
+        if (!node->outputs[0] || node->outputs[0]->type.dtype != DTYPE_F16)
+            continue;
+        const Value *constant = is_op(node, "Cast") ? constant_behind(node->inputs[0]) : NULL;
+        if (constant && is_float(constant->type.dtype) && !told[constant->id]) {
+            warn_of_elements(graph, node, constant);
+            told[constant->id] = true;
+        }
+        warn_of_literals(graph, node);
+    }
+}
+
+/* Weights that are infinite from the start: the model's own were finite, as the importer had them in f32. */
+static void check_parameters(Graph *graph)
+{
+    const uint16_t infinity = 0x7c00, magnitude = 0x7fff;
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (!value || value->kind != VALUE_PARAM || value->type.dtype != DTYPE_F16 || !value->data)
+            continue;
+        const uint16_t *bits = value->data;
+        int64_t infinite = 0;
+        for (int64_t j = 0, count = element_count(&value->type); j < count; j++)
+            infinite += (bits[j] & magnitude) == infinity;
+        if (infinite > 0)
+            warning(graph->diagnostics, NO_ORIGIN, "f16-constant-overflow",
+                    "%lld elements of parameter '%s' become infinite in f16", (long long)infinite, name_of(value));
+    }
+}
+
+/* ---- sums that are stored in 16 bits ---------------------------------------------------------------------------- */
+
+/* Elements of input 0 that one element of the result sums; 0 when the node is no sum. */
+static int64_t summands(Graph *graph, const Node *node)
+{
+    static const char *const sums[] = {"ReduceSum", "ReduceSumSquare", "ReduceL1"};
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
+        if (is_op(node, sums[i])) {
+            const int64_t results = element_count(&node->outputs[0]->type);
+            return results > 0 ? element_count(&node->inputs[0]->type) / results : 0;
+        }
+    int count;
+    const int64_t *axis;
+    const Type *type = &node->inputs[0]->type;
+    if (is_op(node, "CumSum") && const_operand_ints(graph, node, 1, &count, &axis) && count == 1)
+        return type->dims[axis[0] < 0 ? axis[0] + type->rank : axis[0]];
+    return 0;
+}
+
+/* Of n equal summands one is 1/n of the sum, and less than half its ulp when n > 2^p. */
+static void check_sums(Graph *graph)
+{
+    const Node *first = NULL;
+    int64_t most = 0;
+    int others = -1;
+    for (const Node *node = graph->first; node; node = node->next) {
+        if (!node->outputs[0] || !is_low(node->outputs[0]->type.dtype))
+            continue;
+        const int64_t count = summands(graph, node);
+        if (count <= (int64_t)1 << significand_bits(node->outputs[0]->type.dtype))
+            continue;
+        if (count > most) {
+            first = node;
+            most = count;
+        }
+        others++;
+    }
+    if (first)
+        warning(graph->diagnostics, first->origin, "sum-of-many-16-bit",
+                "the sum of %lld elements is stored in %s, where one of them is less than half an ulp of it%s",
+                (long long)most, dtype_info[first->outputs[0]->type.dtype].name,
+                others > 0 ? arena_printf(graph->arena, "; so are %d other sums", others) : "");
+}
+
+/* ---- running statistics ----------------------------------------------------------------------------------------- */
+
+static void check_statistics(Graph *graph, const Options *options)
+{
+    Policy *policy = policy_create(graph, options);
+    Ruling ruling, first = {0};
+    const char *name = NULL;
+    int others = -1;
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (!value || value->kind != VALUE_STATE || !policy_rule_tensor(policy, value, &ruling) ||
+            ruling.precision != CLASS_LOWER)
+            continue;
+        if (others++ < 0) {
+            first = ruling;
+            name = name_of(value);
+        }
+    }
+    if (name)
+        warning(graph->diagnostics, NO_ORIGIN, "batchnorm-statistics-16-bit",
+                "%s: the running statistic '%s'%s stays in f32, because in 16 bits it would stop moving", first.rule,
+                name, others > 0 ? arena_printf(graph->arena, ", as do %d others,", others) : "");
+}
+
+/* ---- updates that rounding to nearest loses --------------------------------------------------------------------- */
+
+/* The default --lr of the emitted program, which is about the size of a step of Adam and Lion whatever the gradient;
+ * 0 where a step is as large as the gradient is. */
+static double typical_step(const char *optimizer)
+{
+    return strcmp(optimizer, "sgd") == 0 ? 0 : strcmp(optimizer, "lion") == 0 ? 1e-4 : 1e-3;
+}
+
+static int64_t count_stuck(const Value *param, double step)
+{
+    const Dtype dtype = param->type.dtype;
+    const uint16_t *bits = param->data;
+    int64_t stuck = 0;
+    for (int64_t i = 0, count = element_count(&param->type); i < count; i++) {
+        int exponent;
+        const double x = dtype == DTYPE_F16 ? f64_from_f16(bits[i]) : f64_from_bf16(bits[i]);
+        frexp(x, &exponent);
+        stuck += x != 0 && step < ldexp(0.5, exponent - significand_bits(dtype));
+    }
+    return stuck;
+}
+
+static void check_updates(Graph *graph, const Options *options)
+{
+    const double step = typical_step(options->optimizer), worrying_share = 0.01;
+    const char *update = policy_update(options), *fixed = NULL;
+    int64_t stuck = 0, total = 0;
+    if (step == 0 || !update || strcmp(update, "nearest") != 0)
+        return;
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (!value || value->kind != VALUE_PARAM || !is_low(value->type.dtype) || !value->data)
+            continue;
+        const int64_t here = count_stuck(value, step), count = element_count(&value->type);
+        stuck += here;
+        total += count;
+        if (!fixed && count > 0 && here == count)
+            fixed = name_of(value);
+    }
+    if (fixed || (total > 0 && (double)stuck / (double)total >= worrying_share))
+        warning(graph->diagnostics, NO_ORIGIN, "update-nearest-too-small",
+                "a step of %g rounds to nothing in %.1f %% of the weights%s%s%s; choose --update stochastic, kahan or "
+                "master",
+                step, 100 * (double)stuck / (double)total, fixed ? ", in every one of '" : "", fixed ? fixed : "",
+                fixed ? "'" : "");
+}
+
+/* ---- what the options or the model ask for in vain -------------------------------------------------------------- */
+
+static void check_options(Graph *graph, const Options *options, const PrecisionMode *mode)
+{
+    if (mode->low == mode->wide && (options->precision_rule_count > 0 || options->policy))
+        warning(graph->diagnostics, NO_ORIGIN, "policy-without-effect",
+                "%s has one dtype for everything: no policy and no rule changes it", mode->name);
+    if (options->update && !policy_update(options))
+        warning(graph->diagnostics, NO_ORIGIN, "update-without-effect",
+                "--update %s is for 16-bit weights; those of %s have %s", options->update, mode->name,
+                dtype_info[mode->wide].name);
+}
+
+/* Autocast's own Casts have the origin of the node that they are for. */
+static bool is_model_cast(const Node *node)
+{
+    return is_op(node, "Cast") && node->origin.op && strncmp(node->origin.op, "Cast", 4) == 0 &&
+           is_float(node->inputs[0]->type.dtype) && is_float(node->outputs[0]->type.dtype);
+}
+
+static void check_casts(Graph *graph, const Options *options)
+{
+    const Node *first = NULL;
+    int count = 0;
+    for (const Node *node = graph->first; node && !options->honour_casts; node = node->next)
+        if (is_model_cast(node) && count++ == 0)
+            first = node;
+    if (first)
+        note(graph->diagnostics, first->origin,
+             "%d of the model's Casts between floats: the policy decides dtypes; --honour-casts leaves it to them "
+             "[model-casts-ignored]",
+             count);
+}
+
+void precision_warnings(Graph *graph, const Options *options)
+{
+    const PrecisionMode *mode = find_precision_mode(options->precision);
+    check_options(graph, options, mode);
+    if (mode->low == mode->wide)
+        return;
+    check_constants(graph);
+    check_parameters(graph);
+    check_sums(graph);
+    check_statistics(graph, options);
+    check_updates(graph, options);
+    check_casts(graph, options);
+}
