@@ -6,15 +6,18 @@
 #include <inttypes.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "frontend/file_view.h"
+#include "frontend/sha1.h"
 
 typedef struct ExternalFile {
     const char *location;
     FileView view;
+    char sha1[SHA1_HEX_BYTES]; /* "" until a checksum asks for it */
     struct ExternalFile *next;
 } ExternalFile;
 
@@ -145,11 +148,11 @@ static void remember_path(ExternalFiles *files, const char *location)
     files->paths[files->path_count++] = arena_printf(files->arena, "%s%s", files->folder, location);
 }
 
-static const FileView *open_external(ExternalFiles *files, Origin origin, const char *location)
+static ExternalFile *open_external(ExternalFiles *files, Origin origin, const char *location)
 {
     for (ExternalFile *file = files->first; file; file = file->next) {
         if (strcmp(file->location, location) == 0) {
-            return &file->view;
+            return file;
         }
     }
     int folder = open(*files->folder ? files->folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -169,10 +172,11 @@ static const FileView *open_external(ExternalFiles *files, Origin origin, const 
         refuse(files, origin, location, EXIT_STATUS_INPUT, wrong);
     }
     ExternalFile *file = NEW(files->arena, ExternalFile);
-    *file = (ExternalFile){arena_strndup(files->arena, location, strlen(location)), view, files->first};
+    *file = (ExternalFile){
+        .location = arena_strndup(files->arena, location, strlen(location)), .view = view, .next = files->first};
     files->first = file;
     remember_path(files, location);
-    return &file->view;
+    return file;
 }
 
 /* A decimal number without sign; false when it is none or passes 2^63. */
@@ -192,7 +196,7 @@ static bool parse_size(const char *text, uint64_t *value)
 }
 
 typedef struct Location {
-    const char *file;
+    const char *file, *checksum; /* checksum: NULL when it is not given */
     bool has_length;
     uint64_t offset, length; /* bytes */
 } Location;
@@ -210,7 +214,9 @@ static Location read_location(const ExternalFiles *files, Origin origin, const O
             valid = parse_size(value, &location.offset);
         } else if (strcmp(key, "length") == 0) {
             valid = location.has_length = parse_size(value, &location.length);
-        } else if (strcmp(key, "checksum") != 0) {
+        } else if (strcmp(key, "checksum") == 0) {
+            location.checksum = value;
+        } else {
             fatal(files->diagnostics, EXIT_STATUS_INPUT, origin,
                   "external data has the key '%s'; only location, offset, length and checksum are defined", key);
         }
@@ -225,6 +231,19 @@ static Location read_location(const ExternalFiles *files, Origin origin, const O
     return location;
 }
 
+/* ONNX: the SHA1 digest of the whole file. In hexadecimal, as such digests are written; ONNX does not say. */
+static void check_digest(const ExternalFiles *files, Origin origin, ExternalFile *file, const char *checksum)
+{
+    if (!*file->sha1) {
+        sha1_hex(file->view.bytes, file->view.size, file->sha1);
+    }
+    if (strcasecmp(file->sha1, checksum) != 0) {
+        fatal(files->diagnostics, EXIT_STATUS_INPUT, origin,
+              "external data file '%s' has the SHA1 checksum %s, but the model says '%s': one of them is damaged",
+              file->location, file->sha1, checksum);
+    }
+}
+
 const uint8_t *external_payload(ExternalFiles *files, Origin origin, const Onnx__TensorProto *tensor, size_t bytes)
 {
     Location location = read_location(files, origin, tensor);
@@ -232,7 +251,11 @@ const uint8_t *external_payload(ExternalFiles *files, Origin origin, const Onnx_
         fatal(files->diagnostics, EXIT_STATUS_INPUT, origin,
               "external data has length %" PRIu64 ", but the tensor's type needs %zu bytes", location.length, bytes);
     }
-    const FileView *view = open_external(files, origin, location.file);
+    ExternalFile *file = open_external(files, origin, location.file);
+    const FileView *view = &file->view;
+    if (location.checksum) {
+        check_digest(files, origin, file, location.checksum);
+    }
     if (bytes > view->size || location.offset > view->size - bytes) {
         fatal(files->diagnostics, EXIT_STATUS_INPUT, origin,
               "external data file '%s' has %zu bytes, but the tensor needs %zu at offset %" PRIu64, location.file,

@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#include "frontend/sha1.h"
+
 static const float weights[4] = {1, 2, 3, 4};
 
 /* A model whose initializer w, f32 [4], has these external_data entries: "key=value ..." */
@@ -31,12 +33,51 @@ static void test_a_file_beside_the_model(void **state)
 {
     ModelTest *test = *state;
     write_file(test, "weights.bin", weights, sizeof weights);
-    const char *path = external_model(test, "location=weights.bin checksum=0");
+    const char *path = external_model(test, "location=weights.bin");
     Graph *graph = imported(test, path, &(ImportOptions){0});
     assert_memory_equal(value_named(graph, "w")->data, weights, sizeof weights);
     const char *const *files;
     assert_int_equal(onnx_external_files(test->model, &files), 1);
     assert_string_equal(files[0], path_in(test, "weights.bin"));
+}
+
+/* Examples of FIPS 180 and the digest of nothing; lengths around the padding's two cases. */
+static void test_sha1(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *digest;
+    } cases[] = {
+        {"", "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+        {"abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1"},
+    };
+    char hex[SHA1_HEX_BYTES];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sha1_hex(cases[i].text, strlen(cases[i].text), hex);
+        assert_string_equal(hex, cases[i].digest);
+    }
+    char *million = test_malloc(1000000);
+    memset(million, 'a', 1000000);
+    sha1_hex(million, 1000000, hex);
+    test_free(million);
+    assert_string_equal(hex, "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+}
+
+static void test_checksums(void **state)
+{
+    ModelTest *test = *state;
+    char hex[SHA1_HEX_BYTES];
+    sha1_hex(weights, sizeof weights, hex);
+    write_file(test, "weights.bin", weights, sizeof weights);
+    const char *right = arena_printf(test->fixture->arena, "location=weights.bin checksum=%s", hex);
+    imported(test, external_model(test, right), &(ImportOptions){0});
+    float damaged[4];
+    memcpy(damaged, weights, sizeof weights);
+    damaged[3] = 5;
+    write_file(test, "weights.bin", damaged, sizeof damaged);
+    ASSERT_REFUSED(test, EXIT_STATUS_INPUT, external_model(test, right),
+                   arena_printf(test->fixture->arena, "but the model says '%s': one of them is damaged", hex));
 }
 
 static void test_offset_and_length(void **state)
@@ -101,6 +142,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MODEL_TEST(test_a_file_beside_the_model),
+        cmocka_unit_test(test_sha1),
+        MODEL_TEST(test_checksums),
         MODEL_TEST(test_offset_and_length),
         MODEL_TEST(test_sizes_that_do_not_fit),
         MODEL_TEST(test_ways_out_of_the_folder),
