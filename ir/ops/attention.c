@@ -3,7 +3,6 @@
  * into elementwise operators. */
 #include "ir/ops/row.h"
 #include "runtime/kernels/attention_scratch.h"
-#include "runtime/kernels/attention_scratch.h"
 
 #include <math.h>
 #include <string.h>
@@ -38,6 +37,19 @@ static bool heads_agree(const Type *q, const Type *k, const Type *v)
            q->dims[3] == k->dims[3] && is_float(q->dtype) && q->dtype == k->dtype && k->dtype == v->dtype;
 }
 
+/* max and inverse_sum, and what is computed with them, are never narrower than f32. */
+static Dtype statistics_dtype(const Type *q)
+{
+    return q->dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
+}
+
+/* Bool, or to be added to the scores: of any width that the kernel reads beside q's. */
+static bool is_mask(const Type *mask, const Type *q)
+{
+    return mask->rank == 4 && (mask->dtype == DTYPE_BOOL ||
+                               (is_float(mask->dtype) && (mask->dtype == DTYPE_F64) == (q->dtype == DTYPE_F64)));
+}
+
 static bool check_heads(Graph *graph, Node *node)
 {
     const Type *q = &node->inputs[0]->type, *k = &node->inputs[1]->type, *v = &node->inputs[2]->type;
@@ -47,7 +59,7 @@ static bool check_heads(Graph *graph, Node *node)
     const int64_t scores[] = {q->dims[0], q->dims[1], q->dims[2], k->dims[2]};
     for (int i = 0; input(node, 3) && i < 4; i++) {
         const Type *mask = &node->inputs[3]->type;
-        if (mask->rank != 4 || mask->dtype != q->dtype || (mask->dims[i] != 1 && mask->dims[i] != scores[i]))
+        if (!is_mask(mask, q) || (mask->dims[i] != 1 && mask->dims[i] != scores[i]))
             return REJECT(graph, node, "the mask %s does not broadcast to the scores of Q %s and K %s",
                           type_text(graph->arena, mask), type_text(graph->arena, q), type_text(graph->arena, k));
     }
@@ -58,11 +70,12 @@ static bool infer_attention(Graph *graph, Node *node)
 {
     if (!check_heads(graph, node))
         return false;
-    Type y = node->inputs[0]->type, lse = y;
+    Type y = node->inputs[0]->type, statistic = y;
     y.dims[3] = node->inputs[2]->type.dims[3];
-    lse.rank = 3;
-    lse.dtype = y.dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
-    return set_output_type(graph, node, 0, y) && set_output_type(graph, node, 1, lse);
+    statistic.rank = 3;
+    statistic.dtype = statistics_dtype(&y);
+    return set_output_type(graph, node, 0, y) && set_output_type(graph, node, 1, statistic) &&
+           set_output_type(graph, node, 2, statistic);
 }
 
 static bool infer_attention_grad(Graph *graph, Node *node)
@@ -75,10 +88,11 @@ static bool infer_attention_grad(Graph *graph, Node *node)
 
 /* ---- reference ---- */
 
-/* The tensors of one head: rows of q, y, dy and of k, v; the mask by strides, 0 where it broadcasts. */
+/* The tensors of one head: rows of q and of k, v; the mask, from `mask_at` on, by strides, 0 where it broadcasts. */
 typedef struct Head {
-    const double *q, *k, *v, *mask;
-    int64_t mask_query, mask_key;
+    const double *q, *k, *v;
+    const Tensor *mask; /* or NULL */
+    int64_t mask_at, mask_query, mask_key;
 } Head;
 
 static int64_t broadcast_stride(const Type *type, const int64_t *strides, int axis)
@@ -92,12 +106,12 @@ static Head head_of(const Attention *a, const Tensor *inputs, const Tensor *mask
     Head h = {.q = inputs[0].f + (batch * a->heads + head) * a->queries * a->width,
               .k = inputs[1].f + kv * a->keys * a->width,
               .v = inputs[2].f + kv * a->keys * a->value_width};
-    if (!mask || !mask->f)
+    if (!mask || (!mask->f && !mask->i))
         return h;
     int64_t strides[MAX_RANK];
     dense_strides(&mask->type, strides);
-    h.mask =
-        mask->f + batch * broadcast_stride(&mask->type, strides, 0) + head * broadcast_stride(&mask->type, strides, 1);
+    h.mask = mask;
+    h.mask_at = batch * broadcast_stride(&mask->type, strides, 0) + head * broadcast_stride(&mask->type, strides, 1);
     h.mask_query = broadcast_stride(&mask->type, strides, 2);
     h.mask_key = broadcast_stride(&mask->type, strides, 3);
     return h;
@@ -118,24 +132,41 @@ static void add_scaled(double *y, double factor, const double *x, int64_t count)
         y[i] += factor * x[i];
 }
 
-/* Probabilities of query i over all keys into p; returns the scores' log-sum-exp. A causal query sees key j iff
- * j <= i + keys - queries; one that sees nothing has probabilities 0. */
-static double probabilities(const Attention *a, const Head *h, int64_t i, double *p)
+/* What the mask adds to the score of query i and key j. */
+static double masked(const Head *h, int64_t i, int64_t j)
+{
+    int64_t at = h->mask_at + i * h->mask_query + j * h->mask_key;
+    if (!h->mask)
+        return 0;
+    if (h->mask->type.dtype == DTYPE_BOOL)
+        return h->mask->i[at] ? 0 : -INFINITY;
+    return h->mask->f[at];
+}
+
+typedef struct Statistics {
+    double max, inverse_sum;
+} Statistics;
+
+/* Probabilities exp(score - max)·inverse_sum of query i over all keys into p. A causal query sees key j iff
+ * j <= i + keys - queries; one that sees nothing has probabilities and statistics 0. */
+static Statistics probabilities(const Attention *a, const Head *h, int64_t i, double *p)
 {
     double largest = -INFINITY, sum = 0;
     for (int64_t j = 0; j < a->keys; j++) {
         bool visible = !a->causal || j <= i + a->keys - a->queries;
         p[j] = a->scale * dot(h->q + i * a->width, h->k + j * a->width, a->width);
-        p[j] = !visible ? -INFINITY : p[j] + (h->mask ? h->mask[i * h->mask_query + j * h->mask_key] : 0);
+        p[j] = !visible ? -INFINITY : p[j] + masked(h, i, j);
         largest = fmax(largest, p[j]);
     }
+    double max = largest == -INFINITY ? 0 : largest;
     for (int64_t j = 0; j < a->keys; j++) {
-        p[j] = largest == -INFINITY ? 0 : exp(p[j] - largest);
+        p[j] = exp(p[j] - max);
         sum += p[j];
     }
+    double inverse_sum = sum == 0 ? 0 : 1 / sum;
     for (int64_t j = 0; j < a->keys; j++)
-        p[j] = sum == 0 ? 0 : p[j] / sum;
-    return largest + log(sum);
+        p[j] *= inverse_sum;
+    return (Statistics){max, inverse_sum};
 }
 
 static void evaluate_attention(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
@@ -146,11 +177,13 @@ static void evaluate_attention(Arena *arena, const Node *node, const Tensor *inp
         Head h = head_of(&a, inputs, node->input_count > 3 ? &inputs[3] : NULL, head / a.heads, head % a.heads);
         for (int64_t i = 0; i < a.queries; i++) {
             int64_t row = head * a.queries + i;
-            double lse = probabilities(&a, &h, i, p);
+            Statistics statistics = probabilities(&a, &h, i, p);
             for (int64_t j = 0; j < a.keys; j++)
                 add_scaled(outputs[0].f + row * a.value_width, p[j], h.v + j * a.value_width, a.value_width);
             if (has_output(node, 1))
-                outputs[1].f[row] = lse;
+                outputs[1].f[row] = statistics.max;
+            if (has_output(node, 2))
+                outputs[2].f[row] = statistics.inverse_sum;
         }
     }
 }
@@ -159,7 +192,7 @@ static void evaluate_attention(Arena *arena, const Node *node, const Tensor *inp
 static void evaluate_attention_grad(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
 {
     Attention a = attention_of(node);
-    const double *y = inputs[4].f, *dy = inputs[6].f;
+    const double *y = inputs[4].f, *dy = inputs[7].f;
     double *p = NEW_ARRAY(arena, double, a.keys);
     for (int64_t head = 0; head < a.batch * a.heads; head++) {
         Head h = head_of(&a, inputs, &inputs[3], head / a.heads, head % a.heads);
@@ -192,38 +225,54 @@ static Value *build_repeated_heads(Graph *graph, Value *x, int64_t group)
     return build_reshape(graph, repeated, 4, (int64_t[]){d[0], d[1] * group, d[2], d[3]});
 }
 
-/* A mask that trains (a position bias) takes dS whole, which the fused kernel never stores: recomputed here. */
-static Value *build_mask_gradient(Graph *graph, const Node *node, Value *lse, Value *dy)
+/* The node's probabilities [batch, heads, queries, keys], recomputed: q and k have the dtype of its statistics, and k
+ * as many heads as q. */
+static Value *build_probabilities(Graph *graph, Node *node, Value *q, Value *k)
 {
     Attention a = attention_of(node);
-    Value *k = build_repeated_heads(graph, node->inputs[1], a.group);
-    Value *v = build_repeated_heads(graph, node->inputs[2], a.group);
-    Value *scores = build_scale(graph, build_matmul(graph, node->inputs[0], false, k, true), a.scale);
-    int64_t column[] = {a.batch, a.heads, a.queries, 1};
-    Value *log_p = build_sub(graph, build_add(graph, scores, node->inputs[3]), build_reshape(graph, lse, 4, column));
-    Value *p = build_unary(graph, "Exp", log_p);
-    if (a.causal) {
-        int64_t diagonal = a.keys - a.queries;
-        Value *k_diagonal = const_create(graph, scalar_type(DTYPE_I64), const_ints(graph, 1, &diagonal)->data, NULL);
-        Node *lower = build_begin(graph, "Trilu", 2, VALUES(p, k_diagonal), 1);
-        set_int(graph, lower, "upper", 0);
-        p = build_finish(graph, lower);
-    }
+    const int64_t column[] = {a.batch, a.heads, a.queries, 1};
+    Value *max = build_reshape(graph, saved_output(graph, node, 1), 4, column);
+    Value *inverse_sum = build_reshape(graph, saved_output(graph, node, 2), 4, column);
+    Value *scores = build_scale(graph, build_matmul(graph, q, false, k, true), a.scale);
+    scores = build_add(graph, scores, build_cast(graph, node->inputs[3], q->type.dtype));
+    Value *powers = build_unary(graph, "Exp", build_sub(graph, scores, max));
+    Value *p = build_mul(graph, powers, inverse_sum);
+    if (!a.causal)
+        return p;
+    int64_t diagonal = a.keys - a.queries;
+    Value *k_diagonal = const_create(graph, scalar_type(DTYPE_I64), const_ints(graph, 1, &diagonal)->data, NULL);
+    Node *lower = build_begin(graph, "Trilu", 2, VALUES(p, k_diagonal), 1);
+    set_int(graph, lower, "upper", 0);
+    return build_finish(graph, lower);
+}
+
+/* A mask that trains (a position bias) takes dS whole, which the fused kernel never stores: recomputed here. */
+static Value *build_mask_gradient(Graph *graph, Node *node, Value *dy)
+{
+    int64_t group = attention_of(node).group;
+    Dtype dtype = statistics_dtype(&node->inputs[0]->type);
+    Value *q = build_cast(graph, node->inputs[0], dtype);
+    Value *k = build_cast(graph, build_repeated_heads(graph, node->inputs[1], group), dtype);
+    Value *v = build_cast(graph, build_repeated_heads(graph, node->inputs[2], group), dtype);
+    Value *y = build_cast(graph, node->outputs[0], dtype);
+    dy = build_cast(graph, dy, dtype);
+    Value *p = build_probabilities(graph, node, q, k);
     Value *dp = build_matmul(graph, dy, false, v, true);
-    Value *total = build_reduce_range(graph, "ReduceSum", build_mul(graph, dy, node->outputs[0]), 3, 4);
+    Value *total = build_reduce_range(graph, "ReduceSum", build_mul(graph, dy, y), 3, 4);
     return build_mul(graph, p, build_sub(graph, dp, total));
 }
 
 static void attention_gradient(Differentiator *d, Node *node)
 {
-    Value *dy = dy_of(d, node, 0), *lse = saved_output(d->graph, node, 1);
+    Value *dy = dy_of(d, node, 0);
     if (wants(d, node, 3))
-        contribute(d, node, 3, build_mask_gradient(d->graph, node, lse, dy));
+        contribute(d, node, 3, build_mask_gradient(d->graph, node, dy));
     if (!wants(d, node, 0) && !wants(d, node, 1) && !wants(d, node, 2))
         return;
-    Node *grad = build_begin(
-        d->graph, "ScaledDotProductAttentionGrad", 7,
-        VALUES(node->inputs[0], node->inputs[1], node->inputs[2], input(node, 3), node->outputs[0], lse, dy), 3);
+    Value *max = saved_output(d->graph, node, 1), *inverse_sum = saved_output(d->graph, node, 2);
+    Value *operands[] = {
+        node->inputs[0], node->inputs[1], node->inputs[2], input(node, 3), node->outputs[0], max, inverse_sum, dy};
+    Node *grad = build_begin(d->graph, "ScaledDotProductAttentionGrad", 8, operands, 3);
     copy_attrs(d->graph, grad, node);
     build_finish(d->graph, grad);
     for (int i = 0; i < 3; i++)
@@ -285,10 +334,15 @@ static const char *shape_text(KernelCall *call, const PccAttention *s)
         s->mask_stride[1], s->mask_stride[2], s->mask_stride[3]);
 }
 
+static bool has_bool_mask(const Node *node)
+{
+    return input(node, 3) && node->inputs[3]->type.dtype == DTYPE_BOOL;
+}
+
 static void call_attention(const Node *node, KernelCall *call)
 {
     PccAttention shape = kernel_shape(node, node->outputs[0]);
-    call->kernel = "attention";
+    call->kernel = has_bool_mask(node) ? "attention_visible" : "attention";
     call->needs_step = true;
     call_text(call, "%s}", shape_text(call, &shape));
 }
@@ -296,11 +350,11 @@ static void call_attention(const Node *node, KernelCall *call)
 static void call_attention_grad(const Node *node, KernelCall *call)
 {
     PccAttention shape = kernel_shape(node, node->inputs[4]);
-    read_strides(node->inputs[6], shape.dy_stride);
+    read_strides(node->inputs[7], shape.dy_stride);
     read_strides(node->outputs[0], shape.dq_stride);
     read_strides(node->outputs[1], shape.dk_stride);
     read_strides(node->outputs[2], shape.dv_stride);
-    call->kernel = "attention_grad";
+    call->kernel = has_bool_mask(node) ? "attention_visible_grad" : "attention_grad";
     call->needs_step = true;
     call->scratch_bytes = (int64_t)pcc_attention_grad_scratch_bytes(shape, (size_t)dtype_info[call->suffix].bytes);
     call_text(call, "%s%s%s%s%s}", shape_text(call, &shape), strides_text(call, "dy_stride", shape.dy_stride),
@@ -327,25 +381,25 @@ static Value *build_joined_heads(Graph *graph, Value *y)
     return build_reshape(graph, rows, 3, (int64_t[]){d[0], d[2], d[1] * d[3]});
 }
 
-static Value *build_scalar_or_minus_infinity(Graph *graph, Value *visible, Dtype dtype)
+/* attn_mask as [1 or B, 1 or H, queries, keys], of the keys that it has. */
+static Value *build_mask_as_heads(Graph *graph, Value *mask)
 {
-    return build_where(graph, visible, const_float(graph, dtype, 0), const_float(graph, dtype, -INFINITY));
-}
-
-/* attn_mask as [1 or B, 1 or H, queries, keys] to add to the scores: false is -inf, and so is what lies behind a mask
- * that is shorter than the keys. */
-static Value *build_additive_mask(Graph *graph, Value *mask, Dtype dtype, int64_t keys)
-{
-    if (mask->type.dtype == DTYPE_BOOL)
-        mask = build_scalar_or_minus_infinity(graph, mask, dtype);
-    Type type = {.dtype = dtype, .rank = 4, .dims = {1, 1, 1, 1}};
+    Type type = {.dtype = mask->type.dtype, .rank = 4, .dims = {1, 1, 1, 1}};
     for (int i = 0; i < mask->type.rank; i++)
         type.dims[4 - mask->type.rank + i] = mask->type.dims[i];
-    mask = build_reshape_as(graph, mask, &type);
-    if (type.dims[3] == keys || type.dims[3] == 1)
+    return build_reshape_as(graph, mask, &type);
+}
+
+/* A mask to add to the scores: false is -inf, and so is what lies behind a mask that is shorter than the keys. */
+static Value *build_additive_mask(Graph *graph, Value *mask, Dtype dtype, int64_t keys)
+{
+    Value *blocked = const_float(graph, dtype, -INFINITY);
+    mask = mask->type.dtype == DTYPE_BOOL ? build_where(graph, mask, const_float(graph, dtype, 0), blocked)
+                                          : build_cast(graph, mask, dtype);
+    const int64_t width = mask->type.dims[3], pads[8] = {[7] = keys - width};
+    if (width == keys || width == 1)
         return mask;
-    const int64_t pads[8] = {[7] = keys - type.dims[3]};
-    return build(graph, "Pad", 3, VALUES(mask, const_ints(graph, 8, pads), const_float(graph, dtype, -INFINITY)));
+    return build(graph, "Pad", 3, VALUES(mask, const_ints(graph, 8, pads), blocked));
 }
 
 /* ONNX's causal mask begins at the first key; the kernel's ends at the last. They agree on a square; else it is a
@@ -359,24 +413,34 @@ static Value *build_causal_mask(Graph *graph, Dtype dtype, int64_t queries, int6
     return const_tensor(graph, &mask);
 }
 
+/* All that masks an ONNX Attention's scores beyond its is_causal on a square, for the fused row; NULL for nothing. */
+static Value *build_mask(Graph *graph, const Node *node, const Type *q, const Type *k)
+{
+    int64_t queries = q->dims[2], keys = k->dims[2];
+    Dtype dtype = statistics_dtype(q);
+    Value *mask = input(node, 3) ? build_mask_as_heads(graph, node->inputs[3]) : NULL;
+    bool has_triangle = attr_int(node, "is_causal") && queries != keys;
+    bool is_short = mask && mask->type.dims[3] != keys && mask->type.dims[3] != 1;
+    if (mask && (has_triangle || is_short))
+        mask = build_additive_mask(graph, mask, dtype, keys);
+    if (!has_triangle)
+        return mask;
+    Value *triangle = build_causal_mask(graph, dtype, queries, keys);
+    return mask ? build_add(graph, mask, triangle) : triangle;
+}
+
 static void expand_attention(Graph *graph, Node *node, Value **replacements)
 {
-    bool is_flat = node->inputs[0]->type.rank == 3, causal = attr_int(node, "is_causal");
+    bool is_flat = node->inputs[0]->type.rank == 3;
     Value *q = build_heads(graph, node->inputs[0], is_flat ? attr_int(node, "q_num_heads") : 0);
     Value *k = build_heads(graph, node->inputs[1], is_flat ? attr_int(node, "kv_num_heads") : 0);
     Value *v = build_heads(graph, node->inputs[2], is_flat ? attr_int(node, "kv_num_heads") : 0);
-    Dtype dtype = q->type.dtype;
-    int64_t queries = q->type.dims[2], keys = k->type.dims[2];
-    Value *mask = input(node, 3) ? build_additive_mask(graph, node->inputs[3], dtype, keys) : NULL;
-    if (causal && queries != keys) {
-        Value *triangle = build_causal_mask(graph, dtype, queries, keys);
-        mask = mask ? build_add(graph, mask, triangle) : triangle;
-        causal = false;
-    }
-    Node *fused = build_begin(graph, "ScaledDotProductAttention", 4, VALUES(q, k, v, mask), 2);
+    Value *mask = build_mask(graph, node, &q->type, &k->type);
+    bool is_square = q->type.dims[2] == k->type.dims[2];
+    Node *fused = build_begin(graph, "ScaledDotProductAttention", 4, VALUES(q, k, v, mask), 1);
     set_float(graph, fused, "scale",
               has_attr(node, "scale") ? find_attr(node, "scale")->f : 1 / sqrt((double)q->type.dims[3]));
-    set_int(graph, fused, "is_causal", causal);
+    set_int(graph, fused, "is_causal", is_square && attr_int(node, "is_causal"));
     Value *y = build_finish(graph, fused);
     replacements[0] = is_flat ? build_joined_heads(graph, y) : y;
     if (has_output(node, 1))
@@ -536,7 +600,7 @@ const Op attention_ops[] = {
      .expand = expand_attention},
     {.name = "ScaledDotProductAttention",
      .inputs = "Q, K, V, mask?",
-     .outputs = "Y, lse?",
+     .outputs = "Y, max?, inverse_sum?",
      .attributes = "scale:float!, is_causal:int=0",
      .internal = true,
      .precision = CLASS_LOWER,
@@ -545,10 +609,11 @@ const Op attention_ops[] = {
      .gradient = attention_gradient,
      .evaluate = evaluate_attention,
      .call = call_attention,
+     .stored16 = true,
      .input_striding = {STRIDING_ROWS, STRIDING_ROWS, STRIDING_ROWS},
      .output_striding = {STRIDING_ROWS}},
     {.name = "ScaledDotProductAttentionGrad",
-     .inputs = "Q:float, K:float, V:float, mask:float?, Y:float, lse:float, dY:float",
+     .inputs = "Q:float, K:float, V:float, mask?, Y:float, max:float, inverse_sum:float, dY:float",
      .outputs = "dQ, dK, dV",
      .attributes = "scale:float!, is_causal:int=0",
      .internal = true,
@@ -557,8 +622,9 @@ const Op attention_ops[] = {
      .infer = infer_attention_grad,
      .evaluate = evaluate_attention_grad,
      .call = call_attention_grad,
+     .stored16 = true,
      .input_striding =
-         {[0] = STRIDING_ROWS, [1] = STRIDING_ROWS, [2] = STRIDING_ROWS, [4] = STRIDING_ROWS, [6] = STRIDING_ROWS},
+         {[0] = STRIDING_ROWS, [1] = STRIDING_ROWS, [2] = STRIDING_ROWS, [4] = STRIDING_ROWS, [7] = STRIDING_ROWS},
      .output_striding = {STRIDING_ROWS, STRIDING_ROWS, STRIDING_ROWS}},
     {.name = "RotaryEmbedding",
      .inputs = "X, cos_cache, sin_cache, position_ids?",

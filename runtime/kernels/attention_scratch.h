@@ -4,6 +4,7 @@
 #ifndef PCC_ATTENTION_SCRATCH_H
 #define PCC_ATTENTION_SCRATCH_H
 
+#include "../program.h"
 #include "scratch.h"
 
 /* y = softmax(scale q k^T + mask) v for every batch and head. Strides are in elements, between batches, heads and rows;
@@ -30,11 +31,26 @@ static inline int64_t pcc_attention_key_splits(PccAttention shape)
     return pcc_max_i64(1, pcc_min_i64(16 / tasks, shape.keys / 128));
 }
 
-/* Each range of keys but the first has a dq of its own, [batch, heads, queries, width]; they are added in order. */
+/* Elements of one task's sums of dq, [kv_group, queries, width], rows of whole registers for every instruction set. */
+static inline int64_t pcc_attention_query_sums(PccAttention shape)
+{
+    return shape.kv_group * shape.queries * pcc_ceil_div(shape.width, 16) * 16;
+}
+
+/* A task that sees all keys of its heads keeps these sums in its thread's scratch, where they leave room for tiles. */
+static inline int pcc_attention_sums_are_private(PccAttention shape, size_t element_size)
+{
+    return pcc_attention_key_splits(shape) == 1 &&
+           (size_t)pcc_attention_query_sums(shape) * element_size <= PCC_THREAD_SCRATCH / 4;
+}
+
+/* Else every range of keys has sums of dq of its own, for all heads; they are added in order. */
 static inline size_t pcc_attention_grad_scratch_bytes(PccAttention shape, size_t element_size)
 {
-    const int64_t elements = shape.batch * shape.heads * shape.queries * shape.width;
-    return pcc_align64((size_t)((pcc_attention_key_splits(shape) - 1) * elements) * element_size);
+    const int64_t tasks = pcc_attention_key_splits(shape) * shape.batch * (shape.heads / shape.kv_group);
+    if (pcc_attention_sums_are_private(shape, element_size))
+        return 0;
+    return pcc_align64((size_t)(tasks * pcc_attention_query_sums(shape)) * element_size);
 }
 
 #endif

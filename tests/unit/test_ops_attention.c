@@ -21,7 +21,7 @@ static Value *triangle(Graph *graph, int64_t queries, int64_t keys, int64_t offs
 
 static Value *fused(Graph *graph, Value *q, Value *k, Value *v, Value *mask, double scale, bool causal)
 {
-    Node *node = build_begin(graph, "ScaledDotProductAttention", 4, VALUES(q, k, v, mask), 2);
+    Node *node = build_begin(graph, "ScaledDotProductAttention", 4, VALUES(q, k, v, mask), 1);
     set_float(graph, node, "scale", scale);
     set_int(graph, node, "is_causal", causal);
     return build_finish(graph, node);
