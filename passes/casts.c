@@ -2,6 +2,7 @@
  * as what is left, in elementwise loops (pass fuse) or as passes of their own. */
 #include <string.h>
 
+#include "ir/schema.h"
 #include "passes/autocast.h"
 #include "passes/match.h"
 
@@ -18,6 +19,56 @@ static bool narrows(const Node *node)
 static bool widens(const Node *node)
 {
     return is_op(node, "Cast") && is_low(node->inputs[0]->type.dtype) && node->outputs[0]->type.dtype == DTYPE_F32;
+}
+
+/* ---- the report ------------------------------------------------------------------------------------------------- */
+
+/* The ONNX name of what is converted, or of the node that it belongs to. */
+static const char *name_of(const Value *value, Origin origin)
+{
+    if (!value->name && value->producer)
+        origin = value->producer->origin;
+    return value->name ? value->name : origin.node;
+}
+
+static void report_cast(Graph *graph, const Value *value, Dtype from, Dtype to, int64_t bytes, Origin origin,
+                        const char *where)
+{
+    PrecisionReport *report = graph->precision;
+    if (!report)
+        return;
+    PrecisionCast cast = {.value = name_of(value, origin), .from = from, .to = to, .bytes = bytes, .where = where};
+    APPEND(graph->arena, report->casts, report->cast_count, cast);
+}
+
+/* The Casts of one loop or epilogue; a loop of Casts alone is a pass over memory. */
+static void report_body(Graph *graph, const Node *node)
+{
+    bool pass = !has_epilogue(node);
+    for (const Node *member = node->body->first; member; member = member->next)
+        pass &= is_op(member, "Cast");
+    for (const Node *member = node->body->first; member; member = member->next) {
+        if (!is_op(member, "Cast") || !is_float(member->inputs[0]->type.dtype))
+            continue;
+        const Type *from = &member->inputs[0]->type, *to = &member->outputs[0]->type;
+        if (is_float(to->dtype) && (is_low(from->dtype) || is_low(to->dtype)))
+            report_cast(graph, member->outputs[0], from->dtype, to->dtype, pass ? type_bytes(from) + type_bytes(to) : 0,
+                        member->origin, pass ? "pass" : "fused");
+    }
+}
+
+void report_casts(Graph *graph, const Options *options)
+{
+    (void)options;
+    for (int i = 0; graph->precision && i < graph->value_count; i++) {
+        const Value *copy = graph->values[i];
+        if (copy && copy->kind == VALUE_COPY)
+            report_cast(graph, copy, copy->copy_of->type.dtype, copy->type.dtype, type_bytes(&copy->type), NO_ORIGIN,
+                        "weights");
+    }
+    for (const Node *node = graph->first; graph->precision && node; node = node->next)
+        if (node->body)
+            report_body(graph, node);
 }
 
 /* ---- of parameters ---------------------------------------------------------------------------------------------- */
@@ -114,7 +165,9 @@ static void fuse_load(Graph *graph, Node *node, int i)
     if (!wide || !widens(wide->producer))
         return;
     node->inputs[i] = wide->producer->inputs[0];
-    if (!keeps_types(graph, node))
+    if (keeps_types(graph, node))
+        report_cast(graph, wide, node->inputs[i]->type.dtype, wide->type.dtype, 0, node->origin, "fused");
+    else
         node->inputs[i] = wide;
 }
 
@@ -135,8 +188,10 @@ static void fuse_store(Graph *graph, Node *node, Node *reader)
     low->producer = node;
     reader->outputs[0] = wide;
     wide->producer = reader;
-    if (keeps_types(graph, node))
-        return; /* the reader is dead now */
+    if (keeps_types(graph, node)) { /* and the reader is dead now */
+        report_cast(graph, low, wide->type.dtype, low->type.dtype, 0, node->origin, "fused");
+        return;
+    }
     reader->outputs[0] = low;
     low->producer = reader;
     node->outputs[0] = wide;
