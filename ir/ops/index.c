@@ -2,6 +2,7 @@
  *
  * Negative indices count from the end. An index out of range reads a zero and writes nothing, as in the kernels. */
 #include "ir/ops/support.h"
+#include "runtime/kernels/index_lines.h"
 
 /* ---- Gather --------------------------------------------------------------------------------------------------------
  */
@@ -107,6 +108,7 @@ static void gather_literals(KernelCall *call, const char *kernel, GatherExtents 
 static void gather_call(const Node *node, KernelCall *call)
 {
     gather_literals(call, "gather", gather_extents(node, &node->inputs[0]->type));
+    call_by_width(call, node->inputs[0]);
 }
 
 /* GatherGrad(dY, Indices): x's dims are dY's with `dim` in the place of the indices' dims. */
@@ -146,10 +148,12 @@ static void gather_grad_evaluate(Arena *arena, const Node *node, const Tensor *i
     }
 }
 
-/* gather_grad(outer, axis, inner, count, dy, indices, dx) */
+/* gather_grad(outer, axis, inner, count, dy, indices, dx, scratch) */
 static void gather_grad_call(const Node *node, KernelCall *call)
 {
-    gather_literals(call, "gather_grad", gather_extents(node, &node->outputs[0]->type));
+    GatherExtents extents = gather_extents(node, &node->outputs[0]->type);
+    gather_literals(call, "gather_grad", extents);
+    call->scratch_bytes = (int64_t)pcc_readers_bytes(extents.axis, extents.count);
 }
 
 /* ---- OneHot --------------------------------------------------------------------------------------------------------
@@ -229,6 +233,7 @@ static void one_hot_call(const Node *node, KernelCall *call)
     int axis = axis_of(node, y->rank);
     call->kernel = "one_hot";
     call->suffix = y->dtype;
+    call_by_width(call, node->outputs[0]);
     call_int(call, dims_product(y, 0, axis));
     call_int(call, y->dims[axis]);
     call_int(call, dims_product(y, axis + 1, y->rank));
@@ -284,7 +289,8 @@ const Op index_ops[] = {
      .infer = gather_infer,
      .gradient = gather_gradient,
      .evaluate = gather_evaluate,
-     .call = gather_call},
+     .call = gather_call,
+     .stored16 = true},
     {.name = "GatherGrad",
      .inputs = "dY:float, Indices:int",
      .outputs = "dX",
@@ -295,7 +301,8 @@ const Op index_ops[] = {
      .kind = OP_KERNEL,
      .infer = gather_grad_infer,
      .evaluate = gather_grad_evaluate,
-     .call = gather_grad_call},
+     .call = gather_grad_call,
+     .stored16 = true},
     {.name = "OneHot",
      .inputs = "Indices, Depth!, Values",
      .outputs = "Y",
@@ -307,7 +314,8 @@ const Op index_ops[] = {
      .infer = one_hot_infer,
      .gradient = one_hot_gradient,
      .evaluate = one_hot_evaluate,
-     .call = one_hot_call},
+     .call = one_hot_call,
+     .stored16 = true},
     {.name = "ReverseSequence",
      .inputs = "X, Lengths:int",
      .outputs = "Y",

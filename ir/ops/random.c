@@ -155,10 +155,14 @@ static bool infer_bernoulli(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, type);
 }
 
-/* 1 with the probability that the input gives: where a uniform number is below it. */
+/* 1 with the probability that the input gives: where a uniform number is below it. The number is f32 at least: one of 8
+ * digits would make a probability of 2^-8 out of every lesser one. */
 static void expand_bernoulli(Graph *graph, Node *node, Value **replacements)
 {
-    Value *p = node->inputs[0], *drawn = build_random(graph, node, "UniformTensor", &p->type, 0, 1);
+    Value *p = node->inputs[0];
+    if (p->type.dtype != DTYPE_F64)
+        p = build_cast(graph, p, DTYPE_F32);
+    Value *drawn = build_random(graph, node, "UniformTensor", &p->type, 0, 1);
     replacements[0] = build_cast(graph, build_binary(graph, "Less", drawn, p), node->outputs[0]->type.dtype);
 }
 
@@ -229,6 +233,7 @@ const Op random_ops[] = {
      .gradient = dropout_gradient,
      .evaluate = evaluate_dropout,
      .call = call_dropout,
+     .stored16 = true,
      .aliases = 1},
     {.name = "DropoutGrad",
      .inputs = "dY, mask",
@@ -240,6 +245,7 @@ const Op random_ops[] = {
      .infer = infer_like_first,
      .evaluate = evaluate_dropout_grad,
      .call = call_dropout_grad,
+     .stored16 = true,
      .aliases = 1},
     {.name = "RandomNormal",
      .outputs = "output",
@@ -287,7 +293,8 @@ const Op random_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_random,
      .evaluate = evaluate_normal,
-     .call = call_normal},
+     .call = call_normal,
+     .stored16 = true},
     {.name = "UniformTensor", /* first, second: its bounds */
      .outputs = "Y",
      .attributes = TENSOR_ATTRIBUTES,
@@ -296,6 +303,7 @@ const Op random_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_random,
      .evaluate = evaluate_uniform,
-     .call = call_uniform},
+     .call = call_uniform,
+     .stored16 = true},
     {0},
 };

@@ -208,6 +208,7 @@ static void call_resize_axis(const Node *node, KernelCall *call)
 static void call_resize_axis_grad(const Node *node, KernelCall *call)
 {
     call_axis(node, call, "resize_axis_grad");
+    call_sums_scratch(call, node->outputs[0]);
 }
 
 /* ---- ONNX's rows ---- */
@@ -421,7 +422,8 @@ const Op resize_ops[] = {
      .infer = infer_resize_axis,
      .gradient = resize_axis_gradient,
      .evaluate = evaluate_resize_axis,
-     .call = call_resize_axis},
+     .call = call_resize_axis,
+     .stored16 = true},
     {.name = "ResizeAxisGrad",
      .inputs = "dY:float",
      .outputs = "dX",
@@ -431,6 +433,7 @@ const Op resize_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_resize_axis_grad,
      .evaluate = evaluate_resize_axis_grad,
-     .call = call_resize_axis_grad},
+     .call = call_resize_axis_grad,
+     .stored16 = true},
     {0},
 };

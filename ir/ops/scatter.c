@@ -414,62 +414,70 @@ static void nd_literals(const Node *node, const Type *data, KernelCall *call, co
     call_dims(call, indices->rank, indices->dims);
 }
 
-static void reduction_literal(const Node *node, KernelCall *call)
+/* A scatter that replaces moves bits; the others compute. */
+static void finish_scatter_call(const Node *node, KernelCall *call)
 {
     Reduction reduction = REDUCE_NONE;
     reduction_of(node, &reduction);
     call_int(call, reduction);
+    if (reduction == REDUCE_NONE)
+        call_by_width(call, node->outputs[0]);
+    call_sums_scratch(call, node->outputs[0]);
 }
 
 /* gather_elements(rank, axis, data_dims, index_dims, x, indices, y) */
 static void gather_elements_call(const Node *node, KernelCall *call)
 {
     elements_literals(node, &node->inputs[0]->type, call, "gather_elements");
+    call_by_width(call, node->inputs[0]);
 }
 
-/* gather_elements_grad(rank, axis, data_dims, index_dims, dy, indices, dx) */
+/* gather_elements_grad(rank, axis, data_dims, index_dims, dy, indices, dx, scratch) */
 static void gather_elements_grad_call(const Node *node, KernelCall *call)
 {
     elements_literals(node, &node->outputs[0]->type, call, "gather_elements_grad");
+    call_sums_scratch(call, node->outputs[0]);
 }
 
-/* scatter_elements(rank, axis, data_dims, index_dims, reduction, x, indices, updates, y) */
+/* scatter_elements(rank, axis, data_dims, index_dims, reduction, x, indices, updates, y, scratch) */
 static void scatter_elements_call(const Node *node, KernelCall *call)
 {
     elements_literals(node, &node->inputs[0]->type, call, "scatter_elements");
-    reduction_literal(node, call);
+    finish_scatter_call(node, call);
 }
 
 /* gather_nd(rank, data_dims, index_rank, index_dims, batch_dims, x, indices, y) */
 static void gather_nd_call(const Node *node, KernelCall *call)
 {
     nd_literals(node, &node->inputs[0]->type, call, "gather_nd");
+    call_by_width(call, node->inputs[0]);
     call_int(call, batch_dims_of(node));
 }
 
-/* gather_nd_grad(rank, data_dims, index_rank, index_dims, batch_dims, dy, indices, dx) */
+/* gather_nd_grad(rank, data_dims, index_rank, index_dims, batch_dims, dy, indices, dx, scratch) */
 static void gather_nd_grad_call(const Node *node, KernelCall *call)
 {
     nd_literals(node, &node->outputs[0]->type, call, "gather_nd_grad");
+    call_sums_scratch(call, node->outputs[0]);
     call_int(call, batch_dims_of(node));
 }
 
-/* scatter_nd(rank, data_dims, index_rank, index_dims, reduction, x, indices, updates, y) */
+/* scatter_nd(rank, data_dims, index_rank, index_dims, reduction, x, indices, updates, y, scratch) */
 static void scatter_nd_call(const Node *node, KernelCall *call)
 {
     nd_literals(node, &node->inputs[0]->type, call, "scatter_nd");
-    reduction_literal(node, call);
+    finish_scatter_call(node, call);
 }
 
 #define SCATTER_ELEMENTS_ROW                                                                                   \
     .inputs = "Data, Indices:int, Updates", .outputs = "Y", .attributes = "axis:int=0, reduction:string=none", \
     .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL, .upgrade = scatter_upgrade,                       \
     .infer = scatter_elements_infer, .gradient = scatter_gradient, .evaluate = scatter_elements_evaluate,      \
-    .call = scatter_elements_call
+    .call = scatter_elements_call, .stored16 = true
 
 #define GATHER_GRAD_ROW(NAME, PREFIX)                                                                \
     .name = #NAME, .inputs = "dY:float, Indices:int", .outputs = "dX", .since = 1, .internal = true, \
-    .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = PREFIX##_grad_infer
+    .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = PREFIX##_grad_infer, .stored16 = true
 
 const Op scatter_ops[] = {
     {.name = "GatherElements",
@@ -483,7 +491,8 @@ const Op scatter_ops[] = {
      .infer = gather_elements_infer,
      .gradient = gather_gradient,
      .evaluate = gather_elements_evaluate,
-     .call = gather_elements_call},
+     .call = gather_elements_call,
+     .stored16 = true},
     {.name = "GatherND",
      .inputs = "Data, Indices:int",
      .outputs = "Y",
@@ -495,7 +504,8 @@ const Op scatter_ops[] = {
      .infer = gather_nd_infer,
      .gradient = gather_gradient,
      .evaluate = gather_nd_evaluate,
-     .call = gather_nd_call},
+     .call = gather_nd_call,
+     .stored16 = true},
     {GATHER_GRAD_ROW(GatherElementsGrad, gather_elements), .attributes = "axis:int=0, dims:ints!",
      .evaluate = gather_elements_grad_evaluate, .call = gather_elements_grad_call},
     {GATHER_GRAD_ROW(GatherNDGrad, gather_nd), .attributes = "batch_dims:int=0, dims:ints!",
@@ -513,6 +523,7 @@ const Op scatter_ops[] = {
      .infer = scatter_nd_infer,
      .gradient = scatter_gradient,
      .evaluate = scatter_nd_evaluate,
-     .call = scatter_nd_call},
+     .call = scatter_nd_call,
+     .stored16 = true},
     {0},
 };

@@ -194,7 +194,8 @@ static void topk_call(const Node *node, KernelCall *call)
 
 #define ARG_ROW(NAME)                                                                                                  \
     .name = #NAME, .inputs = "X", .outputs = "Y", .attributes = "axis:int=0, keepdims:int=1, select_last_index:int=0", \
-    .since = 13, .precision = CLASS_NONE, .kind = OP_KERNEL, .upgrade = arg_upgrade, .infer = arg_infer
+    .since = 13, .precision = CLASS_NONE, .kind = OP_KERNEL, .upgrade = arg_upgrade, .infer = arg_infer,               \
+    .stored16 = true
 
 const Op select_ops[] = {
     {ARG_ROW(ArgMax), .evaluate = argmax_evaluate, .call = argmax_call},
@@ -210,6 +211,7 @@ const Op select_ops[] = {
      .infer = topk_infer,
      .gradient = topk_gradient,
      .evaluate = topk_evaluate,
-     .call = topk_call},
+     .call = topk_call,
+     .stored16 = true},
     {0},
 };

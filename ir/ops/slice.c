@@ -294,22 +294,30 @@ static void pad_literals(KernelCall *call, const Type *plain, const int64_t *bef
     call_int(call, mode);
 }
 
+/* The padding value; of 16-bit floats, whose bits are moved as integers, that of the same bits. */
+static double pad_value(const Node *node, KernelCall *call)
+{
+    const Value *value = input(node, 2);
+    if (!value)
+        return 0;
+    Tensor tensor = tensor_from_data(call->arena, &value->type, value->data);
+    tensor.type = scalar_type(node->inputs[0]->type.dtype);
+    if (call->suffix == DTYPE_I16)
+        return *(const int16_t *)tensor_to_data(call->arena, &tensor);
+    return tensor.f ? tensor.f[0] : (double)tensor.i[0];
+}
+
 /* pad(rank, dims, before, after, mode, value, x, y) */
 static void pad_call(const Node *node, KernelCall *call)
 {
-    const Value *value = input(node, 2);
     int64_t before[MAX_RANK], after[MAX_RANK];
     PadMode mode = PAD_CONSTANT;
-    double fill = 0;
     pad_mode(node, &mode);
     pad_widths(node, node->inputs[0]->type.rank, before, after);
-    if (value) {
-        Tensor tensor = tensor_from_data(call->arena, &value->type, value->data);
-        fill = tensor.f ? tensor.f[0] : (double)tensor.i[0];
-    }
     call->kernel = "pad";
+    call_by_width(call, node->inputs[0]);
     pad_literals(call, &node->inputs[0]->type, before, after, mode);
-    call_float(call, fill);
+    call_float(call, pad_value(node, call));
     call->dropped_inputs = 1u << 1 | 1u << 2 | 1u << 3;
 }
 
@@ -349,7 +357,7 @@ static void pad_grad_evaluate(Arena *arena, const Node *node, const Tensor *inpu
     } while (next_index(rank, inputs[0].type.dims, index));
 }
 
-/* pad_grad(rank, dims of x, before, after, mode, dy, dx) */
+/* pad_grad(rank, dims of x, before, after, mode, dy, dx, scratch) */
 static void pad_grad_call(const Node *node, KernelCall *call)
 {
     const int64_t *before, *after;
@@ -358,6 +366,7 @@ static void pad_grad_call(const Node *node, KernelCall *call)
     attr_ints(node, "before", &before);
     attr_ints(node, "after", &after);
     call->kernel = "pad_grad";
+    call_sums_scratch(call, node->outputs[0]);
     pad_literals(call, &node->outputs[0]->type, before, after, mode);
 }
 
@@ -383,7 +392,8 @@ const Op slice_ops[] = {
      .infer = pad_infer,
      .gradient = pad_gradient,
      .evaluate = pad_evaluate,
-     .call = pad_call},
+     .call = pad_call,
+     .stored16 = true},
     {.name = "PadGrad",
      .inputs = "dY",
      .outputs = "dX",
@@ -394,6 +404,7 @@ const Op slice_ops[] = {
      .kind = OP_KERNEL,
      .infer = pad_grad_infer,
      .evaluate = pad_grad_evaluate,
-     .call = pad_grad_call},
+     .call = pad_grad_call,
+     .stored16 = true},
     {0},
 };

@@ -142,6 +142,22 @@ static inline int64_t offset_of(int rank, const int64_t *index, const int64_t *s
     return offset;
 }
 
+/* A kernel that only moves bits has one i16 form for every dtype of 16 bits, of which `moved` is one or not. */
+static inline void call_by_width(KernelCall *call, const Value *moved)
+{
+    if (dtype_info[moved->type.dtype].bytes == 2) {
+        call->mixed = false;
+        call->suffix = DTYPE_I16;
+    }
+}
+
+/* Scratch in which a kernel sums what it stores in 16 bits: f32 for each element of `stored`. */
+static inline void call_sums_scratch(KernelCall *call, const Value *stored)
+{
+    bool narrow = call->mixed && dtype_info[stored->type.dtype].bytes == 2;
+    call->scratch_bytes = narrow ? element_count(&stored->type) * (int64_t)sizeof(float) : 0;
+}
+
 /* Copies one element of whatever kind; both tensors are floats or both are not. */
 static inline void copy_element(Tensor *to, int64_t to_index, const Tensor *from, int64_t from_index)
 {

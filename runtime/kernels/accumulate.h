@@ -1,22 +1,44 @@
-/* accumulate.h: gradients summed over the micro-batches of an update. */
+/* accumulate.h: gradients summed over the micro-batches of an update.
+ *
+ *   pcc_accumulate_T(n, x, sum, s)   sum[n] = x[n] in the first micro-batch (s->micro == 0), sum + x in the others
+ */
 #ifndef PCC_ACCUMULATE_H
 #define PCC_ACCUMULATE_H
 
-#include "../program.h"
+#include "typed.h"
 
-#define PCC_DEFINE_ACCUMULATE(T, SUFFIX)                                                                             \
-    static inline                                                                                                    \
-        __attribute__((always_inline)) void pcc_accumulate_##SUFFIX(int64_t n, const T *x, T *sum, const PccStep *s) \
-    {                                                                                                                \
-        const bool first = s->micro == 0;                                                                            \
-        _Pragma("omp parallel for simd schedule(static)") for (int64_t i = 0; i < n; i++) sum[i] =                   \
-            first ? x[i] : sum[i] + x[i];                                                                            \
-    }
+#define PCC_ACCUMULATE_SEGMENT 2048 /* elements that are added at a time */
 
-/* sum[n] = x[n] in the first micro-batch (s->micro == 0), sum + x in the others. */
-PCC_DEFINE_ACCUMULATE(float, f32)
-PCC_DEFINE_ACCUMULATE(double, f64)
+#define PCC_SO_FAR(sum) (sum) /* an output as the input that it is too */
+#define PCC_T float
+#define PCC_SUFFIX f32
+#include "operands_native.inc"
+#include "accumulate.inc"
+#include "operands_undef.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
 
-#undef PCC_DEFINE_ACCUMULATE
+#define PCC_T double
+#define PCC_SUFFIX f64
+#include "operands_native.inc"
+#include "accumulate.inc"
+#include "operands_undef.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#undef PCC_SO_FAR
+
+#ifdef PCC_MIXED
+#    include "storage.h"
+#    define PCC_SO_FAR(sum) ((PccIn){(sum).data, (sum).dtype})
+#    define PCC_T float
+#    define PCC_SUFFIX mixed
+#    include "operands_mixed.inc"
+#    include "accumulate.inc"
+#    include "operands_undef.inc"
+#    undef PCC_T
+#    undef PCC_SUFFIX
+#    undef PCC_SO_FAR
+#endif
 
 #endif

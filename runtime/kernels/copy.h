@@ -3,7 +3,10 @@
  *   pcc_copy_T(rank, dims, x_strides, y_strides, x, y)   strides in elements; any sign, x's may be 0 (expand)
  *   pcc_fill_T(n, value, y)
  *   pcc_pad_T(rank, dims of x, before, after, mode, value, x, y), mode as in PccPadMode; negative widths crop
- *   pcc_pad_grad_T(rank, dims of x, before, after, mode, dy, dx)   its adjoint
+ *   pcc_pad_grad_T(rank, dims of x, before, after, mode, dy, dx, scratch)   its adjoint; scratch is that of 16-bit dx:
+ *       a float for each of its elements
+ *
+ * The i16 forms move every dtype of 16 bits; a pad's value is then the integer of the same bits.
  */
 #ifndef PCC_COPY_H
 #define PCC_COPY_H
@@ -39,10 +42,30 @@ PCC_KERNEL int64_t pcc_pad_source(int64_t mode, int64_t n, int64_t before, int64
     }
 }
 
+/* Offset in x of the line that output line `line` reads; -1 when it is constant padding. */
+PCC_KERNEL int64_t pcc_pad_line(int64_t rank, const int64_t *dims, const int64_t *before, const int64_t *after,
+                                int64_t mode, int64_t line)
+{
+    int64_t offset = 0, stride = dims[rank - 1];
+    for (int64_t i = rank - 2; i >= 0; i--) {
+        int64_t extent = dims[i] + before[i] + after[i];
+        int64_t at = pcc_pad_source(mode, dims[i], before[i], line % extent);
+        if (at < 0)
+            return -1;
+        offset += at * stride;
+        stride *= dims[i];
+        line /= extent;
+    }
+    return offset;
+}
+
 #define PCC_T float
 #define PCC_SUFFIX f32
 #include "copy.inc"
 #include "pad.inc"
+#include "operands_native.inc"
+#include "pad_grad.inc"
+#include "operands_undef.inc"
 #undef PCC_T
 #undef PCC_SUFFIX
 
@@ -50,6 +73,9 @@ PCC_KERNEL int64_t pcc_pad_source(int64_t mode, int64_t n, int64_t before, int64
 #define PCC_SUFFIX f64
 #include "copy.inc"
 #include "pad.inc"
+#include "operands_native.inc"
+#include "pad_grad.inc"
+#include "operands_undef.inc"
 #undef PCC_T
 #undef PCC_SUFFIX
 
@@ -67,11 +93,29 @@ PCC_KERNEL int64_t pcc_pad_source(int64_t mode, int64_t n, int64_t before, int64
 #undef PCC_T
 #undef PCC_SUFFIX
 
+#define PCC_T int16_t
+#define PCC_SUFFIX i16
+#include "copy.inc"
+#include "pad.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
 #define PCC_T uint8_t
 #define PCC_SUFFIX u8
 #include "copy.inc"
 #include "pad.inc"
 #undef PCC_T
 #undef PCC_SUFFIX
+
+#ifdef PCC_MIXED
+#    include "storage.h"
+#    define PCC_T float
+#    define PCC_SUFFIX mixed
+#    include "operands_mixed.inc"
+#    include "pad_grad.inc"
+#    include "operands_undef.inc"
+#    undef PCC_T
+#    undef PCC_SUFFIX
+#endif
 
 #endif

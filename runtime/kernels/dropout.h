@@ -21,16 +21,38 @@ PCC_KERNEL uint64_t pcc_dropout_threshold(double ratio)
     return ratio <= 0 ? 0 : ratio >= 1 ? (uint64_t)1 << 32 : (uint64_t)(ratio * 4294967296.0);
 }
 
+#define PCC_DROPOUT_SEGMENT 2048 /* elements of one task of the gradient */
+
+#define PCC_UNIFORM_DIGITS(y) 24 /* binary digits of a number in [0, 1) */
 #define PCC_T float
 #define PCC_SUFFIX f32
+#include "operands_native.inc"
 #include "dropout.inc"
+#include "operands_undef.inc"
 #undef PCC_T
 #undef PCC_SUFFIX
 
 #define PCC_T double
 #define PCC_SUFFIX f64
+#include "operands_native.inc"
 #include "dropout.inc"
+#include "operands_undef.inc"
 #undef PCC_T
 #undef PCC_SUFFIX
+
+#undef PCC_UNIFORM_DIGITS
+
+#ifdef PCC_MIXED
+#    include "storage.h"
+#    define PCC_UNIFORM_DIGITS(y) ((y).dtype == PCC_BF16 ? 8 : (y).dtype == PCC_F16 ? 11 : 24)
+#    define PCC_T float
+#    define PCC_SUFFIX mixed
+#    include "operands_mixed.inc"
+#    include "dropout.inc"
+#    include "operands_undef.inc"
+#    undef PCC_T
+#    undef PCC_SUFFIX
+#    undef PCC_UNIFORM_DIGITS
+#endif
 
 #endif

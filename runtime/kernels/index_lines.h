@@ -5,14 +5,41 @@
 #include "../program.h"
 #include "typed.h"
 
-#define PCC_INDEX_TILE 128 /* neighbouring elements that one task of a scatter owns */
-#define PCC_INDEX_TASKS 16 /* tasks, about, that a gradient's destination is cut into */
+#define PCC_INDEX_TILE 128  /* neighbouring elements that one task of a scatter owns */
+#define PCC_INDEX_TASK 4096 /* elements, about, that one task of a gather's adjoint owns, or that one task copies */
 
 /* Index of an axis of extent n as a position; -1 when it is out of range. */
 PCC_KERNEL int64_t pcc_wrap_index(int64_t index, int64_t n)
 {
     int64_t at = index < 0 ? index + n : index;
     return at >= 0 && at < n ? at : -1;
+}
+
+/* For each place of an axis the list, in order, of the entries of an index array that name it: first[place], then
+ * next[entry], ended by -1. */
+typedef struct PccReaders {
+    const int64_t *first, *next;
+} PccReaders;
+
+/* Bytes of scratch that the lists need; also the compiler's. */
+PCC_KERNEL size_t pcc_readers_bytes(int64_t axis, int64_t count)
+{
+    return (size_t)(axis + count) * sizeof(int64_t);
+}
+
+PCC_KERNEL PccReaders pcc_readers(int64_t axis, int64_t count, const int64_t *index, void *scratch)
+{
+    int64_t *first = scratch, *next = first + axis;
+    for (int64_t at = 0; at < axis; at++)
+        first[at] = -1;
+    for (int64_t entry = count - 1; entry >= 0; entry--) {
+        int64_t at = pcc_wrap_index(index[entry], axis);
+        if (at < 0)
+            continue;
+        next[entry] = first[at];
+        first[at] = entry;
+    }
+    return (PccReaders){first, next};
 }
 
 /* An indexed axis with the index array seen as [before, count, after]. The lines along the axis are independent; a tile

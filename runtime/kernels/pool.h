@@ -123,14 +123,29 @@ PCC_KERNEL int64_t pcc_pool_divisor(const PccPool *p, const int64_t at[3])
 
 #define PCC_T float
 #define PCC_SUFFIX f32
+#include "operands_native.inc"
 #include "pool.inc"
+#include "operands_undef.inc"
 #undef PCC_T
 #undef PCC_SUFFIX
 
 #define PCC_T double
 #define PCC_SUFFIX f64
+#include "operands_native.inc"
 #include "pool.inc"
+#include "operands_undef.inc"
 #undef PCC_T
 #undef PCC_SUFFIX
+
+#ifdef PCC_MIXED
+#    include "storage.h"
+#    define PCC_T float
+#    define PCC_SUFFIX mixed
+#    include "operands_mixed.inc"
+#    include "pool.inc"
+#    include "operands_undef.inc"
+#    undef PCC_T
+#    undef PCC_SUFFIX
+#endif
 
 #endif

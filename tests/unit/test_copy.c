@@ -64,6 +64,12 @@ static const Padding paddings[] = {
 #undef PCC_T
 #undef PCC_SUFFIX
 
+#define PCC_T int16_t
+#define PCC_SUFFIX i16
+#include "copy_cases.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
 #define PCC_T uint8_t
 #define PCC_SUFFIX u8
 #include "copy_cases.inc"
@@ -73,12 +79,12 @@ static const Padding paddings[] = {
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copies_f32),      cmocka_unit_test(copies_f64), cmocka_unit_test(copies_i64),
-        cmocka_unit_test(copies_i32),      cmocka_unit_test(copies_u8),  cmocka_unit_test(fills_f32),
-        cmocka_unit_test(fills_f64),       cmocka_unit_test(fills_i64),  cmocka_unit_test(fills_i32),
-        cmocka_unit_test(fills_u8),        cmocka_unit_test(pads_f32),   cmocka_unit_test(pads_f64),
-        cmocka_unit_test(modes_f32),       cmocka_unit_test(modes_f64),  cmocka_unit_test(pad_adjoint_f32),
-        cmocka_unit_test(pad_adjoint_f64),
+        cmocka_unit_test(copies_f32), cmocka_unit_test(copies_f64),      cmocka_unit_test(copies_i64),
+        cmocka_unit_test(copies_i32), cmocka_unit_test(copies_i16),      cmocka_unit_test(copies_u8),
+        cmocka_unit_test(fills_f32),  cmocka_unit_test(fills_f64),       cmocka_unit_test(fills_i64),
+        cmocka_unit_test(fills_i32),  cmocka_unit_test(fills_i16),       cmocka_unit_test(fills_u8),
+        cmocka_unit_test(pads_f32),   cmocka_unit_test(pads_f64),        cmocka_unit_test(modes_f32),
+        cmocka_unit_test(modes_f64),  cmocka_unit_test(pad_adjoint_f32), cmocka_unit_test(pad_adjoint_f64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

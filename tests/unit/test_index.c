@@ -68,6 +68,12 @@ static const Tuples tuples[] = {
 #undef PCC_T
 #undef PCC_SUFFIX
 
+#define PCC_T int16_t
+#define PCC_SUFFIX i16
+#include "index_cases.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
 #define PCC_T uint8_t
 #define PCC_SUFFIX u8
 #include "index_cases.inc"
@@ -89,7 +95,7 @@ static void nan_is_largest(void **state)
 
 #define ALL_TYPES(name)                                                                       \
     cmocka_unit_test(name##_f32), cmocka_unit_test(name##_f64), cmocka_unit_test(name##_i64), \
-        cmocka_unit_test(name##_i32), cmocka_unit_test(name##_u8)
+        cmocka_unit_test(name##_i32), cmocka_unit_test(name##_i16), cmocka_unit_test(name##_u8)
 
 int main(void)
 {
