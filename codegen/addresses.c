@@ -24,7 +24,7 @@ static bool bound_offset(const Emitter *e, const Value *root, int64_t *offset)
 {
     const Binding *gradient = find_binding(e->graph->gradients, e->graph->gradient_count, root);
     if (gradient) {
-        *offset = e->weights->gradient[param_index(e->weights, gradient->target)];
+        *offset = e->weights->param_states[param_index(e->weights, gradient->target)].gradient;
         return true;
     }
     const Binding *update = find_binding(e->graph->updates, e->graph->update_count, root);

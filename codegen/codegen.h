@@ -21,7 +21,9 @@ typedef struct EmitOptions {
 
 /* Bytes of each kind in the weights block, less the padding between them. */
 typedef struct WeightsBytes {
-    int64_t params, states, constants, gradients, moments;
+    int64_t params, copies, states, constants, gradients;
+    int64_t extras; /* masters and compensations of 16-bit weights */
+    int64_t moments;
 } WeightsBytes;
 
 typedef struct Emitted {

@@ -4,6 +4,7 @@
 
 #include "codegen/codegen.h"
 #include "codegen/text.h"
+#include "runtime/program.h"
 
 enum { LITERAL_BYTES = 2048 }; /* constants up to this size are part of the text */
 
@@ -26,14 +27,22 @@ typedef struct Stored {
     int64_t offset;
 } Stored;
 
-/* The weights block: parameters, states, constants, gradients, moments, in this order. */
+/* What the optimizer keeps of a parameter: offsets in the weights block, -1: none. */
+typedef struct ParamState {
+    int64_t gradient, extra, moment1, moment2, absmax1, absmax2;
+    Dtype gradient_dtype, moment_dtype;
+    PccRounding rounding;
+} ParamState;
+
+/* The weights block: parameters, copies, states, constants, gradients, masters and compensations, moments, in this
+ * order. */
 typedef struct Weights {
     Stored *params, *states, *constants;
     Stored *copies; /* of parameters in 16 bits, behind the parameters: one for each dtype that a graph reads */
     int param_count, state_count, constant_count, copy_count;
-    int64_t *gradient, *moment1, *moment2; /* by parameter index; -1: none */
+    ParamState *param_states; /* by parameter index */
     int64_t bytes;
-    int64_t param_bytes, copy_bytes, state_bytes, constant_bytes, gradient_bytes, moment_bytes;
+    int64_t param_bytes, copy_bytes, state_bytes, constant_bytes, gradient_bytes, extra_bytes, moment_bytes;
 } Weights;
 
 typedef struct Emitter {
@@ -54,6 +63,11 @@ typedef struct Emitter {
 Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Arena *arena);
 const Stored *find_constant(const Weights *weights, const Value *value); /* by type and contents */
 const Stored *find_copy(const Weights *weights, const Value *copy);      /* by its parameter's id and its dtype */
+int64_t place_weights(Weights *weights, int64_t bytes);                  /* appends to the block; returns the offset */
+/* param_state.c */
+void place_param_states(Weights *weights, const Graph *train, const Options *options);
+bool updates_mixed(const Weights *weights, const Options *options); /* is the update's _mixed form needed? */
+const char *rounding_constant(PccRounding rounding);
 /* addresses.c: one enumerator for each buffer of the arena. */
 void print_buffers(Emitter *e);
 int param_index(const Weights *weights, const Value *param); /* by id, -1 */

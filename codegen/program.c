@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "codegen/emit.h"
+#include "passes/policy.h"
 #include "passes/view.h"
 
 static void print_header(Emitter *e, Text *text, const Program *program, int64_t arena_bytes)
@@ -28,6 +29,9 @@ static void print_header(Emitter *e, Text *text, const Program *program, int64_t
         "%.2f",
         (double)w->bytes / mib, (double)w->param_bytes / mib, (double)w->state_bytes / mib,
         (double)w->constant_bytes / mib, (double)w->gradient_bytes / mib, (double)w->moment_bytes / mib);
+    if (w->copy_bytes + w->extra_bytes > 0)
+        line(text, " *                       + 16-bit copies %.2f + masters or compensations %.2f",
+             (double)w->copy_bytes / mib, (double)w->extra_bytes / mib);
     line(text, " *               arena   %.2f MiB", (double)arena_bytes / mib);
     line(text, " */");
 }
@@ -77,19 +81,50 @@ static const char *offset_text(Arena *arena, int64_t offset)
     return offset < 0 ? "PCC_NONE" : arena_printf(arena, "0x%llx", (unsigned long long)offset);
 }
 
+/* ", .NAME = OFFSET" where there is one. */
+static void append_offset(Text *text, const char *name, int64_t offset)
+{
+    if (offset >= 0)
+        append(text, ", .%s = 0x%llx", name, (unsigned long long)offset);
+}
+
+static void append_copies(Text *text, const Weights *w, const Value *param)
+{
+    int count = 0;
+    for (int i = 0; i < w->copy_count; i++) {
+        const Value *copy = w->copies[i].value;
+        if (copy->copy_of->id == param->id)
+            append(text, "%s{%s, 0x%llx}", count++ ? ", " : ", .copies = {", dtype_info[copy->type.dtype].runtime,
+                   (unsigned long long)w->copies[i].offset);
+    }
+    if (count > 0)
+        append(text, "}, .copy_count = %d", count);
+}
+
 static void print_params(Emitter *e, Text *text)
 {
     const Weights *w = e->weights;
-    line(text,
-         "/* Parameters by their ONNX names: value, gradient and moments at byte offsets of the weights block. */");
+    line(text, "/* Parameters by their ONNX names, and what the optimizer keeps of each: byte offsets of the weights "
+               "block. */");
     line(text, "static const PccParam params[] = {");
     for (int i = 0; i < w->param_count; i++) {
-        const Type *type = &w->params[i].value->type;
-        const char *dtype = dtype_info[type->dtype].runtime;
-        line(text, "{%s, %s, %s, %s, %s, %s},",
-             tensor_text(e->arena, w->params[i].name, type, offset_text(e->arena, w->params[i].offset)),
-             offset_text(e->arena, w->gradient[i]), offset_text(e->arena, w->moment1[i]),
-             offset_text(e->arena, w->moment2[i]), dtype, dtype);
+        const Stored *param = &w->params[i];
+        const ParamState *state = &w->param_states[i];
+        Text *fields = text_create(e->arena);
+        append(fields,
+               "{.value = %s, .gradient = %s, .moment1 = %s, .moment2 = %s, .gradient_dtype = %s, "
+               ".moment_dtype = %s",
+               tensor_text(e->arena, param->name, &param->value->type, offset_text(e->arena, param->offset)),
+               offset_text(e->arena, state->gradient), offset_text(e->arena, state->moment1),
+               offset_text(e->arena, state->moment2), dtype_info[state->gradient_dtype].runtime,
+               dtype_info[state->moment_dtype].runtime);
+        if (state->rounding != PCC_NEAREST)
+            append(fields, ", .rounding = %s", rounding_constant(state->rounding));
+        append_offset(fields, "extra", state->extra);
+        append_offset(fields, "absmax1", state->absmax1);
+        append_offset(fields, "absmax2", state->absmax2);
+        append_copies(fields, w, param->value);
+        line(text, "%s},", fields->data);
     }
     line(text, "};");
     blank(text);
@@ -247,11 +282,13 @@ typedef struct Optimizer {
     const char *name, *hyper;
 } Optimizer;
 
-/* PyTorch's defaults. */
+/* PyTorch's defaults; for Lion those of its paper, with AdamW's decay. */
 static const Optimizer optimizers[] = {
     {"sgd", "{.lr = 1e-3}"},
     {"adam", "{.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}"},
     {"adamw", "{.lr = 1e-3, .weight_decay = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}"},
+    {"adamw8bit", "{.lr = 1e-3, .weight_decay = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}"},
+    {"lion", "{.lr = 1e-4, .weight_decay = 1e-2, .beta1 = 0.9, .beta2 = 0.99}"},
 };
 
 static const char *hyper_defaults(const Emitter *e)
@@ -270,6 +307,19 @@ static int loss_output_index(const Graph *graph, const Options *options)
     return 0;
 }
 
+/* The window of torch.amp.GradScaler and of Apex, which also bounds the scale. */
+static void print_scaling(Emitter *e, Text *text)
+{
+    const double scale = policy_loss_scale(e->options);
+    const bool dynamic = scale == LOSS_SCALE_DYNAMIC;
+    const bool apex = e->options->policy && strncmp(e->options->policy, "apex-", 5) == 0;
+    if (dynamic)
+        line(text, ".scaling = {.initial = 0x1p+16, .dynamic = true, .interval = 2000, .most = %s},",
+             apex ? "0x1p+24" : "0");
+    else if (scale != 1)
+        line(text, ".scaling = {.initial = %s},", c_float(e->arena, scale, DTYPE_F64));
+}
+
 static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_bytes)
 {
     const Weights *w = e->weights;
@@ -283,6 +333,7 @@ static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_byte
     line(text, ".batch = %lld,", (long long)graph_batch(train));
     line(text, ".accumulate = %lld,", (long long)e->options->accumulate);
     line(text, ".clip_norm = %s,", c_float(e->arena, e->options->clip_norm, DTYPE_F64));
+    print_scaling(e, text);
     line(text, ".weights_bytes = 0x%llx,", (unsigned long long)w->bytes);
     line(text, ".arena_bytes = 0x%llx,", (unsigned long long)arena_bytes);
     line(text, ".params = params,");
@@ -359,7 +410,8 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     append(text, "/* The loss of the batch in inference mode. */\n%s", evaluate->data);
     line(text, "static PccUpdate update(PccStep *s)");
     line(text, "{");
-    line(text, "return pcc_%s(params, PCC_COUNT(params), s);", options->optimizer);
+    line(text, "return pcc_%s%s(params, PCC_COUNT(params), s);", options->optimizer,
+         updates_mixed(&weights, options) ? "_mixed" : "");
     line(text, "}");
     blank(text);
     print_embedded_weights(&e, text);
@@ -369,6 +421,6 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
                      text->length,
                      weights.bytes,
                      arena_bytes,
-                     {weights.param_bytes, weights.state_bytes, weights.constant_bytes, weights.gradient_bytes,
-                      weights.moment_bytes}};
+                     {weights.param_bytes, weights.copy_bytes, weights.state_bytes, weights.constant_bytes,
+                      weights.gradient_bytes, weights.extra_bytes, weights.moment_bytes}};
 }

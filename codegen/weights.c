@@ -6,7 +6,7 @@
 
 enum { ALIGNMENT = 64 };
 
-static int64_t place(Weights *weights, int64_t bytes)
+int64_t place_weights(Weights *weights, int64_t bytes)
 {
     int64_t offset = weights->bytes;
     weights->bytes += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -26,7 +26,7 @@ static void place_kind(Weights *weights, const Graph *graph, ValueKind kind, Sto
     for (int i = 0; i < graph->value_count; i++) {
         const Value *value = graph->values[i];
         if (value && value->kind == kind)
-            stored[(*count)++] = (Stored){value, value->name, place(weights, type_bytes(&value->type))};
+            stored[(*count)++] = (Stored){value, value->name, place_weights(weights, type_bytes(&value->type))};
     }
 }
 
@@ -57,7 +57,8 @@ static void place_copies(Weights *weights, const Graph *graph)
         const Value *value = graph->values[i];
         if (!value || value->kind != VALUE_COPY || find_copy(weights, value))
             continue;
-        weights->copies[weights->copy_count++] = (Stored){value, value->name, place(weights, type_bytes(&value->type))};
+        weights->copies[weights->copy_count++] =
+            (Stored){value, value->name, place_weights(weights, type_bytes(&value->type))};
     }
 }
 
@@ -71,27 +72,10 @@ static void place_constants(Weights *weights, Graph *graph, Arena *arena)
             find_constant(weights, value))
             continue;
         const char *name = arena_printf(arena, "pcc.constant.%d", weights->constant_count);
-        int64_t offset = place(weights, type_bytes(&value->type));
+        int64_t offset = place_weights(weights, type_bytes(&value->type));
         weights->constants[weights->constant_count++] = (Stored){value, name, offset};
         weights->constant_bytes += type_bytes(&value->type);
     }
-}
-
-static void place_gradients(Weights *weights, const Graph *train)
-{
-    for (int i = 0; i < train->gradient_count; i++) {
-        int index = param_index(weights, train->gradients[i].target);
-        weights->gradient[index] = place(weights, type_bytes(&train->gradients[i].target->type));
-    }
-}
-
-static void place_moments(Weights *weights, const Options *options)
-{
-    bool second = strcmp(options->optimizer, "sgd") != 0 && strcmp(options->optimizer, "lion") != 0;
-    for (int i = 0; i < weights->param_count; i++)
-        weights->moment1[i] = place(weights, type_bytes(&weights->params[i].value->type));
-    for (int i = 0; i < weights->param_count; i++)
-        weights->moment2[i] = second ? place(weights, type_bytes(&weights->params[i].value->type)) : -1;
 }
 
 Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Arena *arena)
@@ -102,9 +86,7 @@ Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Aren
     weights.params = NEW_ARRAY(arena, Stored, params + 1);
     weights.states = NEW_ARRAY(arena, Stored, states + 1);
     weights.constants = NEW_ARRAY(arena, Stored, constants + 1);
-    weights.gradient = NEW_ARRAY(arena, int64_t, params + 1);
-    weights.moment1 = NEW_ARRAY(arena, int64_t, params + 1);
-    weights.moment2 = NEW_ARRAY(arena, int64_t, params + 1);
+    weights.param_states = NEW_ARRAY(arena, ParamState, params + 1);
     weights.copies = NEW_ARRAY(arena, Stored, count_kind(train, VALUE_COPY) + count_kind(evaluate, VALUE_COPY) + 1);
     place_kind(&weights, train, VALUE_PARAM, weights.params, &weights.param_count);
     weights.param_bytes = weights.bytes;
@@ -115,12 +97,7 @@ Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Aren
     weights.state_bytes = weights.bytes - weights.param_bytes - weights.copy_bytes;
     place_constants(&weights, train, arena);
     place_constants(&weights, evaluate, arena);
-    int64_t start = weights.bytes;
-    place_gradients(&weights, train);
-    weights.gradient_bytes = weights.bytes - start;
-    start = weights.bytes;
-    place_moments(&weights, options);
-    weights.moment_bytes = weights.bytes - start;
+    place_param_states(&weights, train, options);
     return weights;
 }
 

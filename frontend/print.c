@@ -167,10 +167,14 @@ static void print_memory(Compilation *c, FILE *stream)
     MemoryPlan plan = plan_memory(c->program.train);
     const WeightsBytes *w = &emitted.weights;
     fprintf(stream,
-            "weights %lld bytes = parameters %lld + states %lld + constants %lld + gradients %lld + moments %lld "
-            "+ padding\n",
+            "weights %lld bytes = parameters %lld + states %lld + constants %lld + gradients %lld + moments %lld ",
             (long long)emitted.weights_bytes, (long long)w->params, (long long)w->states, (long long)w->constants,
             (long long)w->gradients, (long long)w->moments);
+    if (w->copies > 0)
+        fprintf(stream, "+ 16-bit copies %lld ", (long long)w->copies);
+    if (w->extras > 0)
+        fprintf(stream, "+ masters or compensations %lld ", (long long)w->extras);
+    fputs("+ padding\n", stream);
     fprintf(stream, "arena   %lld bytes; a training step has at most %lld live, at node %d\n",
             (long long)emitted.arena_bytes, (long long)plan.live_bytes, plan.fullest);
     print_buffers_by_size(c, stream, &plan);

@@ -55,9 +55,13 @@ static void print_totals(Compilation *c, FILE *stream, const Emitted *emitted, c
     print_total(stream, "products of a step, forward and backward", flops / 1e6, "MFLOP");
     print_total(stream, "weights block", (double)emitted->weights_bytes / mib, "MiB");
     print_total(stream, "&nbsp; parameters", (double)w->params / mib, "MiB");
+    if (w->copies > 0)
+        print_total(stream, "&nbsp; 16-bit copies of parameters", (double)w->copies / mib, "MiB");
     print_total(stream, "&nbsp; states", (double)w->states / mib, "MiB");
     print_total(stream, "&nbsp; constants", (double)w->constants / mib, "MiB");
     print_total(stream, "&nbsp; gradients", (double)w->gradients / mib, "MiB");
+    if (w->extras > 0)
+        print_total(stream, "&nbsp; masters or compensations", (double)w->extras / mib, "MiB");
     print_total(stream, "&nbsp; moments", (double)w->moments / mib, "MiB");
     print_total(stream, "arena", (double)emitted->arena_bytes / mib, "MiB");
     print_total(stream, "&nbsp; most that is live at once, in a training step", (double)plan->live_bytes / mib, "MiB");

@@ -1,0 +1,133 @@
+/* param_state.c: how the optimizer keeps each parameter: the dtypes of gradient and moments, rounding, and where they
+ * lie in the weights block. */
+#include <string.h>
+
+#include "codegen/emit.h"
+#include "passes/policy.h"
+#include "passes/view.h"
+#include "runtime/program.h"
+
+enum { LEAST_8BIT = 4096 }; /* elements: below, 8-bit moments save nothing that counts */
+
+/* The parameter that an operand shows: itself, through a view or rounded to 16 bits. */
+static const Value *param_of(Value *operand)
+{
+    const Value *root = operand ? window_of(operand).base : NULL;
+    return root && root->kind == VALUE_COPY ? root->copy_of : root;
+}
+
+/* Tables that are looked up: most rows have no gradient in a step, and few large ones, which 8 bits serve badly. */
+static bool is_embedding(const Graph *graph, const Value *param)
+{
+    for (const Node *node = graph->first; node; node = node->next) {
+        const Value *data = strcmp(node->op->name, "Gather") == 0 ? param_of(node->inputs[0]) : NULL;
+        if (data && data->id == param->id)
+            return true;
+    }
+    return false;
+}
+
+static Dtype moment_dtype(const Graph *train, const Value *param, const Options *options)
+{
+    const bool narrow = dtype_info[param->type.dtype].bytes == 2;
+    if (strcmp(options->optimizer, "adamw8bit") != 0)
+        return narrow ? find_precision_mode(options->precision)->moment : param->type.dtype;
+    if (param->type.dtype == DTYPE_F64)
+        fatal(train->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
+              "--optimizer adamw8bit computes in f32, parameter '%s' is f64; use --optimizer adamw", param->name);
+    return element_count(&param->type) < LEAST_8BIT || is_embedding(train, param) ? DTYPE_F32 : DTYPE_U8;
+}
+
+static PccRounding rounding_of(const Value *param, const Options *options)
+{
+    static const char *const names[] = {
+        [PCC_NEAREST] = "nearest", [PCC_STOCHASTIC] = "stochastic", [PCC_KAHAN] = "kahan", [PCC_MASTER] = "master"};
+    const char *update = dtype_info[param->type.dtype].bytes == 2 ? policy_update(options) : NULL;
+    for (size_t i = 0; update && i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], update) == 0)
+            return (PccRounding)i;
+    return PCC_NEAREST;
+}
+
+const char *rounding_constant(PccRounding rounding)
+{
+    static const char *const constants[] = {[PCC_NEAREST] = "PCC_NEAREST",
+                                            [PCC_STOCHASTIC] = "PCC_STOCHASTIC",
+                                            [PCC_KAHAN] = "PCC_KAHAN",
+                                            [PCC_MASTER] = "PCC_MASTER"};
+    return constants[rounding];
+}
+
+static int64_t place_moment(Weights *weights, const ParamState *state, int64_t elements, int64_t *absmax)
+{
+    if (state->moment_dtype == DTYPE_U8)
+        *absmax = place_weights(weights, (elements + PCC_MOMENT_BLOCK - 1) / PCC_MOMENT_BLOCK * (int64_t)sizeof(float));
+    return place_weights(weights, elements * dtype_info[state->moment_dtype].bytes);
+}
+
+static void place_gradients(Weights *weights, const Graph *train)
+{
+    for (int i = 0; i < train->gradient_count; i++) {
+        const Binding *gradient = &train->gradients[i];
+        ParamState *state = &weights->param_states[param_index(weights, gradient->target)];
+        state->gradient_dtype = gradient->value->type.dtype;
+        state->gradient = place_weights(weights, type_bytes(&gradient->value->type));
+    }
+}
+
+static void place_extras(Weights *weights)
+{
+    for (int i = 0; i < weights->param_count; i++) {
+        const Type *type = &weights->params[i].value->type;
+        ParamState *state = &weights->param_states[i];
+        const Dtype dtype = state->rounding == PCC_MASTER ? DTYPE_F32 : type->dtype;
+        if (state->rounding == PCC_MASTER || state->rounding == PCC_KAHAN)
+            state->extra = place_weights(weights, element_count(type) * dtype_info[dtype].bytes);
+    }
+}
+
+static void place_moments(Weights *weights, const Options *options)
+{
+    const bool second = strcmp(options->optimizer, "sgd") != 0 && strcmp(options->optimizer, "lion") != 0;
+    for (int i = 0; i < weights->param_count; i++) {
+        ParamState *state = &weights->param_states[i];
+        const int64_t elements = element_count(&weights->params[i].value->type);
+        state->moment1 = place_moment(weights, state, elements, &state->absmax1);
+        if (second)
+            state->moment2 = place_moment(weights, state, elements, &state->absmax2);
+    }
+}
+
+void place_param_states(Weights *weights, const Graph *train, const Options *options)
+{
+    for (int i = 0; i < weights->param_count; i++) {
+        const Value *param = weights->params[i].value;
+        weights->param_states[i] = (ParamState){.gradient = -1,
+                                                .extra = -1,
+                                                .moment1 = -1,
+                                                .moment2 = -1,
+                                                .absmax1 = -1,
+                                                .absmax2 = -1,
+                                                .gradient_dtype = param->type.dtype,
+                                                .moment_dtype = moment_dtype(train, param, options),
+                                                .rounding = rounding_of(param, options)};
+    }
+    int64_t start = weights->bytes;
+    place_gradients(weights, train);
+    weights->gradient_bytes = weights->bytes - start;
+    start = weights->bytes;
+    place_extras(weights);
+    weights->extra_bytes = weights->bytes - start;
+    start = weights->bytes;
+    place_moments(weights, options);
+    weights->moment_bytes = weights->bytes - start;
+}
+
+bool updates_mixed(const Weights *weights, const Options *options)
+{
+    bool mixed = weights->copy_count > 0 || strcmp(options->optimizer, "adamw8bit") == 0;
+    for (int i = 0; i < weights->param_count; i++)
+        mixed = mixed || dtype_info[weights->params[i].value->type.dtype].bytes == 2 ||
+                dtype_info[weights->param_states[i].gradient_dtype].bytes == 2;
+    return mixed;
+}
