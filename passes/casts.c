@@ -188,7 +188,8 @@ static void fuse_store(Graph *graph, Node *node, Node *reader)
     low->producer = node;
     reader->outputs[0] = wide;
     wide->producer = reader;
-    if (keeps_types(graph, node)) { /* and the reader is dead now */
+    if (keeps_types(graph, node)) {
+        reader->inputs[0] = low; /* its own result is read by nobody now, so that it is dead */
         report_cast(graph, low, wide->type.dtype, low->type.dtype, 0, node->origin, "fused");
         return;
     }
