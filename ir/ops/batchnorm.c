@@ -69,16 +69,17 @@ static bool infer_batch_norm(Graph *graph, Node *node)
            set_output_type(graph, node, 2, node->inputs[4]->type);
 }
 
-/* y = (x - mean)·a + bias with a = scale / √(var + epsilon), one for each channel. */
+/* y = (x - mean)·a + bias with a = scale / √(var + epsilon), one for each channel; rounded to x's dtype at the end. */
 static Value *build_inference(Graph *graph, const Node *node)
 {
-    Value *x = node->inputs[0], *var = node->inputs[4];
+    Value *x = build_wide(graph, node->inputs[0]), *var = build_wide(graph, node->inputs[4]);
     Value *epsilon = const_float(graph, var->type.dtype, attr_float(node, "epsilon"));
     Value *deviation = build_unary(graph, "Sqrt", build_add(graph, var, epsilon));
-    Value *slope = build_div(graph, node->inputs[1], deviation);
-    Value *centred = build_sub(graph, x, build_channel_vector(graph, node->inputs[3], x->type.rank));
+    Value *slope = build_div(graph, build_wide(graph, node->inputs[1]), deviation);
+    Value *centred = build_sub(graph, x, build_channel_vector(graph, build_wide(graph, node->inputs[3]), x->type.rank));
     Value *scaled = build_mul(graph, centred, build_channel_vector(graph, slope, x->type.rank));
-    return build_add(graph, scaled, build_channel_vector(graph, node->inputs[2], x->type.rank));
+    Value *y = build_add(graph, scaled, build_channel_vector(graph, build_wide(graph, node->inputs[2]), x->type.rank));
+    return build_cast(graph, y, node->inputs[0]->type.dtype);
 }
 
 static void expand_batch_norm(Graph *graph, Node *node, Value **replacements)
@@ -105,8 +106,8 @@ static bool infer_training(Graph *graph, Node *node)
     int64_t channels = channels_of(node, x).count;
     if (!check_channel_operands(graph, node, 1, 4, channels))
         return false;
-    Type saved = make_type(x->dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32, 1, &channels);
-    return set_output_type(graph, node, 0, *x) && set_output_type(graph, node, 1, node->inputs[3]->type) &&
+    Type saved = make_type(wide_dtype(x->dtype), 1, &channels);
+    return set_stored_type(graph, node, *x) && set_output_type(graph, node, 1, node->inputs[3]->type) &&
            set_output_type(graph, node, 2, node->inputs[4]->type) && set_output_type(graph, node, 3, saved) &&
            set_output_type(graph, node, 4, saved);
 }
@@ -114,8 +115,8 @@ static bool infer_training(Graph *graph, Node *node)
 static bool infer_training_grad(Graph *graph, Node *node)
 {
     const Type *x = &node->inputs[1]->type, *scale = &node->inputs[2]->type;
-    return check_rank(graph, node, x) && set_output_type(graph, node, 0, *x) &&
-           set_output_type(graph, node, 1, *scale) && set_output_type(graph, node, 2, *scale);
+    return check_rank(graph, node, x) && set_stored_type(graph, node, *x) && set_output_type(graph, node, 1, *scale) &&
+           set_output_type(graph, node, 2, *scale);
 }
 
 /* Σ over the elements of channel c of f·g, or of f where g is NULL. */
@@ -237,24 +238,26 @@ const Op batchnorm_ops[] = {
     {.name = "BatchNormalizationTraining",
      .inputs = "X:float, scale:float, B:float, mean:float, var:float",
      .outputs = "Y, new_mean, new_var, saved_mean, saved_rstd",
-     .attributes = "epsilon:float=1e-5, momentum:float=0.9, channels_last:int=0, batch:int=0",
+     .attributes = "epsilon:float=1e-5, momentum:float=0.9, channels_last:int=0, batch:int=0, stored:int=0",
      .internal = true,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .infer = infer_training,
      .gradient = training_gradient,
      .evaluate = evaluate_training,
-     .call = call_training},
+     .call = call_training,
+     .stored16 = true},
     {.name = "BatchNormalizationGrad",
      .inputs = "dY:float, X:float, scale:float, saved_mean:float, saved_rstd:float",
      .outputs = "dX, dScale, dB",
-     .attributes = "channels_last:int=0, batch:int=0",
+     .attributes = "channels_last:int=0, batch:int=0, stored:int=0",
      .internal = true,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .infer = infer_training_grad,
      .evaluate = evaluate_training_grad,
      .call = call_training_grad,
+     .stored16 = true,
      .aliases = 1},
     {0},
 };

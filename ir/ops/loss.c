@@ -55,6 +55,7 @@ static bool check_scores(Graph *graph, const Node *node, const Type *logits, con
     if (!check_samples(graph, node, logits) || !resolve_axis(graph, node, attr_int(node, "axis"), logits->rank, &axis))
         return false;
     *rows = without_axis(logits, axis);
+    rows->dtype = wide_dtype(logits->dtype);
     if (target->dtype != DTYPE_I64 || element_count(target) != element_count(rows))
         return REJECT(graph, node, "the labels are %s; scores %s need i64 labels, one a row",
                       type_text(graph->arena, target), type_text(graph->arena, logits));
@@ -70,7 +71,7 @@ static bool check_scores(Graph *graph, const Node *node, const Type *logits, con
 static bool infer_cross_entropy(Graph *graph, Node *node)
 {
     const Type *logits = &node->inputs[0]->type;
-    Type rows, scalar = scalar_type(logits->dtype);
+    Type rows, scalar = scalar_type(wide_dtype(logits->dtype));
     return check_scores(graph, node, logits, &node->inputs[1]->type, input(node, 2), &rows) &&
            set_output_type(graph, node, 0, attr_int(node, "reduction") == REDUCTION_NONE ? rows : scalar) &&
            set_output_type(graph, node, 1, rows) && set_output_type(graph, node, 2, scalar);
@@ -168,7 +169,7 @@ static bool infer_cross_entropy_grad(Graph *graph, Node *node)
         element_count(&node->inputs[5]->type) != 1)
         return REJECT(graph, node, "the loss's gradient, log-sums and total do not fit scores %s",
                       type_text(graph->arena, logits));
-    return set_output_type(graph, node, 0, *logits);
+    return set_stored_type(graph, node, *logits);
 }
 
 static void call_scores(const Node *node, KernelCall *call, const char *kernel, const Type *logits)
@@ -199,8 +200,9 @@ static void call_cross_entropy_grad(const Node *node, KernelCall *call)
 
 static bool check_pair(Graph *graph, const Node *node, const Type *y, const Type *target)
 {
-    if (y->rank < 1 || !same_type(y, target))
-        return REJECT(graph, node, "the prediction is %s and the target %s; they must be alike and floating-point",
+    if (y->rank < 1 || !same_dims(y, target) || wide_dtype(y->dtype) != wide_dtype(target->dtype))
+        return REJECT(graph, node,
+                      "the prediction is %s and the target %s; they must have the same dims and be floating-point",
                       type_text(graph->arena, y), type_text(graph->arena, target));
     return check_samples(graph, node, y);
 }
@@ -208,7 +210,7 @@ static bool check_pair(Graph *graph, const Node *node, const Type *y, const Type
 static bool infer_pair_loss(Graph *graph, Node *node)
 {
     const Type *y = &node->inputs[0]->type, *target = &node->inputs[1]->type;
-    return check_pair(graph, node, y, target) && set_output_type(graph, node, 0, scalar_type(y->dtype));
+    return check_pair(graph, node, y, target) && set_output_type(graph, node, 0, scalar_type(wide_dtype(y->dtype)));
 }
 
 static bool infer_pair_loss_grad(Graph *graph, Node *node)
@@ -218,7 +220,7 @@ static bool infer_pair_loss_grad(Graph *graph, Node *node)
         return false;
     if (element_count(dloss) != 1)
         return REJECT(graph, node, "the loss's gradient is %s, not a scalar", type_text(graph->arena, dloss));
-    return set_output_type(graph, node, 0, *y);
+    return set_stored_type(graph, node, *y);
 }
 
 static double squared_error(double y, double target)
@@ -360,13 +362,14 @@ static bool infer_onnx_loss(Graph *graph, Node *node)
         return REJECT(graph, node, "the scores are %s; they must be floating-point with samples and classes",
                       type_text(graph->arena, x));
     Type rows = without_axis(x, 1);
+    rows.dtype = wide_dtype(x->dtype);
     if (!same_dims(&rows, target) || is_float(target->dtype))
         return REJECT(graph, node, "the labels are %s and do not fit the scores' %s", type_text(graph->arena, target),
                       type_text(graph->arena, x));
     if (input(node, 2) && element_count(&input(node, 2)->type) != x->dims[1])
         return REJECT(graph, node, "the weights are %s, but there are %" PRId64 " classes",
                       type_text(graph->arena, &input(node, 2)->type), x->dims[1]);
-    return set_output_type(graph, node, 0, reduction == REDUCTION_NONE ? rows : scalar_type(x->dtype)) &&
+    return set_output_type(graph, node, 0, reduction == REDUCTION_NONE ? rows : scalar_type(rows.dtype)) &&
            set_output_type(graph, node, 1, *x);
 }
 
@@ -404,12 +407,12 @@ static Value *build_row_weights(Graph *graph, Node *node, Value **labels)
     Value *target = build_cast(graph, node->inputs[1], DTYPE_I64);
     int64_t zero = 0, ignored = ignored_label(node);
     Type rows = target->type;
-    rows.dtype = node->inputs[0]->type.dtype;
+    rows.dtype = wide_dtype(node->inputs[0]->type.dtype);
     Value *is_ignored = build_binary(graph, "Equal", target, const_ints(graph, 1, &ignored));
     *labels = build_where(graph, is_ignored, const_ints(graph, 1, &zero), target);
     Value *weights = build_expand(graph, const_float(graph, rows.dtype, 1), rows.rank, rows.dims);
     if (input(node, 2))
-        weights = build_binary(graph, "Gather", node->inputs[2], *labels);
+        weights = build_cast(graph, build_binary(graph, "Gather", node->inputs[2], *labels), rows.dtype);
     return build_where(graph, is_ignored, const_float(graph, rows.dtype, 0), weights);
 }
 
@@ -429,6 +432,7 @@ static void expand_nll(Graph *graph, Node *node, Value **replacements)
     Node *gather = build_begin(graph, "GatherElements", 2, VALUES(x, build_reshape_as(graph, labels, &columns)), 1);
     set_int(graph, gather, "axis", 1);
     Value *picked = build_reshape_as(graph, build_finish(graph, gather), &labels->type);
+    picked = build_cast(graph, picked, weights->type.dtype);
     Value *loss = build_neg(graph, build_mul(graph, picked, weights));
     const int64_t axes[MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
     if (reduction != REDUCTION_NONE)
@@ -439,6 +443,7 @@ static void expand_nll(Graph *graph, Node *node, Value **replacements)
 }
 
 #define CROSS_ENTROPY_ATTRIBUTES "axis:int=1, ignore_index:int=-100, shift:int=0, reduction:int=2, batch:int=0"
+#define GRADIENT_ATTRIBUTES ", stored:int=0"
 
 const Op loss_ops[] = {
     {.name = "SoftmaxCrossEntropyLoss",
@@ -469,17 +474,19 @@ const Op loss_ops[] = {
      .infer = infer_cross_entropy,
      .gradient = cross_entropy_gradient,
      .evaluate = evaluate_cross_entropy,
-     .call = call_cross_entropy},
+     .call = call_cross_entropy,
+     .stored16 = true},
     {.name = "CrossEntropyGrad",
      .inputs = "dloss:float, logits:float, target:int, weight:float?, lse:float, total:float",
      .outputs = "dlogits",
-     .attributes = CROSS_ENTROPY_ATTRIBUTES,
+     .attributes = CROSS_ENTROPY_ATTRIBUTES GRADIENT_ATTRIBUTES,
      .internal = true,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_cross_entropy_grad,
      .evaluate = evaluate_cross_entropy_grad,
      .call = call_cross_entropy_grad,
+     .stored16 = true,
      .aliases = 2},
     {.name = "MeanSquaredError",
      .inputs = "y:float, target:float",
@@ -491,17 +498,19 @@ const Op loss_ops[] = {
      .infer = infer_pair_loss,
      .gradient = mse_gradient,
      .evaluate = evaluate_mse,
-     .call = call_mse},
+     .call = call_mse,
+     .stored16 = true},
     {.name = "MeanSquaredErrorGrad",
      .inputs = "dloss:float, y:float, target:float",
      .outputs = "dy",
-     .attributes = "batch:int=0",
+     .attributes = "batch:int=0" GRADIENT_ATTRIBUTES,
      .internal = true,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_pair_loss_grad,
      .evaluate = evaluate_mse_grad,
      .call = call_mse_grad,
+     .stored16 = true,
      .aliases = 2},
     {.name = "BceWithLogits",
      .inputs = "y:float, target:float",
@@ -513,17 +522,19 @@ const Op loss_ops[] = {
      .infer = infer_pair_loss,
      .gradient = bce_gradient,
      .evaluate = evaluate_bce,
-     .call = call_bce},
+     .call = call_bce,
+     .stored16 = true},
     {.name = "BceWithLogitsGrad",
      .inputs = "dloss:float, y:float, target:float",
      .outputs = "dy",
-     .attributes = "batch:int=0",
+     .attributes = "batch:int=0" GRADIENT_ATTRIBUTES,
      .internal = true,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_pair_loss_grad,
      .evaluate = evaluate_bce_grad,
      .call = call_bce_grad,
+     .stored16 = true,
      .aliases = 2},
     {0},
 };

@@ -21,7 +21,7 @@ static Rows rows_of(const Node *node, const Type *x)
 static Type statistics_type(const Node *node, const Type *x)
 {
     Type type = *x;
-    type.dtype = x->dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
+    type.dtype = wide_dtype(x->dtype);
     for (int i = axis_of(node, x->rank); i < x->rank; i++)
         type.dims[i] = 1;
     return type;
@@ -58,7 +58,7 @@ static bool infer_layer_norm(Graph *graph, Node *node)
         !check_affine(graph, node, 2, axis))
         return false;
     Type statistics = statistics_type(node, &node->inputs[0]->type);
-    return set_output_type(graph, node, 0, node->inputs[0]->type) && set_output_type(graph, node, 1, statistics) &&
+    return set_stored_type(graph, node, node->inputs[0]->type) && set_output_type(graph, node, 1, statistics) &&
            set_output_type(graph, node, 2, statistics);
 }
 
@@ -67,7 +67,7 @@ static bool infer_rms_norm(Graph *graph, Node *node)
     int axis;
     if (!check_normalised(graph, node, &axis) || !check_affine(graph, node, 1, axis))
         return false;
-    return set_output_type(graph, node, 0, node->inputs[0]->type) &&
+    return set_stored_type(graph, node, node->inputs[0]->type) &&
            set_output_type(graph, node, 1, statistics_type(node, &node->inputs[0]->type));
 }
 
@@ -174,15 +174,17 @@ static void evaluate_rms_norm_grad(Arena *arena, const Node *node, const Tensor 
 
 /* ---- gradients ---- */
 
-/* dX and dScale, dB of width `axis`...: each has the shape of the operand it belongs to. */
+/* dX and dScale, dB of width `axis`...: each has the shape of the operand it belongs to, and its dtype; without a
+ * scale dB has that of the statistics. */
 static bool infer_norm_grad(Graph *graph, Node *node)
 {
     const Type *x = &node->inputs[1]->type;
     int axis;
     if (!check_normalised(graph, node, &axis))
         return false;
-    Type affine = make_type(x->dtype, x->rank - axis, x->dims + axis);
-    return set_output_type(graph, node, 0, *x) && set_output_type(graph, node, 1, affine) &&
+    const Value *scale = input(node, 2);
+    Type affine = make_type(scale ? scale->type.dtype : wide_dtype(x->dtype), x->rank - axis, x->dims + axis);
+    return set_stored_type(graph, node, *x) && set_output_type(graph, node, 1, affine) &&
            set_output_type(graph, node, 2, affine);
 }
 
@@ -290,10 +292,13 @@ static Value *build_normalised_rows(Graph *graph, Value *x, int64_t rows, double
     return build_reshape_as(graph, build_finish(graph, norm), &x->type);
 }
 
-static Value *build_channel_affine(Graph *graph, Value *x, Value *scale, Value *bias)
+/* Of the node's scale and bias; in the dtype of the node's X. */
+static Value *build_channel_affine(Graph *graph, Node *node, Value *x)
 {
+    Value *scale = build_wide(graph, node->inputs[1]), *bias = build_wide(graph, node->inputs[2]);
     Value *scaled = build_mul(graph, x, build_channel_vector(graph, scale, x->type.rank));
-    return build_add(graph, scaled, build_channel_vector(graph, bias, x->type.rank));
+    Value *y = build_add(graph, scaled, build_channel_vector(graph, bias, x->type.rank));
+    return build_cast(graph, y, node->inputs[0]->type.dtype);
 }
 
 static bool check_channel_vectors(Graph *graph, Node *node, int64_t channels)
@@ -316,9 +321,9 @@ static bool infer_instance_norm(Graph *graph, Node *node)
 
 static void expand_instance_norm(Graph *graph, Node *node, Value **replacements)
 {
-    Value *x = node->inputs[0];
+    Value *x = build_wide(graph, node->inputs[0]);
     Value *normalised = build_normalised_rows(graph, x, x->type.dims[0] * x->type.dims[1], attr_float(node, "epsilon"));
-    replacements[0] = build_channel_affine(graph, normalised, node->inputs[1], node->inputs[2]);
+    replacements[0] = build_channel_affine(graph, node, normalised);
 }
 
 static bool infer_group_norm(Graph *graph, Node *node)
@@ -353,10 +358,10 @@ static bool upgrade_group_norm(Graph *graph, Node *node, int opset)
 
 static void expand_group_norm(Graph *graph, Node *node, Value **replacements)
 {
-    Value *x = node->inputs[0];
+    Value *x = build_wide(graph, node->inputs[0]);
     int64_t rows = x->type.dims[0] * attr_int(node, "num_groups");
     Value *normalised = build_normalised_rows(graph, x, rows, attr_float(node, "epsilon"));
-    replacements[0] = build_channel_affine(graph, normalised, node->inputs[1], node->inputs[2]);
+    replacements[0] = build_channel_affine(graph, node, normalised);
 }
 
 static Value *build_reduce_mean(Graph *graph, Value *x, int count, const int64_t *axes)
@@ -376,11 +381,12 @@ static void expand_mean_variance(Graph *graph, Node *node, Value **replacements)
         axes = all_but_channels;
         count = 3;
     }
-    Value *x = node->inputs[0];
+    Value *x = build_wide(graph, node->inputs[0]);
     Value *centred = build_sub(graph, x, build_reduce_mean(graph, x, count, axes));
     Value *variance = build_reduce_mean(graph, build_mul(graph, centred, centred), count, axes);
     Value *deviation = build_unary(graph, "Sqrt", variance);
-    replacements[0] = build_div(graph, centred, build_add(graph, deviation, const_float(graph, x->type.dtype, 1e-9)));
+    Value *y = build_div(graph, centred, build_add(graph, deviation, const_float(graph, x->type.dtype, 1e-9)));
+    replacements[0] = build_cast(graph, y, node->inputs[0]->type.dtype);
 }
 
 static bool infer_lp_norm(Graph *graph, Node *node)
@@ -395,14 +401,15 @@ static bool infer_lp_norm(Graph *graph, Node *node)
 /* x / ‖x‖, and 0 where the norm is 0: there the divisor becomes 1, before the root so that its gradient is finite. */
 static void expand_lp_norm(Graph *graph, Node *node, Value **replacements)
 {
-    Value *x = node->inputs[0];
+    Value *x = build_wide(graph, node->inputs[0]);
     int axis = axis_of(node, x->type.rank);
     bool euclidean = attr_int(node, "p") == 2;
     Value *power = euclidean ? build_mul(graph, x, x) : build_unary(graph, "Abs", x);
     Value *sum = build_reduce_range(graph, "ReduceSum", power, axis, axis + 1);
     Value *is_zero = build_binary(graph, "Equal", sum, const_float(graph, x->type.dtype, 0));
     Value *safe = build_where(graph, is_zero, const_float(graph, x->type.dtype, 1), sum);
-    replacements[0] = build_div(graph, x, euclidean ? build_unary(graph, "Sqrt", safe) : safe);
+    Value *y = build_div(graph, x, euclidean ? build_unary(graph, "Sqrt", safe) : safe);
+    replacements[0] = build_cast(graph, y, node->inputs[0]->type.dtype);
 }
 
 static bool infer_lrn(Graph *graph, Node *node)
@@ -417,7 +424,7 @@ static bool infer_lrn(Graph *graph, Node *node)
  * with x seen as one channel of a [C, positions] plane. */
 static void expand_lrn(Graph *graph, Node *node, Value **replacements)
 {
-    Value *x = node->inputs[0];
+    Value *x = build_wide(graph, node->inputs[0]);
     int64_t size = attr_int(node, "size"), n = x->type.dims[0], c = x->type.dims[1];
     Value *plane =
         build_reshape(graph, build_mul(graph, x, x), 4, (int64_t[]){n, 1, c, dims_product(&x->type, 2, x->type.rank)});
@@ -429,14 +436,14 @@ static void expand_lrn(Graph *graph, Node *node, Value **replacements)
     Value *base = build_add(graph, build_scale(graph, mean, attr_float(node, "alpha")),
                             const_float(graph, x->type.dtype, attr_float(node, "bias")));
     Value *divisor = build_binary(graph, "Pow", base, const_float(graph, x->type.dtype, attr_float(node, "beta")));
-    replacements[0] = build_div(graph, x, divisor);
+    replacements[0] = build_cast(graph, build_div(graph, x, divisor), node->inputs[0]->type.dtype);
 }
 
 const Op norm_ops[] = {
     {.name = "LayerNormalization",
      .inputs = "X:float, Scale:float?, B:float?",
      .outputs = "Y, Mean?, InvStdDev?",
-     .attributes = "axis:int=-1, epsilon:float=1e-5, stash_type:int=1",
+     .attributes = "axis:int=-1, epsilon:float=1e-5, stash_type:int=1, stored:int=0",
      .since = 17,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
@@ -444,22 +451,24 @@ const Op norm_ops[] = {
      .gradient = layer_norm_gradient,
      .evaluate = evaluate_layer_norm,
      .call = call_layer_norm,
+     .stored16 = true,
      .aliases = 1},
     {.name = "LayerNormalizationGrad",
      .inputs = "dY:float, X:float, Scale:float?, Mean:float, InvStdDev:float",
      .outputs = "dX, dScale?, dB?",
-     .attributes = "axis:int=-1",
+     .attributes = "axis:int=-1, stored:int=0",
      .internal = true,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_norm_grad,
      .evaluate = evaluate_layer_norm_grad,
      .call = call_layer_norm_grad,
+     .stored16 = true,
      .aliases = 1},
     {.name = "RMSNormalization",
      .inputs = "X:float, scale:float",
      .outputs = "Y, InvRms?",
-     .attributes = "axis:int=-1, epsilon:float=1e-5, stash_type:int=1",
+     .attributes = "axis:int=-1, epsilon:float=1e-5, stash_type:int=1, stored:int=0",
      .since = 23,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
@@ -467,17 +476,19 @@ const Op norm_ops[] = {
      .gradient = rms_norm_gradient,
      .evaluate = evaluate_rms_norm,
      .call = call_rms_norm,
+     .stored16 = true,
      .aliases = 1},
     {.name = "RMSNormalizationGrad",
      .inputs = "dY:float, X:float, scale:float, InvRms:float",
      .outputs = "dX, dScale?",
-     .attributes = "axis:int=-1",
+     .attributes = "axis:int=-1, stored:int=0",
      .internal = true,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_norm_grad,
      .evaluate = evaluate_rms_norm_grad,
      .call = call_rms_norm_grad,
+     .stored16 = true,
      .aliases = 1},
     {.name = "InstanceNormalization",
      .inputs = "input:float, scale:float, B:float",

@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+bool set_stored_type(Graph *graph, Node *node, Type type)
+{
+    int64_t stored = attr_int(node, "stored");
+    if (stored && (!dtype_from_onnx((int)stored, &type.dtype) || !is_float(type.dtype)))
+        return REJECT(graph, node, "attribute 'stored' is %" PRId64 "; it must be the number of a float dtype", stored);
+    return set_output_type(graph, node, 0, type);
+}
+
 Value *saved_output(Graph *graph, Node *node, int output)
 {
     if (output >= node->output_count) {

@@ -26,7 +26,7 @@ static bool infer_softmax(Graph *graph, Node *node)
     if (attr_int(node, "axes") < 1 || attr_int(node, "axes") > x->rank - axis)
         return REJECT(graph, node, "attribute 'axes' is %" PRId64 ", from axis %d of rank %d", attr_int(node, "axes"),
                       axis, x->rank);
-    return infer_like_first(graph, node);
+    return set_stored_type(graph, node, *x);
 }
 
 /* Before opset 13 the input was taken as a matrix whose rows begin at `axis`, by default 1. */
@@ -116,6 +116,7 @@ static void contribute_grad(Differentiator *d, Node *node, const char *op)
 {
     Node *grad = build_begin(d->graph, op, 2, VALUES(node->outputs[0], dy_of(d, node, 0)), 1);
     copy_attrs(d->graph, grad, node);
+    set_int(d->graph, grad, "stored", dtype_info[node->inputs[0]->type.dtype].onnx);
     contribute(d, node, 0, build_finish(d->graph, grad));
 }
 
@@ -178,7 +179,7 @@ static void expand_hardmax(Graph *graph, Node *node, Value **replacements)
     replacements[0] = build_reshape_as(graph, build_finish(graph, hot), &x->type);
 }
 
-#define SOFTMAX_ATTRIBUTES "axis:int=-1, axes:int=1"
+#define SOFTMAX_ATTRIBUTES "axis:int=-1, axes:int=1, stored:int=0"
 
 const Op softmax_ops[] = {
     {.name = "Softmax",
@@ -193,6 +194,7 @@ const Op softmax_ops[] = {
      .gradient = softmax_gradient,
      .evaluate = evaluate_softmax,
      .call = call_softmax,
+     .stored16 = true,
      .aliases = 1},
     {.name = "SoftmaxGrad",
      .inputs = "Y:float, dY:float",
@@ -204,6 +206,7 @@ const Op softmax_ops[] = {
      .infer = infer_softmax,
      .evaluate = evaluate_softmax_grad,
      .call = call_softmax_grad,
+     .stored16 = true,
      .aliases = 2},
     {.name = "LogSoftmax",
      .inputs = "input:float",
@@ -217,6 +220,7 @@ const Op softmax_ops[] = {
      .gradient = log_softmax_gradient,
      .evaluate = evaluate_log_softmax,
      .call = call_log_softmax,
+     .stored16 = true,
      .aliases = 1},
     {.name = "LogSoftmaxGrad",
      .inputs = "Y:float, dY:float",
@@ -228,6 +232,7 @@ const Op softmax_ops[] = {
      .infer = infer_softmax,
      .evaluate = evaluate_log_softmax_grad,
      .call = call_log_softmax_grad,
+     .stored16 = true,
      .aliases = 2},
     {.name = "Hardmax",
      .inputs = "input:float",

@@ -18,6 +18,7 @@
 
 #include "math.h"
 #include "reduce.h"
+#include "segments.h"
 #include "step.h"
 #include "typed.h"
 
@@ -25,6 +26,7 @@ enum { PCC_REDUCTION_NONE, PCC_REDUCTION_SUM, PCC_REDUCTION_MEAN };
 
 #define PCC_LOSS_CHUNKS 256 /* at most, of partial sums: they are combined in order */
 #define PCC_LOSS_TILE 64    /* positions of one row that are scored together when inner > 1 */
+#define PCC_LOSS_CLASSES (PCC_SEGMENT_SIZE / PCC_LOSS_TILE) /* of a tile, that a buffer holds */
 
 /* What one chunk of a loss adds up to. */
 typedef struct PccLossPart {
@@ -54,16 +56,31 @@ PCC_KERNEL int64_t pcc_target_class(int64_t classes, int64_t inner, int64_t igno
 
 #define PCC_T float
 #define PCC_SUFFIX f32
+#include "operands_native.inc"
 #include "loss_entropy.inc"
 #include "loss_mean.inc"
+#include "operands_undef.inc"
 #undef PCC_T
 #undef PCC_SUFFIX
 
 #define PCC_T double
 #define PCC_SUFFIX f64
+#include "operands_native.inc"
 #include "loss_entropy.inc"
 #include "loss_mean.inc"
+#include "operands_undef.inc"
 #undef PCC_T
 #undef PCC_SUFFIX
+
+#ifdef PCC_MIXED
+#    define PCC_T float
+#    define PCC_SUFFIX mixed
+#    include "operands_mixed.inc"
+#    include "loss_entropy.inc"
+#    include "loss_mean.inc"
+#    include "operands_undef.inc"
+#    undef PCC_T
+#    undef PCC_SUFFIX
+#endif
 
 #endif

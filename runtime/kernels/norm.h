@@ -22,29 +22,51 @@
 
 #include "math.h"
 #include "norm_scratch.h"
+#include "segments.h"
 #include "step.h"
 #include "typed.h"
 
 /* The operands of a row's gradient that may be NULL. */
 enum { PCC_ROW_SCALE = 1, PCC_ROW_DX = 2, PCC_ROW_DSCALE = 4, PCC_ROW_DBIAS = 8 };
 
-/* Rows of a batch-norm chunk that are summed in registers at a time. */
+/* Rows of a batch-norm chunk that are summed in registers at a time, and channels of them that a buffer holds. */
 #define PCC_NORM_GROUP 8
+#define PCC_NORM_PANEL (PCC_SEGMENT_SIZE / PCC_NORM_GROUP)
+
+#define PCC_OF(name) PCC_JOIN(name##_, PCC_SUFFIX)
 
 #define PCC_T float
-#define PCC_OF(name) name##_f32
+#define PCC_SUFFIX f32
+#include "operands_native.inc"
 #include "layer_norm.inc"
 #include "batch_norm.inc"
 #include "batch_norm_grad.inc"
+#include "operands_undef.inc"
 #undef PCC_T
-#undef PCC_OF
+#undef PCC_SUFFIX
 
 #define PCC_T double
-#define PCC_OF(name) name##_f64
+#define PCC_SUFFIX f64
+#include "operands_native.inc"
 #include "layer_norm.inc"
 #include "batch_norm.inc"
 #include "batch_norm_grad.inc"
+#include "operands_undef.inc"
 #undef PCC_T
+#undef PCC_SUFFIX
+
+#ifdef PCC_MIXED
+#    define PCC_T float
+#    define PCC_SUFFIX mixed
+#    include "operands_mixed.inc"
+#    include "layer_norm.inc"
+#    include "batch_norm.inc"
+#    include "batch_norm_grad.inc"
+#    include "operands_undef.inc"
+#    undef PCC_T
+#    undef PCC_SUFFIX
+#endif
+
 #undef PCC_OF
 
 #endif

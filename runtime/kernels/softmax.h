@@ -8,6 +8,7 @@
 #define PCC_SOFTMAX_H
 
 #include "math.h"
+#include "segments.h"
 #include "simd.h"
 #include "typed.h"
 
@@ -18,16 +19,34 @@
 /* Elements of a line that are summed before the sum joins the others. */
 #define PCC_SOFTMAX_BLOCK 1024
 
+#define PCC_OF(name) PCC_JOIN(name##_, PCC_SUFFIX)
+
 #define PCC_T float
-#define PCC_OF(name) name##_f32
+#define PCC_SUFFIX f32
+#include "operands_native.inc"
 #include "softmax.inc"
+#include "operands_undef.inc"
 #undef PCC_T
-#undef PCC_OF
+#undef PCC_SUFFIX
 
 #define PCC_T double
-#define PCC_OF(name) name##_f64
+#define PCC_SUFFIX f64
+#include "operands_native.inc"
 #include "softmax.inc"
+#include "operands_undef.inc"
 #undef PCC_T
+#undef PCC_SUFFIX
+
+#ifdef PCC_MIXED
+#    define PCC_T float
+#    define PCC_SUFFIX mixed
+#    include "operands_mixed.inc"
+#    include "softmax.inc"
+#    include "operands_undef.inc"
+#    undef PCC_T
+#    undef PCC_SUFFIX
+#endif
+
 #undef PCC_OF
 
 #endif
