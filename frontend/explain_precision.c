@@ -43,22 +43,14 @@ void keep_precision_report(Compilation *c, const Graph *graph)
 
 /* ---- footprints ------------------------------------------------------------------------------------------------- */
 
-static int64_t copy_bytes(const Graph *graph)
-{
-    int64_t bytes = 0;
-    for (int i = 0; i < graph->value_count; i++)
-        if (graph->values[i] && graph->values[i]->kind == VALUE_COPY)
-            bytes += type_bytes(&graph->values[i]->type);
-    return bytes;
-}
-
 static Footprint footprint_of(const Program *program, const Options *options)
 {
     EmitOptions emit = {.model_path = "", .command_line = "", .source_name = "", .weights_name = ""};
     const Emitted emitted = emit_program(program, options, &emit);
-    return (Footprint){{[PARAMETERS] = emitted.weights.params + copy_bytes(program->train),
-                        [GRADIENTS] = emitted.weights.gradients,
-                        [MOMENTS] = emitted.weights.moments,
+    const WeightsBytes *weights = &emitted.weights;
+    return (Footprint){{[PARAMETERS] = weights->params + weights->copies + weights->extras,
+                        [GRADIENTS] = weights->gradients,
+                        [MOMENTS] = weights->moments,
                         [ACTIVATIONS] = emitted.arena_bytes}};
 }
 
@@ -130,19 +122,21 @@ static void print_decisions(Arena *arena, const PrecisionReport *report, FILE *s
 
 static void print_casts(const PrecisionReport *report, FILE *stream)
 {
-    int value = 5;
+    int value = 5, passes = 0;
+    int64_t bytes = 0;
     for (int i = 0; i < report->cast_count; i++)
         value = wider(value, text_or_dash(report->casts[i].value));
-    if (report->cast_count == 0) {
-        fputs("\nno casts\n", stream);
-        return;
-    }
-    fprintf(stream, "\n%-*s  %-4s  %-4s  %14s  %s\n", value, "cast", "from", "to", "bytes a step", "where");
+    if (report->cast_count > 0)
+        fprintf(stream, "\n%-*s  %-4s  %-4s  %14s  %s\n", value, "cast", "from", "to", "bytes a step", "where");
     for (int i = 0; i < report->cast_count; i++) {
         const PrecisionCast *cast = &report->casts[i];
         fprintf(stream, "%-*s  %-4s  %-4s  %14lld  %s\n", value, text_or_dash(cast->value), dtype_info[cast->from].name,
                 dtype_info[cast->to].name, (long long)cast->bytes, cast->where);
+        passes += strcmp(cast->where, "pass") == 0;
+        bytes += cast->bytes;
     }
+    fprintf(stream, "%s%d casts, %d of them passes of their own; together %lld bytes a step\n",
+            report->cast_count > 0 ? "" : "\n", report->cast_count, passes, (long long)bytes);
 }
 
 static void print_row(FILE *stream, const char *name, const int64_t *bytes)

@@ -194,8 +194,8 @@ static void check_statistics(Graph *graph, const Options *options)
     }
     if (name)
         warning(graph->diagnostics, NO_ORIGIN, "batchnorm-statistics-16-bit",
-                "%s: the running statistic '%s'%s stays in f32, because in 16 bits it would stop moving", first.rule,
-                name, others > 0 ? arena_printf(graph->arena, ", as do %d others,", others) : "");
+                "%s: running statistics stay in f32, because in 16 bits they would stop moving: '%s'%s", first.rule,
+                name, others > 0 ? arena_printf(graph->arena, " and %d more", others) : "");
 }
 
 /* ---- updates that rounding to nearest loses --------------------------------------------------------------------- */
