@@ -26,6 +26,11 @@ static PccUpdate run_adamw(const PccParam *params, int64_t count, PccStep *s)
     return pcc_adamw(params, count, s);
 }
 
+static PccUpdate run_lion(const PccParam *params, int64_t count, PccStep *s)
+{
+    return pcc_lion(params, count, s);
+}
+
 /* The state of one element in double, and one step of it. */
 typedef struct Element {
     double w, m, v;
@@ -58,6 +63,15 @@ static void adamw_formula(Element *e, double g, const PccHyper *h, double t)
 {
     e->w *= 1 - h->lr * h->weight_decay;
     adam_step(e, g, h, t);
+}
+
+/* Algorithm 2 as the paper has it. */
+static void lion_formula(Element *e, double g, const PccHyper *h, double t)
+{
+    (void)t;
+    double c = h->beta1 * e->m + (1 - h->beta1) * g;
+    e->w -= h->lr * ((c > 0 ? 1 : c < 0 ? -1 : 0) + h->weight_decay * e->w);
+    e->m = h->beta2 * e->m + (1 - h->beta2) * g;
 }
 
 /* A run's parameters, in one weights block of `dtype`, and the step that points to it. */
@@ -199,6 +213,12 @@ static void adamw(void **state)
     three_steps(run_adamw, adamw_formula);
 }
 
+static void lion(void **state)
+{
+    (void)state;
+    three_steps(run_lion, lion_formula);
+}
+
 /* Without momentum SGD needs no buffer. */
 static void sgd_without_momentum(void **state)
 {
@@ -291,13 +311,10 @@ static void any_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sgd),
-        cmocka_unit_test(adam),
-        cmocka_unit_test(adamw),
-        cmocka_unit_test(clipping),
-        cmocka_unit_test(overflow),
-        cmocka_unit_test(huge_gradient),
-        cmocka_unit_test(sgd_without_momentum),
+        cmocka_unit_test(sgd),           cmocka_unit_test(adam),
+        cmocka_unit_test(adamw),         cmocka_unit_test(lion),
+        cmocka_unit_test(clipping),      cmocka_unit_test(overflow),
+        cmocka_unit_test(huge_gradient), cmocka_unit_test(sgd_without_momentum),
         cmocka_unit_test(any_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,403 @@
+/* The optimizer on 16-bit storage: every combination of value, gradient, moments and rounding against the formulas in
+ * double; what becomes of small updates; the same bits for any threads, chunks and neighbours. */
+#include "mixed_check.h"
+
+/* The state of one element in double, and one step of it. */
+typedef struct Element {
+    double w, m, v;
+} Element;
+
+typedef void (*Formula)(Element *e, double g, const PccHyper *h, double t);
+
+static void sgd_formula(Element *e, double g, const PccHyper *h, double t)
+{
+    (void)t;
+    e->m = h->momentum * e->m + g + h->weight_decay * e->w;
+    e->w -= h->lr * e->m;
+}
+
+static void adamw_formula(Element *e, double g, const PccHyper *h, double t)
+{
+    e->w *= 1 - h->lr * h->weight_decay;
+    e->m = h->beta1 * e->m + (1 - h->beta1) * g;
+    e->v = h->beta2 * e->v + (1 - h->beta2) * g * g;
+    e->w -= h->lr * e->m / (1 - pow(h->beta1, t)) / (sqrt(e->v / (1 - pow(h->beta2, t))) + h->eps);
+}
+
+static void lion_formula(Element *e, double g, const PccHyper *h, double t)
+{
+    (void)t;
+    const double c = h->beta1 * e->m + (1 - h->beta1) * g;
+    e->w -= h->lr * ((c > 0 ? 1 : c < 0 ? -1 : 0) + h->weight_decay * e->w);
+    e->m = h->beta2 * e->m + (1 - h->beta2) * g;
+}
+
+static const PccDtype dtypes[] = {PCC_F32, PCC_BF16, PCC_F16};
+static const PccHyper hyper = {
+    .lr = 0.01, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .momentum = 0.9};
+
+enum { ELEMENTS = 777 }; /* three blocks and a part */
+
+/* Momentum and gradient of one sign, as that of their sum is Lion's step. */
+static void fill(Mixed *mixed)
+{
+    for (int p = 0; p < mixed->count; p++) {
+        const PccParam *param = &mixed->params[p];
+        for (int64_t i = 0; i < mixed->elements[p]; i++) {
+            const double g = copysign(0.2, next_value()) + next_value() / 8;
+            mixed_set_weight(mixed, p, i, next_value());
+            mixed_set(mixed, param->gradient, param->gradient_dtype, i, g);
+            if (param->moment_dtype == PCC_U8)
+                continue;
+            mixed_set(mixed, param->moment1, param->moment_dtype, i, copysign(next_value() / 8, g));
+            mixed_set(mixed, param->moment2, param->moment_dtype, i, 0.1 + next_value() / 16);
+        }
+    }
+}
+
+/* Half an ulp where the result is rounded to nearest, one where it is not, and some of f32's. */
+static double tolerance(PccDtype dtype, bool nearest, double x)
+{
+    const double room = 8 * 0x1p-24 * (fabs(x) + 0.1);
+    return dtype == PCC_F32 ? room : ulp_of(dtype, x) * (nearest ? 0.5 : 1) + room;
+}
+
+static void check_moment(const Mixed *mixed, size_t offset, double want, int64_t i)
+{
+    const PccParam *param = &mixed->params[0];
+    const bool nearest = param->rounding == PCC_NEAREST;
+    check_close(mixed_get(mixed, offset, param->moment_dtype, i), want, tolerance(param->moment_dtype, nearest, want),
+                "moment", i);
+}
+
+static void check_weight(const Mixed *mixed, double want, int64_t i)
+{
+    const PccParam *param = &mixed->params[0];
+    const PccDtype dtype = param->value.dtype;
+    const double got = mixed_value(mixed, 0, i);
+    check_close(got, want, tolerance(dtype, param->rounding != PCC_STOCHASTIC, want), "w", i);
+    double best = got;
+    if (param->rounding == PCC_MASTER && dtype != PCC_F32)
+        best = mixed_get(mixed, param->extra, PCC_F32, i);
+    if (param->rounding == PCC_KAHAN && dtype != PCC_F32) {
+        const double compensation = mixed_get(mixed, param->extra, dtype, i);
+        check_close(got + compensation, want, ulp_of(dtype, compensation) / 2 + tolerance(PCC_F32, true, want),
+                    "compensated", i);
+    }
+    if (param->rounding == PCC_MASTER)
+        check_close(best, want, tolerance(PCC_F32, true, want), "master", i);
+    const double copy[] = {mixed_get(mixed, param->copies[0].offset, PCC_BF16, i),
+                           mixed_get(mixed, param->copies[1].offset, PCC_F16, i)};
+    assert_true(copy[0] == (double)pcc_f32_from_bf16(pcc_bf16_from_f32((float)best)));
+    assert_true(copy[1] == (double)pcc_f32_from_f16(pcc_f16_from_f32((float)best)));
+}
+
+/* One step from the stored state, which both sides read exactly. */
+static void one_step(Storage storage, Optimizer optimizer, Formula formula)
+{
+    Mixed mixed = {0};
+    mixed_add(&mixed, storage, ELEMENTS);
+    mixed_start(&mixed, hyper);
+    fill(&mixed);
+    mixed.s.loss_scale = 4;
+    const PccParam *param = &mixed.params[0];
+    Element want[ELEMENTS];
+    for (int64_t i = 0; i < ELEMENTS; i++) {
+        want[i] = (Element){mixed_value(&mixed, 0, i), mixed_get(&mixed, param->moment1, storage.moment, i),
+                            mixed_get(&mixed, param->moment2, storage.moment, i)};
+        formula(&want[i], mixed_get(&mixed, param->gradient, storage.gradient, i) / 4, &hyper, 1);
+    }
+    assert_int_equal(optimizer(mixed.params, 1, &mixed.s).first_overflow, -1);
+    for (int64_t i = 0; i < ELEMENTS; i++) {
+        check_weight(&mixed, want[i].w, i);
+        check_moment(&mixed, param->moment1, want[i].m, i);
+        if (optimizer == run_adamw)
+            check_moment(&mixed, param->moment2, want[i].v, i);
+    }
+    mixed_end(&mixed);
+}
+
+static void every_storage(void **state)
+{
+    (void)state;
+    const struct {
+        Optimizer optimizer;
+        Formula formula;
+    } cases[] = {{run_sgd, sgd_formula}, {run_adamw, adamw_formula}, {run_lion, lion_formula}};
+    for (int k = 0; k < 3 * 3 * 3; k++)
+        for (int c = 0; c < 3; c++)
+            for (PccRounding rounding = PCC_NEAREST; rounding <= PCC_MASTER; rounding++) {
+                const Storage storage = {dtypes[k % 3], dtypes[k / 3 % 3], dtypes[k / 9], rounding};
+                if (storage.value != PCC_F32 || rounding == PCC_NEAREST)
+                    one_step(storage, cases[c].optimizer, cases[c].formula);
+            }
+}
+
+/* ---- small updates -------------------------------------------------------------------------------------------- */
+
+enum { WIDTH = 4096, UPDATES = 1000 };
+
+/* 1 + UPDATES * delta by SGD with gradients of -delta; returns the mean, and the share of lost updates. */
+static double creep(PccDtype dtype, PccRounding rounding, double delta, double *lost)
+{
+    Mixed mixed = {0};
+    mixed_add(&mixed, (Storage){dtype, PCC_F32, PCC_F32, rounding}, WIDTH);
+    mixed_start(&mixed, (PccHyper){.lr = 1});
+    PccUpdate total = {0};
+    for (int64_t i = 0; i < WIDTH; i++) {
+        mixed_set_weight(&mixed, 0, i, 1);
+        mixed_set(&mixed, mixed.params[0].gradient, PCC_F32, i, -delta);
+    }
+    for (int step = 0; step < UPDATES; step++, mixed.s.update++) {
+        const PccUpdate done = run_sgd(mixed.params, 1, &mixed.s);
+        total.rounded += done.rounded;
+        total.lost += done.lost;
+    }
+    double mean = 0;
+    for (int64_t i = 0; i < WIDTH; i++)
+        mean += mixed_value(&mixed, 0, i) / WIDTH;
+    assert_int_equal(total.rounded, rounding == PCC_MASTER ? 0 : (int64_t)WIDTH * UPDATES);
+    *lost = (double)total.lost / ((double)WIDTH * UPDATES);
+    mixed_end(&mixed);
+    return mean;
+}
+
+/* An update below half an ulp: 0.001 beside bf16's 2^-7, 0.0002 beside f16's 2^-10. Stochastic rounding moves a weight
+ * by an ulp with probability p = delta / ulp, so that the mean of 4096 is off by ulp sqrt(1000 p (1 - p) / 4096) or so;
+ * a compensation adds an error of at most half its own ulp a step. */
+static void small_updates(void **state)
+{
+    (void)state;
+    const double deltas[] = {[PCC_BF16] = 0.001, [PCC_F16] = 0.0002};
+    for (PccDtype dtype = PCC_F16; dtype <= PCC_BF16; dtype++) {
+        const double delta = deltas[dtype], ulp = ulp_of(dtype, 1), p = delta / ulp, end = 1 + UPDATES * delta;
+        double lost;
+        assert_true(creep(dtype, PCC_NEAREST, delta, &lost) == 1);
+        assert_true(lost == 1);
+        const double deviation = ulp * sqrt(UPDATES * p * (1 - p) / WIDTH);
+        check_close(creep(dtype, PCC_STOCHASTIC, delta, &lost), end, 5 * deviation, "stochastic", 0);
+        check_close(lost, 1 - p, p / 20, "lost", 0); /* a few more where bf16 passes 2, as its ulp doubles there */
+        check_close(creep(dtype, PCC_KAHAN, delta, &lost), end, ulp + UPDATES * ulp_of(dtype, ulp / 4) / 2, "kahan", 0);
+        assert_true(lost == 0);
+        check_close(creep(dtype, PCC_MASTER, delta, &lost), end, ulp / 2 + UPDATES * 0x1p-24, "master", 0);
+        assert_true(lost == 0);
+    }
+}
+
+/* With beta2 = 0.999 and no gradient a second moment loses a thousandth a step, a quarter of half an ulp in bf16. */
+static void second_moment_decays(void **state)
+{
+    (void)state;
+    for (PccRounding rounding = PCC_NEAREST; rounding <= PCC_STOCHASTIC; rounding++) {
+        Mixed mixed = {0};
+        mixed_add(&mixed, (Storage){PCC_BF16, PCC_BF16, PCC_BF16, rounding}, WIDTH);
+        mixed_start(&mixed, (PccHyper){.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8});
+        const PccParam *param = &mixed.params[0];
+        for (int64_t i = 0; i < WIDTH; i++)
+            mixed_set(&mixed, param->moment2, PCC_BF16, i, 1);
+        for (; mixed.s.update < UPDATES; mixed.s.update++)
+            run_adamw(mixed.params, 1, &mixed.s);
+        double mean = 0;
+        for (int64_t i = 0; i < WIDTH; i++)
+            mean += mixed_get(&mixed, param->moment2, PCC_BF16, i) / WIDTH;
+        /* a step is an ulp (2^-8 and below) with probability p <= 0.001 / 2^-8 */
+        const double want = pow(0.999, UPDATES), deviation = 0x1p-8 * sqrt(UPDATES * 0.256 / WIDTH);
+        check_close(mean, rounding == PCC_NEAREST ? 1 : want, rounding == PCC_NEAREST ? 0 : 5 * deviation, "v", 0);
+        mixed_end(&mixed);
+    }
+}
+
+/* ---- stochastic rounding -------------------------------------------------------------------------------------- */
+
+/* Of all 2^16 random values as many round up as the part between the neighbours says, exactly. */
+static void all_random_values(void **state)
+{
+    (void)state;
+    const float values[] = {1.001f, -3.7f, 1e-3f, 0x1.fffp-14f, 0x1.2345p-15f, -0x1.8p-24f, 0x1.5p-20f, 65503.0f};
+    for (size_t k = 0; k < sizeof values / sizeof *values; k++)
+        for (PccDtype dtype = PCC_F16; dtype <= PCC_BF16; dtype++) {
+            double sum = 0;
+            for (uint32_t random = 0; random < 0x10000; random++)
+                sum += dtype == PCC_BF16 ? (double)pcc_f32_from_bf16(pcc_bf16_from_f32_random(values[k], random))
+                                         : (double)pcc_f32_from_f16(pcc_f16_from_f32_random(values[k], random));
+            /* a subnormal's part is cut to 16 bits */
+            const double cut = dtype == PCC_F16 && fabsf(values[k]) < 0x1p-14f ? 0x1p-16 * 0x1p-24 : 0;
+            check_close(sum / 0x10000, (double)values[k], cut, "mean", (int64_t)k);
+        }
+}
+
+/* What has no neighbours to choose from. */
+static void special_values(void **state)
+{
+    (void)state;
+    for (uint32_t random = 0; random < 0x10000; random += 0x5555) {
+        assert_int_equal(pcc_bf16_from_f32_random(INFINITY, random).bits, 0x7f80);
+        assert_int_equal(pcc_f16_from_f32_random(-INFINITY, random).bits, 0xfc00);
+        assert_int_equal(pcc_f16_from_f32_random(70000.0f, random).bits, 0x7c00);
+        assert_int_equal(pcc_bf16_from_f32_random(-0.0f, random).bits, 0x8000);
+        assert_int_equal(pcc_f16_from_f32_random(0.0f, random).bits, 0);
+        assert_true(isnan(pcc_f32_from_bf16(pcc_bf16_from_f32_random(NAN, random))));
+        assert_true(isnan(pcc_f32_from_f16(pcc_f16_from_f32_random(pcc_f32_of_bits(0x7f800001u), random))));
+        for (uint32_t bits = 0; bits < 0x7c00; bits += 7) {
+            const PccF16 exact = {(uint16_t)bits};
+            assert_int_equal(pcc_f16_from_f32_random(pcc_f32_from_f16(exact), random).bits, bits);
+        }
+    }
+}
+
+/* Rows of different streams, updates and blocks share no pattern, and their bits are even: the mean of 256 uniform
+ * 16-bit values is 2^15 within five of its deviations, 2^16 / sqrt(12 * 256). */
+static void streams_differ(void **state)
+{
+    (void)state;
+    uint32_t rows[4][PCC_STAGE];
+    PccStep s = {.seed = 7, .update = 3};
+    pcc_random_halves(&s, 0, 0, rows[0]);
+    pcc_random_halves(&s, 1, 0, rows[1]);
+    pcc_random_halves(&s, 0, PCC_STAGE, rows[2]);
+    s.update = 4;
+    pcc_random_halves(&s, 0, 0, rows[3]);
+    for (int a = 0; a < 4; a++) {
+        double mean = 0;
+        for (int i = 0; i < PCC_STAGE; i++) {
+            assert_true(rows[a][i] <= 0xffff);
+            mean += rows[a][i] / (double)PCC_STAGE;
+        }
+        check_close(mean, 0x8000, 5 * 0x10000 / sqrt(12 * PCC_STAGE), "mean", a);
+        for (int b = 0; b < a; b++) {
+            int equal = 0;
+            for (int i = 0; i < PCC_STAGE; i++)
+                equal += rows[a][i] == rows[b][i];
+            assert_true(equal < 4);
+        }
+    }
+}
+
+/* ---- the same bits -------------------------------------------------------------------------------------------- */
+
+static void three_steps(void *context)
+{
+    Mixed *mixed = context;
+    const bool coded = mixed->params[0].moment_dtype == PCC_U8;
+    memset(mixed->s.weights, 0, mixed->bytes);
+    for (int p = 0; p < mixed->count; p++)
+        for (int64_t i = 0; i < mixed->elements[p]; i++) {
+            mixed_set_weight(mixed, p, i, sin((double)(i + 1)));
+            mixed_set(mixed, mixed->params[p].gradient, mixed->params[p].gradient_dtype, i, cos((double)(3 * i + p)));
+        }
+    for (mixed->s.update = 0; mixed->s.update < 3; mixed->s.update++)
+        (coded ? run_adamw8bit : run_adamw)(mixed->params, mixed->count, &mixed->s);
+}
+
+static const Storage shared_storages[] = {{PCC_BF16, PCC_BF16, PCC_BF16, PCC_STOCHASTIC},
+                                          {PCC_F16, PCC_F16, PCC_F32, PCC_KAHAN},
+                                          {PCC_BF16, PCC_F16, PCC_U8, PCC_STOCHASTIC},
+                                          {PCC_F32, PCC_F32, PCC_F32, PCC_NEAREST}};
+
+static void any_threads(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof shared_storages / sizeof *shared_storages; k++) {
+        Mixed mixed = {0};
+        mixed_add(&mixed, shared_storages[k], 5 * PCC_UPDATE_CHUNK + 77);
+        mixed_add(&mixed, shared_storages[k], 130);
+        mixed_start(&mixed, hyper);
+        mixed.s.clip_norm = 1e6; /* the norm is taken, the scale stays */
+        check_threads(three_steps, &mixed, mixed.s.weights, mixed.bytes);
+        mixed_end(&mixed);
+    }
+}
+
+/* An element's bits depend on no other element of its parameter but, in 8 bits, those of its block. */
+static void any_chunks(void **state)
+{
+    (void)state;
+    enum { FEW = 300, BLOCKS = FEW / PCC_MOMENT_BLOCK * PCC_MOMENT_BLOCK };
+    for (size_t k = 0; k < sizeof shared_storages / sizeof *shared_storages; k++) {
+        const int64_t sizes[] = {FEW, 2 * PCC_UPDATE_CHUNK + 5};
+        Mixed runs[2] = {{.count = 0}};
+        for (int r = 0; r < 2; r++) {
+            mixed_add(&runs[r], shared_storages[k], sizes[r]);
+            mixed_start(&runs[r], hyper);
+            three_steps(&runs[r]);
+        }
+        const int64_t same = shared_storages[k].moment == PCC_U8 ? BLOCKS : FEW;
+        assert_memory_equal(runs[0].s.weights + runs[0].params[0].value.offset,
+                            runs[1].s.weights + runs[1].params[0].value.offset,
+                            (size_t)(same * mixed_bytes(shared_storages[k].value)));
+        assert_memory_equal(runs[0].s.weights + runs[0].params[0].moment2,
+                            runs[1].s.weights + runs[1].params[0].moment2,
+                            (size_t)(same * mixed_bytes(shared_storages[k].moment)));
+        mixed_end(&runs[0]);
+        mixed_end(&runs[1]);
+    }
+}
+
+/* ---- overflow and norms --------------------------------------------------------------------------------------- */
+
+/* One element that is not finite stops everything, whatever is stored how. */
+static void overflow_changes_nothing(void **state)
+{
+    (void)state;
+    const double bad[] = {INFINITY, -INFINITY, NAN};
+    for (size_t k = 0; k < sizeof shared_storages / sizeof *shared_storages; k++)
+        for (int b = 0; b < 3; b++) {
+            Mixed mixed = {0};
+            mixed_add(&mixed, shared_storages[k], ELEMENTS);
+            mixed_add(&mixed, shared_storages[k], 2 * PCC_UPDATE_CHUNK);
+            mixed_start(&mixed, hyper);
+            three_steps(&mixed);
+            mixed.s.check_gradients = true;
+            mixed_set(&mixed, mixed.params[1].gradient, mixed.params[1].gradient_dtype, 2 * PCC_UPDATE_CHUNK - 1,
+                      bad[b]);
+            char *before = malloc(mixed.bytes);
+            memcpy(before, mixed.s.weights, mixed.bytes);
+            const PccUpdate done = run_adamw8bit(mixed.params, 2, &mixed.s);
+            assert_int_equal(done.first_overflow, 1);
+            assert_int_equal(done.rounded, 0);
+            assert_memory_equal(before, mixed.s.weights, mixed.bytes);
+            free(before);
+            mixed_end(&mixed);
+        }
+}
+
+/* The norm of what is stored, unscaled; and the update is clipped to it. */
+static void norms_of_16_bits(void **state)
+{
+    (void)state;
+    for (PccDtype dtype = PCC_F16; dtype <= PCC_BF16; dtype++) {
+        Mixed mixed = {0};
+        mixed_add(&mixed, (Storage){PCC_F32, dtype, PCC_F32, PCC_NEAREST}, 2 * PCC_UPDATE_CHUNK + 5);
+        mixed_start(&mixed, (PccHyper){.lr = 1});
+        fill(&mixed);
+        memset(mixed.s.weights + mixed.params[0].moment1, 0, (size_t)mixed.elements[0] * 4);
+        mixed.s.loss_scale = 1024;
+        mixed.s.clip_norm = 1e-6;
+        double squares = 0, first = mixed_get(&mixed, mixed.params[0].gradient, dtype, 0);
+        const double weight = mixed_value(&mixed, 0, 0);
+        for (int64_t i = 0; i < mixed.elements[0]; i++)
+            squares += pow(mixed_get(&mixed, mixed.params[0].gradient, dtype, i) / 1024, 2);
+        const PccUpdate done = run_sgd(mixed.params, 1, &mixed.s);
+        check_close(done.gradient_norm, sqrt(squares), 1e-12, "norm", 0);
+        const double step = first / 1024 * 1e-6 / (sqrt(squares) + 1e-6);
+        check_close(mixed_value(&mixed, 0, 0), weight - step, 0x1p-24, "clipped", 0);
+        mixed_end(&mixed);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_storage),
+        cmocka_unit_test(small_updates),
+        cmocka_unit_test(second_moment_decays),
+        cmocka_unit_test(all_random_values),
+        cmocka_unit_test(special_values),
+        cmocka_unit_test(streams_differ),
+        cmocka_unit_test(any_threads),
+        cmocka_unit_test(any_chunks),
+        cmocka_unit_test(overflow_changes_nothing),
+        cmocka_unit_test(norms_of_16_bits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
