@@ -1,6 +1,8 @@
-/* depfile.c: the rule "TARGET: MODEL EXTERNAL-DATA...", with an empty rule for each prerequisite as gcc's -MP writes
- * it, so that a model that moves does not stop make. */
+/* depfile.c: the rule "TARGET: MODEL EXTERNAL-DATA... POLICY-FILES...", with an empty rule for each prerequisite as
+ * gcc's -MP writes it, so that a model that moves does not stop make. */
 #include "frontend/depfile.h"
+
+#include "passes/policy.h"
 
 /* GNU make (manual, "Rule Syntax"): a space takes a backslash, a backslash before it two, # a backslash, $ another. */
 static void print_name(FILE *stream, const char *name)
@@ -19,22 +21,35 @@ static void print_name(FILE *stream, const char *name)
     }
 }
 
+/* What the output was made from, the model first. */
+static const char **list_prerequisites(Compilation *c, int *count)
+{
+    const char *const *external, *const *policies;
+    const int externals = onnx_external_files(c->model, &external);
+    const int policy_count = policy_files(policy_create(c->imported, &c->options), &policies);
+    const char **files = NEW_ARRAY(c->arena, const char *, 1 + externals + policy_count);
+    files[0] = c->line.model;
+    *count = 1;
+    for (int i = 0; i < externals; i++)
+        files[(*count)++] = external[i];
+    for (int i = 0; i < policy_count; i++)
+        files[(*count)++] = policies[i];
+    return files;
+}
+
 static void print_rule(Compilation *c, FILE *stream)
 {
-    const char *const *external;
-    int count = onnx_external_files(c->model, &external);
+    int count;
+    const char **files = list_prerequisites(c, &count);
     print_name(stream, c->line.depfile_target ? c->line.depfile_target : c->line.output_file);
-    fputs(": ", stream);
-    print_name(stream, c->line.model);
+    fputs(":", stream);
     for (int i = 0; i < count; i++) {
-        fputs(" \\\n  ", stream);
-        print_name(stream, external[i]);
+        fputs(i ? " \\\n  " : " ", stream);
+        print_name(stream, files[i]);
     }
     fputs("\n\n", stream);
-    print_name(stream, c->line.model);
-    fputs(":\n", stream);
     for (int i = 0; i < count; i++) {
-        print_name(stream, external[i]);
+        print_name(stream, files[i]);
         fputs(":\n", stream);
     }
 }

@@ -27,6 +27,12 @@ Policy *policy_create(Graph *graph, const Options *options)
     return policy;
 }
 
+int policy_files(const Policy *policy, const char *const **paths)
+{
+    *paths = policy->list.files;
+    return policy->list.file_count;
+}
+
 static bool matches(const Rule *rule, const char *name)
 {
     return name && fnmatch(rule->glob, name, 0) == 0;

@@ -44,6 +44,8 @@ Policy *policy_create(Graph *graph, const Options *options);
 Ruling policy_rule_node(Policy *policy, const Node *node);
 /* The last tensor: rule that names the value; false when none does. */
 bool policy_rule_tensor(Policy *policy, const Value *value, Ruling *ruling);
+/* The files that it was read from, includes too. */
+int policy_files(const Policy *policy, const char *const **paths);
 /* Warns of each rule that has matched nothing, with the nearest names. */
 void policy_finish(Policy *policy, const Graph *graph);
 

@@ -156,6 +156,7 @@ static void read_file(Graph *graph, const char *path, RuleList *list, int depth)
 {
     PolicyFile file = {graph, list, path, 0, depth};
     char *text = contents_of(graph, path);
+    APPEND(graph->arena, list->files, list->file_count, path);
     while (text) {
         file.line++;
         read_line(&file, trimmed(strsep(&text, "\n")));

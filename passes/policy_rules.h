@@ -18,6 +18,8 @@ typedef struct RuleList {
     const PolicyTable *table; /* what `include NAME` chose; NULL: none did */
     Rule *rules;              /* in the order in which they were given: the last match wins */
     int count;
+    const char **files; /* that were read */
+    int file_count;
 } RuleList;
 
 /* Appends what the file says. A line is `keep RULE`, `lower RULE`, `include POLICY` (a table's name, or a file beside
