@@ -13,29 +13,41 @@
 #ifndef PCC_CONV_H
 #define PCC_CONV_H
 
+#include "conv_phase.h"
 #include "gemm.h"
+
+/* Channels of a depthwise convolution whose sums are formed at a time. */
+#define PCC_CONV_SEGMENT 4096
 
 /* Products of at most so many columns read the source's rows where they lie; with more, packing them pays. */
 #define PCC_CONV_LIST_COLUMNS 192
 
 #include "gemm_f32.inc"
 #include "conv_gather.inc"
-#include "conv.inc"
-#include "conv_backward_input.inc"
-#include "conv_depthwise.inc"
-#include "conv_direct.inc"
-#include "conv_direct_weight.inc"
-#include "conv_entry.inc"
+#include "conv_list.inc"
+#include "conv_weights.inc"
+#include "conv_store.inc"
+#include "conv_direct_tile.inc"
+#include "conv_operands.inc"
 #include "gemm_undef.inc"
 
 #include "gemm_f64.inc"
 #include "conv_gather.inc"
-#include "conv.inc"
-#include "conv_backward_input.inc"
-#include "conv_depthwise.inc"
-#include "conv_direct.inc"
-#include "conv_direct_weight.inc"
-#include "conv_entry.inc"
+#include "conv_list.inc"
+#include "conv_weights.inc"
+#include "conv_store.inc"
+#include "conv_direct_tile.inc"
+#include "conv_operands.inc"
 #include "gemm_undef.inc"
+
+#ifdef PCC_MIXED
+#    include "conv_mixed.h"
+#    include "gemm_mixed.inc"
+#    if PCC_PAIRS
+#        include "conv_pairs.h"
+#    endif
+#    include "conv_operands.inc"
+#    include "gemm_undef.inc"
+#endif
 
 #endif

@@ -26,19 +26,16 @@ PCC_KERNEL void pcc_gemm_spread_pairs(int width, const PccBf16 *low, const PccBf
         }
 }
 
-/* K contiguous: one panel of `count` rows, `outer` elements apart; `whole` pairs, and an odd element's. */
-PCC_KERNEL void pcc_gemm_transpose_pairs(int width, const PccBf16 *from, int64_t outer, int64_t count, int64_t whole,
-                                         int odd, float *panel)
+/* K contiguous: one panel of `whole` pairs, and an odd element's. The rows, cast, may begin at any element; there are
+ * whole registers of them. */
+PCC_KERNEL void pcc_gemm_transpose_pairs(int width, const float *const *rows, int64_t whole, int odd, float *panel)
 {
-    const float *rows[2 * PCC_LANES_F32];
-    for (int r = 0; r < (width + PCC_LANES_F32 - 1) / PCC_LANES_F32 * PCC_LANES_F32; r++)
-        rows[r] = r < width && r < count ? (const float *)(const void *)(from + r * outer) : pcc_gemm_zeros_f32;
     pcc_gemm_pack_transposed_f32(width, rows, whole, panel);
     if (!odd)
         return;
     memset(panel + whole * width, 0, (size_t)width * sizeof(float));
-    for (int r = 0; r < pcc_min_i64(width, count); r++)
-        memcpy(panel + whole * width + r, from + r * outer + 2 * whole, sizeof(PccBf16));
+    for (int r = 0; r < width; r++)
+        memcpy(panel + whole * width + r, rows[r] + whole, sizeof(PccBf16));
 }
 
 /* Neither index contiguous. */
@@ -67,11 +64,16 @@ PCC_KERNEL void pcc_gemm_pack_pairs(int width, const PccStridedMixed *o, int64_t
                                   panels + p * width);
         return;
     }
-    for (; count > 0; count -= width, from += width * o->outer, panels += depth * width)
-        if (o->inner == 1)
-            pcc_gemm_transpose_pairs(width, from, o->outer, count, depth - odd, odd, panels);
-        else
+    for (; count > 0; count -= width, from += width * o->outer, panels += depth * width) {
+        const float *rows[2 * PCC_LANES_F32];
+        if (o->inner != 1) {
             pcc_gemm_gather_pairs(width, o, from, count, depth, odd, panels);
+            continue;
+        }
+        for (int r = 0; r < pcc_round_up(width, PCC_LANES_F32); r++)
+            rows[r] = r < width && r < count ? (const float *)(const void *)(from + r * o->outer) : pcc_gemm_zeros_f32;
+        pcc_gemm_transpose_pairs(width, rows, depth - odd, odd, panels);
+    }
 }
 
 PCC_SHARED void pcc_gemm_pack_rows_pairs(const void *operand, int64_t batch, int64_t first, int64_t count, int64_t p0,

@@ -1,101 +1,6 @@
 /* test_conv.c: convolutions and both gradients against naive loops in double, for both element types and several
  * thread counts. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <float.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "../../runtime/kernels/conv.h"
-
-enum { MAX_THREADS = 4 };
-static PccStep step;
-
-static int set_up(void **state)
-{
-    (void)state;
-    step.thread_scratch = aligned_alloc(64, MAX_THREADS * PCC_THREAD_SCRATCH);
-    return step.thread_scratch == NULL;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    free(step.thread_scratch);
-    return 0;
-}
-
-static void set_threads(int threads)
-{
-#ifdef _OPENMP
-    omp_set_num_threads(threads);
-#else
-    (void)threads;
-#endif
-}
-
-/* In [-1, 1), the same for every run; operands differ by their salt. */
-static double value(uint64_t index, uint64_t salt)
-{
-    uint64_t x = (index + 1) * 0x9e3779b97f4a7c15u + salt * 0xd1b54a32d192ed03u;
-    x ^= x >> 29;
-    x *= 0xbf58476d1ce4e5b9u;
-    x ^= x >> 32;
-    return (double)(x >> 11) * 0x1p-52 - 1;
-}
-
-/* Sums of the three results in double, and of the magnitudes of their terms for the error bound. */
-typedef struct Expected {
-    double *y, *dx, *dw, *y_bound, *dx_bound, *dw_bound;
-} Expected;
-
-static double *zeros(int64_t count)
-{
-    double *data = calloc((size_t)count + 1, sizeof(double));
-    assert_non_null(data);
-    return data;
-}
-
-static int64_t y_size(PccConv c)
-{
-    return pcc_conv_positions(c.n, c.out) * c.o;
-}
-
-static int64_t x_size(PccConv c)
-{
-    return pcc_conv_positions(c.n, c.in) * c.c;
-}
-
-static int64_t w_size(PccConv c)
-{
-    return c.o * (c.c / c.groups) * pcc_conv_taps(c);
-}
-
-/* The input position that tap `tap` of output position `out` (sample included) reads, or -1 for padding. */
-static int64_t input_position(PccConv c, int64_t out, int64_t tap)
-{
-    int64_t at[3], t[3];
-    for (int d = 2; d >= 0; d--) {
-        t[d] = tap % c.kernel[d];
-        tap /= c.kernel[d];
-        at[d] = out % c.out[d] * c.stride[d] + t[d] * c.dilation[d] - c.pad[d];
-        out /= c.out[d];
-        if (at[d] < 0 || at[d] >= c.in[d])
-            return -1;
-    }
-    return ((out * c.in[0] + at[0]) * c.in[1] + at[1]) * c.in[2] + at[2];
-}
-
-static void add(double *sum, double *bound, double term)
-{
-    *sum += term;
-    *bound += fabs(term);
-}
+#include "conv_check.h"
 
 #define T float
 #define SUFFIX f32
@@ -112,34 +17,9 @@ static void add(double *sum, double *bound, double term)
 
 static void check(PccConv c)
 {
-    for (int d = 0; d < 3; d++) { /* ONNX's output extent with equal padding on both sides */
-        c.out[d] = (c.in[d] + 2 * c.pad[d] - c.dilation[d] * (c.kernel[d] - 1) - 1) / c.stride[d] + 1;
-        assert_true(c.out[d] > 0);
-    }
+    c = with_output(c);
     check_f32(c);
     check_f64(c);
-}
-
-static PccConv conv2d(int64_t n, int64_t c, int64_t o, int64_t groups, int64_t in, int64_t kernel)
-{
-    return (PccConv){.n = n,
-                     .c = c,
-                     .o = o,
-                     .groups = groups,
-                     .in = {1, in, in + 2},
-                     .kernel = {1, kernel, kernel},
-                     .stride = {1, 1, 1},
-                     .dilation = {1, 1, 1}};
-}
-
-static PccConv with(PccConv c, int64_t stride, int64_t dilation, int64_t pad)
-{
-    for (int d = 1; d < 3; d++) {
-        c.stride[d] = stride;
-        c.dilation[d] = dilation;
-        c.pad[d] = pad;
-    }
-    return c;
 }
 
 static void test_strides_dilations_pads(void **state)
@@ -210,9 +90,7 @@ static void test_split_weight_gradient(void **state)
 
 static void check_direct(PccConv c)
 {
-    for (int d = 0; d < 3; d++)
-        c.out[d] = (c.in[d] + 2 * c.pad[d] - c.dilation[d] * (c.kernel[d] - 1) - 1) / c.stride[d] + 1;
-    assert_true(pcc_conv_is_direct(c));
+    assert_true(pcc_conv_is_direct(with_output(c)));
     check(c);
 }
 

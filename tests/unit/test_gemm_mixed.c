@@ -1,10 +1,7 @@
 /* test_gemm_mixed.c: matrix products of operands stored in f32, bf16 and f16, in every mixture, against double on the
  * same rounded operands: f32 accumulation explains all of the difference. */
 #define PCC_MIXED
-#include "gemm_check.h"
-
-static const PccDtype dtypes[] = {PCC_F32, PCC_BF16, PCC_F16};
-enum { DTYPES = 3 };
+#include "mixed_check.h"
 
 typedef struct Result {
     float *data;
@@ -19,16 +16,6 @@ static void store(const void *context, int64_t row, int64_t column, int64_t coun
         to->data[row * to->columns + column + i] = acc[i];
         to->times[row * to->columns + column + i]++;
     }
-}
-
-/* Of the exact size: overruns are for ASan to see. */
-static PccIn operand(int64_t size, PccDtype dtype, uint64_t salt)
-{
-    void *data = malloc((size_t)(size * pcc_stored_bytes(dtype)) + (size == 0));
-    assert_non_null(data);
-    for (int64_t i = 0; i < size; i++)
-        pcc_write_one((PccOut){data, dtype}, i, (float)value((uint64_t)i, salt));
-    return (PccIn){data, dtype};
 }
 
 /* Within the error bound of a sum of k products in any order, k eps sum |a||b|. vdpbf16ps keeps it: it rounds after
@@ -73,8 +60,8 @@ static void check_dtypes(Case c, PccDtype a_dtype, PccDtype b_dtype)
             assert_memory_equal(first, again, count * sizeof(float));
     }
     compare(c, a, la, b, lb, first);
-    free((void *)(uintptr_t)a.data);
-    free((void *)(uintptr_t)b.data);
+    release(a);
+    release(b);
     free(first);
     free(again);
     free(times);
@@ -189,8 +176,8 @@ static void test_rounding_epilogue(void **state)
             assert_int_equal(narrow[i], expected[0]);
         }
     }
-    free((void *)(uintptr_t)x.data);
-    free((void *)(uintptr_t)w.data);
+    release(x);
+    release(w);
 }
 
 int main(void)

@@ -1,0 +1,218 @@
+/* test_conv_mixed.c: convolutions and both gradients of operands stored in f32, bf16 and f16, in every mixture, against
+ * double on the same rounded operands. */
+#define PCC_MIXED
+#include "conv_check.h"
+#include "mixed_check.h"
+
+/* Store of y or dx, kept in f32. */
+typedef struct Result {
+    float *data;
+    unsigned char *times;
+    int64_t columns, size;
+} Result;
+
+static void store(const void *context, int64_t row, int64_t column, int64_t count, const float *acc)
+{
+    const Result *to = context;
+    for (int64_t i = 0; i < count; i++) {
+        to->data[row * to->columns + column + i] = acc[i];
+        to->times[row * to->columns + column + i]++;
+    }
+}
+
+static Result result(int64_t columns, int64_t size)
+{
+    const Result r = {malloc((size_t)(size + 1) * sizeof(float)), calloc((size_t)size + 1, 1), columns, size};
+    assert_true(r.data && r.times);
+    return r;
+}
+
+static void finish(Result r)
+{
+    free(r.data);
+    free(r.times);
+}
+
+static void assert_each_once(Result r)
+{
+    for (int64_t i = 0; i < r.size; i++)
+        assert_int_equal(r.times[i], 1);
+    memset(r.times, 0, (size_t)r.size);
+}
+
+typedef struct Operands {
+    PccIn x, w, dy;
+    PccDtype dw;
+} Operands;
+
+typedef struct Results {
+    Result y, dx;
+    uint32_t *dw; /* of whatever dtype */
+} Results;
+
+static void compute(PccConv c, Operands in, Results to)
+{
+    void *scratch = aligned_alloc(64, pcc_conv_scratch_bytes(c, sizeof(float)));
+    assert_non_null(scratch);
+    pcc_conv_mixed(c, in.x, in.w, scratch, store, &to.y, &step);
+    pcc_conv_grad_input_mixed(c, in.dy, in.w, scratch, store, &to.dx, &step);
+    pcc_conv_grad_weight_mixed(c, in.x, in.dy, (PccOut){to.dw, in.dw}, scratch, &step);
+    assert_each_once(to.y);
+    assert_each_once(to.dx);
+    free(scratch);
+}
+
+static void expect(PccConv c, Operands in, const Expected *e)
+{
+    const int64_t channels = c.c / c.groups, filters = c.o / c.groups, taps = pcc_conv_taps(c);
+    for (int64_t p = 0; p < pcc_conv_positions(c.n, c.out); p++)
+        for (int64_t tap = 0; tap < taps; tap++) {
+            const int64_t q = input_position(c, p, tap);
+            for (int64_t o = 0; q >= 0 && o < c.o; o++)
+                for (int64_t i = 0; i < channels; i++) {
+                    const int64_t at = q * c.c + o / filters * channels + i, to = p * c.o + o;
+                    const int64_t weight = (o * channels + i) * taps + tap;
+                    const double x = (double)pcc_read_one(in.x, at), w = (double)pcc_read_one(in.w, weight);
+                    const double dy = (double)pcc_read_one(in.dy, to);
+                    add(&e->y[to], &e->y_bound[to], x * w);
+                    add(&e->dx[at], &e->dx_bound[at], dy * w);
+                    add(&e->dw[weight], &e->dw_bound[weight], dy * x);
+                }
+        }
+}
+
+/* terms: at most so many products are summed, in any order; then the sum is rounded to the dtype. */
+static void compare(PccIn got, const double *want, const double *bound, int64_t count, int64_t terms)
+{
+    const double roundoff = got.dtype == PCC_BF16 ? 0x1p-8 : got.dtype == PCC_F16 ? 0x1p-11 : 0;
+    const double subnormal = got.dtype == PCC_F16 ? 0x1p-25 : 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double sum = (double)(terms + 1) * (double)FLT_EPSILON * bound[i];
+        const double rounding = roundoff * (fabs(want[i]) + sum) + subnormal;
+        assert_true(fabs((double)pcc_read_one(got, i) - want[i]) <= sum + rounding);
+    }
+}
+
+static void compare_all(PccConv c, Operands in, Results got)
+{
+    const Expected e = {zeros(y_size(c)), zeros(x_size(c)), zeros(w_size(c)),
+                        zeros(y_size(c)), zeros(x_size(c)), zeros(w_size(c))};
+    expect(c, in, &e);
+    const int64_t taps = pcc_conv_taps(c);
+    compare((PccIn){got.y.data, PCC_F32}, e.y, e.y_bound, y_size(c), taps * c.c / c.groups);
+    compare((PccIn){got.dx.data, PCC_F32}, e.dx, e.dx_bound, x_size(c), taps * c.o / c.groups);
+    compare((PccIn){got.dw, in.dw}, e.dw, e.dw_bound, w_size(c), pcc_conv_positions(c.n, c.out));
+    double *const sums[] = {e.y, e.dx, e.dw, e.y_bound, e.dx_bound, e.dw_bound};
+    for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++)
+        free(sums[i]);
+}
+
+static void check_dtypes(PccConv c, PccDtype x, PccDtype w, PccDtype dy, PccDtype dw)
+{
+    const Operands in = {operand(x_size(c), x, 1), operand(w_size(c), w, 2), operand(y_size(c), dy, 3), dw};
+    const size_t dw_bytes = (size_t)(w_size(c) * pcc_stored_bytes(dw));
+    Results results[2];
+    for (int i = 0; i < 2; i++)
+        results[i] = (Results){result(c.o, y_size(c)), result(c.c, x_size(c)), malloc(dw_bytes + 4)};
+    for (int threads = 1; threads <= MAX_THREADS; threads *= 2) {
+        const Results to = results[threads > 1];
+        set_threads(threads);
+        compute(c, in, to);
+        assert_memory_equal(results[0].y.data, to.y.data, (size_t)y_size(c) * sizeof(float));
+        assert_memory_equal(results[0].dx.data, to.dx.data, (size_t)x_size(c) * sizeof(float));
+        assert_memory_equal(results[0].dw, to.dw, dw_bytes);
+    }
+    compare_all(c, in, results[0]);
+    for (int i = 0; i < 2; i++) {
+        finish(results[i].y);
+        finish(results[i].dx);
+        free(results[i].dw);
+    }
+    release(in.x);
+    release(in.w);
+    release(in.dy);
+}
+
+/* All of one dtype, results of it and in f32, and mixtures. */
+static void check(PccConv c)
+{
+    c = with_output(c);
+    check_dtypes(c, PCC_BF16, PCC_BF16, PCC_BF16, PCC_BF16);
+    check_dtypes(c, PCC_BF16, PCC_BF16, PCC_BF16, PCC_F32);
+    check_dtypes(c, PCC_F16, PCC_F16, PCC_F16, PCC_F16);
+    check_dtypes(c, PCC_F32, PCC_BF16, PCC_F16, PCC_BF16);
+    check_dtypes(c, PCC_F16, PCC_F32, PCC_BF16, PCC_F32);
+    check_dtypes(c, PCC_BF16, PCC_F16, PCC_F32, PCC_F16);
+}
+
+static void test_strides_dilations_pads(void **state)
+{
+    (void)state;
+    for (int64_t kernel = 1; kernel <= 3; kernel++)
+        for (int64_t stride = 1; stride <= 3; stride++)
+            for (int64_t dilation = 1; dilation <= 2; dilation++)
+                for (int64_t pad = 0; pad <= 1; pad++) {
+                    check(with(conv2d(2, 5, 7, 1, 7, kernel), stride, dilation, pad));
+                    check(with(conv2d(2, 3, 5, 1, 7, kernel), stride, dilation, pad));
+                }
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    for (int64_t stride = 1; stride <= 2; stride++) {
+        check(with(conv2d(2, 4, 6, 2, 7, 3), stride, 1, 1));
+        check(with(conv2d(2, 4, 8, 4, 7, 3), stride, 1, 1)); /* a depth multiplier of 2 */
+        check(with(conv2d(2, 6, 6, 3, 6, 1), stride, 1, 0));
+    }
+}
+
+static void test_depthwise(void **state)
+{
+    (void)state;
+    for (int64_t stride = 1; stride <= 2; stride++)
+        for (int64_t dilation = 1; dilation <= 2; dilation++)
+            check(with(conv2d(3, 20, 20, 20, 11, 3), stride, dilation, 1));
+    check(with(conv2d(1, 4100, 4100, 4100, 3, 3), 1, 1, 1)); /* more than a segment of channels */
+}
+
+static void test_models(void **state)
+{
+    (void)state;
+    check(with(conv2d(3, 1, 32, 1, 28, 3), 1, 1, 1));
+    check(with(conv2d(2, 32, 64, 1, 14, 3), 1, 1, 1));
+    check(with(conv2d(1, 3, 64, 1, 30, 7), 2, 1, 3));
+    check(with(conv2d(2, 64, 40, 1, 12, 1), 2, 1, 0));
+    check(with(conv2d(2, 64, 40, 1, 12, 1), 1, 1, 0));
+    check(with(conv2d(4, 1, 48, 1, 28, 4), 4, 1, 0));
+    check(with(conv2d(1, 51, 17, 1, 9, 5), 1, 1, 2));
+    check(with(conv2d(1, 100, 208, 1, 5, 3), 1, 1, 1));
+}
+
+static void test_one_and_three_dimensions(void **state)
+{
+    (void)state;
+    check((PccConv){2, 5, 7, 1, {1, 1, 23}, {0}, {1, 1, 5}, {1, 1, 2}, {1, 1, 1}, {0, 0, 2}});
+    check((PccConv){2, 3, 4, 1, {5, 6, 7}, {0}, {3, 2, 3}, {2, 1, 2}, {1, 2, 1}, {1, 1, 2}});
+    check((PccConv){1, 4, 4, 4, {5, 6, 7}, {0}, {3, 2, 3}, {2, 1, 2}, {1, 2, 1}, {1, 1, 2}});
+}
+
+/* Sums over more positions, an odd number of them, than one range of K or one depth block has. */
+static void test_split_weight_gradient(void **state)
+{
+    (void)state;
+    check(with(conv2d(5, 5, 8, 1, 39, 3), 1, 1, 1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_strides_dilations_pads),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_models),
+        cmocka_unit_test(test_one_and_three_dimensions),
+        cmocka_unit_test(test_split_weight_gradient),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
