@@ -390,14 +390,15 @@ static Value *build_power(Graph *graph, Value *x, double exponent)
 static void expand_lp(Graph *graph, Node *node, Value **replacements)
 {
     double p = (double)attr_int(node, "p");
-    Value *x = node->inputs[0];
+    Value *x = build_widened(graph, node->inputs[0]);
     Value *power = p == 2 ? build_mul(graph, x, x) : build_power(graph, build_unary(graph, "Abs", x), p);
     Window window;
     onnx_window(graph, node, &window);
     Node *pool = begin_pool(graph, "AveragePooling", 1, &power, &window, false);
     set_int(graph, pool, "count_include_pad", 1);
     Value *sum = build_scale(graph, build_finish(graph, pool), (double)spatial_volume(window.kernel));
-    replacements[0] = p == 2 ? build_unary(graph, "Sqrt", sum) : build_power(graph, sum, 1 / p);
+    Value *norm = p == 2 ? build_unary(graph, "Sqrt", sum) : build_power(graph, sum, 1 / p);
+    replacements[0] = build_cast(graph, norm, node->outputs[0]->type.dtype);
 }
 
 static bool infer_global_pool(Graph *graph, Node *node)
@@ -424,8 +425,9 @@ static void expand_global_max(Graph *graph, Node *node, Value **replacements)
 static void expand_global_lp(Graph *graph, Node *node, Value **replacements)
 {
     double p = (double)attr_int(node, "p");
-    Value *x = node->inputs[0], *power = build_power(graph, build_unary(graph, "Abs", x), p);
-    replacements[0] = build_power(graph, build_reduce_range(graph, "ReduceSum", power, 2, x->type.rank), 1 / p);
+    Value *x = build_widened(graph, node->inputs[0]), *power = build_power(graph, build_unary(graph, "Abs", x), p);
+    Value *norm = build_power(graph, build_reduce_range(graph, "ReduceSum", power, 2, x->type.rank), 1 / p);
+    replacements[0] = build_cast(graph, norm, node->outputs[0]->type.dtype);
 }
 
 #define ONNX_POOL_ATTRIBUTES \

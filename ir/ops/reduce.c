@@ -27,13 +27,30 @@ static bool reduced_axes(Graph *graph, const Node *node, bool chosen[MAX_RANK])
     return true;
 }
 
+/* What the result is stored as: X's dtype, or what attribute `stored`, an ONNX number, says, which is pcc's own: the
+ * gradient of an f32 bias is a sum of 16-bit cotangents. */
+static bool stored_dtype(Graph *graph, const Node *node, Dtype *dtype)
+{
+    const Dtype x = node->inputs[0]->type.dtype;
+    const Attr *stored = find_attr(node, "stored");
+    *dtype = x;
+    if (!stored || stored->i == 0)
+        return true;
+    if (!dtype_from_onnx((int)stored->i, dtype) || is_float(*dtype) != is_float(x) ||
+        (*dtype == DTYPE_F64) != (x == DTYPE_F64))
+        return REJECT(graph, node, "a reduction of %s cannot be stored as attribute 'stored', %lld, says",
+                      dtype_info[x].name, (long long)stored->i);
+    return true;
+}
+
 static bool reduce_infer(Graph *graph, Node *node)
 {
     const Type *x = &node->inputs[0]->type;
     bool chosen[MAX_RANK];
-    if (!reduced_axes(graph, node, chosen))
+    Type type;
+    if (!reduced_axes(graph, node, chosen) || !stored_dtype(graph, node, &type.dtype))
         return false;
-    Type type = {.dtype = x->dtype};
+    type.rank = 0;
     for (int i = 0; i < x->rank; i++)
         if (!chosen[i] || attr_int(node, "keepdims"))
             type.dims[type.rank++] = chosen[i] ? 1 : x->dims[i];
@@ -68,10 +85,27 @@ static bool reduce_upgrade(Graph *graph, Node *node, int opset)
 
 /* ---- expansion into steps ---------------------------------------------------------------------------------------- */
 
-/* The kernels take floats: integers go through f64, which is exact up to 2^53. */
-static Value *reduce_runs(Graph *graph, const Node *node, const char *step)
+/* Does a run begin before axis `end`? */
+static bool reduces_before(const Type *type, const bool *chosen, int end)
 {
-    Value *x = node->inputs[0];
+    for (int i = 0; i < end; i++)
+        if (chosen[i] && type->dims[i] != 1)
+            return true;
+    return false;
+}
+
+/* One step over x[outer, reduced, inner]. Of floats up to 32 bits only the last one rounds to fewer. */
+static Value *build_step(Graph *graph, const char *step, Value *x, bool is_last, Dtype result)
+{
+    Node *node = build_begin(graph, step, 1, &x, 1);
+    if (x->type.dtype != DTYPE_F64)
+        set_int(graph, node, "stored", dtype_info[is_last && is_narrow(result) ? result : DTYPE_F32].onnx);
+    return build_finish(graph, node);
+}
+
+/* The kernels take floats: integers go through f64, which is exact up to 2^53. */
+static Value *reduce_runs(Graph *graph, const Node *node, Value *x, const char *step)
+{
     Type type = x->type;
     const Type *result = &node->outputs[0]->type;
     bool chosen[MAX_RANK];
@@ -86,37 +120,39 @@ static Value *reduce_runs(Graph *graph, const Node *node, const char *step)
         int64_t reduced = dims_product(&type, first, last);
         int64_t outer = dims_product(&type, 0, first), inner = dims_product(&type, last, type.rank);
         if (reduced != 1)
-            y = build_unary(graph, step, build_reshape(graph, y, 3, (int64_t[]){outer, reduced, inner}));
+            y = build_step(graph, step, build_reshape(graph, y, 3, (int64_t[]){outer, reduced, inner}),
+                           !reduces_before(&type, chosen, first), result->dtype);
         for (int i = first; i < last; i++)
             type.dims[i] = 1;
         last = first + 1;
     }
-    return build_cast(graph, build_reshape(graph, y, result->rank, result->dims), type.dtype);
+    return build_cast(graph, build_reshape(graph, y, result->rank, result->dims), result->dtype);
 }
 
 static void sum_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = reduce_runs(graph, node, "SumOver");
+    replacements[0] = reduce_runs(graph, node, node->inputs[0], "SumOver");
 }
 
 static void mean_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = reduce_runs(graph, node, "MeanOver");
+    replacements[0] = reduce_runs(graph, node, node->inputs[0], "MeanOver");
 }
 
 static void max_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = reduce_runs(graph, node, "MaxOver");
+    replacements[0] = reduce_runs(graph, node, node->inputs[0], "MaxOver");
 }
 
 static void min_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = reduce_runs(graph, node, "MinOver");
+    replacements[0] = reduce_runs(graph, node, node->inputs[0], "MinOver");
 }
 
+/* Widened first: the gradient multiplies by partial products. */
 static void prod_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = reduce_runs(graph, node, "ProdOver");
+    replacements[0] = reduce_runs(graph, node, build_widened(graph, node->inputs[0]), "ProdOver");
 }
 
 /* ---- compositions ------------------------------------------------------------------------------------------------ */
@@ -125,45 +161,55 @@ static void prod_expand(Graph *graph, Node *node, Value **replacements)
 static Value *build_like(Graph *graph, const Node *node, const char *op, Value *x)
 {
     Node *reduction = build_begin(graph, op, 2, (Value *[]){x, input(node, 1)}, 1);
-    copy_attrs(graph, reduction, node);
+    set_int(graph, reduction, "keepdims", attr_int(node, "keepdims"));
+    set_int(graph, reduction, "noop_with_empty_axes", attr_int(node, "noop_with_empty_axes"));
     return build_finish(graph, reduction);
+}
+
+/* The compositions are of f32 at least, rounded at the end. */
+static Value *narrowed(Graph *graph, const Node *node, Value *result)
+{
+    return build_cast(graph, result, node->outputs[0]->type.dtype);
 }
 
 static void l1_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = build_like(graph, node, "ReduceSum", build_unary(graph, "Abs", node->inputs[0]));
+    Value *magnitudes = build_unary(graph, "Abs", build_widened(graph, node->inputs[0]));
+    replacements[0] = narrowed(graph, node, build_like(graph, node, "ReduceSum", magnitudes));
 }
 
-static Value *square(Graph *graph, Value *x)
+static Value *build_sum_of_squares(Graph *graph, const Node *node)
 {
-    return is_float(x->type.dtype) ? build_unary(graph, "Square", x) : build_mul(graph, x, x);
+    Value *x = build_widened(graph, node->inputs[0]);
+    Value *squares = is_float(x->type.dtype) ? build_unary(graph, "Square", x) : build_mul(graph, x, x);
+    return build_like(graph, node, "ReduceSum", squares);
 }
 
 static void sum_square_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = build_like(graph, node, "ReduceSum", square(graph, node->inputs[0]));
+    replacements[0] = narrowed(graph, node, build_sum_of_squares(graph, node));
 }
 
 static void l2_expand(Graph *graph, Node *node, Value **replacements)
 {
-    Value *sum = build_like(graph, node, "ReduceSum", square(graph, node->inputs[0]));
-    replacements[0] = build_unary(graph, "Sqrt", sum);
+    replacements[0] = narrowed(graph, node, build_unary(graph, "Sqrt", build_sum_of_squares(graph, node)));
 }
 
 static void log_sum_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = build_unary(graph, "Log", build_like(graph, node, "ReduceSum", node->inputs[0]));
+    Value *sum = build_like(graph, node, "ReduceSum", build_widened(graph, node->inputs[0]));
+    replacements[0] = narrowed(graph, node, build_unary(graph, "Log", sum));
 }
 
 /* m + log(sum(e^(x - m))) with m = max(x), or 0 where that is infinite. */
 static void log_sum_exp_expand(Graph *graph, Node *node, Value **replacements)
 {
-    Value *x = node->inputs[0], *max = build_like(graph, node, "ReduceMax", x);
+    Value *x = build_widened(graph, node->inputs[0]), *max = build_like(graph, node, "ReduceMax", x);
     Value *infinite = build_unary(graph, "IsInf", max);
     Value *shift = build_where(graph, infinite, const_float(graph, x->type.dtype, 0), max);
     Value *exponentials = build_unary(graph, "Exp", build_sub(graph, x, keep_axes(graph, node, shift)));
     Value *sum = build_like(graph, node, "ReduceSum", exponentials);
-    replacements[0] = build_add(graph, build_unary(graph, "Log", sum), shift);
+    replacements[0] = narrowed(graph, node, build_add(graph, build_unary(graph, "Log", sum), shift));
 }
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
@@ -222,7 +268,8 @@ static void prod_over_gradient(Differentiator *d, Node *node)
     Value *x = node->inputs[0];
     const int64_t *dims = x->type.dims;
     Value *others = build_mul(graph, exclusive_product(graph, x, false), exclusive_product(graph, x, true));
-    Value *dy = build_reshape(graph, dy_of(d, node, 0), 3, (int64_t[]){dims[0], 1, dims[2]});
+    Value *dy = build_cast(graph, dy_of(d, node, 0), x->type.dtype);
+    dy = build_reshape(graph, dy, 3, (int64_t[]){dims[0], 1, dims[2]});
     contribute(d, node, 0, build_mul(graph, others, dy));
 }
 
@@ -233,7 +280,9 @@ static bool over_infer(Graph *graph, Node *node)
     const Type *x = &node->inputs[0]->type;
     if (x->rank != 3)
         return REJECT(graph, node, "the operand has rank %d; it must be [outer, reduced, inner]", x->rank);
-    return set_output_type(graph, node, 0, make_type(x->dtype, 2, (int64_t[]){x->dims[0], x->dims[2]}));
+    Dtype dtype;
+    return stored_dtype(graph, node, &dtype) &&
+           set_output_type(graph, node, 0, make_type(dtype, 2, (int64_t[]){x->dims[0], x->dims[2]}));
 }
 
 typedef double Combine(double accumulated, double element);
@@ -344,15 +393,16 @@ static void prod_over_call(const Node *node, KernelCall *call)
     .attributes = "keepdims:int=1, noop_with_empty_axes:int=0", .since = SINCE, .precision = CLASS_##CLASS, \
     .kind = OP_EXPAND, .upgrade = reduce_upgrade, .infer = reduce_infer
 
-#define OVER_ROW(NAME, PREFIX, CLASS)                                                                             \
-    .name = #NAME, .inputs = "X:float", .outputs = "Y", .since = 1, .internal = true, .precision = CLASS_##CLASS, \
-    .kind = OP_KERNEL, .infer = over_infer, .evaluate = PREFIX##_over_evaluate, .call = PREFIX##_over_call
+#define OVER_ROW(NAME, PREFIX, CLASS)                                                                               \
+    .name = #NAME, .inputs = "X:float", .outputs = "Y", .attributes = "stored:int=0", .since = 1, .internal = true, \
+    .precision = CLASS_##CLASS, .kind = OP_KERNEL, .infer = over_infer, .evaluate = PREFIX##_over_evaluate,         \
+    .call = PREFIX##_over_call, .stored16 = true
 
 const Op reduce_ops[] = {
     {.name = "ReduceSum",
      .inputs = "X, Axes:int?!",
      .outputs = "Y",
-     .attributes = "keepdims:int=1, noop_with_empty_axes:int=0",
+     .attributes = "keepdims:int=1, noop_with_empty_axes:int=0, stored:int=0",
      .since = 13,
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,

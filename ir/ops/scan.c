@@ -174,7 +174,7 @@ static void product_call(const Node *node, KernelCall *call)
 
 #define SCAN_ROW(NAME)                                                                                             \
     .name = #NAME, .inputs = "X:float", .outputs = "Y", .attributes = "axis:int!, exclusive:int=0, reverse:int=0", \
-    .since = 1, .internal = true, .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = scan_infer
+    .since = 1, .internal = true, .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = scan_infer, .stored16 = true
 
 const Op scan_ops[] = {
     {CUMULATIVE_ROW(CumSum, 14), .expand = cumsum_expand},

@@ -142,6 +142,17 @@ static inline int64_t offset_of(int rank, const int64_t *index, const int64_t *s
     return offset;
 }
 
+/* A float of 16 bits, which is computed with in f32. */
+static inline bool is_narrow(Dtype dtype)
+{
+    return is_float(dtype) && dtype_info[dtype].bytes == 2;
+}
+
+static inline Value *build_widened(Graph *graph, Value *x)
+{
+    return is_narrow(x->type.dtype) ? build_cast(graph, x, DTYPE_F32) : x;
+}
+
 /* A kernel that only moves bits has one i16 form for every dtype of 16 bits, of which `moved` is one or not. */
 static inline void call_by_width(KernelCall *call, const Value *moved)
 {
@@ -154,8 +165,8 @@ static inline void call_by_width(KernelCall *call, const Value *moved)
 /* Scratch in which a kernel sums what it stores in 16 bits: f32 for each element of `stored`. */
 static inline void call_sums_scratch(KernelCall *call, const Value *stored)
 {
-    bool narrow = call->mixed && dtype_info[stored->type.dtype].bytes == 2;
-    call->scratch_bytes = narrow ? element_count(&stored->type) * (int64_t)sizeof(float) : 0;
+    call->scratch_bytes =
+        call->mixed && is_narrow(stored->type.dtype) ? element_count(&stored->type) * (int64_t)sizeof(float) : 0;
 }
 
 /* Copies one element of whatever kind; both tensors are floats or both are not. */

@@ -95,10 +95,10 @@ PCC_SHARED void pcc_widen_f16(const PccF16 *from, int64_t count, float *to)
 {
     int64_t i = 0;
 #if defined(__AVX512F__)
-    for (; i + 16 <= count; i += 16)
+    for (; i < (count & -16); i += 16)
         _mm512_storeu_ps(to + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)(from + i))));
 #elif defined(__F16C__)
-    for (; i + 8 <= count; i += 8)
+    for (; i < (count & -8); i += 8)
         _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(from + i))));
 #endif
     for (; i < count; i++)
@@ -109,10 +109,10 @@ PCC_SHARED void pcc_narrow_f16(const float *from, int64_t count, PccF16 *to)
 {
     int64_t i = 0;
 #if defined(__AVX512F__)
-    for (; i + 16 <= count; i += 16)
+    for (; i < (count & -16); i += 16)
         _mm256_storeu_si256((__m256i *)(void *)(to + i), _mm512_cvtps_ph(_mm512_loadu_ps(from + i), 0));
 #elif defined(__F16C__)
-    for (; i + 8 <= count; i += 8)
+    for (; i < (count & -8); i += 8)
         _mm_storeu_si128((__m128i *)(void *)(to + i), _mm256_cvtps_ph(_mm256_loadu_ps(from + i), 0));
 #endif
     for (; i < count; i++)

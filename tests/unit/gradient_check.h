@@ -62,7 +62,7 @@ static inline void check_gradient(Fixture *fixture, const char *body, double low
     Tensor *gradients = NEW_ARRAY(graph->arena, Tensor, graph->gradient_count);
     for (int i = 0; i < graph->gradient_count; i++)
         gradients[i] = evaluated_tensor(graph, (Tensor *)direct, graph->gradients[i].value);
-    const Options options = {.accumulate = 1};
+    const Options options = {.precision = "64-true", .accumulate = 1};
     expand_kernels(graph, &options);
     graph_verify(graph);
     for (int i = 0; i < graph->gradient_count; i++)

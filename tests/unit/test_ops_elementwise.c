@@ -61,7 +61,7 @@ static void constant_exponents_become_products_and_roots(void **state)
                                                "%%2 = Pow(%%0, %%1)\noutput %%2",
                                                forms[i].exponent),
                                   0, 1);
-        const Options options = {.accumulate = 1};
+        const Options options = {.precision = "64-true", .accumulate = 1};
         expand(graph, &options);
         assert_string_equal(graph->outputs[0]->producer->op->name, forms[i].op);
     }
@@ -256,7 +256,7 @@ static void ties_split_and_bounds_belong_to_the_inside(void **state)
                               "output %5",
                               0, 1);
     graph->loss = build_unbroadcast(graph, graph->outputs[0], &(Type){.dtype = DTYPE_F64});
-    const Options options = {.accumulate = 1};
+    const Options options = {.precision = "64-true", .accumulate = 1};
     expand(graph, &options);
     grad(graph, &options);
     assert_tensor(graph, graph->gradients[0].value, 2, (double[]){0.5, 1});

@@ -93,7 +93,7 @@ static void the_first_maximum_wins(void **state)
     assert_tensor(graph, node->outputs[1], 2, (const double[]){0, 2});
     int64_t axes[] = {0, 1, 2};
     graph->loss = build_reduce_sum(graph, node->outputs[0], 3, axes, false);
-    grad(graph, &(Options){.accumulate = 1});
+    grad(graph, &(Options){.precision = "64-true", .accumulate = 1});
     assert_tensor(graph, graph->gradients[0].value, 4, (const double[]){1, 0, 1, 0});
 }
 
