@@ -2,7 +2,7 @@
  * double on the same rounded operands. */
 #define PCC_MIXED
 #include "conv_check.h"
-#include "mixed_check.h"
+#include "gemm_operands.h"
 
 /* Store of y or dx, kept in f32. */
 typedef struct Result {

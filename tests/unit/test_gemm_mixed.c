@@ -1,7 +1,7 @@
 /* test_gemm_mixed.c: matrix products of operands stored in f32, bf16 and f16, in every mixture, against double on the
  * same rounded operands: f32 accumulation explains all of the difference. */
 #define PCC_MIXED
-#include "mixed_check.h"
+#include "gemm_operands.h"
 
 typedef struct Result {
     float *data;
