@@ -1,14 +1,14 @@
 /* run_golden.c: run_golden NAME.ir: runs the passes that the file's first line names over its graph, verifying after
  * each, and compares the printed graph with NAME.want beside it. UPDATE=1 in the environment rewrites NAME.want.
  *
- * The first line is a comment: "# passes: expand grad simplify [option=value ...]"; options are precision, loss,
- * trainable and freeze. */
+ * The first line is a comment: "# passes: expand grad simplify [option=value ...]"; options are precision, policy, rule
+ * ("keep:op:Softmax", "lower:node:*"; repeatable), honour-casts, loss, trainable, freeze, accumulate and head. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "passes/passes.h"
 
-enum { MAX_WORDS = 32, SHOWN_ELEMENTS = 16 };
+enum { MAX_WORDS = 32, MAX_RULES = 8, SHOWN_ELEMENTS = 16 };
 
 typedef struct Golden {
     Diagnostics diagnostics;
@@ -16,6 +16,7 @@ typedef struct Golden {
     const char *source, *want; /* paths */
     Options options;
     const char *globs[2];
+    const char *rules[MAX_RULES];
 } Golden;
 
 static char *read_file(const Golden *golden, const char *path, size_t *length)
@@ -45,12 +46,31 @@ static const PassInfo *find_pass(const char *name)
     return NULL;
 }
 
+/* "keep:op:Softmax" is --keep-fp32 op:Softmax, as Options have it: "keep op:Softmax". */
+static bool add_rule(Golden *golden, const char *text)
+{
+    Options *options = &golden->options;
+    if (options->precision_rule_count == MAX_RULES || !strchr(text, ':'))
+        return false;
+    char *rule = arena_printf(golden->arena, "%s", text);
+    *strchr(rule, ':') = ' ';
+    golden->rules[options->precision_rule_count++] = rule;
+    options->precision_rules = golden->rules;
+    return true;
+}
+
 static bool set_option(Golden *golden, const char *word)
 {
     Options *options = &golden->options;
     const char *value = strchr(word, '=') + 1;
     if (strncmp(word, "precision=", 10) == 0)
         options->precision = value;
+    else if (strncmp(word, "policy=", 7) == 0)
+        options->policy = value;
+    else if (strncmp(word, "rule=", 5) == 0)
+        return add_rule(golden, value);
+    else if (strncmp(word, "honour-casts=", 13) == 0)
+        options->honour_casts = strcmp(value, "yes") == 0;
     else if (strncmp(word, "trainable=", 10) == 0)
         golden->globs[0] = value, options->trainable = &golden->globs[0], options->trainable_count = 1;
     else if (strncmp(word, "freeze=", 7) == 0)
