@@ -73,28 +73,43 @@ void report_casts(Graph *graph, const Options *options)
 
 /* ---- of parameters ---------------------------------------------------------------------------------------------- */
 
-/* A narrowing Cast behind views of a parameter moves before them, so that the views are of the copy. */
-static void cast_before_view(Graph *graph, Node *cast)
+static bool is_view(const Node *node)
 {
-    Node *view = cast->inputs[0]->producer;
+    return is_op(node, "Reshape") || is_op(node, "Transpose");
+}
+
+/* Cast(View(x)) becomes View(Cast(x)) where nothing else reads the view, or where x is a parameter: next to what
+ * computes x, the Cast may become part of it. uses: count_uses() of the graph before. */
+static void cast_before_views(Graph *graph, Node *cast, const int *uses)
+{
+    const Node *view = cast->inputs[0]->producer;
     const Value *root = cast->inputs[0];
-    while (root->producer && (is_op(root->producer, "Reshape") || is_op(root->producer, "Transpose")))
+    while (root->producer && is_view(root->producer))
         root = root->producer->inputs[0];
-    if (!view || root->kind != VALUE_PARAM)
+    if (!view || !is_view(view) || (root->kind != VALUE_PARAM && uses[view->outputs[0]->id] != 1))
         return;
     graph->cursor = cast;
     graph->origin = cast->origin;
-    Value *low = build_cast(graph, view->inputs[0], cast->outputs[0]->type.dtype);
-    Value *operands[MAX_RANK];
-    operands[0] = low;
-    for (int i = 1; i < view->input_count && i < MAX_RANK; i++)
-        operands[i] = view->inputs[i];
+    Value *operands[2] = {build_cast(graph, view->inputs[0], cast->outputs[0]->type.dtype), input(view, 1)};
     Node *moved = build_begin(graph, view->op->name, view->input_count, operands, 1);
     copy_attrs(graph, moved, view);
     replace_value(graph, cast->outputs[0], build_finish(graph, moved));
     node_remove(graph, cast);
-    if (low->producer && low->producer->inputs[0]->kind != VALUE_PARAM)
-        cast_before_view(graph, low->producer);
+    if (is_op(operands[0]->producer, "Cast"))
+        cast_before_views(graph, operands[0]->producer, uses);
+}
+
+static void move_casts(Graph *graph)
+{
+    const int *uses = count_uses(graph);
+    for (Node *node = graph->first, *next; node; node = next) {
+        next = node->next;
+        if (narrows(node) || widens(node))
+            cast_before_views(graph, node, uses);
+    }
+    graph->cursor = NULL;
+    graph->origin = NO_ORIGIN;
+    remove_dead_nodes(graph);
 }
 
 static Value *copy_of(Graph *graph, Value *param, Dtype dtype)
@@ -114,11 +129,7 @@ static Value *copy_of(Graph *graph, Value *param, Dtype dtype)
 void hoist_casts(Graph *graph, const Options *options)
 {
     (void)options;
-    for (Node *node = graph->first, *next; node; node = next) {
-        next = node->next;
-        if (narrows(node))
-            cast_before_view(graph, node);
-    }
+    move_casts(graph);
     for (Node *node = graph->first, *next; node; node = next) {
         next = node->next;
         if (!narrows(node) || node->inputs[0]->kind != VALUE_PARAM)
@@ -176,27 +187,41 @@ static Node *sole_reader(Node *const *readers)
     return readers && readers[0] && !readers[1] ? readers[0] : NULL;
 }
 
-/* The only reader of output 0 rounds it: the kernel stores it so. */
-static void fuse_store(Graph *graph, Node *node, Node *reader)
+/* Is it the gradient of an f32 parameter, perhaps reshaped? Then rounding it to 16 bits on the way would be in vain. */
+static bool becomes_gradient(const Graph *graph, Node ***users, const Value *value)
 {
-    Value *wide = node->outputs[0];
-    if (!reader || !narrows(reader) || is_graph_result(graph, wide))
+    for (const Node *reader = sole_reader(users[value->id]); reader && is_op(reader, "Reshape");
+         reader = sole_reader(users[value->id]))
+        value = reader->outputs[0];
+    for (int i = 0; i < graph->gradient_count; i++)
+        if (graph->gradients[i].value == value)
+            return true;
+    return false;
+}
+
+/* The only reader of output 0 converts it: the kernel stores it so. */
+static void fuse_store(Graph *graph, Node *node, Node ***users)
+{
+    Value *computed = node->outputs[0];
+    Node *reader = sole_reader(users[computed->id]);
+    if (!reader || is_graph_result(graph, computed) ||
+        !(narrows(reader) || (widens(reader) && becomes_gradient(graph, users, reader->outputs[0]))))
         return;
-    Value *low = reader->outputs[0];
-    set_int(graph, node, "stored", dtype_info[low->type.dtype].onnx);
-    node->outputs[0] = low;
-    low->producer = node;
-    reader->outputs[0] = wide;
-    wide->producer = reader;
+    Value *stored = reader->outputs[0];
+    set_int(graph, node, "stored", dtype_info[stored->type.dtype].onnx);
+    node->outputs[0] = stored;
+    stored->producer = node;
+    reader->outputs[0] = computed;
+    computed->producer = reader;
     if (keeps_types(graph, node)) {
-        reader->inputs[0] = low; /* its own result is read by nobody now, so that it is dead */
-        report_cast(graph, low, wide->type.dtype, low->type.dtype, 0, node->origin, "fused");
+        reader->inputs[0] = stored; /* its own result is read by nobody now, so that it is dead */
+        report_cast(graph, stored, computed->type.dtype, stored->type.dtype, 0, node->origin, "fused");
         return;
     }
-    reader->outputs[0] = low;
-    low->producer = reader;
-    node->outputs[0] = wide;
-    wide->producer = node;
+    reader->outputs[0] = stored;
+    stored->producer = reader;
+    node->outputs[0] = computed;
+    computed->producer = node;
     remove_attr(node, "stored");
 }
 
@@ -217,7 +242,7 @@ void fuse_casts(Graph *graph, const Options *options)
         for (int i = 0; i < node->input_count; i++)
             fuse_load(graph, node, i);
         if (has_attribute_stored(node->op) && node->outputs[0] && node->outputs[0]->id < value_count)
-            fuse_store(graph, node, sole_reader(users[node->outputs[0]->id]));
+            fuse_store(graph, node, users);
     }
     remove_dead_nodes(graph);
 }
