@@ -4,6 +4,7 @@
 #include "frontend/audit_module.h"
 #include "frontend/explain.h"
 #include "frontend/interrupt.h"
+#include "frontend/name_table.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -226,21 +227,24 @@ void run_passes(Compilation *c)
 /* ---- the export template
  * ----------------------------------------------------------------------------------------------- */
 
-static const Value *find_stored(const Graph *graph, ValueKind kind, const char *name)
+/* The values of that kind, by name. */
+static NameTable stored_values(const Graph *graph, ValueKind kind)
 {
+    NameTable table = {0};
     for (int i = 0; i < graph->value_count; i++) {
-        const Value *value = graph->values[i];
-        if (value && value->kind == kind && value->name && strcmp(value->name, name) == 0)
-            return value;
+        Value *value = graph->values[i];
+        if (value && value->kind == kind && value->name)
+            name_table_set(&table, graph->arena, value->name, value);
     }
-    return NULL;
+    return table;
 }
 
 static int add_trained(const Graph *graph, ValueKind kind, const char *const *names, int count, OnnxTrained *trained)
 {
+    const NameTable stored = stored_values(graph, kind);
     int added = 0;
     for (int i = 0; i < count; i++) {
-        const Value *value = find_stored(graph, kind, names[i]);
+        const Value *value = name_table_find(&stored, names[i]);
         if (value)
             trained[added++] =
                 (OnnxTrained){.name = names[i], .kind = kind == VALUE_STATE, .index = i, .type = value->type};

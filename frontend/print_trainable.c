@@ -1,8 +1,8 @@
 /* print_trainable.c: the pass `trainable` explained, in the order of the model's initializers. */
 #include "frontend/print_trainable.h"
 
-#include <string.h>
 
+#include "frontend/name_table.h"
 #include "frontend/onnx_model.h"
 
 typedef struct Row {
@@ -12,24 +12,26 @@ typedef struct Row {
     Verdict verdict;
 } Row;
 
-static const Value *find_initializer(const Graph *graph, const char *name)
+/* What is stored in the graph, by name. */
+static NameTable stored_values(Compilation *c)
 {
-    for (int i = 0; i < graph->value_count; i++) {
-        const Value *value = graph->values[i];
-        if (value && !value->producer && value->name && strcmp(value->name, name) == 0)
-            return value;
+    NameTable table = {0};
+    for (int i = 0; i < c->imported->value_count; i++) {
+        Value *value = c->imported->values[i];
+        if (value && !value->producer && value->name)
+            name_table_set(&table, c->arena, value->name, value);
     }
-    return NULL;
+    return table;
 }
 
-static Row make_row(Compilation *c, const TensorProto *tensor)
+static Row make_row(Compilation *c, const TensorProto *tensor, const NameTable *stored, const unsigned char *readings)
 {
     const char *name = tensor->name ? tensor->name : "";
-    const Value *value = find_initializer(c->imported, name);
+    const Value *value = name_table_find(stored, name);
     Dtype dtype;
     Row row = {.name = name, .id = -1};
     if (value && value->kind == VALUE_PARAM)
-        row = (Row){name, value->id, value->type, trainable_verdict(c->imported, value, &c->options)};
+        row = (Row){name, value->id, value->type, trainable_verdict(readings, value, &c->options)};
     else if (value && value->kind == VALUE_STATE)
         row = (Row){name, -1, value->type, {false, "a running statistic of BatchNormalization"}};
     else if (dtype_from_onnx(tensor->data_type, &dtype) && is_float(dtype))
@@ -60,8 +62,10 @@ void print_trainable(Compilation *c, FILE *stream)
     int64_t elements = 0, total = 0;
     Row *rows = NEW_ARRAY(c->arena, Row, count + 1);
     prepare_options(c);
+    const NameTable stored = stored_values(c);
+    const unsigned char *readings = initializer_readings(c->imported);
     for (int i = 0; i < count; i++) {
-        rows[i] = make_row(c, graph->initializer[i]);
+        rows[i] = make_row(c, graph->initializer[i], &stored, readings);
         learning += rows[i].verdict.learns;
     }
     if (learning > 0)

@@ -182,23 +182,49 @@ void replace_value(Graph *graph, Value *old, Value *with)
     replace_bound(graph->updates, graph->update_count, old, with);
 }
 
-static void forward(Value **uses, int count, Value *const *with)
+void forward_value(Forwarding *forwarding, const Value *old, Value *with)
 {
-    for (int i = 0; i < count; i++)
-        if (uses[i] && with[uses[i]->id])
-            uses[i] = with[uses[i]->id];
+    if (old->id >= forwarding->capacity) {
+        int capacity = forwarding->graph->value_capacity;
+        Value **larger = NEW_ARRAY(forwarding->graph->arena, Value *, capacity);
+        if (forwarding->capacity)
+            memcpy(larger, forwarding->with, (size_t)forwarding->capacity * sizeof *larger);
+        forwarding->with = larger;
+        forwarding->capacity = capacity;
+    }
+    forwarding->with[old->id] = with;
 }
 
-void replace_values(Graph *graph, Value *const *with)
+/* What replaces a value may have been replaced itself. */
+static void forward(const Forwarding *forwarding, Value **use)
 {
-    for (Node *node = graph->first; node; node = node->next)
-        forward(node->inputs, node->input_count, with);
-    forward(graph->outputs, graph->output_count, with);
-    forward(&graph->loss, 1, with);
+    while (*use && (*use)->id < forwarding->capacity && forwarding->with[(*use)->id])
+        *use = forwarding->with[(*use)->id];
+}
+
+void forward_inputs(const Forwarding *forwarding, Node *node)
+{
+    for (int i = 0; i < node->input_count; i++)
+        forward(forwarding, &node->inputs[i]);
+}
+
+void forward_results(const Forwarding *forwarding)
+{
+    Graph *graph = forwarding->graph;
+    for (int i = 0; i < graph->output_count; i++)
+        forward(forwarding, &graph->outputs[i]);
+    forward(forwarding, &graph->loss);
     for (int i = 0; i < graph->gradient_count; i++)
-        forward(&graph->gradients[i].value, 1, with);
+        forward(forwarding, &graph->gradients[i].value);
     for (int i = 0; i < graph->update_count; i++)
-        forward(&graph->updates[i].value, 1, with);
+        forward(forwarding, &graph->updates[i].value);
+}
+
+void forward_all(const Forwarding *forwarding)
+{
+    for (Node *node = forwarding->graph->first; node; node = node->next)
+        forward_inputs(forwarding, node);
+    forward_results(forwarding);
 }
 
 int *count_uses(const Graph *graph)

@@ -268,8 +268,17 @@ void node_remove(Graph *graph, Node *node);                      /* its outputs 
 void node_move_before(Graph *graph, Node *node, Node *position); /* NULL: to the end */
 /* Everywhere: node inputs, outputs, loss, gradients, updates. */
 void replace_value(Graph *graph, Value *old, Value *with);
-/* Many at once, in one walk: with[id] replaces the value of that id, NULL keeps it. */
-void replace_values(Graph *graph, Value *const *with);
+/* Replacements in the course of a walk in order: a reader takes its when the walk comes to it, so that each costs no
+ * walk of its own. Zeroed but for the graph. */
+typedef struct Forwarding {
+    Graph *graph;
+    Value **with; /* by id; NULL: not replaced */
+    int capacity;
+} Forwarding;
+void forward_value(Forwarding *forwarding, const Value *old, Value *with);
+void forward_inputs(const Forwarding *forwarding, Node *node); /* before the walk looks at the node */
+void forward_results(const Forwarding *forwarding); /* behind the last node: outputs, loss, gradients, updates */
+void forward_all(const Forwarding *forwarding);     /* in a walk of its own */
 /* Number of uses by id (node inputs, and each of the graph's own uses); arena-allocated, value_count long. */
 int *count_uses(const Graph *graph);
 /* The nodes that read each value: users[id] is a NULL-terminated array. */

@@ -9,7 +9,7 @@
 enum { MAX_EXPANSIONS_PER_NODE = 1000 };
 
 /* Returns the first of the nodes that replace `node`, or what follows it when there are none. */
-static Node *expand_node(Graph *graph, Node *node)
+static Node *expand_node(Graph *graph, Node *node, Forwarding *forwarding)
 {
     Node *before = node->previous;
     Value **replacements = NEW_ARRAY(graph->arena, Value *, node->output_count);
@@ -22,7 +22,7 @@ static Node *expand_node(Graph *graph, Node *node)
             continue;
         if (!replacements[i]->name && replacements[i]->kind == VALUE_TEMP)
             replacements[i]->name = output->name;
-        replace_value(graph, output, replacements[i]);
+        forward_value(forwarding, output, replacements[i]);
     }
     Node *next = before ? before->next : graph->first;
     if (next == node)
@@ -35,7 +35,9 @@ static Node *expand_node(Graph *graph, Node *node)
 static void expand_all(Graph *graph, bool keep_differentiable)
 {
     int64_t budget = (int64_t)MAX_EXPANSIONS_PER_NODE * (graph->node_count + 1);
+    Forwarding forwarding = {.graph = graph};
     for (Node *node = graph->first; node;) {
+        forward_inputs(&forwarding, node);
         bool expands = node->op->kind == OP_EXPAND && !(keep_differentiable && node->op->expands_after_gradient);
         if (!expands) {
             node = node->next;
@@ -43,8 +45,9 @@ static void expand_all(Graph *graph, bool keep_differentiable)
         }
         if (budget-- <= 0)
             internal_error(graph->diagnostics, node->origin, "operator %s expands without end", node->op->name);
-        node = expand_node(graph, node);
+        node = expand_node(graph, node, &forwarding);
     }
+    forward_results(&forwarding);
     graph->origin = NO_ORIGIN;
 }
 

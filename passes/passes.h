@@ -102,11 +102,13 @@ typedef struct Verdict {
     bool learns;
     const char *reason;
 } Verdict;
-Verdict trainable_verdict(const Graph *graph, const Value *initializer, const Options *options);
+const unsigned char *initializer_readings(const Graph *graph); /* by value id: for verdicts on this graph */
+Verdict trainable_verdict(const unsigned char *readings, const Value *initializer, const Options *options);
 
 /* loss.c */
 LossKind default_loss(const Graph *graph); /* what --loss is when it is not given */
-int64_t graph_batch(const Graph *graph);   /* samples of a step: by the float input's first dim, else by target and inputs */
+int64_t
+graph_batch(const Graph *graph); /* samples of a step: by the float input's first dim, else by target and inputs */
 int label_input_index(const Graph *graph, const Options *options); /* the input that holds integer labels, -1: none */
 
 /* simplify.c: also used between other passes. */

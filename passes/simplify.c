@@ -116,42 +116,6 @@ static Value *split_before_transpose(Graph *graph, Value *transposed, const Type
     return build_transpose(graph, build_reshape(graph, transpose->inputs[0], rank, dims), moved);
 }
 
-static int count_readers(const Graph *graph, const Value *value)
-{
-    int readers = is_graph_result(graph, value);
-    for (const Node *node = graph->first; node; node = node->next)
-        for (int i = 0; i < node->input_count; i++)
-            readers += node->inputs[i] == value;
-    return readers;
-}
-
-/* Does only `value` come of `source`, by reshapes? Then nothing is computed twice when `value` gets a source of its
- * own. */
-static bool is_sole_use(const Graph *graph, const Value *source, const Value *value)
-{
-    for (const Value *v = value->producer->inputs[0]; count_readers(graph, v) == 1; v = v->producer->inputs[0])
-        if (v == source)
-            return true;
-    return false;
-}
-
-/* The rows of a product with one matrix, [B·T, N], taken apart into [B, T, N]: the product itself can have them, and
- * then loops over [B, T, N] can be its epilogue. */
-static Value *product_with_dims(Graph *graph, Value *rows, const Value *reshaped)
-{
-    Node *product = producer_if(rows, "MatMul");
-    const Type *to = &reshaped->type;
-    if (!product || product->body || rows->type.rank != 2 || to->rank < 3 || attr_int(product, "trans_a") ||
-        product->inputs[0]->type.rank != 2 || product->inputs[1]->type.rank != 2 ||
-        to->dims[to->rank - 1] != rows->type.dims[1] || !is_sole_use(graph, rows, reshaped))
-        return NULL;
-    int64_t dims[MAX_RANK];
-    for (int i = 0; i < to->rank; i++)
-        dims[i] = i < to->rank - 1 ? to->dims[i] : product->inputs[0]->type.dims[1];
-    return build_matmul(graph, build_reshape(graph, product->inputs[0], to->rank, dims), false, product->inputs[1],
-                        attr_int(product, "trans_b"));
-}
-
 /* Squeeze, Unsqueeze, Flatten, Reshape: one Reshape of the first value that is not itself a reshape. */
 static Value *rewrite_reshape(Graph *graph, Node *node)
 {
@@ -164,9 +128,6 @@ static Value *rewrite_reshape(Graph *graph, Node *node)
     Value *split = split_before_transpose(graph, source, to);
     if (split)
         return split;
-    Value *product = product_with_dims(graph, source, node->outputs[0]);
-    if (product)
-        return product;
     if (source == node->inputs[0] && is_op(node, "Reshape"))
         return NULL;
     return build_reshape(graph, source, to->rank, to->dims);
@@ -275,35 +236,88 @@ static const Rewrite rewrites[] = {
     {"Concat", rewrite_concat},     {"Dropout", rewrite_dropout},
 };
 
-static void replace_node(Graph *graph, Node *node, Value *with)
+static void replace_node(Forwarding *forwarding, Node *node, Value *with)
 {
     Value *old = node->outputs[0];
     if (!with->name && with->kind == VALUE_TEMP)
         with->name = old->name;
-    replace_value(graph, old, with);
-    node_remove(graph, node);
+    forward_value(forwarding, old, with);
+    node_remove(forwarding->graph, node);
+}
+
+/* What the row's rewrite makes of the node: NULL when that is nothing new. */
+static Value *rewritten(Graph *graph, Node *node)
+{
+    for (size_t i = 0; i < sizeof(rewrites) / sizeof(*rewrites); i++) {
+        if (!is_op(node, rewrites[i].op) || (node->output_count > 1 && node->outputs[1]))
+            continue;
+        graph->cursor = node;
+        graph->origin = node->origin;
+        Value *with = rewrites[i].apply(graph, node);
+        graph->cursor = NULL;
+        graph->origin = NO_ORIGIN;
+        return with != node->outputs[0] ? with : NULL;
+    }
+    return NULL;
 }
 
 static bool apply_rewrites(Graph *graph)
 {
     bool changed = false;
+    Forwarding forwarding = {.graph = graph};
     for (Node *node = graph->first, *next; node; node = next) {
         next = node->next;
-        for (size_t i = 0; i < sizeof(rewrites) / sizeof(*rewrites); i++) {
-            if (!is_op(node, rewrites[i].op) || (node->output_count > 1 && node->outputs[1]))
-                continue;
-            graph->cursor = node;
-            graph->origin = node->origin;
-            Value *with = rewrites[i].apply(graph, node);
-            graph->cursor = NULL;
-            if (with && with != node->outputs[0]) {
-                replace_node(graph, node, with);
-                changed = true;
-            }
-            break;
+        forward_inputs(&forwarding, node);
+        Value *with = rewritten(graph, node);
+        if (with) {
+            replace_node(&forwarding, node, with);
+            changed = true;
         }
     }
-    graph->origin = NO_ORIGIN;
+    forward_results(&forwarding);
+    return changed;
+}
+
+/* The rows of a product with one matrix, [B·T, N], taken apart into [B, T, N]: the product itself can have them, and
+ * then loops over [B, T, N] can be its epilogue. */
+static Value *product_with_dims(Graph *graph, Value *rows, const Type *to)
+{
+    Node *product = producer_if(rows, "MatMul");
+    if (!product || product->body || rows->type.rank != 2 || to->rank < 3 || attr_int(product, "trans_a") ||
+        product->inputs[0]->type.rank != 2 || product->inputs[1]->type.rank != 2 ||
+        to->dims[to->rank - 1] != rows->type.dims[1] || swapped_source(product->inputs[0]))
+        return NULL;
+    int64_t dims[MAX_RANK];
+    for (int i = 0; i < to->rank; i++)
+        dims[i] = i < to->rank - 1 ? to->dims[i] : product->inputs[0]->type.dims[1];
+    return build_matmul(graph, build_reshape(graph, product->inputs[0], to->rank, dims), false, product->inputs[1],
+                        attr_int(product, "trans_b"));
+}
+
+/* Only where the rows have no other reader: the product must not run twice. */
+static bool give_products_dims(Graph *graph)
+{
+    bool changed = false;
+    const int *uses = count_uses(graph);
+    const int value_count = graph->value_count;
+    Forwarding forwarding = {.graph = graph};
+    for (Node *node = graph->first, *next; node; node = next) {
+        next = node->next;
+        forward_inputs(&forwarding, node);
+        const Value *rows = input(node, 0);
+        if (!is_op(node, "Reshape") || rows->id >= value_count || uses[rows->id] != 1)
+            continue;
+        graph->cursor = node;
+        graph->origin = node->origin;
+        Value *product = product_with_dims(graph, node->inputs[0], &node->outputs[0]->type);
+        graph->cursor = NULL;
+        graph->origin = NO_ORIGIN;
+        if (product) {
+            replace_node(&forwarding, node, product);
+            changed = true;
+        }
+    }
+    forward_results(&forwarding);
     return changed;
 }
 
@@ -324,8 +338,10 @@ static bool is_foldable(const Node *node)
 static bool fold_constants(Graph *graph)
 {
     bool changed = false;
+    Forwarding forwarding = {.graph = graph};
     for (Node *node = graph->first, *next; node; node = next) {
         next = node->next;
+        forward_inputs(&forwarding, node);
         if (!is_foldable(node))
             continue;
         Tensor *inputs = NEW_ARRAY(graph->arena, Tensor, node->input_count + 1);
@@ -336,10 +352,11 @@ static bool fold_constants(Graph *graph)
         evaluate_node(graph, node, inputs, outputs);
         for (int i = 0; i < node->output_count; i++)
             if (node->outputs[i])
-                replace_value(graph, node->outputs[i], const_tensor(graph, &outputs[i]));
+                forward_value(&forwarding, node->outputs[i], const_tensor(graph, &outputs[i]));
         node_remove(graph, node);
         changed = true;
     }
+    forward_results(&forwarding);
     return changed;
 }
 
@@ -414,7 +431,7 @@ static void merge_constants(Graph *graph)
     enum { MERGED_BYTES = 256 };
     const size_t capacity = table_capacity(graph->value_count);
     Value **table = NEW_ARRAY(graph->arena, Value *, capacity);
-    Value **with = NEW_ARRAY(graph->arena, Value *, graph->value_count + 1);
+    Forwarding forwarding = {.graph = graph};
     for (int i = 0; i < graph->value_count; i++) {
         Value *value = graph->values[i];
         if (!value || value->kind != VALUE_CONST || !value->data || type_bytes(&value->type) > MERGED_BYTES)
@@ -423,11 +440,11 @@ static void merge_constants(Graph *graph)
         while (table[slot] && !same_constant(table[slot], value))
             slot = (slot + 1) & (capacity - 1);
         if (table[slot])
-            with[i] = table[slot];
+            forward_value(&forwarding, value, table[slot]);
         else
             table[slot] = value;
     }
-    replace_values(graph, with);
+    forward_all(&forwarding);
 }
 
 /* Inputs are forwarded before a node is looked up, so that what reads merged values compares equal in the same walk. */
@@ -436,12 +453,10 @@ static bool merge_common_subexpressions(Graph *graph)
     bool changed = false;
     const size_t capacity = table_capacity(graph->node_count);
     Node **table = NEW_ARRAY(graph->arena, Node *, capacity);
-    Value **with = NEW_ARRAY(graph->arena, Value *, graph->value_count + 1);
+    Forwarding forwarding = {.graph = graph};
     for (Node *node = graph->first, *next; node; node = next) {
         next = node->next;
-        for (int i = 0; i < node->input_count; i++)
-            if (node->inputs[i] && with[node->inputs[i]->id])
-                node->inputs[i] = with[node->inputs[i]->id];
+        forward_inputs(&forwarding, node);
         size_t slot = hash_node(node) & (capacity - 1);
         while (table[slot] && !same_computation(table[slot], node))
             slot = (slot + 1) & (capacity - 1);
@@ -451,12 +466,11 @@ static bool merge_common_subexpressions(Graph *graph)
         }
         for (int i = 0; i < node->output_count; i++)
             if (node->outputs[i])
-                with[node->outputs[i]->id] = table[slot]->outputs[i];
+                forward_value(&forwarding, node->outputs[i], table[slot]->outputs[i]);
         node_remove(graph, node);
         changed = true;
     }
-    if (changed)
-        replace_values(graph, with);
+    forward_results(&forwarding);
     return changed;
 }
 
@@ -481,7 +495,8 @@ void simplify(Graph *graph, const Options *options)
 {
     (void)options;
     for (int sweep = 0; sweep < MAX_SWEEPS; sweep++) {
-        bool changed = apply_rewrites(graph);
+        bool changed = give_products_dims(graph); /* before a chain of reshapes becomes two readers of the product */
+        changed |= apply_rewrites(graph);
         changed |= fold_constants(graph);
         merge_constants(graph);
         changed |= merge_common_subexpressions(graph);

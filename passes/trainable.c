@@ -29,23 +29,35 @@ static bool has_generated_name(const char *name)
     return digits > 0 && name[length - 1 - digits] == '_' && !strchr(name, '.');
 }
 
-static bool is_operand_of(const Graph *graph, const Value *value, const char *op, int first, int last)
-{
-    for (const Node *node = graph->first; node; node = node->next)
-        for (int i = first; i <= last && strcmp(node->op->name, op) == 0; i++)
-            if (input(node, i) == value)
-                return true;
-    return false;
-}
+/* What some operator does with a value: a set of these. */
+enum { READ_AS_STATISTIC = 1, READ_AS_SLOPE = 2, READ_BY_SCATTER = 4 };
 
-/* The base of a scatter, or what it writes: masks are drawn region by region, each with one number. */
-static bool is_scattered(const Graph *graph, const Value *value)
+/* Operands by position. Masks are drawn region by region, each with one number: the base of a scatter and what it
+ * writes. */
+static const struct {
+    const char *op;
+    int input;
+    unsigned char reading;
+} telling_operands[] = {
+    {"BatchNormalization", 3, READ_AS_STATISTIC},
+    {"BatchNormalization", 4, READ_AS_STATISTIC},
+    {"PRelu", 1, READ_AS_SLOPE},
+    {"ScatterElements", 0, READ_BY_SCATTER},
+    {"ScatterElements", 2, READ_BY_SCATTER},
+    {"ScatterND", 0, READ_BY_SCATTER},
+    {"ScatterND", 2, READ_BY_SCATTER},
+};
+
+const unsigned char *initializer_readings(const Graph *graph)
 {
-    static const char *const scatters[] = {"ScatterElements", "ScatterND"};
-    for (size_t i = 0; i < sizeof(scatters) / sizeof(*scatters); i++)
-        if (is_operand_of(graph, value, scatters[i], 0, 0) || is_operand_of(graph, value, scatters[i], 2, 2))
-            return true;
-    return false;
+    unsigned char *readings = NEW_ARRAY(graph->arena, unsigned char, graph->value_count + 1);
+    for (const Node *node = graph->first; node; node = node->next)
+        for (size_t i = 0; i < sizeof telling_operands / sizeof *telling_operands; i++) {
+            const Value *operand = input(node, telling_operands[i].input);
+            if (operand && strcmp(node->op->name, telling_operands[i].op) == 0)
+                readings[operand->id] |= telling_operands[i].reading;
+        }
+    return readings;
 }
 
 /* Element by element, because one look at a weight tells it from a table: converting it whole would cost more than the
@@ -128,16 +140,16 @@ static bool is_sinusoid_table(const Value *value)
     return false;
 }
 
-static Verdict verdict_by_contents(const Graph *graph, const Value *value)
+static Verdict verdict_by_contents(const Value *value, unsigned char readings)
 {
     int64_t count = element_count(&value->type);
-    if (count == 1 && has_generated_name(value->name) && !is_operand_of(graph, value, "PRelu", 1, 1))
+    if (count == 1 && has_generated_name(value->name) && !(readings & READ_AS_SLOPE))
         return (Verdict){false, "a lone scalar under a generated name"};
     if (!value->data || count == 0)
         return (Verdict){count > 0, count > 0 ? "a float initializer" : "empty"};
     if (is_mask(value))
         return (Verdict){false, "an attention mask: only zeros and very negative values"};
-    if (is_scattered(graph, value) && has_one_value(value))
+    if ((readings & READ_BY_SCATTER) && has_one_value(value))
         return (Verdict){false, "one value, scattered or scattered into"};
     if (is_sinusoid_table(value))
         return (Verdict){false, "a table of sines or cosines"};
@@ -158,9 +170,9 @@ static bool is_named_statistic(const char *name)
     return false;
 }
 
-Verdict trainable_verdict(const Graph *graph, const Value *value, const Options *options)
+Verdict trainable_verdict(const unsigned char *readings, const Value *value, const Options *options)
 {
-    if (is_operand_of(graph, value, "BatchNormalization", 3, 4) || is_named_statistic(value->name))
+    if ((readings[value->id] & READ_AS_STATISTIC) || is_named_statistic(value->name))
         return (Verdict){false, "a running statistic of BatchNormalization"};
     if (matches_any(value->name, options->freeze, options->freeze_count))
         return (Verdict){false, "--freeze"};
@@ -173,7 +185,7 @@ Verdict trainable_verdict(const Graph *graph, const Value *value, const Options 
         return (Verdict){true, "the exporter declares it a parameter"};
     if (role == ROLE_BUFFER)
         return (Verdict){false, "the exporter declares it a buffer"};
-    return verdict_by_contents(graph, value);
+    return verdict_by_contents(value, readings[value->id]);
 }
 
 /* A glob that matches nothing is a mistake. */
@@ -200,12 +212,13 @@ void trainable(Graph *graph, const Options *options)
 {
     check_globs(graph, "--trainable", options->trainable, options->trainable_count);
     check_globs(graph, "--freeze", options->freeze, options->freeze_count);
+    const unsigned char *readings = initializer_readings(graph);
     int learning = 0;
     for (int i = 0; i < graph->value_count; i++) {
         Value *value = graph->values[i];
         if (!value || value->kind != VALUE_PARAM)
             continue;
-        if (trainable_verdict(graph, value, options).learns)
+        if (trainable_verdict(readings, value, options).learns)
             learning++;
         else
             value->kind = VALUE_CONST;
