@@ -1,6 +1,7 @@
 /* test_accuracy.c: which predictions are judged, and which are right, for each loss. */
 #include "runtime_support.h"
 
+#include <pcc/dtype.h>
 #include <pcc/session.h>
 
 /* Scores [2, 3, 2]: for sample 0 the classes' scores are (1 5 3) and (2 1 0), for sample 1 (0 0 9) and (4 6 5). */
@@ -75,13 +76,33 @@ static void binary_and_none(void **state)
     assert_int_equal(judge(PCC_LOSS_OUTPUT, output, target, target, labels, 2), 0);
 }
 
+/* Logits in 16 bits, more classes than are widened at a time: [2, 3000]. */
+static void logits_of_16_bits(void **state)
+{
+    (void)state;
+    enum { CLASSES = 3000 };
+    static uint16_t logits[2 * CLASSES];
+    PccTensor target = {"t", PCC_I64, 1, {2}, 0};
+    const int64_t labels[] = {2047, 17};
+    for (PccDtype dtype = PCC_F16; dtype <= PCC_BF16; dtype++) {
+        PccTensor output = {"y", dtype, 2, {2, CLASSES}, 0};
+        PccProgram program = {.batch = 2, .outputs = &output, .output_count = 1, .target = target};
+        PccStep step = {.arena = (char *)logits, .target = labels, .valid = 2};
+        for (int64_t i = 0; i < 2 * CLASSES; i++)
+            pcc_dtype_store(logits, dtype, i, -1 - (double)(i % 5));
+        pcc_dtype_store(logits, dtype, 2047, -0.5);
+        pcc_dtype_store(logits, dtype, CLASSES + 17, -0.5);
+        pcc_dtype_store(logits, dtype, CLASSES + 2999, -0.75);
+        assert_int_equal(pcc_count_correct(&program, &step, &correct), 2);
+        assert_int_equal(correct, 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(class_axis_one),
-        cmocka_unit_test(class_axis_last),
-        cmocka_unit_test(ties_go_to_the_first),
-        cmocka_unit_test(binary_and_none),
+        cmocka_unit_test(class_axis_one),  cmocka_unit_test(class_axis_last),   cmocka_unit_test(ties_go_to_the_first),
+        cmocka_unit_test(binary_and_none), cmocka_unit_test(logits_of_16_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
