@@ -40,8 +40,8 @@ static bool vanishes_in_f16(double x)
     return x != 0 && fabs(x) <= 0x1p-25;
 }
 
-/* The constant behind views and copies of one, or NULL. */
-static const Value *constant_behind(const Value *value)
+/* What is stored in f32, as all floats were before autocast, behind views and copies of it; or NULL. */
+static const Value *stored_behind(const Value *value)
 {
     static const char *const views[] = {"Reshape", "Transpose", "Expand",   "Squeeze", "Unsqueeze",
                                         "Flatten", "Slice",     "Identity", "Tile"};
@@ -52,29 +52,32 @@ static const Value *constant_behind(const Value *value)
         if (moved)
             value = value->producer->inputs[0];
     }
-    return value->kind == VALUE_CONST && value->data ? value : NULL;
+    const bool stored = (value->kind == VALUE_CONST || value->kind == VALUE_PARAM) && value->data;
+    return stored && value->type.dtype == DTYPE_F32 ? value : NULL;
 }
 
-static void warn_of_elements(Graph *graph, const Node *node, const Value *constant)
+/* Weights may be as small as they like: they learn. */
+static void warn_of_elements(Graph *graph, const Node *node, const Value *stored)
 {
-    const Tensor tensor = tensor_from_data(graph->arena, &constant->type, constant->data);
-    const int64_t count = element_count(&constant->type);
+    const float *x = stored->data;
+    const int64_t count = element_count(&stored->type);
+    const char *what = stored->kind == VALUE_PARAM ? "parameter" : "constant";
     int64_t overflows = 0, vanishes = 0;
     double large = 0, small = 0;
     for (int64_t i = 0; i < count; i++) {
-        if (overflows_f16(tensor.f[i]) && overflows++ == 0)
-            large = tensor.f[i];
-        if (vanishes_in_f16(tensor.f[i]) && vanishes++ == 0)
-            small = tensor.f[i];
+        if (overflows_f16((double)x[i]) && overflows++ == 0)
+            large = (double)x[i];
+        if (stored->kind == VALUE_CONST && vanishes_in_f16((double)x[i]) && vanishes++ == 0)
+            small = (double)x[i];
     }
     if (overflows > 0)
         warning(graph->diagnostics, node->origin, "f16-constant-overflow",
-                "%lld of the %lld elements of constant '%s', such as %g, become infinite in f16", (long long)overflows,
-                (long long)count, name_of(constant), large);
+                "%lld of the %lld elements of %s '%s', such as %g, become infinite in f16", (long long)overflows,
+                (long long)count, what, name_of(stored), large);
     if (vanishes > 0)
         warning(graph->diagnostics, node->origin, "f16-constant-vanishes",
-                "%lld of the %lld elements of constant '%s', such as %g, become 0 in f16", (long long)vanishes,
-                (long long)count, name_of(constant), small);
+                "%lld of the %lld elements of %s '%s', such as %g, become 0 in f16", (long long)vanishes,
+                (long long)count, what, name_of(stored), small);
 }
 
 /* A scalar beside 16-bit operands is read in f32, but what it is added to, or chosen instead of, is rounded. */
@@ -103,16 +106,16 @@ static void check_constants(Graph *graph)
     for (const Node *node = graph->first; node; node = node->next) {
         if (!node->outputs[0] || node->outputs[0]->type.dtype != DTYPE_F16)
             continue;
-        const Value *constant = is_op(node, "Cast") ? constant_behind(node->inputs[0]) : NULL;
-        if (constant && is_float(constant->type.dtype) && !told[constant->id]) {
-            warn_of_elements(graph, node, constant);
-            told[constant->id] = true;
+        const Value *stored = is_op(node, "Cast") ? stored_behind(node->inputs[0]) : NULL;
+        if (stored && !told[stored->id]) {
+            warn_of_elements(graph, node, stored);
+            told[stored->id] = true;
         }
         warn_of_literals(graph, node);
     }
 }
 
-/* Weights that are infinite from the start: the model's own were finite, as the importer had them in f32. */
+/* Weights of 16-true, which autocast has rounded: finite ones have become infinite. */
 static void check_parameters(Graph *graph)
 {
     const uint16_t infinity = 0x7c00, magnitude = 0x7fff;
@@ -149,6 +152,15 @@ static int64_t summands(Graph *graph, const Node *node)
     return 0;
 }
 
+/* The sum whose result this node stores: it is its own, or rounded to 16 bits by a Cast that is a part of it. */
+static const Node *sum_stored_by(const Node *node)
+{
+    const Node *producer = is_op(node, "Cast") ? node->inputs[0]->producer : NULL;
+    const bool part =
+        producer && producer->origin.node && node->origin.node && strcmp(producer->origin.node, node->origin.node) == 0;
+    return part ? producer : node;
+}
+
 /* Of n equal summands one is 1/n of the sum, and less than half its ulp when n > 2^p. */
 static void check_sums(Graph *graph)
 {
@@ -158,7 +170,7 @@ static void check_sums(Graph *graph)
     for (const Node *node = graph->first; node; node = node->next) {
         if (!node->outputs[0] || !is_low(node->outputs[0]->type.dtype))
             continue;
-        const int64_t count = summands(graph, node);
+        const int64_t count = summands(graph, sum_stored_by(node));
         if (count <= (int64_t)1 << significand_bits(node->outputs[0]->type.dtype))
             continue;
         if (count > most) {
@@ -250,9 +262,11 @@ static void check_updates(Graph *graph, const Options *options)
 
 static void check_options(Graph *graph, const Options *options, const PrecisionMode *mode)
 {
-    if (mode->low == mode->wide && (options->precision_rule_count > 0 || options->policy))
+    if (mode->low == mode->wide && (options->precision_rule_count > 0 || options->policy)) {
+        policy_create(graph, options); /* what is wrong with them is wrong in every mode */
         warning(graph->diagnostics, NO_ORIGIN, "policy-without-effect",
                 "%s has one dtype for everything: no policy and no rule changes it", mode->name);
+    }
     if (options->update && !policy_update(options))
         warning(graph->diagnostics, NO_ORIGIN, "update-without-effect",
                 "--update %s is for 16-bit weights; those of %s have %s", options->update, mode->name,

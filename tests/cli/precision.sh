@@ -98,8 +98,10 @@ initializer_field() { # NAME HEX: three floats, little-endian
     field 5 "08031001$(text_field 8 "$1")$(field 9 "$2")"
 }
 
-model_of() { # FILE GRAPH-FIELDS: from x to y, both of 3 floats
-    local graph=$2$(text_field 2 g)$(field 11 "$(vector_info x)")$(field 12 "$(vector_info y)")
+model_of() { # FILE BODY [TYPE-OF-X TYPE-OF-Y]: nodes and initializers; x and y are float[3] by default
+    local vector=$(field 1 "0801$(field 2 "$(field 1 0803)")")
+    local graph=$2$(text_field 2 g)$(field 11 "$(text_field 1 x)$(field 2 "${3:-$vector}")")
+    graph=$graph$(field 12 "$(text_field 1 y)$(field 2 "${4:-$vector}")")
     local length=$((${#graph} / 2))
     write_hex "$1" "0808$(printf '3a%02x%02x' $((length % 128 + 128)) $((length / 128)))${graph}42021011"
 }
@@ -116,6 +118,13 @@ model_of tiny.onnx "$(node_field Mul h x w)$(node_field Add y h eps)$weights$(in
 warns f16-constant-vanishes "2 of the 3 elements of constant 'eps', such as 1e-08, become 0" \
     tiny.onnx --loss mse --precision 16-true --freeze eps
 silent tiny.onnx --loss mse --precision bf16-true --freeze eps
+
+rows=$(field 1 "0801$(field 2 "$(field 1 088004)$(field 1 0803)")") # float[512,3]
+total=$(field 1 "0801$(field 2 "$(field 1 0801)$(field 1 0801)")")  # float[1,1]
+model_of sum.onnx "$(node_field Mul h x w)$(node_field ReduceSum y h)$weights" "$rows" "$total"
+warns sum-of-many-16-bit "node '/y' (ReduceSum): the sum of 1536 elements is stored in bf16" \
+    sum.onnx --loss output --precision bf16-true
+silent sum.onnx --loss output --precision bf16
 
 model_of cast.onnx "$(node_field Mul h x w)$(node_field Cast l h)$(node_field CastBack y l)$weights"
 expect 0 "note: node '/l' (Cast): 2 of the model's Casts .*\[model-casts-ignored\]" \

@@ -322,6 +322,22 @@ static void constants_are_held_against_the_range_of_f16(void **state)
                "2 of the 4 elements of constant 'mask', such as -2.98023e-08, become 0 in f16"));
     assert_string_equal(
         warnings_of(fixture, arena_printf(fixture->arena, form, "-0x1p+30", "0x1p-30", "bf16", 16), &options), "");
+    static const char weight[] = "graph \"g\" stage \"autocast\"\n"
+                                 "param %0 \"w\" : f32[2] = {0x1p+17, 0x1p-30}\n"
+                                 "%1 : f16[2] = Cast(%0) {to=10}\n"
+                                 "output %1\n";
+    const char *got = warnings_of(fixture, weight, &options);
+    assert_non_null(strstr(got, "1 of the 2 elements of parameter 'w', such as 131072, become infinite in f16"));
+    assert_null(strstr(got, "vanishes"));
+    /* a literal is read in f32, and what it is added to is rounded */
+    static const char literal[] = "graph \"g\" stage \"autocast\"\n"
+                                  "input %%0 \"x\" : f16[2]\n"
+                                  "const %%1 : f32[] = {%s}\n"
+                                  "%%2 : f16[2] = %s(%%0, %%1)\n"
+                                  "output %%2\n";
+    assert_non_null(strstr(warnings_of(fixture, arena_printf(fixture->arena, literal, "0x1p-30", "Add"), &options),
+                           "the result is stored in f16, where 9.31323e-10 becomes 0 [-Wf16-constant-vanishes]"));
+    assert_string_equal(warnings_of(fixture, arena_printf(fixture->arena, literal, "0x1p+30", "Mul"), &options), "");
 }
 
 static void sums_are_held_against_the_significand(void **state)
@@ -344,6 +360,16 @@ static void sums_are_held_against_the_significand(void **state)
         const char *got = warnings_of(fixture, text, &options);
         assert_int_equal(strstr(got, "sum-of-many-16-bit") != NULL, cases[i].warns);
     }
+    /* rounded by the sum itself, or for a reader of it */
+    static const char rounded[] = "graph \"g\" stage \"autocast\"\n"
+                                  "input %%0 \"x\" : f32[3,4096]\n"
+                                  "const %%1 : i64[1] = {1}\n"
+                                  "%%2 : f32[3,1] = ReduceSum(%%0, %%1) {keepdims=1} @ \"/sum\" \"ReduceSum\"\n"
+                                  "%%3 : bf16[3,1] = Cast(%%2) {to=16} @ \"%s\" \"ReduceSum\"\n"
+                                  "output %%3\n";
+    assert_non_null(strstr(warnings_of(fixture, arena_printf(fixture->arena, rounded, "/sum"), &options),
+                           "the sum of 4096 elements is stored in bf16"));
+    assert_string_equal(warnings_of(fixture, arena_printf(fixture->arena, rounded, "/product"), &options), "");
 }
 
 /* bf16: half an ulp of [0.5, 1) is 2^-9 = 0.00195, of [0.25, 0.5) 2^-10 < 0.001. */
