@@ -9,28 +9,23 @@ const char *value_c_type(const Value *value)
     return dtype_info[value->type.dtype].c_type;
 }
 
-static const Binding *find_binding(const Binding *bindings, int count, const Value *root)
-{
-    for (int i = 0; i < count; i++) {
-        Value *value = bindings[i].value;
-        if (window_of(value).base == root)
-            return &bindings[i];
-    }
-    return NULL;
-}
-
 /* Gradients and new states are written where the parameters and states keep them. */
-static bool bound_offset(const Emitter *e, const Value *root, int64_t *offset)
+const int64_t *bound_offsets(const Emitter *e)
 {
-    const Binding *gradient = find_binding(e->graph->gradients, e->graph->gradient_count, root);
-    if (gradient) {
-        *offset = e->weights->param_states[param_index(e->weights, gradient->target)].gradient;
-        return true;
+    const Graph *graph = e->graph;
+    int64_t *bound = NEW_ARRAY(e->arena, int64_t, graph->value_count + 1);
+    for (int i = 0; i < graph->value_count; i++)
+        bound[i] = -1;
+    for (int i = 0; i < graph->update_count; i++) {
+        const Binding *update = &graph->updates[i];
+        bound[window_of(update->value).base->id] = e->weights->states[state_index(e->weights, update->target)].offset;
     }
-    const Binding *update = find_binding(e->graph->updates, e->graph->update_count, root);
-    if (update)
-        *offset = e->weights->states[state_index(e->weights, update->target)].offset;
-    return update != NULL;
+    for (int i = 0; i < graph->gradient_count; i++) {
+        const Binding *gradient = &graph->gradients[i];
+        bound[window_of(gradient->value).base->id] =
+            e->weights->param_states[param_index(e->weights, gradient->target)].gradient;
+    }
+    return bound;
 }
 
 static const char *arena_buffer_name(Emitter *e, const Value *root)
@@ -69,7 +64,6 @@ static const char *in_weights(Emitter *e, const Value *root, int64_t offset)
 
 static const char *root_address(Emitter *e, Value *root)
 {
-    int64_t offset;
     switch (root->kind) {
     case VALUE_INPUT:
         for (int i = 0; i < e->graph->input_count; i++)
@@ -89,8 +83,8 @@ static const char *root_address(Emitter *e, Value *root)
     case VALUE_COPY:
         return in_weights(e, root, find_copy(e->weights, root)->offset);
     case VALUE_TEMP:
-        if (bound_offset(e, root, &offset))
-            return in_weights(e, root, offset);
+        if (e->bound[root->id] >= 0)
+            return in_weights(e, root, e->bound[root->id]);
         if (e->plan.offset[root->id] >= 0)
             return arena_printf(e->arena, "AT(%s, a, %s)", value_c_type(root), arena_buffer_name(e, root));
         break;
@@ -110,9 +104,8 @@ void print_buffers(Emitter *e)
 {
     for (int i = 0; i < e->graph->value_count; i++) {
         Value *value = e->graph->values[i];
-        int64_t bound;
         if (!value || value->kind != VALUE_TEMP || window_of(value).base != value || e->plan.offset[i] < 0 ||
-            bound_offset(e, value, &bound))
+            e->bound[i] >= 0)
             continue;
         line(e->buffers, "%s = 0x%llx, /* %s%s%s live %d..%d */", arena_buffer_name(e, value),
              (unsigned long long)e->plan.offset[i], type_text(e->arena, &value->type), value->name ? " " : "",

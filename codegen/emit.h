@@ -57,6 +57,7 @@ typedef struct Emitter {
     Text *literals; /* small constant tensors */
     int literal_count;
     const char **literal_names; /* by value id of `graph` */
+    const int64_t *bound;       /* likewise: where in the weights block a gradient or new state goes; -1: elsewhere */
 } Emitter;
 
 /* weights.c */
@@ -68,8 +69,9 @@ int64_t place_weights(Weights *weights, int64_t bytes);                  /* appe
 void place_param_states(Weights *weights, const Graph *train, const Options *options);
 bool updates_mixed(const Weights *weights, const Options *options); /* is the update's _mixed form needed? */
 const char *rounding_constant(PccRounding rounding);
-/* addresses.c: one enumerator for each buffer of the arena. */
-void print_buffers(Emitter *e);
+/* addresses.c */
+const int64_t *bound_offsets(const Emitter *e);
+void print_buffers(Emitter *e);                              /* one enumerator for each buffer of the arena */
 int param_index(const Weights *weights, const Value *param); /* by id, -1 */
 int state_index(const Weights *weights, const Value *state);
 

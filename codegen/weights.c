@@ -101,12 +101,18 @@ Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Aren
     return weights;
 }
 
+/* What is stored stands in the order of the values' ids. */
 static int index_of(const Stored *stored, int count, const Value *value)
 {
-    for (int i = 0; i < count; i++)
-        if (stored[i].value->id == value->id)
-            return i;
-    return -1;
+    int first = 0, end = count;
+    while (first < end) {
+        int middle = first + (end - first) / 2;
+        if (stored[middle].value->id < value->id)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first < count && stored[first].value->id == value->id ? first : -1;
 }
 
 int param_index(const Weights *weights, const Value *param)

@@ -1,7 +1,6 @@
 /* print_trainable.c: the pass `trainable` explained, in the order of the model's initializers. */
 #include "frontend/print_trainable.h"
 
-
 #include "frontend/name_table.h"
 #include "frontend/onnx_model.h"
 
