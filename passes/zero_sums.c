@@ -45,7 +45,8 @@ void zero_sums(Graph *graph, const Options *options)
         const Type *type = &node->outputs[0]->type;
         graph->cursor = node;
         graph->origin = node->origin;
-        Value *zero = build_expand(graph, const_float(graph, type->dtype, 0), type->rank, type->dims);
+        Value *zero = build_cast(graph, const_float(graph, type->dtype, 0), type->dtype);
+        zero = build_expand(graph, zero, type->rank, type->dims);
         replace_value(graph, node->outputs[0], zero);
         node_remove(graph, node);
     }
