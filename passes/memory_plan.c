@@ -164,48 +164,60 @@ static const Buffer *const *sort_keys(const Buffer *buffers, int count, Arena *a
     return keys;
 }
 
-static int lower_first(const void *a, const void *b)
+/* Buffers that have their place, by ascending offset. */
+typedef struct Placed {
+    const Buffer **buffers;
+    int count;
+} Placed;
+
+static void add_placed(Placed *placed, const Buffer *buffer)
 {
-    const Buffer *x = *(const Buffer *const *)a, *y = *(const Buffer *const *)b;
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
+    int at = placed->count++;
+    for (; at > 0 && placed->buffers[at - 1]->offset > buffer->offset; at--)
+        placed->buffers[at] = placed->buffers[at - 1];
+    placed->buffers[at] = buffer;
 }
 
 /* The lowest offset at which `buffer` overlaps nothing placed that lives at the same time. */
-static int64_t first_fit(const Buffer *buffer, const Buffer *const *placed, int count, const Buffer **overlapping)
+static int64_t first_fit(const Buffer *buffer, const Placed *placed)
 {
-    int live = 0;
-    for (int i = 0; i < count; i++)
-        if (placed[i]->offset >= 0 && placed[i]->first <= buffer->last && buffer->first <= placed[i]->last)
-            overlapping[live++] = placed[i];
-    qsort(overlapping, (size_t)live, sizeof(*overlapping), lower_first);
     int64_t offset = 0;
-    for (int i = 0; i < live && offset + buffer->bytes > overlapping[i]->offset; i++)
-        if (overlapping[i]->offset + overlapping[i]->bytes > offset)
-            offset = overlapping[i]->offset + overlapping[i]->bytes;
+    for (int i = 0; i < placed->count; i++) {
+        const Buffer *other = placed->buffers[i];
+        if (other->offset >= offset + buffer->bytes)
+            break;
+        if (other->first <= buffer->last && buffer->first <= other->last && other->offset + other->bytes > offset)
+            offset = other->offset + other->bytes;
+    }
     return offset;
 }
 
 /* Outputs lie at the start of the arena in their own order, so that every graph of a program has them in one place. */
-static void pin_outputs(Planner *p)
+static void pin_outputs(Planner *p, Placed *placed)
 {
     for (int i = 0; i < p->graph->output_count; i++) {
         Buffer *buffer = &p->buffers[p->buffer_of[root_id(p->graph->outputs[i])]];
+        if (buffer->offset >= 0) /* one value under two names */
+            continue;
         buffer->first = 0;
         buffer->last = p->positions;
         buffer->offset = p->plan.arena_bytes;
         p->plan.arena_bytes += buffer->bytes;
+        add_placed(placed, buffer);
     }
 }
 
 static void place_buffers(Planner *p)
 {
-    pin_outputs(p);
+    Placed placed = {.buffers = NEW_ARRAY(p->graph->arena, const Buffer *, p->buffer_count + 1)};
+    pin_outputs(p, &placed);
     const Buffer *const *order = sort_keys(p->buffers, p->buffer_count, p->graph->arena);
-    const Buffer **overlapping = NEW_ARRAY(p->graph->arena, const Buffer *, p->buffer_count + 1);
     for (int i = 0; i < p->buffer_count; i++) {
         Buffer *buffer = &p->buffers[order[i] - p->buffers];
-        if (buffer->offset < 0)
-            buffer->offset = first_fit(buffer, order, p->buffer_count, overlapping);
+        if (buffer->offset < 0) {
+            buffer->offset = first_fit(buffer, &placed);
+            add_placed(&placed, buffer);
+        }
         if (buffer->offset + buffer->bytes > p->plan.arena_bytes)
             p->plan.arena_bytes = buffer->offset + buffer->bytes;
     }
