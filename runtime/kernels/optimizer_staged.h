@@ -16,11 +16,9 @@ _Static_assert(PCC_STAGE == PCC_MOMENT_BLOCK, "a block has one scale");
 typedef struct PccStage {
     const PccStep *s;
     const PccParam *param;
-    int64_t stream; /* of the value's random bits; the moments' are the next two */
     int64_t first, count;
+    const uint32_t *random; /* a word an element, NULL: everything is rounded to nearest */
 } PccStage;
-
-enum { PCC_STREAMS = 3 };
 
 PCC_KERNEL PccOut pcc_stage_at(const PccStage *at, size_t offset, PccDtype dtype)
 {
@@ -39,7 +37,7 @@ PCC_KERNEL float *pcc_stage_row(const PccStage *at, size_t offset, PccDtype dtyp
 
 typedef struct PccStageMoment {
     size_t offset, absmax;
-    int64_t stream;
+    PccDraw draw;
     const PccMap8 *map;
 } PccStageMoment;
 
@@ -69,11 +67,7 @@ PCC_KERNEL void pcc_store_moment(const PccStage *at, const PccStageMoment *momen
         *pcc_stage_scale(at, moment) = pcc_map8_encode(moment->map, row, at->count, codes);
         return;
     }
-    uint32_t random[PCC_STAGE];
-    const bool nearest = at->param->rounding == PCC_NEAREST;
-    if (!nearest)
-        pcc_random_halves(at->s, moment->stream, at->first, random);
-    pcc_round_row(row, at->count, nearest ? NULL : random, pcc_stage_at(at, moment->offset, dtype));
+    pcc_round_row(row, at->count, at->random, moment->draw, pcc_stage_at(at, moment->offset, dtype));
 }
 
 /* ---- values --------------------------------------------------------------------------------------------------- */
@@ -136,12 +130,10 @@ PCC_KERNEL void pcc_store_weight(const PccStage *at, const float *row, PccUpdate
         pcc_commit(value, 0, at->count, row);
         return;
     }
-    uint32_t random[PCC_STAGE];
     uint16_t rounded[PCC_STAGE], extra[PCC_STAGE] = {0};
-    const bool stochastic = param->rounding == PCC_STOCHASTIC, kahan = param->rounding == PCC_KAHAN;
-    if (stochastic)
-        pcc_random_halves(at->s, at->stream, at->first, random);
-    pcc_round_row(row, at->count, stochastic ? random : NULL, (PccOut){rounded, dtype});
+    const bool kahan = param->rounding == PCC_KAHAN;
+    const uint32_t *random = param->rounding == PCC_STOCHASTIC ? at->random : NULL;
+    pcc_round_row(row, at->count, random, PCC_DRAW_VALUE, (PccOut){rounded, dtype});
     if (kahan)
         pcc_compensate(row, at->count, (PccIn){rounded, dtype}, (PccOut){extra, dtype});
     pcc_count_lost(at, row, rounded, extra, done);
@@ -169,8 +161,8 @@ PCC_KERNEL void pcc_update_stage(const PccUpdateTerms *terms, PccUpdateChunk rul
         moment2_row[PCC_STAGE];
     const PccParam *param = at->param;
     const PccMaps8 *maps = terms->maps;
-    const PccStageMoment first = {param->moment1, param->absmax1, at->stream + 1, maps ? &maps->with_sign : NULL};
-    const PccStageMoment second = {param->moment2, param->absmax2, at->stream + 2, maps ? &maps->without : NULL};
+    const PccStageMoment first = {param->moment1, param->absmax1, PCC_DRAW_MOMENT1, maps ? &maps->with_sign : NULL};
+    const PccStageMoment second = {param->moment2, param->absmax2, PCC_DRAW_MOMENT2, maps ? &maps->without : NULL};
     float *weight = pcc_load_weight(at, weight_row);
     const float *gradient = pcc_stage_row(at, param->gradient, param->gradient_dtype, gradient_row);
     float *moment1 = pcc_load_moment(at, &first, moment1_row), *moment2 = pcc_load_moment(at, &second, moment2_row);
@@ -181,13 +173,24 @@ PCC_KERNEL void pcc_update_stage(const PccUpdateTerms *terms, PccUpdateChunk rul
     pcc_store_copies(at, weight, weight_row);
 }
 
+/* Is anything of the parameter rounded stochastically? */
+PCC_KERNEL bool pcc_draws(const PccParam *param)
+{
+    const bool narrow_moments = param->moment_dtype == PCC_BF16 || param->moment_dtype == PCC_F16;
+    return param->rounding == PCC_STOCHASTIC || (param->rounding != PCC_NEAREST && narrow_moments);
+}
+
 PCC_SHARED void pcc_update_staged(const PccUpdateTerms *terms, PccUpdateChunk rule, const PccParam *param,
                                   PccChunk chunk, const PccStep *s, PccUpdate *done)
 {
-    PccStage at = {.s = s, .param = param, .stream = PCC_STREAMS * chunk.param, .first = chunk.first};
+    uint32_t random[PCC_STAGE];
+    const bool draws = pcc_draws(param);
+    PccStage at = {.s = s, .param = param, .first = chunk.first, .random = draws ? random : NULL};
     const int64_t end = chunk.first + chunk.count;
     for (; at.first < end; at.first += PCC_STAGE) {
         at.count = pcc_min_i64(PCC_STAGE, end - at.first);
+        if (draws)
+            pcc_random_row(s, chunk.param, at.first, random);
         pcc_update_stage(terms, rule, &at, done);
     }
 }

@@ -245,19 +245,38 @@ static void special_values(void **state)
     }
 }
 
-/* Rows of different streams, updates and blocks share no pattern, and their bits are even: the mean of 256 uniform
- * 16-bit values is 2^15 within five of its deviations, 2^16 / sqrt(12 * 256). */
-static void streams_differ(void **state)
+/* A word is Philox's at the counter (element / 4, parameter, update): those of pcc_random_group(), in an order that no
+ * register width shows. */
+static void words_are_philox(void **state)
 {
     (void)state;
-    uint32_t rows[4][PCC_STAGE];
+    uint32_t row[PCC_STAGE];
+    const PccStep s = {.seed = 7, .update = 3, .micro = 1};
+    pcc_random_row(&s, 5, 3 * PCC_STAGE, row);
+    for (int i = 0; i < PCC_STAGE; i++) {
+        const int group = i / PCC_RANDOM_GROUP, half = i % PCC_RANDOM_GROUP / (PCC_RANDOM_GROUP / 2);
+        const int lane = i % (PCC_RANDOM_GROUP / 2) / 2, word = 2 * half + i % 2;
+        const PccPhilox want = pcc_random_group(&s, -6, 3 * PCC_STAGE / PCC_RANDOM_GROUP + group);
+        assert_int_equal(row[i], want.word[word * PCC_PHILOX_LANES + lane]);
+    }
+}
+
+/* Draws of one word, and rows of different parameters, updates and blocks, share no pattern, and their bits are even:
+ * the mean of 256 uniform 16-bit values is 2^15 within five of its deviations, 2^16 / sqrt(12 * 256). */
+static void draws_differ(void **state)
+{
+    (void)state;
+    uint32_t words[4][PCC_STAGE], rows[6][PCC_STAGE];
     PccStep s = {.seed = 7, .update = 3};
-    pcc_random_halves(&s, 0, 0, rows[0]);
-    pcc_random_halves(&s, 1, 0, rows[1]);
-    pcc_random_halves(&s, 0, PCC_STAGE, rows[2]);
+    pcc_random_row(&s, 0, 0, words[0]);
+    pcc_random_row(&s, 1, 0, words[1]);
+    pcc_random_row(&s, 0, PCC_STAGE, words[2]);
     s.update = 4;
-    pcc_random_halves(&s, 0, 0, rows[3]);
-    for (int a = 0; a < 4; a++) {
+    pcc_random_row(&s, 0, 0, words[3]);
+    for (int a = 0; a < 6; a++)
+        for (int i = 0; i < PCC_STAGE; i++)
+            rows[a][i] = (a < 3 ? words[0][i] >> 8 * a : words[a - 2][i]) & 0xffff;
+    for (int a = 0; a < 6; a++) {
         double mean = 0;
         for (int i = 0; i < PCC_STAGE; i++) {
             assert_true(rows[a][i] <= 0xffff);
@@ -388,15 +407,11 @@ static void norms_of_16_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_storage),
-        cmocka_unit_test(small_updates),
-        cmocka_unit_test(second_moment_decays),
-        cmocka_unit_test(all_random_values),
-        cmocka_unit_test(special_values),
-        cmocka_unit_test(streams_differ),
-        cmocka_unit_test(any_threads),
-        cmocka_unit_test(any_chunks),
-        cmocka_unit_test(overflow_changes_nothing),
+        cmocka_unit_test(every_storage),        cmocka_unit_test(small_updates),
+        cmocka_unit_test(second_moment_decays), cmocka_unit_test(all_random_values),
+        cmocka_unit_test(special_values),       cmocka_unit_test(words_are_philox),
+        cmocka_unit_test(draws_differ),         cmocka_unit_test(any_threads),
+        cmocka_unit_test(any_chunks),           cmocka_unit_test(overflow_changes_nothing),
         cmocka_unit_test(norms_of_16_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
