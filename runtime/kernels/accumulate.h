@@ -5,6 +5,7 @@
 #ifndef PCC_ACCUMULATE_H
 #define PCC_ACCUMULATE_H
 
+#include "../program.h"
 #include "typed.h"
 
 #define PCC_ACCUMULATE_SEGMENT 2048 /* elements that are added at a time */

@@ -1,7 +1,8 @@
 /* Strided copies, fills and paddings against element-by-element walks. */
+#define PCC_MIXED
 #include "runtime/kernels/copy.h"
 
-#include "kernel_check.h"
+#include "mixed_case.h"
 
 enum { RANK = 4 };
 
@@ -76,15 +77,18 @@ static const Padding paddings[] = {
 #undef PCC_T
 #undef PCC_SUFFIX
 
+#include "pad_mixed.inc"
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copies_f32), cmocka_unit_test(copies_f64),      cmocka_unit_test(copies_i64),
-        cmocka_unit_test(copies_i32), cmocka_unit_test(copies_i16),      cmocka_unit_test(copies_u8),
-        cmocka_unit_test(fills_f32),  cmocka_unit_test(fills_f64),       cmocka_unit_test(fills_i64),
-        cmocka_unit_test(fills_i32),  cmocka_unit_test(fills_i16),       cmocka_unit_test(fills_u8),
-        cmocka_unit_test(pads_f32),   cmocka_unit_test(pads_f64),        cmocka_unit_test(modes_f32),
-        cmocka_unit_test(modes_f64),  cmocka_unit_test(pad_adjoint_f32), cmocka_unit_test(pad_adjoint_f64),
+        cmocka_unit_test(copies_f32),        cmocka_unit_test(copies_f64),      cmocka_unit_test(copies_i64),
+        cmocka_unit_test(copies_i32),        cmocka_unit_test(copies_i16),      cmocka_unit_test(copies_u8),
+        cmocka_unit_test(fills_f32),         cmocka_unit_test(fills_f64),       cmocka_unit_test(fills_i64),
+        cmocka_unit_test(fills_i32),         cmocka_unit_test(fills_i16),       cmocka_unit_test(fills_u8),
+        cmocka_unit_test(pads_f32),          cmocka_unit_test(pads_f64),        cmocka_unit_test(modes_f32),
+        cmocka_unit_test(modes_f64),         cmocka_unit_test(pad_adjoint_f32), cmocka_unit_test(pad_adjoint_f64),
+        cmocka_unit_test(pad_adjoint_mixed), cmocka_unit_test(pads_i16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /* The generator against its published vectors; dropout and random tensors by their definitions and statistics. */
+#define PCC_MIXED
 #include "runtime/kernels/dropout.h"
 
-#include "kernel_check.h"
+#include "mixed_case.h"
 
 enum { N = 200003 }; /* not a multiple of a group */
 
@@ -67,13 +68,15 @@ static void streams_differ(void **state)
 #undef PCC_T
 #undef PCC_SUFFIX
 
+#include "dropout_mixed.inc"
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_answers), cmocka_unit_test(streams_differ), cmocka_unit_test(drops_f32),
         cmocka_unit_test(drops_f64),     cmocka_unit_test(edges_f32),      cmocka_unit_test(edges_f64),
         cmocka_unit_test(uniforms_f32),  cmocka_unit_test(uniforms_f64),   cmocka_unit_test(normals_f32),
-        cmocka_unit_test(normals_f64),
+        cmocka_unit_test(normals_f64),   cmocka_unit_test(draws_mixed),    cmocka_unit_test(uniforms_mixed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 /* Gathers, scatters, one-hot and top-k against walks over the index arrays, with negative, repeated and wrong indices.
  */
+#define PCC_MIXED
 #include "runtime/kernels/index.h"
 
-#include "kernel_check.h"
+#include "mixed_case.h"
 
 enum { RANK = 3 };
 
@@ -93,6 +94,8 @@ static void nan_is_largest(void **state)
     assert_memory_equal(indices, ascending, sizeof(indices));
 }
 
+#include "index_mixed.inc"
+
 #define ALL_TYPES(name)                                                                       \
     cmocka_unit_test(name##_f32), cmocka_unit_test(name##_f64), cmocka_unit_test(name##_i64), \
         cmocka_unit_test(name##_i32), cmocka_unit_test(name##_i16), cmocka_unit_test(name##_u8)
@@ -100,8 +103,18 @@ static void nan_is_largest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ALL_TYPES(gather_axis),    ALL_TYPES(gather_each), ALL_TYPES(scatter_each), ALL_TYPES(gather_tuples),
-        ALL_TYPES(scatter_slices), ALL_TYPES(one_hot),     ALL_TYPES(topk),         cmocka_unit_test(nan_is_largest),
+        ALL_TYPES(gather_axis),
+        ALL_TYPES(gather_each),
+        ALL_TYPES(scatter_each),
+        ALL_TYPES(gather_tuples),
+        ALL_TYPES(scatter_slices),
+        ALL_TYPES(one_hot),
+        ALL_TYPES(topk),
+        cmocka_unit_test(nan_is_largest),
+        cmocka_unit_test(gather_axis_mixed),
+        cmocka_unit_test(elements_mixed),
+        cmocka_unit_test(tuples_mixed),
+        cmocka_unit_test(topk_mixed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

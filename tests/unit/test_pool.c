@@ -1,7 +1,8 @@
 /* Pools against a walk over every window and channel. */
+#define PCC_MIXED
 #include "runtime/kernels/pool.h"
 
-#include "kernel_check.h"
+#include "mixed_case.h"
 
 static const PccPool pools[] = {
     {2, 70, {1, 8, 8}, {1, 4, 4}, {1, 2, 2}, {1, 2, 2}, {1, 1, 1}, {0, 0, 0}, 0, {0}},
@@ -26,11 +27,14 @@ static const PccPool pools[] = {
 #undef PCC_T
 #undef PCC_SUFFIX
 
+#include "pool_mixed.inc"
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(max_f32),     cmocka_unit_test(max_f64),      cmocka_unit_test(average_f32),
-        cmocka_unit_test(average_f64), cmocka_unit_test(nan_wins_f32), cmocka_unit_test(nan_wins_f64),
+        cmocka_unit_test(max_f32),       cmocka_unit_test(max_f64),      cmocka_unit_test(average_f32),
+        cmocka_unit_test(average_f64),   cmocka_unit_test(nan_wins_f32), cmocka_unit_test(nan_wins_f64),
+        cmocka_unit_test(average_mixed), cmocka_unit_test(max_mixed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

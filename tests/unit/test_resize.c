@@ -1,8 +1,9 @@
 /* Resize along one axis: worked examples of ONNX's specification, weights of every mode against an independent dense
  * matrix, and the adjoint as that matrix's transpose. */
+#define PCC_MIXED
 #include "runtime/kernels/resize.h"
 
-#include "kernel_check.h"
+#include "mixed_case.h"
 
 /* One axis's attributes. */
 static const PccResizeAxis axes[] = {
@@ -81,13 +82,13 @@ static void matrix_row(const PccResizeAxis *a, int64_t i, double *row)
 #undef PCC_T
 #undef PCC_SUFFIX
 
+#include "resize_mixed.inc"
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matrix_f32),
-        cmocka_unit_test(matrix_f64),
-        cmocka_unit_test(worked_examples_f32),
-        cmocka_unit_test(worked_examples_f64),
+        cmocka_unit_test(matrix_f32),          cmocka_unit_test(matrix_f64), cmocka_unit_test(worked_examples_f32),
+        cmocka_unit_test(worked_examples_f64), cmocka_unit_test(axes_mixed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
