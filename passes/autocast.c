@@ -93,6 +93,14 @@ static bool is_weak(const Value *operand)
     return operand->kind == VALUE_CONST && element_count(&operand->type) == 1;
 }
 
+/* An operand's dtype; the 16 bits of a Cast that --honour-casts keeps, which pass precision has widened again. */
+static Dtype stored_dtype(const Value *operand)
+{
+    const Node *back = producer_if(operand, "Cast");
+    const bool honoured = back && is_low(back->inputs[0]->type.dtype) && producer_if(back->inputs[0], "Cast");
+    return honoured ? back->inputs[0]->type.dtype : operand->type.dtype;
+}
+
 /* The first operand's dtype, or the widest; `wide` where there is none. */
 static Dtype operands_dtype(const Node *node, bool widest, Dtype wide)
 {
@@ -103,9 +111,9 @@ static Dtype operands_dtype(const Node *node, bool widest, Dtype wide)
             continue;
         const Value *operand = node->inputs[i];
         bool replaces = !found || (!strong && !is_weak(operand)) ||
-                        (widest && strong && !is_weak(operand) && !is_low(operand->type.dtype));
+                        (widest && strong && !is_weak(operand) && !is_low(stored_dtype(operand)));
         if (replaces)
-            dtype = operand->type.dtype;
+            dtype = stored_dtype(operand);
         strong |= !is_weak(operand);
         found = true;
     }
@@ -195,7 +203,7 @@ static void autocast_node(Autocast *a, Node *node)
     for (int i = 0; i < node->input_count; i++)
         if (node->inputs[i] && is_float(node->inputs[i]->type.dtype) && !operand_is_static(node->op, i) &&
             count < MAX_REPORTED_INPUTS)
-            inputs[count++] = node->inputs[i]->type.dtype;
+            inputs[count++] = stored_dtype(node->inputs[i]);
     Ruling ruling = decide(a, node);
     Dtype dtype = target_dtype(a, node, &ruling);
     convert_operands(a, node, dtype);

@@ -29,27 +29,49 @@ static bool *mark_static(const Graph *graph)
     return is_static;
 }
 
-static bool is_model_cast(const Node *node)
+/* Casts between floats that --honour-casts keeps: those to 16 bits. */
+static bool is_honoured(const Node *node, const Options *options)
 {
     Dtype to;
-    return is_op(node, "Cast") && node->inputs[0]->type.dtype != DTYPE_BOOL &&
-           dtype_from_onnx((int)attr_int(node, "to"), &to) && is_float(to);
+    return options->honour_casts && is_op(node, "Cast") && is_float(node->inputs[0]->type.dtype) &&
+           dtype_from_onnx((int)attr_int(node, "to"), &to) && (to == DTYPE_F16 || to == DTYPE_BF16);
+}
+
+/* The Cast rounds, and a Cast back follows, so that the graph is of one dtype until autocast, which looks through it.
+ */
+static void widen_after(Graph *graph, Node *cast, Dtype wide)
+{
+    Value *low = cast->outputs[0];
+    graph->cursor = cast->next;
+    graph->origin = cast->origin;
+    if (!infer_node(graph, cast))
+        leave(graph->diagnostics);
+    Value *back = build_cast(graph, low, wide);
+    replace_value(graph, low, back);
+    back->producer->inputs[0] = low;
 }
 
 void precision(Graph *graph, const Options *options)
 {
     const Dtype wide = find_precision_mode(options->precision)->wide;
     const bool *is_static = mark_static(graph);
+    bool *honoured = NEW_ARRAY(graph->arena, bool, graph->node_count);
+    const int value_count = graph->value_count;
     for (Node *node = graph->first; node; node = node->next) {
-        Dtype to = (Dtype)0;
-        bool honoured = options->honour_casts && is_model_cast(node) && is_float(node->inputs[0]->type.dtype) &&
-                        dtype_from_onnx((int)attr_int(node, "to"), &to) && dtype_info[to].bytes == 2;
-        if (is_op(node, "Cast") && is_float(node->outputs[0]->type.dtype) && !honoured)
+        honoured[node->id] = is_honoured(node, options);
+        if (is_op(node, "Cast") && is_float(node->outputs[0]->type.dtype) && !honoured[node->id])
             set_int(graph, node, "to", dtype_info[wide].onnx);
     }
-    for (int i = 0; i < graph->value_count; i++) {
+    for (int i = 0; i < value_count; i++) {
         Value *value = graph->values[i];
         if (value && is_float(value->type.dtype) && value->type.dtype != wide && !is_static[i])
             convert_data(graph, value, wide);
     }
+    for (Node *node = graph->first, *next; node; node = next) {
+        next = node->next;
+        if (honoured[node->id])
+            widen_after(graph, node, wide);
+    }
+    graph->cursor = NULL;
+    graph->origin = NO_ORIGIN;
 }

@@ -131,4 +131,10 @@ expect 0 "note: node '/l' (Cast): 2 of the model's Casts .*\[model-casts-ignored
     "$PCC" cast.onnx --loss mse --precision 16 --dump-after precision-warnings
 expect 0 "honour-casts" "$PCC" --explain model-casts-ignored
 silent cast.onnx --loss mse --precision 16 --honour-casts
+silent cast.onnx --loss mse --honour-casts
+model_of follow.onnx "$(node_field Mul h x w)$(node_field Cast l h)$(node_field Relu r l)$(node_field CastBack y r)$weights"
+expect 0 '^/r *Relu *f16 .* f16 *policy pcc: Relu follows its input' \
+    "$PCC" follow.onnx --loss mse --precision 16 --honour-casts --explain-precision
+expect 0 '^/r *Relu *f32 .* f32 *policy pcc: Relu follows its input' \
+    "$PCC" follow.onnx --loss mse --precision 16 --explain-precision
 silent cast.onnx --loss mse
