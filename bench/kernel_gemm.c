@@ -1,10 +1,15 @@
-/* kernel_gemm.c: speed of the matrix products on shapes of real models, against the machine's own peak.
+/* kernel_gemm.c: speed of the matrix products on shapes of real models, in f32 and bf16, against the machine's own f32
+ * peak.
  *
- * The peak is measured in the same run by a loop of independent fused multiply-adds in registers. Build:
- *   cc -O3 -march=native -fopenmp bench/kernel_gemm.c -o kernel_gemm && ./kernel_gemm [repetitions] [threads] */
+ * The peak is measured in the same run by a loop of independent fused multiply-adds in registers. One thread is timed
+ * by the processor time it gets, so that others on the machine disturb less. Build:
+ *   cc -O3 -march=native -fopenmp bench/kernel_gemm.c -o kernel_gemm && ./kernel_gemm [repetitions] [threads] [filter]
+ * filter: a part of the names of the shapes to run. */
 #define _GNU_SOURCE
+#define PCC_MIXED
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "../runtime/kernels/conv.h"
@@ -13,7 +18,7 @@
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(pcc_threads() > 1 ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -57,28 +62,42 @@ static double measure_peak(int threads)
 }
 
 typedef struct Destination {
-    float *data;
+    PccOut y;
     int64_t pitch;
 } Destination;
 
 PCC_KERNEL void store(const void *context, int64_t row, int64_t column, int64_t count, const float *acc)
 {
     const Destination *to = context;
-    float *at = to->data + row * to->pitch + column;
+    float *at = (float *)to->y.data + row * to->pitch + column;
     for (int64_t i = 0; i < count; i++)
         at[i] = acc[i];
 }
 
+PCC_KERNEL void store_bf16(const void *context, int64_t row, int64_t column, int64_t count, const float *acc)
+{
+    const Destination *to = context;
+    PccBf16 *at = (PccBf16 *)to->y.data + row * to->pitch + column;
+    for (int64_t i = 0; i < count; i++)
+        at[i] = pcc_bf16_from_f32(acc[i]);
+}
+
+/* Each of 64 MiB; `dtype` is what the operands hold. */
 typedef struct Buffers {
-    float *a, *b, *c;
-    void *scratch;
+    PccDtype dtype;
+    void *a, *b, *c, *scratch;
 } Buffers;
 
 /* ta, tb: the operand's K dimension is not, for B is, the contiguous one. */
 static void product(const Buffers *u, int64_t m, int64_t n, int64_t k, int ta, int tb, PccStep *s)
 {
-    const Destination to = {u->c, n};
-    pcc_gemm_f32(m, n, k, u->a, ta ? 1 : k, ta ? m : 1, u->b, tb ? 1 : n, tb ? k : 1, u->scratch, store, &to, s);
+    const Destination to = {{u->c, u->dtype}, n};
+    const int64_t a_row = ta ? 1 : k, a_col = ta ? m : 1, b_row = tb ? 1 : n, b_col = tb ? k : 1;
+    const PccIn a = {u->a, u->dtype}, b = {u->b, u->dtype};
+    if (u->dtype == PCC_F32)
+        pcc_gemm_f32(m, n, k, u->a, a_row, a_col, u->b, b_row, b_col, u->scratch, store, &to, s);
+    else
+        pcc_gemm_mixed(m, n, k, a, a_row, a_col, b, b_row, b_col, u->scratch, store_bf16, &to, s);
 }
 
 typedef struct Shape {
@@ -88,11 +107,11 @@ typedef struct Shape {
 } Shape;
 
 static const Shape shapes[] = {
-    {"vit_tiny qkv y", 6400, 576, 192, 0, 1},
-    {"vit_tiny fc1 y", 6400, 768, 192, 0, 1},
-    {"vit_tiny fc1 dx", 6400, 192, 768, 0, 0},
-    {"vit_tiny fc1 dw", 768, 192, 6400, 1, 0},
-    {"vit_tiny fc2 dw", 192, 768, 6400, 1, 0},
+    {"vit28 qkv y", 6272, 576, 192, 0, 1},
+    {"vit28 fc1 y", 6272, 768, 192, 0, 1},
+    {"vit28 fc1 dx", 6272, 192, 768, 0, 0},
+    {"vit28 fc1 dw", 768, 192, 6272, 1, 0},
+    {"vit28 fc2 dw", 192, 768, 6272, 1, 0},
     {"vit_b fc1 y", 1576, 3072, 768, 0, 1},
     {"vit_b fc1 dx", 1576, 768, 3072, 0, 0},
     {"vit_b fc1 dw", 3072, 768, 1576, 1, 0},
@@ -137,7 +156,7 @@ static const Convolution convolutions[] = {
 
 static void convolve(const Buffers *u, PccConv shape, Pass pass, PccStep *s)
 {
-    const Destination to = {u->c, pass == FORWARD ? shape.o : shape.c};
+    const Destination to = {{u->c, PCC_F32}, pass == FORWARD ? shape.o : shape.c};
     if (pass == FORWARD)
         pcc_conv_f32(shape, u->a, u->b, u->scratch, store, &to, s);
     else if (pass == GRAD_INPUT)
@@ -146,17 +165,31 @@ static void convolve(const Buffers *u, PccConv shape, Pass pass, PccStep *s)
         pcc_conv_grad_weight_f32(shape, u->a, u->b, u->c, u->scratch, s);
 }
 
+static void convolve_bf16(const Buffers *u, PccConv shape, Pass pass, PccStep *s)
+{
+    const Destination to = {{u->c, PCC_BF16}, pass == FORWARD ? shape.o : shape.c};
+    const PccIn a = {u->a, PCC_BF16}, b = {u->b, PCC_BF16};
+    if (pass == FORWARD)
+        pcc_conv_mixed(shape, a, b, u->scratch, store_bf16, &to, s);
+    else if (pass == GRAD_INPUT)
+        pcc_conv_grad_input_mixed(shape, a, b, u->scratch, store_bf16, &to, s);
+    else
+        pcc_conv_grad_weight_mixed(shape, a, b, to.y, u->scratch, s);
+}
+
 static void print_row(const char *name, const char *pass, double flops, double seconds, double peak)
 {
     printf("%-24s %-3s %9.3f ms %8.1f GFLOP/s %6.1f %%\n", name, pass, seconds * 1e3, flops / seconds * 1e-9,
            flops / seconds * 1e-7 / peak);
 }
 
-static void bench_products(const Buffers *u, int repeats, double peak, PccStep *s)
+static void bench_products(const Buffers *u, const char *filter, int repeats, double peak, PccStep *s)
 {
     for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
         const Shape *p = &shapes[i];
         double best = 1e9;
+        if (!strstr(p->name, filter))
+            continue;
         for (int r = 0; r < repeats; r++) {
             const double begin = now();
             product(u, p->m, p->n, p->k, p->ta, p->tb, s);
@@ -170,15 +203,17 @@ static void bench_products(const Buffers *u, int repeats, double peak, PccStep *
     }
 }
 
-static void bench_convolutions(const Buffers *u, int repeats, double peak, PccStep *s)
+static void bench_convolutions(const Buffers *u, const char *filter, int repeats, double peak, PccStep *s)
 {
     for (size_t i = 0; i < sizeof(convolutions) / sizeof(*convolutions); i++)
         for (Pass pass = FORWARD; pass <= GRAD_WEIGHT; pass++) {
             const PccConv shape = convolutions[i].shape;
             double best = 1e9;
+            if (!strstr(convolutions[i].name, filter))
+                continue;
             for (int r = 0; r < repeats; r++) {
                 const double begin = now();
-                convolve(u, shape, pass, s);
+                (u->dtype == PCC_F32 ? convolve : convolve_bf16)(u, shape, pass, s);
                 const double seconds = now() - begin;
                 best = seconds < best ? seconds : best;
             }
@@ -188,24 +223,37 @@ static void bench_convolutions(const Buffers *u, int repeats, double peak, PccSt
         }
 }
 
+/* Values 0 … 1.2 in steps of 0.1. */
+static void fill(const Buffers *u, int64_t elements)
+{
+    for (int64_t i = 0; i < elements; i++) {
+        const float x = (float)(i % 13) * 0.1f;
+        pcc_write_one((PccOut){u->a, u->dtype}, i, x);
+        pcc_write_one((PccOut){u->b, u->dtype}, i, x);
+    }
+}
+
 int main(int argc, char **argv)
 {
     enum { ELEMENTS = 1 << 24 };
     const int repeats = argc > 1 ? atoi(argv[1]) : 10, threads = argc > 2 ? atoi(argv[2]) : 2;
+    const char *filter = argc > 3 ? argv[3] : "";
     float *block = aligned_alloc(64, 4 * sizeof(float) * ELEMENTS);
     char *thread_scratch = aligned_alloc(64, PCC_THREAD_SCRATCH * (size_t)threads);
     if (block == NULL || thread_scratch == NULL)
         return 1;
-    for (int64_t i = 0; i < 4 * (int64_t)ELEMENTS; i++)
-        block[i] = (float)(i % 13) * 0.1f;
-    const Buffers u = {block, block + ELEMENTS, block + 2 * (int64_t)ELEMENTS, block + 3 * (int64_t)ELEMENTS};
     PccStep step = {.thread_scratch = thread_scratch};
     for (int t = 1; t <= threads; t++) {
         omp_set_num_threads(t);
         const double peak = measure_peak(t);
-        printf("\n%d thread%s, peak %.1f GFLOP/s\n", t, t > 1 ? "s" : "", peak);
-        bench_products(&u, repeats, peak, &step);
-        bench_convolutions(&u, repeats, peak, &step);
+        for (int low = 0; low < 2; low++) {
+            const Buffers u = {low ? PCC_BF16 : PCC_F32, block, block + ELEMENTS, block + 2 * (int64_t)ELEMENTS,
+                               block + 3 * (int64_t)ELEMENTS};
+            fill(&u, ELEMENTS);
+            printf("\n%d thread%s, %s, f32 peak %.1f GFLOP/s\n", t, t > 1 ? "s" : "", low ? "bf16" : "f32", peak);
+            bench_products(&u, filter, repeats, peak, &step);
+            bench_convolutions(&u, filter, repeats, peak, &step);
+        }
     }
     free(block);
     free(thread_scratch);

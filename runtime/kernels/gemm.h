@@ -32,6 +32,10 @@ typedef void (*PccStoreF32)(const void *context, int64_t row, int64_t column, in
 typedef void (*PccStoreF64)(const void *context, int64_t row, int64_t column, int64_t count, const double *acc);
 #endif
 
+#if PCC_TILES
+#    include "gemm_amx.h"
+#endif
+
 #include "gemm_f32.inc"
 #include "gemm_micro.inc"
 #include "gemm_strip.inc"
@@ -55,6 +59,9 @@ typedef void (*PccStoreF64)(const void *context, int64_t row, int64_t column, in
 #    include "gemm_pack.inc"
 #    if PCC_PAIRS
 #        include "gemm_pairs.h"
+#    endif
+#    if PCC_TILES
+#        include "gemm_amx_pack.h"
 #    endif
 #    include "gemm.inc"
 #    include "gemm_undef.inc"

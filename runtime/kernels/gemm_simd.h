@@ -38,11 +38,23 @@
 #    define PCC_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* Products of bf16 pairs by vdpbf16ps: programs with 16-bit storage, on processors that have it. */
+/* Products of bf16 pairs (gemm_pairs.h), in programs with 16-bit storage: by AMX tiles (gemm_amx.h), or by vdpbf16ps.
+ */
 #if defined(PCC_MIXED) && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #    define PCC_PAIRS 1
 #else
 #    define PCC_PAIRS 0
+#endif
+#if PCC_PAIRS && defined(__linux__) && (defined(__AMX_BF16__) || defined(__AMXBF16__))
+#    define PCC_TILES 1
+#    define PCC_PAIR_ROWS 32   /* of a strip */
+#    define PCC_PAIR_UNIT 16   /* K is padded to so many pairs */
+#    define PCC_PAIR_DEPTH 192 /* pairs of a depth block, at most */
+#else
+#    define PCC_TILES 0
+#    define PCC_PAIR_ROWS PCC_GEMM_MR
+#    define PCC_PAIR_UNIT 1
+#    define PCC_PAIR_DEPTH 384
 #endif
 
 typedef float PccRegF32 __attribute__((vector_size(PCC_REG_BYTES)));
@@ -122,10 +134,10 @@ PCC_KERNEL PccRegF64 pcc_reg_fma_f64(PccRegF64 a, PccRegF64 b, PccRegF64 c)
 }
 
 /* Registers of pairs of bf16, low * low + high * high + c in every lane; subnormal operands and results count as 0.
- * What is not compiled with PCC_PAIRS, and f64, never multiplies pairs. */
+ * Where pairs are not multiplied so, nor ever in f64, it is not called. */
 PCC_KERNEL PccRegF32 pcc_reg_dot_f32(PccRegF32 a, PccRegF32 b, PccRegF32 c)
 {
-#if PCC_PAIRS
+#if PCC_PAIRS && !PCC_TILES
     return (PccRegF32)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
 #else
     return pcc_reg_fma_f32(a, b, c);

@@ -37,28 +37,28 @@ static inline int64_t pcc_round_up(int64_t x, int64_t unit)
     return (x + unit - 1) / unit * unit;
 }
 
-/* Tiles of at most max_rows x max_columns, cut smaller along their longer side until `jobs` products of them share
- * evenly among the threads or there are enough to balance. */
-PCC_SHARED PccTiling pcc_gemm_tiling(int64_t jobs, int64_t m, int64_t n, int64_t k, int64_t nr, int64_t max_rows,
-                                     int64_t max_columns)
+/* mr, nr: of a register tile. Tiles of at most max_rows x max_columns, cut smaller along their longer side until `jobs`
+ * products of them share evenly among the threads or there are enough to balance. */
+PCC_SHARED PccTiling pcc_gemm_tiling(int64_t jobs, int64_t m, int64_t n, int64_t k, int64_t mr, int64_t nr,
+                                     int64_t max_rows, int64_t max_columns)
 {
     const int64_t threads = jobs * m * n * k < PCC_GEMM_SERIAL ? 1 : pcc_threads();
     int64_t row_cuts = pcc_max_i64(1, pcc_ceil_div(m, max_rows));
     int64_t column_cuts = pcc_max_i64(1, pcc_ceil_div(n, max_columns));
     for (;;) {
         PccTiling t = {.threads = threads};
-        t.rows = pcc_round_up(pcc_ceil_div(m, row_cuts), PCC_GEMM_MR);
+        t.rows = pcc_round_up(pcc_ceil_div(m, row_cuts), mr);
         t.columns = pcc_round_up(pcc_ceil_div(n, column_cuts), nr);
         t.row_tiles = pcc_ceil_div(m, t.rows);
         t.column_tiles = pcc_ceil_div(n, t.columns);
         const int64_t tiles = jobs * t.row_tiles * t.column_tiles;
         if (tiles % threads == 0 || tiles >= 4 * threads)
             return t;
-        if (t.rows >= t.columns && t.rows > 2 * PCC_GEMM_MR)
+        if (t.rows >= t.columns && t.rows > 2 * mr)
             row_cuts++;
         else if (t.columns > nr)
             column_cuts++;
-        else if (t.rows > PCC_GEMM_MR)
+        else if (t.rows > mr)
             row_cuts++;
         else
             return t;
