@@ -80,6 +80,62 @@ static void a_row_without_keys_is_zero(void **state)
     check_gradients(graph, y);
 }
 
+/* Likewise where the mask trains, whose gradient is recomputed from the statistics. */
+static void a_trained_mask_may_block_a_row(void **state)
+{
+    Graph *graph = row_graph(state);
+    Value *q = PARAM(graph, 1, 1, 1, 2, 3), *k = PARAM(graph, 2, 1, 1, 3, 3), *v = PARAM(graph, 3, 1, 1, 3, 2);
+    const double contents[] = {-INFINITY, -INFINITY, -INFINITY, 0, 0.5, -INFINITY};
+    Value *mask = param_of(graph, TYPE(DTYPE_F64, 1, 1, 2, 3), contents);
+    check_gradients(graph, fused(graph, q, k, v, mask, 1, false));
+}
+
+/* The same keys, blocked by a bool and by -inf. */
+static void a_bool_mask_is_minus_infinity(void **state)
+{
+    Graph *graph = row_graph(state);
+    Value *q = PARAM(graph, 1, 2, 2, 2, 3), *k = PARAM(graph, 2, 2, 2, 3, 3), *v = PARAM(graph, 3, 2, 2, 3, 2);
+    Value *visible = int_constant(graph, TYPE(DTYPE_BOOL, 2, 1, 1, 3), (const int64_t[]){1, 0, 1, 1, 1, 0});
+    const double additive[] = {0, -INFINITY, 0, 0, 0, -INFINITY};
+    Value *mask = const_create(graph, TYPE(DTYPE_F64, 2, 1, 1, 3), additive, NULL);
+    Value *y = fused(graph, q, k, v, visible, 0.5, false);
+    assert_same_contents(graph, y, fused(graph, q, k, v, mask, 0.5, false));
+    assert_string_equal(kernel_call(graph, y->producer).kernel, "attention_visible");
+    check_gradients(graph, y);
+    for (const Node *node = graph->first; node; node = node->next)
+        if (strcmp(node->op->name, "ScaledDotProductAttentionGrad") == 0)
+            assert_string_equal(kernel_call(graph, node).kernel, "attention_visible_grad");
+}
+
+/* 16-bit operands, statistics in f32, and masks that the kernels read beside them. */
+static void masks_and_statistics_have_dtypes_of_their_own(void **state)
+{
+    static const struct {
+        Dtype operands, mask, statistics;
+        bool accepted;
+    } cases[] = {
+        {DTYPE_BF16, DTYPE_BF16, DTYPE_F32, true}, {DTYPE_BF16, DTYPE_F32, DTYPE_F32, true},
+        {DTYPE_F16, DTYPE_BOOL, DTYPE_F32, true},  {DTYPE_F32, DTYPE_F16, DTYPE_F32, true},
+        {DTYPE_F64, DTYPE_BOOL, DTYPE_F64, true},  {DTYPE_F64, DTYPE_F32, DTYPE_F64, false},
+        {DTYPE_F32, DTYPE_F64, DTYPE_F32, false},  {DTYPE_BF16, DTYPE_I64, DTYPE_F32, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Graph *graph = row_graph(state);
+        Value *q = value_create(graph, VALUE_INPUT, TYPE(cases[i].operands, 2, 2, 3, 4), NULL);
+        Value *mask = value_create(graph, VALUE_INPUT, TYPE(cases[i].mask, 1, 1, 3, 3), NULL);
+        Node *node = build_begin(graph, "ScaledDotProductAttention", 4, VALUES(q, q, q, mask), 3);
+        set_float(graph, node, "scale", 1);
+        assert_int_equal(infer_node(graph, node), cases[i].accepted);
+        if (!cases[i].accepted) {
+            assert_message(*state, "does not broadcast to the scores");
+            continue;
+        }
+        assert_int_equal(node->outputs[0]->type.dtype, cases[i].operands);
+        assert_int_equal(node->outputs[1]->type.dtype, cases[i].statistics);
+        assert_int_equal(node->outputs[2]->type.dtype, cases[i].statistics);
+    }
+}
+
 /* ---- ONNX's Attention ---- */
 
 static Value *heads_of(Graph *graph, Value *x, int64_t heads)
@@ -209,6 +265,9 @@ int main(void)
         TEST_WITH_FIXTURE(a_mask_that_trains),
         TEST_WITH_FIXTURE(grouped_queries),
         TEST_WITH_FIXTURE(a_row_without_keys_is_zero),
+        TEST_WITH_FIXTURE(a_trained_mask_may_block_a_row),
+        TEST_WITH_FIXTURE(a_bool_mask_is_minus_infinity),
+        TEST_WITH_FIXTURE(masks_and_statistics_have_dtypes_of_their_own),
         TEST_WITH_FIXTURE(flat_operands_have_heads),
         TEST_WITH_FIXTURE(bool_and_short_masks),
         TEST_WITH_FIXTURE(unsupported_parts_are_named),
