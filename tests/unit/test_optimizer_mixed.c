@@ -358,7 +358,7 @@ static void any_chunks(void **state)
 static void overflow_changes_nothing(void **state)
 {
     (void)state;
-    const double bad[] = {INFINITY, -INFINITY, NAN};
+    const double bad[] = {(double)INFINITY, -(double)INFINITY, (double)NAN};
     for (size_t k = 0; k < sizeof shared_storages / sizeof *shared_storages; k++)
         for (int b = 0; b < 3; b++) {
             Mixed mixed = {0};
