@@ -329,7 +329,8 @@ static Value *write_like(Graph *graph, const Node *node, const char *reduction, 
 
 static Value *build_filled(Graph *graph, const Type *type, double value)
 {
-    return build_expand(graph, const_float(graph, type->dtype, value), type->rank, type->dims);
+    Value *element = build_cast(graph, const_float(graph, type->dtype, value), type->dtype);
+    return build_expand(graph, element, type->rank, type->dims);
 }
 
 /* Replaced data gets nothing, sums pass dY on. */
