@@ -279,6 +279,18 @@ static bool is_bound(const Binding *bindings, int count, const Value *value)
     return false;
 }
 
+void mark_graph_results(const Graph *graph, bool *marks)
+{
+    for (int i = 0; i < graph->output_count; i++)
+        marks[graph->outputs[i]->id] = true;
+    if (graph->loss)
+        marks[graph->loss->id] = true;
+    for (int i = 0; i < graph->gradient_count; i++)
+        marks[graph->gradients[i].value->id] = true;
+    for (int i = 0; i < graph->update_count; i++)
+        marks[graph->updates[i].value->id] = true;
+}
+
 bool is_graph_result(const Graph *graph, const Value *value)
 {
     for (int i = 0; i < graph->output_count; i++)

@@ -286,6 +286,7 @@ Node ***collect_users(const Graph *graph);
 /* Does the value's window lie inside its base's buffer, with elements as wide as the base's? True without a base. */
 bool view_fits(const Value *value);
 bool is_graph_result(const Graph *graph, const Value *value); /* an output, the loss, a gradient or an update */
+void mark_graph_results(const Graph *graph, bool *marks);     /* all of them: by value id, false elsewhere */
 
 /* Attributes. The getters fall back on the default in the op's row; a missing one without default is internal. */
 const Attr *find_attr(const Node *node, const char *name);

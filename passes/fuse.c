@@ -8,6 +8,8 @@
 #include "passes/passes.h"
 
 enum { MAX_GROUP_NODES = 48, MAX_GROUP_INPUTS = 20 };
+/* Nodes that one search may look at: a group that is farther away than this is out of every cache anyway. */
+enum { MAX_SEARCHED_NODES = 512 };
 
 typedef struct Group {
     Node *leader;    /* the product, or NULL */
@@ -20,6 +22,7 @@ typedef struct Group {
 typedef struct Fusion {
     Graph *graph;
     Node ***users;
+    bool *is_result;  /* by value id: an output, gradient, ... of the graph */
     int *position;    /* by node id */
     Group **group_of; /* by node id, NULL: none */
     int *span_first;  /* by position: where the earliest group starts whose members span it; else the position */
@@ -56,15 +59,15 @@ static int search_floor(const Fusion *f, const Group *target)
     return at;
 }
 
-/* Does anything on the list depend on a member of `target`? The nodes of a group run together, so a path may enter a
- * group at one member and leave it at any other. */
+/* Does anything on the list depend on a member of `target`, or may it, as far as the search goes? The nodes of a group
+ * run together, so a path may enter a group at one member and leave it at any other. */
 static bool search_reaches(Fusion *f, const Group *target)
 {
     const int floor = search_floor(f, target);
-    while (f->pending_count > 0) {
+    for (int searched = 0; f->pending_count > 0; searched++) {
         const Node *node = f->pending[--f->pending_count];
         const Group *own = f->group_of[node->id];
-        if (own == target) {
+        if (own == target || searched == MAX_SEARCHED_NODES) {
             f->pending_count = 0;
             return true;
         }
@@ -211,7 +214,7 @@ static void sort_members(const Fusion *f, Group *group)
 
 static bool leaves_group(const Fusion *f, const Group *group, const Value *value)
 {
-    if (is_graph_result(f->graph, value))
+    if (f->is_result[value->id])
         return true;
     for (Node **user = f->users[value->id]; user && *user; user++)
         if (f->group_of[(*user)->id] != group)
@@ -247,6 +250,21 @@ static void clone_member(Graph *body, Value **map, Node *member, Value **operand
     map[member->outputs[0]->id] = copy->outputs[0];
 }
 
+/* As empty as it was, for the next group. */
+static void clear_map(const Group *group, Value **map)
+{
+    if (group->leader)
+        map[group->leader->outputs[0]->id] = NULL;
+    for (int m = 0; m < group->size; m++) {
+        const Node *member = group->members[m];
+        map[member->outputs[0]->id] = NULL;
+        for (int i = 0; i < member->input_count; i++)
+            if (member->inputs[i])
+                map[member->inputs[i]->id] = NULL;
+    }
+}
+
+/* map: by value id, all NULL. */
 static void replace_group(Fusion *f, Group *group, Value **map)
 {
     Graph *graph = f->graph, *body = graph_create(graph->arena, graph->diagnostics, "body");
@@ -268,6 +286,7 @@ static void replace_group(Fusion *f, Group *group, Value **map)
         graph_add_output(body, map[value->id]);
         results[result_count++] = value;
     }
+    clear_map(group, map);
     Node *last = group->members[group->size - 1];
     graph->cursor = last;
     graph->origin = group->leader ? group->leader->origin : last->origin;
@@ -312,7 +331,10 @@ static void assign_groups(Fusion *f, Group **groups, int *group_count)
 
 void fuse(Graph *graph, const Options *options)
 {
-    Fusion f = {.graph = graph, .users = collect_users(graph)};
+    Fusion f = {.graph = graph,
+                .users = collect_users(graph),
+                .is_result = NEW_ARRAY(graph->arena, bool, graph->value_count + 1)};
+    mark_graph_results(graph, f.is_result);
     int node_ids = graph->node_count;
     f.position = NEW_ARRAY(graph->arena, int, node_ids + 1);
     f.group_of = NEW_ARRAY(graph->arena, Group *, node_ids + 1);
@@ -333,7 +355,6 @@ void fuse(Graph *graph, const Options *options)
         if (group->size == 0 || emptied)
             continue;
         sort_members(&f, group);
-        memset(map, 0, (size_t)value_ids * sizeof(*map));
         replace_group(&f, group, map);
         remove_members(&f, group);
     }

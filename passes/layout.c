@@ -246,8 +246,7 @@ void layout(Graph *graph, const Options *options)
     state.placed = NEW_ARRAY(graph->arena, bool, capacity);
     state.anchored = NEW_ARRAY(graph->arena, bool, capacity);
     state.result = NEW_ARRAY(graph->arena, bool, capacity);
-    for (int i = 0; i < graph->value_count; i++)
-        state.result[i] = graph->values[i] && is_graph_result(graph, graph->values[i]);
+    mark_graph_results(graph, state.result);
     sweep_backwards(&state);
     sweep_forwards(&state);
 
