@@ -9,7 +9,7 @@
 #undef PCC_T
 #undef PCC_SUFFIX
 
-PCC_SHARED const float *pcc_conv_row_mixed(const PccGather *g, const PccCursor *c, int64_t group, PccColumn column,
+PCC_SHARED const float *pcc_conv_row_mixed(const PccGather *g, const PccCursor *c, int64_t group, PccTapColumn column,
                                            int64_t count, float *buffer)
 {
     uint16_t bits[PCC_GEMM_MAX_DEPTH];

@@ -1,6 +1,6 @@
 /* loss_scale.h: the factor that the step multiplies its loss by before differentiation. */
-#ifndef PCC_LOSS_SCALE_H
-#define PCC_LOSS_SCALE_H
+#ifndef PCC_KERNELS_LOSS_SCALE_H
+#define PCC_KERNELS_LOSS_SCALE_H
 
 #include "step.h"
 #include "typed.h"
