@@ -91,7 +91,7 @@ static const Choice update_choices[] = {
 };
 static const Choice loss_scale_choices[] = {
     {"dynamic", NULL, true, "halved at overflow, doubled after 2000 steps without"},
-    {"NUMBER", NULL, true, "this one, above 0"},
+    {"NUMBER", NULL, true, "this one, from 2^-126 to 2^126"},
     {"none", NULL, true, NULL},
     {0},
 };

@@ -88,6 +88,12 @@ static bool is_number(const char *value)
     return *value && isfinite(strtod(value, &end)) && !*end && strtod(value, NULL) > 0;
 }
 
+/* The step multiplies and divides by it in f32: it and its inverse are normal numbers. */
+static bool is_loss_scale(const char *value)
+{
+    return is_number(value) && strtod(value, NULL) >= 0x1p-126 && strtod(value, NULL) <= 0x1p126;
+}
+
 static const char *choice_list(Parser *parser, const Choice *choices)
 {
     const char *list = "";
@@ -109,7 +115,7 @@ static const char *choose(Parser *parser, const CliOption *option, const char *v
     int count = 0;
     for (const Choice *choice = option->choices; choice->name; choice++) {
         bool number = strcmp(choice->name, "NUMBER") == 0;
-        if (number ? is_number(value) : strcmp(choice->name, value) == 0) {
+        if (number ? is_loss_scale(value) : strcmp(choice->name, value) == 0) {
             if (!choice->supported)
                 refuse(parser, option, value);
             return number ? value : choice->canonical ? choice->canonical : choice->name;

@@ -12,7 +12,7 @@ static const struct {
      "early batches were. pcc keeps it in float32; the batches themselves are lowered as the rules say.\n"},
     {"f16-constant-overflow",
      "float16 ends at 65504; larger constants round to infinity. A mask of -1e9 becomes -inf, which does no harm as\n"
-     "long as no row is masked whole: softmax of nothing but -inf is NaN. Use --precision bf16-mixed, whose range is\n"
+     "long as no row is masked whole: softmax of nothing but -inf is NaN. Use --precision bf16-mixed, whose range is nearly\n"
      "that of float32, keep the node with --keep-fp32 node:NAME, or export the model with masks of -1e4.\n"},
     {"f16-constant-vanishes",
      "float16 rounds what is not above 2^-25 (3e-8) to zero. An epsilon of 1e-8 that guards a division or a logarithm\n"

@@ -9,6 +9,9 @@ for compiler in clang-14 clang gcc; do
     "$compiler" -fsyntax-only -fopenmp -Wall -Wextra -Werror whole.c 2>output ||
         fail "$compiler does not take it: $(head -5 output)"
 done
+"$PCC" m.onnx --batch 4 --precision 16-mixed --standalone -o mixed.c || fail "pcc failed in 16-mixed"
+"$CC" -fsyntax-only -fopenmp -Wall -Wextra -Werror mixed.c 2>output || fail "16-mixed: $(head -5 output)"
+rm mixed.c mixed.safetensors
 "$CC" -O1 -fopenmp -Wall -Wextra -Werror whole.c -o whole -lz -lm 2>output || fail "it does not build: $(head -5 output)"
 mv whole.c m.onnx "$(mktemp -d "$here/away-XXXX")"
 expect 0 '"loss"' ./whole --bench 2

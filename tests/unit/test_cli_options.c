@@ -156,7 +156,7 @@ static void loss_scales_are_numbers_or_words(void **state)
         assert_true(pass_options(&p->line).loss_scale == cases[i].scale);
         release(p);
     }
-    static const char *const wrong[] = {"0", "-3", "nan", "inf", "1e999", "12x", "dynamc"};
+    static const char *const wrong[] = {"0", "-3", "nan", "inf", "1e999", "1e39", "1e-39", "12x", "dynamc"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char text[64];
         snprintf(text, sizeof text, "m.onnx --loss-scale %s", wrong[i]);
