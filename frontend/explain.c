@@ -12,7 +12,8 @@ static const struct {
      "early batches were. pcc keeps it in float32; the batches themselves are lowered as the rules say.\n"},
     {"f16-constant-overflow",
      "float16 ends at 65504; larger constants round to infinity. A mask of -1e9 becomes -inf, which does no harm as\n"
-     "long as no row is masked whole: softmax of nothing but -inf is NaN. Use --precision bf16-mixed, whose range is nearly\n"
+     "long as no row is masked whole: softmax of nothing but -inf is NaN. Use --precision bf16-mixed, whose range is "
+     "nearly\n"
      "that of float32, keep the node with --keep-fp32 node:NAME, or export the model with masks of -1e4.\n"},
     {"f16-constant-vanishes",
      "float16 rounds what is not above 2^-25 (3e-8) to zero. An epsilon of 1e-8 that guards a division or a logarithm\n"
@@ -32,8 +33,11 @@ static const struct {
      "16 bits; give a --precision that has both, such as bf16-mixed.\n"},
     {"rule-matches-nothing",
      "No operator, node or tensor of the model has the name of a rule, so the rule does nothing. op: names an\n"
-     "operator as --explain-precision shows it, node: and tensor: names of the ONNX model; all three are globs, where\n"
-     "* also matches slashes, and [ ] ? need a backslash to stand for themselves.\n"},
+     "operator as --explain-precision shows it: what an exporter has spelt out is one operator again, and a Softmax\n"
+     "between two products is a part of Attention, where it is computed in float32. node: and tensor: are names of "
+     "the\n"
+     "ONNX model. All three are globs, where * also matches slashes, and [ ] ? need a backslash to stand for\n"
+     "themselves.\n"},
     {"scatter-without-reduction",
      "Below opset 16 ScatterElements and ScatterND have no reduction: where indices repeat, one of the updates wins.\n"
      "Exporters wrote such a node for a scatter_add too, and so lost its sum. If the indices never repeat, all is "

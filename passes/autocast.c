@@ -9,7 +9,7 @@
 
 #include "passes/autocast.h"
 #include "passes/match.h"
-#include "passes/policy.h"
+#include "passes/policy_tables.h"
 
 typedef struct Autocast {
     Graph *graph;
@@ -141,14 +141,24 @@ static Dtype target_dtype(const Autocast *a, const Node *node, const Ruling *rul
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------ */
 
-static void record(Autocast *a, const Node *node, const Dtype *inputs, int input_count, const char *rule)
+/* Of the first output that is there. */
+static Dtype output_dtype(const Node *node)
+{
+    int i = 0;
+    while (!node->outputs[i])
+        i++;
+    return node->outputs[i]->type.dtype;
+}
+
+/* Once the operands have their dtype. Products compute on 16-bit operands (and accumulate in f32), all else in f32. */
+static void record(Autocast *a, const Node *node, const Dtype *inputs, int input_count, Dtype dtype, const char *rule)
 {
     PrecisionReport *report = a->report;
     PrecisionDecision decision = {.node = node->origin.node,
-                                  .op = node->origin.op ? node->origin.op : node->op->name,
+                                  .op = onnx_name(node->op),
                                   .input_count = input_count,
-                                  .compute = a->mode->wide,
-                                  .output = node->outputs[0]->type.dtype,
+                                  .compute = node->op->precision == CLASS_LOWER ? dtype : a->mode->wide,
+                                  .output = output_dtype(node),
                                   .rule = rule};
     memcpy(decision.inputs, inputs, sizeof(decision.inputs));
     APPEND(a->graph->arena, report->decisions, report->decision_count, decision);
@@ -183,7 +193,7 @@ static void convert_outputs(Autocast *a, Node *node, Dtype dtype)
 static bool rounds_inside(const Node *node, const Ruling *ruling, Dtype dtype)
 {
     return ruling->precision == CLASS_KEEP && node->op->kind == OP_EXPAND && !node->op->expands_after_gradient &&
-           is_low(dtype) && is_low(node->outputs[0]->type.dtype);
+           is_low(dtype) && is_low(output_dtype(node));
 }
 
 static bool has_float(const Node *node)
@@ -207,11 +217,11 @@ static void autocast_node(Autocast *a, Node *node)
     Ruling ruling = decide(a, node);
     Dtype dtype = target_dtype(a, node, &ruling);
     convert_operands(a, node, dtype);
+    record(a, node, inputs, count, dtype, ruling.rule);
     if (rounds_inside(node, &ruling, dtype)) {
         convert_operands(a, node, a->mode->wide);
         convert_outputs(a, node, dtype);
     }
-    record(a, node, inputs, count, ruling.rule);
 }
 
 /* ---- parameters of the true modes ------------------------------------------------------------------------------- */

@@ -8,10 +8,10 @@ enum { MAX_REPORTED_INPUTS = 8 };
 
 /* Why a node computes in what it does. dtypes of float operands only; integers are left out. */
 typedef struct PrecisionDecision {
-    const char *node, *op; /* ONNX names; node may be NULL */
+    const char *node, *op; /* the ONNX node's name, or NULL; the operator as op: rules call it */
     int input_count;
     Dtype inputs[MAX_REPORTED_INPUTS]; /* as they arrive, before any Cast */
-    Dtype compute, output;             /* in registers; as stored */
+    Dtype compute, output;             /* of the operands of a product, of registers otherwise; as stored */
     const char *rule;                  /* in words */
 } PrecisionDecision;
 

@@ -127,9 +127,7 @@ static Names names_of(const Graph *graph, RuleSubject subject)
 {
     Names names = {.arena = graph->arena};
     for (const Node *node = graph->first; node && subject != RULE_TENSOR; node = node->next) {
-        add_name(&names, subject == RULE_OP ? node->op->name : node->origin.node);
-        if (subject == RULE_OP)
-            add_name(&names, onnx_name(node->op));
+        add_name(&names, subject == RULE_OP ? onnx_name(node->op) : node->origin.node);
     }
     for (int i = 0; i < graph->value_count && subject == RULE_TENSOR; i++)
         if (graph->values[i])
@@ -139,6 +137,20 @@ static Names names_of(const Graph *graph, RuleSubject subject)
     return names;
 }
 
+/* The names without repetition, in the order of the graph. */
+static const char *distinct(const Names *names)
+{
+    const char *list = "";
+    for (int i = 0; i < names->count; i++) {
+        bool first = true;
+        for (int j = 0; j < i && first; j++)
+            first = strcmp(names->items[i], names->items[j]) != 0;
+        if (first)
+            list = arena_printf(names->arena, "%s%s%s", list, *list ? " " : "", names->items[i]);
+    }
+    return list;
+}
+
 void policy_finish(Policy *policy, const Graph *graph)
 {
     for (int i = 0; i < policy->list.count; i++) {
@@ -146,8 +158,11 @@ void policy_finish(Policy *policy, const Graph *graph)
         if (rule->matched || names_any_value(graph, rule))
             continue;
         Names names = names_of(graph, rule->subject);
-        const char *near = did_you_mean(rule->glob, names.items, names.count);
-        warning(graph->diagnostics, NO_ORIGIN, "rule-matches-nothing", "%s matches nothing%s%s%s", rule->text,
-                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        const char *near = did_you_mean(rule->glob, names.items, names.count), *hint = "";
+        if (near)
+            hint = arena_printf(graph->arena, "; did you mean '%s'?", near);
+        else if (rule->subject == RULE_OP)
+            hint = arena_printf(graph->arena, "; the model has %s", distinct(&names));
+        warning(graph->diagnostics, NO_ORIGIN, "rule-matches-nothing", "%s matches nothing%s", rule->text, hint);
     }
 }

@@ -20,6 +20,9 @@ explained '^precision 16-true, policy apex-O3, loss scale none, update stochasti
 explained '^precision bf16-true, policy apex-O2, loss scale 8, update master$' \
     vit.onnx --precision bf16-true --policy apex-O2 --loss-scale 8
 explained "$norm f32 *policy pcc: LayerNormalization computes in f32" vit.onnx --precision bf16
+explained '^/b/0/attention/mixed *Attention *bf16,bf16,bf16 *bf16 *bf16 ' vit.onnx --precision bf16
+explained '^/b/0/gelu *Gelu *bf16 *f32 *bf16 ' vit.onnx --precision bf16
+explained '^loss *SoftmaxCrossEntropyLoss *f16 *f32 *f32 ' vit.onnx --precision 16-true
 explained "$norm f32 *policy apex-O0: LayerNormalization computes in f32" vit.onnx --precision bf16 --policy apex-O0
 explained "$norm policy torch-cpu: LayerNormalization follows its input" vit.onnx --precision bf16 --policy torch-cpu
 explained "$norm bf16 *policy apex-O3: LayerNormalization is lowered" vit.onnx --precision bf16 --policy apex-O3
