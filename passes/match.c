@@ -41,21 +41,24 @@ Value *other_than_constant(Graph *graph, const Node *node, double expected)
     return is_constant(graph, node->inputs[0], expected) ? node->inputs[1] : NULL;
 }
 
-static void multiply_in(Graph *graph, Product *product, Value *value, bool divided)
+/* Formulas are short; a chain of thousands of divisions is some other thing. */
+enum { MAX_PRODUCT_DEPTH = 16 };
+
+static void multiply_in(Graph *graph, Product *product, Value *value, int depth)
 {
     double constant;
-    const Node *node = value->producer;
+    const Node *node = depth < MAX_PRODUCT_DEPTH ? value->producer : NULL;
     if (constant_value(graph, value, &constant)) {
-        product->constant *= divided ? 1 / constant : constant;
-    } else if (!divided && product->count + 2 <= MAX_FACTORS && is_op(node, "Mul")) {
-        multiply_in(graph, product, node->inputs[0], false);
-        multiply_in(graph, product, node->inputs[1], false);
-    } else if (!divided && is_op(node, "Div") && constant_value(graph, node->inputs[1], &constant)) {
+        product->constant *= constant;
+    } else if (product->count + 2 <= MAX_FACTORS && is_op(node, "Mul")) {
+        multiply_in(graph, product, node->inputs[0], depth + 1);
+        multiply_in(graph, product, node->inputs[1], depth + 1);
+    } else if (is_op(node, "Div") && constant_value(graph, node->inputs[1], &constant)) {
         product->constant /= constant;
-        multiply_in(graph, product, node->inputs[0], false);
-    } else if (!divided && is_op(node, "Neg")) {
+        multiply_in(graph, product, node->inputs[0], depth + 1);
+    } else if (is_op(node, "Neg")) {
         product->constant = -product->constant;
-        multiply_in(graph, product, node->inputs[0], false);
+        multiply_in(graph, product, node->inputs[0], depth + 1);
     } else if (product->count < MAX_FACTORS) {
         product->factors[product->count++] = value;
     }
@@ -64,9 +67,7 @@ static void multiply_in(Graph *graph, Product *product, Value *value, bool divid
 Product flatten_product(Graph *graph, Value *value)
 {
     Product product = {.constant = 1};
-    /* depth: each level of Mul adds a factor, and there are at most MAX_FACTORS; chains of Div and Neg are short in
-     * any model that computes something */
-    multiply_in(graph, &product, value, false);
+    multiply_in(graph, &product, value, 0);
     return product;
 }
 
