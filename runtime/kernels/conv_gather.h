@@ -61,14 +61,14 @@ PCC_KERNEL int64_t pcc_conv_run(const PccGather *g)
 }
 
 /* A column: its run, as tap coordinates (width in units of runs), and its element in the run. */
-typedef struct PccTapColumn {
+typedef struct PccColumn {
     int64_t tap[3], element;
-} PccTapColumn;
+} PccColumn;
 
-PCC_KERNEL PccTapColumn pcc_conv_column(const PccGather *g, int64_t column)
+PCC_KERNEL PccColumn pcc_conv_column(const PccGather *g, int64_t column)
 {
     const int64_t length = pcc_conv_run(g), runs = g->taps[2] * g->channels / length, run = column / length;
-    return (PccTapColumn){{run / runs / g->taps[1], run / runs % g->taps[1], run % runs}, column % length};
+    return (PccColumn){{run / runs / g->taps[1], run / runs % g->taps[1], run % runs}, column % length};
 }
 
 /* The run that holds a column: element 0 as an index into the source, and the part that is not padding, valid … end. */
@@ -76,7 +76,7 @@ typedef struct PccRun {
     int64_t at, valid, end;
 } PccRun;
 
-PCC_KERNEL PccRun pcc_conv_locate(const PccGather *g, const PccCursor *c, const PccTapColumn *column, int64_t wide)
+PCC_KERNEL PccRun pcc_conv_locate(const PccGather *g, const PccCursor *c, const PccColumn *column, int64_t wide)
 {
     const int64_t d = c->at[0] + g->spacing[0] * column->tap[0], h = c->at[1] + g->spacing[1] * column->tap[1];
     const int64_t w = c->at[2] + g->spacing[2] * column->tap[2];
@@ -89,7 +89,7 @@ PCC_KERNEL PccRun pcc_conv_locate(const PccGather *g, const PccCursor *c, const 
 }
 
 /* The first element of the next of `runs` runs along the width, or of the next row of taps. */
-PCC_KERNEL void pcc_conv_next_run(const PccGather *g, PccTapColumn *column, int64_t runs)
+PCC_KERNEL void pcc_conv_next_run(const PccGather *g, PccColumn *column, int64_t runs)
 {
     column->element = 0;
     if (++column->tap[2] < runs)

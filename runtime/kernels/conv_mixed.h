@@ -9,10 +9,10 @@
 #undef PCC_T
 #undef PCC_SUFFIX
 
-PCC_SHARED const float *pcc_conv_row_mixed(const PccGather *g, const PccCursor *c, int64_t group, PccTapColumn column,
+PCC_SHARED const float *pcc_conv_row_mixed(const PccGather *g, const PccCursor *c, int64_t group, PccColumn column,
                                            int64_t count, float *buffer)
 {
-    uint16_t bits[PCC_GEMM_MAX_DEPTH];
+    uint16_t bits[PCC_GEMM_MAX_COLUMNS]; /* or depths, which are less */
     if (g->dtype == PCC_F32)
         return pcc_conv_row_f32(g, c, group, column, count, buffer);
     return pcc_read((PccIn){pcc_conv_row_u16(g, c, group, column, count, bits), g->dtype}, 0, count, buffer);

@@ -12,7 +12,7 @@ PCC_SHARED void pcc_conv_pack_rows_pairs(const void *operand, int64_t group, int
     const int64_t elements = pcc_gemm_pair_elements(k, p0, depth);
     uint16_t buffer[ROWS][2 * PCC_GEMM_MAX_DEPTH];
     PccCursor cursor = pcc_conv_cursor(g, first);
-    const PccTapColumn column = pcc_conv_column(g, 2 * p0);
+    const PccColumn column = pcc_conv_column(g, 2 * p0);
     for (int64_t i = 0; i < count; i += ROWS, panels += depth * ROWS) {
         const float *rows[2 * PCC_LANES_F32];
         for (int r = 0; r < pcc_round_up(ROWS, PCC_LANES_F32); r++) {
@@ -38,7 +38,7 @@ PCC_SHARED void pcc_conv_pack_columns_pairs(const void *operand, int64_t group, 
     const PccGather *g = operand;
     uint16_t buffer[2][PCC_GEMM_MAX_COLUMNS];
     PccCursor cursor = pcc_conv_cursor(g, 2 * p0);
-    const PccTapColumn column = pcc_conv_column(g, first);
+    const PccColumn column = pcc_conv_column(g, first);
     for (int64_t p = 0; p < depth; p++, panels += 2 * PCC_LANES_F32) {
         const int64_t halves = pcc_gemm_pair_elements(g->rows, p0 + p, 1);
         const void *rows[2] = {buffer[0], buffer[0]};

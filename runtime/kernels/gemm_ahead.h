@@ -29,4 +29,23 @@ PCC_KERNEL void pcc_fetch(PccAhead *a, int64_t lines)
     }
 }
 
+/* What is packed next of A and of B, the strips that remain to fetch it, and how many lines of it at a time. */
+typedef struct PccFetches {
+    PccAhead a, b;
+    int64_t a_strips, b_strips, a_lines, b_lines;
+} PccFetches;
+
+/* Before a tile of the strip at hand: `tiles` of it remain, of `all`, each of `steps` times to fetch. */
+PCC_KERNEL void pcc_fetch_plan(PccFetches *f, int64_t tiles, int64_t all, int64_t steps)
+{
+    f->a_lines = pcc_ceil_div(f->a.left, pcc_max_i64(1, ((f->a_strips - 1) * all + tiles) * steps));
+    f->b_lines = pcc_ceil_div(f->b.left, pcc_max_i64(1, ((f->b_strips - 1) * all + tiles) * steps));
+}
+
+PCC_KERNEL void pcc_fetch_next(PccFetches *f)
+{
+    pcc_fetch(&f->a, f->a_lines);
+    pcc_fetch(&f->b, f->b_lines);
+}
+
 #endif

@@ -84,11 +84,11 @@ PCC_SHARED void pcc_gemm_pack_columns_pairs(const void *operand, int64_t batch, 
     pcc_gemm_pack_pairs(2 * PCC_LANES_F32, operand, batch, first, count, p0, depth, panels);
 }
 
-PCC_SHARED PccAhead pcc_gemm_ahead_rows_pairs(const void *operand, int64_t batch, int64_t first, int64_t count,
-                                              int64_t p0, int64_t depth)
+PCC_SHARED PccAhead pcc_gemm_ahead_pairs(const void *operand, int64_t batch, int64_t first, int64_t count, int64_t p0,
+                                         int64_t depth)
 {
     const PccStridedMixed *o = operand;
-    return pcc_gemm_ahead_rows_mixed(operand, batch, first, count, 2 * p0, pcc_gemm_pair_elements(o->depth, p0, depth));
+    return pcc_gemm_ahead_mixed(operand, batch, first, count, 2 * p0, pcc_gemm_pair_elements(o->depth, p0, depth));
 }
 
 #if !PCC_TILES

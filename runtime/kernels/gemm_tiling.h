@@ -9,12 +9,12 @@
 #include "scratch.h"
 #include "step.h"
 
-/* Thread scratch: packed B (one depth block of a tile), packed A (PCC_GEMM_GROUP rows of it), the tile's sums. */
+/* Thread scratch: packed B of a tile (one depth block or all), packed A (PCC_GEMM_GROUP rows), the tile's sums. */
 #define PCC_GEMM_B_BYTES ((size_t)600 << 10)
 #define PCC_GEMM_A_BYTES ((size_t)320 << 10)
 #define PCC_GEMM_C_BYTES ((size_t)1024 << 10)
 #define PCC_GEMM_GROUP (8 * PCC_GEMM_MR)
-#define PCC_GEMM_MAX_COLUMNS 384  /* of a tile */
+#define PCC_GEMM_MAX_COLUMNS 768  /* of a tile */
 #define PCC_GEMM_MAX_DEPTH 384    /* of a depth block, pcc_gemm_depth() of the smallest element */
 #define PCC_GEMM_MAX_SEGMENTS 128 /* of a panel over a depth block, where A is not packed */
 _Static_assert(PCC_GEMM_B_BYTES + PCC_GEMM_A_BYTES + PCC_GEMM_C_BYTES <= PCC_THREAD_SCRATCH, "thread scratch");
