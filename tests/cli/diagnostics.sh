@@ -10,11 +10,8 @@ write_model odd.onnx Frobnicate
 expect 3 '"code":"unsupported","node":"node_of_the_test","op":"Frobnicate"' \
     "$PCC" --diagnostics=json odd.onnx --loss mse -o train.c
 one_line
-# z = Frobnicate(x), y = Twiddle(x): an object for each
-node() { # NAME OP OUTPUT
-    field 1 "$(text_field 1 x)$(text_field 2 "$3")$(text_field 3 "$1")$(text_field 4 "$2")"
-}
-write_graph two.onnx "$(node first Frobnicate z)$(node second Twiddle y)$(field 11 "$(vector_info x)")$(field 12 "$(vector_info y)")"
+# an object for each
+write_graph two.onnx "$(node first Frobnicate x z)$(node second Twiddle x y)$(graph_input x 01 3)$(graph_output y 01 3)"
 expect 3 '"node":"first","op":"Frobnicate"' "$PCC" --diagnostics=json two.onnx --loss mse -o train.c
 grep -q '^{.*"code":"unsupported","node":"second","op":"Twiddle".*}$' output || fail "no object of the second: $(cat output)"
 [ "$(wc -l <output)" = 2 ] || fail "not two objects: $(cat output)"

@@ -64,23 +64,37 @@ text_field() {
     field "$1" "$(hex_of "$2")"
 }
 
-# A float vector of 3 elements as ValueInfoProto.
-vector_info() {
-    local dim shape tensor
-    dim=$(field 1 0803)
-    shape=$(field 2 "$dim")
-    tensor=$(field 1 "0801$shape")
-    printf '%s%s' "$(text_field 1 "$1")" "$(field 2 "$tensor")"
+# ---- parts of a GraphProto ----
+
+node() { # NAME OP INPUTS OUTPUT [ATTRIBUTES]
+    local inputs= input
+    for input in $3; do inputs=$inputs$(text_field 1 "$input"); done
+    field 1 "$inputs$(text_field 2 "$4")$(text_field 3 "$1")$(text_field 4 "$2")${5:-}"
 }
+
+int_attribute() { # NAME VALUE
+    field 5 "$(text_field 1 "$1")$(printf '18%02xa00102' "$2")"
+}
+
+tensor() { # NAME TYPE DIMS HEX: TYPE is 01 (f32) or 07 (i64); little-endian elements
+    local dims= dim
+    for dim in $3; do dims=$dims$(printf '08%02x' "$dim"); done
+    field 5 "${dims}10$2$(text_field 8 "$1")$(field 9 "$4")"
+}
+
+value_info() { # NAME TYPE DIMS: ValueInfoProto
+    local shape= dim
+    for dim in $3; do shape=$shape$(field 1 "$(printf '08%02x' "$dim")"); done
+    printf '%s%s' "$(text_field 1 "$1")" "$(field 2 "$(field 1 "08$2$(field 2 "$shape")")")"
+}
+
+graph_input() { field 11 "$(value_info "$@")"; }
+graph_output() { field 12 "$(value_info "$@")"; }
 
 # y = OP(x, w) over float vectors, w = {2, -3, 0.5}
 write_model() { # FILE OP
-    local node weight graph
-    node=$(text_field 1 x)$(text_field 1 w)$(text_field 2 y)$(text_field 3 node_of_the_test)$(text_field 4 "$2")
-    weight=08031001$(text_field 8 w)$(field 9 00000040000040c00000003f)
-    graph=$(field 1 "$node")$(text_field 2 g)$(field 5 "$weight")
-    graph=$graph$(field 11 "$(vector_info x)")$(field 12 "$(vector_info y)")
-    write_graph "$1" "$graph"
+    write_graph "$1" "$(node node_of_the_test "$2" 'x w' y)$(tensor w 01 3 00000040000040c00000003f)$(
+        graph_input x 01 3)$(graph_output y 01 3)"
 }
 
 # The model of a graph's fields: ir_version 8, opset 17; the graph's length is a varint of two bytes.
