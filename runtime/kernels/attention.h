@@ -19,6 +19,7 @@
 #define PCC_ATTENTION_H
 
 #include "attention_scratch.h"
+#include "gemm.h"
 #include "math.h"
 #include "simd.h"
 #include "step.h"
@@ -45,6 +46,7 @@
 #include "attention_softmax.inc"
 #define PCC_FORM(name) name##_f32
 #include "operands_native.inc"
+#include "attention_registers.inc"
 #include "attention_pack.inc"
 #include "attention.inc"
 #include "attention_grad.inc"
@@ -53,6 +55,11 @@
 #ifdef PCC_MIXED
 #    define PCC_FORM(name) name##_mixed
 #    include "operands_mixed.inc"
+#    if PCC_TILES
+#        include "attention_amx.h"
+#    else
+#        include "attention_registers.inc"
+#    endif
 #    include "attention_pack.inc"
 #    include "attention.inc"
 #    include "attention_grad.inc"
@@ -74,6 +81,7 @@
 #include "attention_softmax.inc"
 #define PCC_FORM(name) name##_f64
 #include "operands_native.inc"
+#include "attention_registers.inc"
 #include "attention_pack.inc"
 #include "attention.inc"
 #include "attention_grad.inc"

@@ -1,0 +1,168 @@
+/* attention_amx.h: the products of attention_product.inc in AMX tiles (gemm_amx.h), where operands are bf16.
+ *
+ * B holds numbers of bf16. So may A; else each of its elements is split into two of bf16, x = high + low within 2^-17
+ * |x|, and A multiplies twice: weights and gradients of scores keep the precision that float accumulation has. Panels
+ * are those of gemm_pairs.h and gemm_amx.h, packed here from float tiles. */
+#ifndef PCC_ATTENTION_AMX_H
+#define PCC_ATTENTION_AMX_H
+
+/* Rows of A at most, elements of a depth block, and floats of all panels: A's high and low, and 32 columns of B. */
+#define PCC_ATTENTION_PANEL_ROWS 128
+#define PCC_ATTENTION_PANEL_DEPTH 128
+#define PCC_ATTENTION_PANELS (PCC_ATTENTION_PANEL_ROWS * PCC_ATTENTION_PANEL_DEPTH + 32 * PCC_ATTENTION_PANEL_DEPTH / 2)
+
+/* Two registers of floats as one of pairs, lane by lane, `low` in the low halves. */
+PCC_KERNEL __m512i pcc_attention_pairs(__m512 low, __m512 high)
+{
+    const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22,
+                                                6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(interleave, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
+/* What rounding to these pairs has lost, as pairs. */
+PCC_KERNEL __m512i pcc_attention_residual(__m512 low, __m512 high, __m512i pairs)
+{
+    const __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
+    return pcc_attention_pairs(_mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16))),
+                               _mm512_sub_ps(high, _mm512_castsi512_ps(_mm512_and_si512(pairs, upper))));
+}
+
+PCC_KERNEL __m512 pcc_attention_load_or_zero(int exists, const float *from)
+{
+    return exists ? _mm512_loadu_ps(from) : _mm512_setzero_ps();
+}
+
+/* 16 rows of A: elements [d, d + 32) of K, those below `depth`, as one tile of its panel. */
+PCC_KERNEL void pcc_attention_tile_rows(const PccProduct_f32 *p, int64_t row, int64_t d, int64_t depth, float *high,
+                                        float *low)
+{
+    const uint32_t some = depth - d >= 32 ? 0xffffffffu : (1u << (depth - d)) - 1;
+    for (int64_t r = 0; r < 16; r++, high += 16, low += 16) {
+        const float *from = p->a.at + pcc_min_i64(row + r, p->m - 1) * p->a.row + d;
+        const __m512 first = _mm512_maskz_loadu_ps((__mmask16)some, from);
+        const __m512 second = _mm512_maskz_loadu_ps((__mmask16)(some >> 16), from + 16);
+        const __m512i rounded = (__m512i)_mm512_cvtne2ps_pbh(second, first);
+        _mm512_storeu_si512(high, rounded);
+        if (p->a_is_bf16)
+            continue;
+        const __m512i wide = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(rounded));
+        const __m512i wide_second = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(rounded, 1));
+        const __m512 lost = _mm512_sub_ps(first, _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16)));
+        const __m512 lost_second = _mm512_sub_ps(second, _mm512_castsi512_ps(_mm512_slli_epi32(wide_second, 16)));
+        _mm512_storeu_si512(low, (__m512i)_mm512_cvtne2ps_pbh(lost_second, lost));
+    }
+}
+
+/* The same of A stored as [depth, m], whose rows have whole registers. */
+PCC_KERNEL void pcc_attention_tile_columns(const PccProduct_f32 *p, int64_t row, int64_t d, int64_t depth, float *high,
+                                           float *low)
+{
+    for (int64_t pair = 0; pair < 16; pair++) {
+        const float *from = p->a.at + (d + 2 * pair) * p->a.row + row;
+        const __m512 even = pcc_attention_load_or_zero(d + 2 * pair < depth, from);
+        const __m512 odd = pcc_attention_load_or_zero(d + 2 * pair + 1 < depth, from + p->a.row);
+        const __m512i pairs = pcc_attention_pairs(even, odd);
+        _mm512_storeu_si512(high + 16 * pair, pairs);
+        if (!p->a_is_bf16)
+            _mm512_storeu_si512(low + 16 * pair, pcc_attention_residual(even, odd, pairs));
+    }
+    pcc_amx_transpose(high);
+    if (!p->a_is_bf16)
+        pcc_amx_transpose(low);
+}
+
+/* Elements [first, depth) of K, in `pairs` pairs, of all of A. */
+PCC_KERNEL void pcc_attention_panels_a(const PccProduct_f32 *p, int64_t first, int64_t depth, int64_t pairs,
+                                       float *high, float *low)
+{
+    for (int64_t row = 0; row < p->m; row += 16)
+        for (int64_t pair = 0; pair < pairs; pair += 16, high += 256, low += 256)
+            if (p->transposed)
+                pcc_attention_tile_columns(p, row, first + 2 * pair, depth, high, low);
+            else
+                pcc_attention_tile_rows(p, row, first + 2 * pair, depth, high, low);
+}
+
+/* The same of `count`, 1 or 2, registers of B's columns. */
+PCC_KERNEL void pcc_attention_panel_b(const float *b, int64_t b_row, int64_t count, int64_t first, int64_t depth,
+                                      int64_t pairs, float *panel)
+{
+    for (int64_t pair = 0; pair < pairs; pair++)
+        for (int64_t v = 0; v < count; v++) {
+            const float *from = b + (first + 2 * pair) * b_row + 16 * v;
+            const __m512 even = pcc_attention_load_or_zero(first + 2 * pair < depth, from);
+            const __m512 odd = pcc_attention_load_or_zero(first + 2 * pair + 1 < depth, from + b_row);
+            _mm512_storeu_si512(panel + 32 * pair + 16 * v, pcc_attention_pairs(even, odd));
+        }
+}
+
+/* c [rows, 16 count] (+)= A B of one depth block; at most 32 rows. `low` is NULL where A is bf16. */
+PCC_KERNEL void pcc_attention_amx_block(int64_t rows, int64_t count, int64_t pairs, const float *high, const float *low,
+                                        const float *b, float *c, int64_t c_row, int accumulate)
+{
+    float sums[32 * 32] __attribute__((aligned(64)));
+    pcc_amx_fit(rows, 16 * count, pairs, high, b, sums, 32, 0);
+    if (low)
+        pcc_amx_fit(rows, 16 * count, pairs, low, b, sums, 32, 1);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t v = 0; v < count; v++) {
+            const PccRegF32 sum = pcc_reg_load_f32(sums + 32 * r + 16 * v);
+            float *to = c + r * c_row + 16 * v;
+            pcc_reg_store_f32(to, accumulate ? pcc_reg_load_f32(to) + sum : sum);
+        }
+}
+
+/* p.m is at most PCC_ATTENTION_PANEL_ROWS; between pcc_amx_begin() and pcc_amx_end(). */
+PCC_SHARED void pcc_attention_amx(PccProduct_f32 p, float *panels)
+{
+    float *high = panels, *low = high + PCC_ATTENTION_PANEL_ROWS * PCC_ATTENTION_PANEL_DEPTH / 2;
+    float *b = low + PCC_ATTENTION_PANEL_ROWS * PCC_ATTENTION_PANEL_DEPTH / 2;
+    for (int64_t first = 0; first < p.depth; first += PCC_ATTENTION_PANEL_DEPTH) {
+        const int64_t depth = pcc_min_i64(p.depth, first + PCC_ATTENTION_PANEL_DEPTH);
+        const int64_t pairs = pcc_ceil_div(depth - first, 32) * 16;
+        pcc_attention_panels_a(&p, first, depth, pairs, high, low);
+        for (int64_t v = 0; v < p.n; v += 2) {
+            const int64_t count = pcc_min_i64(2, p.n - v);
+            pcc_attention_panel_b(p.b.at + 16 * v, p.b.row, count, first, depth, pairs, b);
+            for (int64_t row = 0; row < p.m; row += 32)
+                pcc_attention_amx_block(pcc_min_i64(32, p.m - row), count, pairs, high + row * pairs,
+                                        p.a_is_bf16 ? NULL : low + row * pairs, b, p.c + row * p.c_row + 16 * v,
+                                        p.c_row, p.accumulate || first > 0);
+        }
+    }
+}
+
+/* ---- what attention_registers.inc has for the other forms -------------------------------------------------------- */
+
+PCC_KERNEL int pcc_attention_in_tiles_mixed(PccIn a, PccIn b, PccIn c, PccIn d)
+{
+    const int all = a.dtype == PCC_BF16 && b.dtype == PCC_BF16 && c.dtype == PCC_BF16 && d.dtype == PCC_BF16;
+    return all && pcc_amx_granted();
+}
+
+PCC_KERNEL int64_t pcc_attention_panel_elements_mixed(int in_tiles)
+{
+    return in_tiles ? PCC_ATTENTION_PANELS : 0;
+}
+
+PCC_KERNEL void pcc_attention_begin_mixed(int in_tiles)
+{
+    if (in_tiles)
+        pcc_amx_begin();
+}
+
+PCC_KERNEL void pcc_attention_end_mixed(int in_tiles)
+{
+    if (in_tiles)
+        pcc_amx_end();
+}
+
+PCC_KERNEL void pcc_attention_multiply_mixed(PccProduct_f32 product, float *panels)
+{
+    if (panels)
+        pcc_attention_amx(product, panels);
+    else
+        pcc_attention_product_f32(product);
+}
+
+#endif
