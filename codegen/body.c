@@ -54,7 +54,9 @@ void print_body(Emitter *e, Text *text, const Graph *body, int in_registers, con
     for (int i = 0; i < body->value_count; i++)
         if (body->values[i] && body->values[i]->kind == VALUE_CONST)
             names[i] = literal_of(e->arena, body->values[i]);
-    int temporaries = 0;
+    int temporaries = 0, member = in_registers;
+    if (in_registers)
+        print_watched_element(e, text, 0, body->inputs[0], operands[0]);
     for (const Node *node = body->first; node; node = node->next) {
         const char *inputs[MAX_RANK] = {NULL};
         for (int i = 0; i < node->input_count && i < MAX_RANK; i++)
@@ -62,7 +64,11 @@ void print_body(Emitter *e, Text *text, const Graph *body, int in_registers, con
         Value *out = node->outputs[0];
         names[out->id] = arena_printf(e->arena, "t%d", temporaries++);
         line(text, "const %s %s = %s;", variable_type(out), names[out->id], node_expression(e, node, inputs));
+        print_watched_element(e, text, member++, out, names[out->id]);
     }
-    for (int i = 0; i < body->output_count; i++)
-        line(text, "%s = %s;", results[i], stored_expression(e->arena, body->outputs[i], names[body->outputs[i]->id]));
+    for (int i = 0; i < body->output_count; i++) {
+        const Value *out = body->outputs[i];
+        line(text, "%s = %s;", results[i], stored_expression(e->arena, out, names[out->id]));
+        print_watched_element(e, text, member++, out, load(e->arena, out, results[i]));
+    }
 }

@@ -4,6 +4,7 @@
 
 #include "codegen/codegen.h"
 #include "codegen/text.h"
+#include "ir/schema.h"
 #include "runtime/program.h"
 
 enum { LITERAL_BYTES = 2048 }; /* constants up to this size are part of the text */
@@ -84,6 +85,12 @@ void print_body(Emitter *e, Text *text, const Graph *body, int in_registers, con
                 const char *const *results);
 /* `computed`, an f32 where the value has 16 bits, as the value is stored. */
 const char *stored_expression(Arena *arena, const Value *value, const char *computed);
+
+/* numerics.c, for --check-numerics, else nothing: after a node's call; after one element of the `member`th node of the
+ * body that is printed; and in its place, what a loop without such calls begins with: omp simd. */
+void print_watched(Emitter *e, Text *text, const Node *node);
+void print_watched_element(Emitter *e, Text *text, int member, const Value *value, const char *expression);
+void print_simd(Emitter *e, Text *text);
 
 /* loops.c, store.c, calls.c: the function that runs `node`; returns its name. */
 const char *emit_loop(Emitter *e, const Node *node);

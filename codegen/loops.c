@@ -105,7 +105,7 @@ static void print_flat_loop(Emitter *e, Text *text, const Node *node, const Loop
 {
     int64_t count = nest->dims[0];
     if (count < PARALLEL_ELEMENTS) {
-        line(text, "#pragma omp simd");
+        print_simd(e, text);
         line(text, "for (int64_t i = 0; i < %lld; i++) {", (long long)count);
     } else {
         line(text, "#pragma omp parallel for schedule(static)");
@@ -116,7 +116,7 @@ static void print_flat_loop(Emitter *e, Text *text, const Node *node, const Loop
         else
             line(text, "const int64_t end = begin + %d < %lld ? begin + %d : %lld;", BLOCK, (long long)count, BLOCK,
                  (long long)count);
-        line(text, "#pragma omp simd");
+        print_simd(e, text);
         line(text, "for (int64_t i = begin; i < end; i++) {");
     }
     print_innermost(e, text, node, nest, names);
@@ -137,7 +137,7 @@ static void print_nested_loops(Emitter *e, Text *text, const Node *node, const L
     for (int axis = 0; axis < nest->rank - 1; axis++)
         line(text, "for (int64_t i%d = 0; i%d < %lld; i%d++) {", axis, axis, (long long)nest->dims[axis], axis);
     print_row_pointers(e, text, node, nest, names);
-    line(text, "#pragma omp simd");
+    print_simd(e, text);
     line(text, "for (int64_t i = 0; i < %lld; i++) {", (long long)nest->dims[nest->rank - 1]);
     print_innermost(e, text, node, nest, names);
     for (int axis = 0; axis < nest->rank; axis++)

@@ -46,12 +46,14 @@ static bool stores_16_bits(const Graph *graph)
     return false;
 }
 
-static void print_includes(Text *text, const Program *program)
+static void print_includes(Text *text, const Program *program, bool check_numerics)
 {
     if (stores_16_bits(program->train) || stores_16_bits(program->evaluate))
         line(text, "#define PCC_MIXED 1 /* kernels with operands of 16 bits */");
     line(text, "#include <pcc/pcc.h>");
     line(text, "#include <pcc/kernels/kernels.h>");
+    if (check_numerics)
+        line(text, "#include <pcc/kernels/numerics.h>");
     blank(text);
     line(text, "/* Typed pointers: into a block at a byte offset, to what the step was given. */");
     line(text, "#define AT(type, block, offset) ((type *)(void *)((block) + (offset)))");
@@ -234,8 +236,10 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
     e->buffers->depth = 2;
     int position = 0;
     for (const Node *node = graph->first; node; node = node->next, position++) {
-        if (node->op->kind != OP_VIEW)
+        if (node->op->kind != OP_VIEW) {
             print_node(e, calls, node, position);
+            print_watched(e, calls, node);
+        }
         if (graph->gradient_count > 0 && node == graph->loss->producer) {
             blank(calls);
             line(calls, "/* backward */");
@@ -251,6 +255,8 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
     }
     line(text, "char *const a = s->arena, *const w = s->weights;");
     line(text, "(void)w;");
+    if (e->options->check_numerics)
+        line(text, "pcc_watch_begin();");
     blank(text);
     append(text, "%s", calls->data);
     blank(text);
@@ -398,7 +404,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     Text *text = text_create(arena);
     e.graph = train;
     print_header(&e, text, program, arena_bytes);
-    print_includes(text, program);
+    print_includes(text, program, options->check_numerics);
     print_params(&e, text);
     print_stored(&e, text, "states", weights.states, weights.state_count);
     print_stored(&e, text, "constants", weights.constants, weights.constant_count);

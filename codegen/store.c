@@ -107,7 +107,7 @@ void print_store(Emitter *e, Text *text, const Node *node, Dtype compute)
         print_segment_pointer(text, name, operands[i], i < extra, nest.strides[i], nest.rank);
         elements[i + 1] = segment_element(e->arena, name, nest.strides[i][nest.rank - 1]);
     }
-    line(text, "#pragma omp simd");
+    print_simd(e, text);
     line(text, "for (int64_t i = 0; i < count; i++) {");
     if (node->body)
         print_body(e, text, node->body, 1, elements, elements + 1 + extra);

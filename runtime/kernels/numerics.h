@@ -1,0 +1,120 @@
+/* numerics.h: --check-numerics: which node was the first of a step to give something that is not finite.
+ *
+ * A program that checks tells this file every element that it computes: kernels' results from memory, members of fused
+ * loops and epilogues as they are computed. Slow, and meant to be: it is for finding where a NaN comes from. */
+#ifndef PCC_NUMERICS_H
+#define PCC_NUMERICS_H
+
+#include <math.h>
+#include <stdio.h>
+
+#include "step.h"
+#include "storage.h"
+
+#define PCC_WATCHED_THREADS 256
+#define PCC_WATCHED_NODES 64 /* of one loop, its product and its stores */
+
+/* A node as the model calls it; type is text: "f16[128,64]". */
+typedef struct PccWatched {
+    const char *node, *op, *type;
+} PccWatched;
+
+typedef struct PccSeen {
+    int64_t count, infinite, nan;
+    double low, high; /* of the finite ones */
+} PccSeen;
+
+typedef struct PccWatch {
+    PccSeen seen[PCC_WATCHED_THREADS][PCC_WATCHED_NODES];
+    bool told; /* of a node in this step: what follows from it is not news */
+} PccWatch;
+
+static PccWatch pcc_watch;
+
+static inline void pcc_see(PccSeen *seen, double x)
+{
+    if (isnan(x)) {
+        seen->nan++;
+    } else if (isinf(x)) {
+        seen->infinite++;
+    } else {
+        seen->low = seen->count == seen->nan + seen->infinite || x < seen->low ? x : seen->low;
+        seen->high = seen->count == seen->nan + seen->infinite || x > seen->high ? x : seen->high;
+        seen->count++;
+        return;
+    }
+    seen->count++;
+}
+
+/* One element of the `member`th node of the loop that runs. From any thread. */
+static inline void pcc_watch_element(int member, double x)
+{
+    pcc_see(&pcc_watch.seen[pcc_thread() % PCC_WATCHED_THREADS][member], x);
+}
+
+static inline void pcc_watch_begin(void)
+{
+    pcc_watch.told = false;
+}
+
+static inline void pcc_tell(const PccStep *s, const PccWatched *node, const PccSeen *seen)
+{
+    if (pcc_watch.told || seen->nan + seen->infinite == 0)
+        return;
+    pcc_watch.told = true;
+    fprintf(stderr, "check-numerics: step %llu: node '%s' (%s), %s: ", (unsigned long long)s->update + 1, node->node,
+            node->op, node->type);
+    fprintf(stderr, "%lld infinite and %lld NaN of %lld elements", (long long)seen->infinite, (long long)seen->nan,
+            (long long)seen->count);
+    if (seen->count > seen->infinite + seen->nan)
+        fprintf(stderr, "; the others lie in [%g, %g]", seen->low, seen->high);
+    fputc('\n', stderr);
+}
+
+static inline void pcc_merge_seen(PccSeen *into, const PccSeen *from)
+{
+    const bool none = into->count == into->nan + into->infinite, any = from->count > from->nan + from->infinite;
+    if (any && (none || from->low < into->low))
+        into->low = from->low;
+    if (any && (none || from->high > into->high))
+        into->high = from->high;
+    into->count += from->count;
+    into->nan += from->nan;
+    into->infinite += from->infinite;
+}
+
+/* After a loop: the first of its members that has a complaint; forgets what was seen. */
+static inline void pcc_watch_loop(const PccStep *s, const PccWatched *nodes, int count)
+{
+    for (int member = 0; member < count; member++) {
+        PccSeen all = {0};
+        for (int thread = 0; thread < PCC_WATCHED_THREADS; thread++) {
+            pcc_merge_seen(&all, &pcc_watch.seen[thread][member]);
+            pcc_watch.seen[thread][member] = (PccSeen){0};
+        }
+        pcc_tell(s, nodes + member, &all);
+    }
+}
+
+static inline double pcc_any_element(PccDtype dtype, const void *data, int64_t i)
+{
+    return dtype == PCC_F64 ? ((const double *)data)[i] : (double)pcc_read_one((PccIn){data, dtype}, i);
+}
+
+/* After a kernel: one of its results, a window of its buffer. */
+static inline void pcc_watch_tensor(const PccStep *s, PccWatched node, PccDtype dtype, int rank, const int64_t *dims,
+                                    const int64_t *strides, const void *data)
+{
+    PccSeen seen = {0};
+    for (int64_t flat = 0; flat < pcc_product(rank, dims); flat++) {
+        int64_t at = 0, rest = flat;
+        for (int axis = rank - 1; axis >= 0; axis--) {
+            at += rest % dims[axis] * strides[axis];
+            rest /= dims[axis];
+        }
+        pcc_see(&seen, pcc_any_element(dtype, data, at));
+    }
+    pcc_tell(s, &node, &seen);
+}
+
+#endif
