@@ -5,7 +5,7 @@
  * differentiation, so that the backward pass is channels-last by itself. */
 #include <string.h>
 
-#include "passes/passes.h"
+#include "passes/match.h"
 
 static const char *const spatial_ops[] = {"Convolution", "ConvolutionGradInput", "MaxPoolWithIndex", "AveragePooling",
                                           "BatchNormalizationTraining"};
@@ -36,12 +36,11 @@ static Value *to_last(Graph *graph, Value *value)
 /* The channels-last value that `value` is the transpose of, or NULL. */
 static Value *channels_last_source(const Value *value)
 {
-    const Node *producer = value->producer;
-    int rank = value->type.rank, expected[MAX_RANK];
-    const int64_t *permutation;
-    if (!producer || strcmp(producer->op->name, "Transpose") != 0 || rank < 3 ||
-        attr_ints(producer, "perm", &permutation) != rank)
+    const Node *producer = producer_if(value, "Transpose");
+    int rank = value->type.rank, expected[MAX_RANK], permutation[MAX_RANK];
+    if (!producer || rank < 3)
         return NULL;
+    permutation_of(producer, permutation);
     layout_permutation(rank, false, expected);
     for (int i = 0; i < rank; i++)
         if (permutation[i] != expected[i])

@@ -67,14 +67,6 @@ static Value *rewrite_div(Graph *graph, Node *node)
     return is_scalar_constant(graph, node, 1, 1) ? unless_broadcast(node, node->inputs[0]) : NULL;
 }
 
-static void permutation_of(const Node *node, int permutation[MAX_RANK])
-{
-    const int64_t *listed;
-    int rank = node->inputs[0]->type.rank, count = attr_ints(node, "perm", &listed);
-    for (int i = 0; i < rank; i++)
-        permutation[i] = count ? (int)listed[i] : rank - 1 - i;
-}
-
 /* For a reshape that only splits axes: how many of the new axes each old axis becomes. */
 static bool splits_axes(const Type *from, const Type *to, int pieces[MAX_RANK])
 {

@@ -120,14 +120,13 @@ static int64_t start_on_axis(Value *const *parts, int index, int axis)
 
 static void permute(const Node *node, const View *in, View *out, bool inverse)
 {
-    const int64_t *permutation;
-    int rank = node->inputs[0]->type.rank, count = attr_ints(node, "perm", &permutation);
-    for (int i = 0; i < rank; i++) {
-        int source = count ? (int)permutation[i] : rank - 1 - i;
+    int permutation[MAX_RANK];
+    permutation_of(node, permutation);
+    for (int i = 0; i < node->inputs[0]->type.rank; i++) {
         if (inverse)
-            out->strides[source] = in->strides[i];
+            out->strides[permutation[i]] = in->strides[i];
         else
-            out->strides[i] = in->strides[source];
+            out->strides[i] = in->strides[permutation[i]];
     }
     out->base = in->base;
     out->offset = in->offset;
