@@ -40,6 +40,7 @@
 
 #ifdef PCC_MIXED
 #    define PCC_HELD(OPERAND, p) ((OPERAND){(p), PCC_F32})
+#    define PCC_REDUCE_WIDENS
 #    define PCC_T float
 #    define PCC_SUFFIX mixed
 #    include "operands_mixed.inc"
@@ -48,6 +49,7 @@
 #    undef PCC_T
 #    undef PCC_SUFFIX
 #    undef PCC_HELD
+#    undef PCC_REDUCE_WIDENS
 #endif
 
 #endif

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCC_REDUCE_TILE 512    /* columns that one task reduces: its accumulators stay in the first-level cache */
+#define PCC_REDUCE_TILE 1024   /* columns that one task reduces: its accumulators stay in the first-level cache */
 #define PCC_REDUCE_CHUNKS 64   /* at most; also the number of tasks that is enough without chunks */
 #define PCC_REDUCE_WORK 65536  /* elements, at least, of a chunk */
 #define PCC_REDUCE_MIN_ROWS 64 /* reduced positions, at least, of a chunk: its partial result must be worth writing */
