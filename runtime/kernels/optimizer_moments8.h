@@ -10,55 +10,63 @@
 
 #include "storage.h"
 
-/* A magnitude's cell is its exponent and first seven bits, from 2^-23, below which all are 0, to 1. No cell holds two
- * boundaries: the narrowest steps are 0.9 / 128, below 1, where cells are 1 / 256 wide. */
-enum { PCC_CODES8 = 256, PCC_CELL8_SHIFT = 16, PCC_FIRST_CELL8 = (127 - 23) << 7, PCC_LAST_CELL8 = 127 << 7 };
+enum { PCC_CODES8 = 256, PCC_DECADES8 = 7 };
+
+/* Where the nearest entries of a magnitude are the equal steps of a decade; the last one has the entry 1 alone. */
+typedef struct PccDecade8 {
+    float least;         /* half way between the decade's first entry and the one below */
+    float low, inverse;  /* its lower end; steps by magnitude */
+    int32_t first, last; /* rank of its first entry among the entries >= 0; its last step */
+} PccDecade8;
 
 typedef struct PccMap8 {
-    float value[PCC_CODES8];    /* by code, ascending */
-    float boundary[PCC_CODES8]; /* by a magnitude's rank among the entries >= 0: the middle between it and the next */
-    int32_t rank[PCC_LAST_CELL8 - PCC_FIRST_CELL8 + 1]; /* by cell: of its least magnitude */
-    int32_t zero;                                       /* the code of 0 */
+    float value[PCC_CODES8]; /* by code, ascending */
+    PccDecade8 decade[PCC_DECADES8 + 1];
+    int32_t zero; /* the code of 0 */
 } PccMap8;
 
 typedef struct PccMaps8 {
     PccMap8 with_sign, without; /* of the first and of the second moment */
 } PccMaps8;
 
-/* Entries >= 0 in ascending order; returns their count. */
-PCC_SHARED int32_t pcc_map8_magnitudes(bool with_sign, float magnitude[PCC_CODES8])
+/* 10^(decade - 6). */
+PCC_KERNEL double pcc_decade8_end(int decade)
+{
+    double end = 1;
+    for (int i = decade; i < PCC_DECADES8 - 1; i++)
+        end /= 10;
+    return end;
+}
+
+/* Entries >= 0 in ascending order and their decades; returns their count. */
+PCC_SHARED int32_t pcc_map8_magnitudes(bool with_sign, float magnitude[PCC_CODES8], PccDecade8 *decades)
 {
     int32_t count = 0;
     magnitude[count++] = 0;
-    for (int decade = 0; decade < 7; decade++) {
-        const int steps = 1 << (with_sign ? decade : decade + 1);
-        double end = 1;
-        for (int i = decade; i < 6; i++)
-            end /= 10;
-        for (int i = 0; i < steps; i++)
+    for (int d = 0; d < PCC_DECADES8; d++) {
+        const int32_t steps = 1 << (with_sign ? d : d + 1);
+        const double end = pcc_decade8_end(d);
+        decades[d] = (PccDecade8){
+            .low = (float)(end * 0.1), .inverse = (float)(steps / (end * 0.9)), .first = count, .last = steps - 1};
+        for (int32_t i = 0; i < steps; i++)
             magnitude[count++] = (float)(end * (0.1 + 0.9 * (i + 0.5) / steps));
     }
+    decades[PCC_DECADES8] = (PccDecade8){.first = count};
     magnitude[count++] = 1;
+    for (int d = 0; d <= PCC_DECADES8; d++)
+        decades[d].least = (magnitude[decades[d].first - 1] + magnitude[decades[d].first]) / 2;
     return count;
 }
 
 PCC_SHARED void pcc_map8_make(bool with_sign, PccMap8 *map)
 {
     float magnitude[PCC_CODES8];
-    const int32_t count = pcc_map8_magnitudes(with_sign, magnitude);
+    const int32_t count = pcc_map8_magnitudes(with_sign, magnitude, map->decade);
     map->zero = PCC_CODES8 - count;
     for (int32_t i = 0; i < count; i++)
         map->value[map->zero + i] = magnitude[i];
     for (int32_t i = 0; i < map->zero; i++) /* 1 has no negative */
         map->value[i] = -magnitude[map->zero - i];
-    for (int32_t i = 0; i < PCC_CODES8; i++)
-        map->boundary[i] = i + 1 < count ? (magnitude[i] + magnitude[i + 1]) / 2 : __builtin_inff();
-    int32_t rank = 0;
-    for (int32_t cell = PCC_FIRST_CELL8; cell <= PCC_LAST_CELL8; cell++) {
-        while (map->boundary[rank] < pcc_f32_of_bits((uint32_t)cell << PCC_CELL8_SHIFT))
-            rank++;
-        map->rank[cell - PCC_FIRST_CELL8] = rank;
-    }
 }
 
 PCC_KERNEL void pcc_map8_decode(const PccMap8 *map, const uint8_t *codes, float scale, int64_t count, float *row)
@@ -78,25 +86,40 @@ PCC_KERNEL float pcc_row_absmax(const float *row, int64_t count)
     return pcc_f32_of_bits((uint32_t)most);
 }
 
-/* The code nearest to x, which is in [-1, 1]. */
-PCC_KERNEL uint8_t pcc_map8_code(const PccMap8 *map, float x)
+/* Ranks of the entries nearest to magnitudes from 0 to 1. Each decade overwrites the ranks of what reaches into it, in
+ * a loop of its own: nothing is looked up. */
+PCC_KERNEL void pcc_map8_ranks(const PccMap8 *map, const float *magnitude, int64_t count, int32_t *rank)
 {
-    const int32_t bits = (int32_t)pcc_bits_of_f32(x), magnitude = bits & 0x7fffffff;
-    int32_t cell = (magnitude >> PCC_CELL8_SHIFT) - PCC_FIRST_CELL8;
-    cell = cell < 0 ? 0 : cell > PCC_LAST_CELL8 - PCC_FIRST_CELL8 ? PCC_LAST_CELL8 - PCC_FIRST_CELL8 : cell;
-    int32_t rank = map->rank[cell];
-    rank += pcc_f32_of_bits((uint32_t)magnitude) > map->boundary[rank];
-    const int32_t below = rank < map->zero ? rank : map->zero;
-    return (uint8_t)(map->zero + (bits < 0 ? -below : rank));
+    for (int64_t i = 0; i < count; i++)
+        rank[i] = 0;
+    for (int d = 0; d <= PCC_DECADES8; d++) {
+        const PccDecade8 decade = map->decade[d];
+#pragma omp simd
+        for (int64_t i = 0; i < count; i++) {
+            const int32_t step = (int32_t)((magnitude[i] - decade.low) * decade.inverse);
+            const int32_t nearest = decade.first + (step < decade.last ? step : decade.last);
+            rank[i] = magnitude[i] > decade.least ? nearest : rank[i];
+        }
+    }
 }
 
 /* Codes of a row; returns its scale. */
 PCC_KERNEL float pcc_map8_encode(const PccMap8 *map, const float *row, int64_t count, uint8_t *codes)
 {
+    float magnitude[PCC_MOMENT_BLOCK];
+    int32_t rank[PCC_MOMENT_BLOCK];
     const float scale = pcc_row_absmax(row, count);
     const float inverse = scale >= 0x1p-126f ? 1 / scale : 0; /* of a subnormal scale it might be infinite */
-    for (int64_t i = 0; i < count; i++)
-        codes[i] = pcc_map8_code(map, row[i] * inverse);
+    for (int64_t i = 0; i < count; i++) {
+        const float x = __builtin_fabsf(row[i] * inverse);
+        magnitude[i] = x < 1 ? x : 1; /* also where it is NaN */
+    }
+    pcc_map8_ranks(map, magnitude, count, rank);
+    const int32_t zero = map->zero;
+    for (int64_t i = 0; i < count; i++) {
+        const int32_t below = rank[i] < zero ? rank[i] : zero;
+        codes[i] = (uint8_t)(zero + (row[i] < 0 ? -below : rank[i]));
+    }
     return scale;
 }
 

@@ -50,8 +50,8 @@ static double nearest_distance(const PccMap8 *map, double x)
     return least;
 }
 
-/* Random magnitudes of every decade, every entry, and both sides of every boundary, which is rounded to f32: half an
- * ulp farther from one entry and nearer to the other. */
+/* Random magnitudes of every decade, every entry, and both sides of every boundary. A place among up to 128 steps, in
+ * f32, is off by 2^-16 of a step at most, so that the entry taken is farther by 2^-15 steps than the nearest. */
 static void codes_are_nearest(void **state)
 {
     (void)state;
@@ -65,12 +65,19 @@ static void codes_are_nearest(void **state)
                 x = (map.value[entry] + map.value[next]) / 2;
             if (i >= 20512)
                 x = nextafterf(x, i & 256 ? 1 : -1);
-            const uint8_t code = pcc_map8_code(&map, x);
-            const double distance = fabs((double)map.value[code] - (double)x);
-            check_close(distance, nearest_distance(&map, (double)x), 0x1p-23 * fabs((double)x), "distance", i);
+            const float row[] = {x, 1}; /* so that the scale is 1 */
+            uint8_t codes[2];
+            assert_true(pcc_map8_encode(&map, row, 2, codes) == 1 && codes[1] == 255);
+            const double distance = fabs((double)map.value[codes[0]] - (double)x),
+                         nearest = nearest_distance(&map, (double)x);
+            check_close(distance, nearest, 0x1p-15 * 2 * nearest, "distance", i);
         }
-        for (int i = 0; i < 256; i++)
-            assert_int_equal(pcc_map8_code(&map, map.value[i]), i);
+        for (int i = 0; i < 256; i++) {
+            const float row[] = {map.value[i], 1};
+            uint8_t codes[2];
+            pcc_map8_encode(&map, row, 2, codes);
+            assert_int_equal(codes[0], i);
+        }
     }
 }
 
