@@ -75,14 +75,17 @@ static Ruling decide(Autocast *a, const Node *node)
     return ruling;
 }
 
-/* Operands that stay as they are stored: what is read at compile time, integers, literals, running statistics, and the
- * per-channel parameters of BatchNormalization, which its kernels take in any dtype. */
+/* Operands that stay as they are stored: what is read at compile time, integers, literals, running statistics, and what
+ * kernels take in any dtype: the per-channel parameters of BatchNormalization, and the masks of attention, whose -1e9
+ * would be -inf in f16. */
 static bool is_exempt(const Node *node, int i)
 {
     const Value *operand = node->inputs[i];
     if (!operand || !is_float(operand->type.dtype) || operand_is_static(node->op, i) || operand->kind == VALUE_STATE)
         return true;
     if (node->op->kind == OP_ELEMENTWISE && operand->kind == VALUE_CONST && operand->type.rank == 0)
+        return true;
+    if (i == 3 && (is_op(node, "Attention") || is_op(node, "ScaledDotProductAttention")))
         return true;
     return i > 0 && strncmp(node->op->name, "BatchNormalization", 18) == 0;
 }
