@@ -152,6 +152,21 @@ static int add_tensors(PccStTensor *tensors, int count, const Stored *stored, in
     return count;
 }
 
+/* Parameters with a master start from what the model has, not from its rounding. */
+static int add_params(PccStTensor *tensors, int count, const Weights *weights)
+{
+    const int first = count;
+    count = add_tensors(tensors, count, weights->params, weights->param_count);
+    for (int i = 0; i < weights->param_count; i++) {
+        const float *unrounded = weights->params[i].value->unrounded;
+        if (weights->param_states[i].rounding != PCC_MASTER || !unrounded)
+            continue;
+        tensors[first + i].dtype = PCC_F32;
+        tensors[first + i].data = unrounded;
+    }
+    return count;
+}
+
 static int add_template(PccStTensor *tensors, int count, const EmitOptions *emit)
 {
     if (!emit->export_template)
@@ -175,7 +190,7 @@ void write_weights(const Program *program, const Options *options, const EmitOpt
     Weights weights = plan_weights(train, program->evaluate, options, train->arena);
     int most = weights.param_count + weights.state_count + weights.constant_count + 2, count = 0;
     PccStTensor *tensors = NEW_ARRAY(train->arena, PccStTensor, most);
-    count = add_tensors(tensors, count, weights.params, weights.param_count);
+    count = add_params(tensors, count, &weights);
     count = add_tensors(tensors, count, weights.states, weights.state_count);
     count = add_tensors(tensors, count, weights.constants, weights.constant_count);
     count = add_template(tensors, count, emit);

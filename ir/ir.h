@@ -190,6 +190,7 @@ struct Value {
     const char *name; /* the ONNX name, or NULL */
     Node *producer;   /* VALUE_TEMP only */
     const void *data; /* PARAM, STATE, CONST: dense, little-endian, of type.dtype */
+    const float *unrounded; /* PARAM that autocast stores in 16 bits: its contents before, or NULL */
     View view;
     Value *copy_of; /* VALUE_COPY: the PARAM of the same dims */
 };

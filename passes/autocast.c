@@ -259,6 +259,7 @@ static void round_parameter(Graph *graph, Value *param, Dtype low)
     uint16_t *rounded = NEW_ARRAY(graph->arena, uint16_t, count);
     for (int64_t i = 0; i < count; i++)
         rounded[i] = low == DTYPE_F16 ? f16_from_f64((double)x[i]) : bf16_from_f64((double)x[i]);
+    param->unrounded = x;
     param->data = rounded;
     param->type.dtype = low;
 }
