@@ -22,6 +22,9 @@ done
 for update in kahan master; do
     reaches $update --precision bf16-true --update $update
 done
+# masters start from what the model has, unrounded
+./train --export start.onnx >output 2>&1 || fail "./train --export ended with status $?: $(cat output)"
+same_bytes start.onnx "$MODELS/mlp/model.onnx"
 reaches adamw8bit --precision bf16-mixed --optimizer adamw8bit
 
 # dynamic scales start at 2^16 and stay powers of two; each skipped update names a parameter
