@@ -112,6 +112,41 @@ static bool infer_training(Graph *graph, Node *node)
            set_output_type(graph, node, 4, saved);
 }
 
+/* What Y = (X - saved_mean)·gain + offset is made of; offset holds what rounding took from the mean, too. */
+static bool infer_statistics(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    if (!check_rank(graph, node, x))
+        return false;
+    int64_t channels = channels_of(node, x).count;
+    Type saved = make_type(wide_dtype(x->dtype), 1, &channels);
+    return check_channel_operands(graph, node, 1, 4, channels) && set_output_type(graph, node, 0, saved) &&
+           set_output_type(graph, node, 1, saved) && set_output_type(graph, node, 2, node->inputs[3]->type) &&
+           set_output_type(graph, node, 3, node->inputs[4]->type) && set_output_type(graph, node, 4, saved) &&
+           set_output_type(graph, node, 5, saved);
+}
+
+static Value *build_per_channel(Graph *graph, const Node *node, Value *vector)
+{
+    return attr_int(node, "channels_last") ? vector : build_channel_vector(graph, vector, node->inputs[0]->type.rank);
+}
+
+/* After differentiation: the statistics are a kernel, and Y an elementwise expression of them, which then joins the
+ * loop of what follows it, be it an activation, a residual sum or both. */
+static void expand_training(Graph *graph, Node *node, Value **replacements)
+{
+    Node *statistics = build_begin(graph, "BatchNormalizationStatistics", 5, node->inputs, 6);
+    copy_attrs(graph, statistics, node);
+    remove_attr(statistics, "stored");
+    Value *gain = build_finish(graph, statistics), **made = statistics->outputs;
+    Value *centred = build_sub(graph, build_wide(graph, node->inputs[0]), build_per_channel(graph, node, made[4]));
+    Value *scaled = build_mul(graph, centred, build_per_channel(graph, node, gain));
+    Value *y = build_add(graph, scaled, build_per_channel(graph, node, made[1]));
+    replacements[0] = build_cast(graph, y, node->outputs[0]->type.dtype);
+    for (int i = 1; i < 5; i++)
+        replacements[i] = made[i + 1];
+}
+
 static bool infer_training_grad(Graph *graph, Node *node)
 {
     const Type *x = &node->inputs[1]->type, *scale = &node->inputs[2]->type;
@@ -143,7 +178,7 @@ static void channel_affine(const Channels *n, int64_t c, const double *x, double
 }
 
 /* Statistics of the batch are population ones; momentum weighs the old running value (ONNX BatchNormalization-15). */
-static void evaluate_training(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+static void evaluate_statistics(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
 {
     Channels n = channels_of(node, &inputs[0].type);
     double momentum = attr_float(node, "momentum"), size = (double)(n.outer * n.inner);
@@ -153,12 +188,12 @@ static void evaluate_training(Arena *arena, const Node *node, const Tensor *inpu
         channel_affine(&n, c, inputs[0].f, mean, 1, 0, NULL, 0, centred);
         double variance = channel_dot(&n, c, centred, 0, centred) / size;
         double rstd = 1 / sqrt(variance + attr_float(node, "epsilon"));
-        channel_affine(&n, c, centred, 0, rstd * inputs[1].f[c], inputs[2].f[c], NULL, 0, outputs[0].f);
-        const double results[] = {inputs[3].f[c] * momentum + mean * (1 - momentum),
-                                  inputs[4].f[c] * momentum + variance * (1 - momentum), mean, rstd};
-        for (int i = 1; i < 5; i++)
-            if (has_output(node, i))
-                outputs[i].f[c] = results[i - 1];
+        outputs[0].f[c] = rstd * inputs[1].f[c];
+        outputs[1].f[c] = inputs[2].f[c];
+        outputs[2].f[c] = inputs[3].f[c] * momentum + mean * (1 - momentum);
+        outputs[3].f[c] = inputs[4].f[c] * momentum + variance * (1 - momentum);
+        outputs[4].f[c] = mean;
+        outputs[5].f[c] = rstd;
     }
 }
 
@@ -212,9 +247,9 @@ static void call_channels(const Node *node, KernelCall *call, const char *kernel
         (int64_t)pcc_batch_norm_scratch_bytes(n.outer, n.count, n.inner, (size_t)dtype_info[call->suffix].bytes);
 }
 
-static void call_training(const Node *node, KernelCall *call)
+static void call_statistics(const Node *node, KernelCall *call)
 {
-    call_channels(node, call, "batch_norm");
+    call_channels(node, call, "batch_norm_statistics");
     call_float(call, attr_float(node, "epsilon"));
     call_float(call, attr_float(node, "momentum"));
 }
@@ -241,11 +276,21 @@ const Op batchnorm_ops[] = {
      .attributes = "epsilon:float=1e-5, momentum:float=0.9, channels_last:int=0, batch:int=0, stored:int=0",
      .internal = true,
      .precision = CLASS_FOLLOW,
-     .kind = OP_KERNEL,
+     .kind = OP_EXPAND,
      .infer = infer_training,
      .gradient = training_gradient,
-     .evaluate = evaluate_training,
-     .call = call_training,
+     .expand = expand_training,
+     .expands_after_gradient = true},
+    {.name = "BatchNormalizationStatistics",
+     .inputs = "X:float, scale:float, B:float, mean:float, var:float",
+     .outputs = "gain, offset, new_mean, new_var, saved_mean, saved_rstd",
+     .attributes = "epsilon:float=1e-5, momentum:float=0.9, channels_last:int=0, batch:int=0",
+     .internal = true,
+     .precision = CLASS_KEEP,
+     .kind = OP_KERNEL,
+     .infer = infer_statistics,
+     .evaluate = evaluate_statistics,
+     .call = call_statistics,
      .stored16 = true},
     {.name = "BatchNormalizationGrad",
      .inputs = "dY:float, X:float, scale:float, saved_mean:float, saved_rstd:float",

@@ -6,8 +6,9 @@
  *   pcc_rms_norm_grad_T(rows, width, dy, x, scale, rstd, dx, dscale, scratch)
  *       x, y, dy, dx [rows, width]; scale, bias, dscale, dbias [width]; mean, rstd [rows]. scale, bias, and any output
  *       but y may be NULL. y may alias x, dx may alias dy. scratch: pcc_layer_norm_scratch_bytes(rows, width, sizeof T)
- *   pcc_batch_norm_T(batch, outer, channels, inner, epsilon, momentum, x, scale, bias, running_mean, running_var, y,
- *                    new_mean, new_var, saved_mean, saved_rstd, scratch, s)
+ *   pcc_batch_norm_statistics_T(batch, outer, channels, inner, epsilon, momentum, x, scale, bias, running_mean,
+ *                               running_var, gain, offset, new_mean, new_var, saved_mean, saved_rstd, scratch, s)
+ *       of the normalisation y = (x - saved_mean) gain + offset
  *   pcc_batch_norm_grad_T(batch, outer, channels, inner, dy, x, scale, saved_mean, saved_rstd, dx, dscale, dbias,
  *                         scratch, s)
  *       x, y, dy, dx [outer, channels, inner], the rest [channels]. outer / batch rows belong to a sample; only the

@@ -26,7 +26,8 @@ static inline int64_t pcc_batch_norm_chunk_rows(int64_t outer, int64_t channels,
     return pcc_max_i64(pcc_max_i64(1, (128 << 10) / pcc_max_i64(1, bytes)), pcc_ceil_div(outer, 256));
 }
 
-/* Of pcc_batch_norm and pcc_batch_norm_grad: three sums for each chunk and channel, three coefficients a channel. */
+/* Of pcc_batch_norm_statistics and pcc_batch_norm_grad: three sums for each chunk and channel, and the three
+ * coefficients of dx for each channel. */
 static inline size_t pcc_batch_norm_scratch_bytes(int64_t outer, int64_t channels, int64_t inner, size_t element_size)
 {
     const int64_t rows = pcc_batch_norm_chunk_rows(outer, channels, inner, element_size);

@@ -20,8 +20,8 @@ static double x64[MAX], y64[MAX], dy64[MAX], dx64[MAX], scratch[MAX];
 static float x32[MAX], y32[MAX], dy32[MAX], dx32[MAX];
 static double scale64[4096], bias64[4096], dscale64[4096], dbias64[4096];
 static float scale32[4096], bias32[4096], dscale32[4096], dbias32[4096];
-static double mean64[MAX], rstd64[MAX];
-static float mean32[MAX], rstd32[MAX];
+static double mean64[MAX], rstd64[MAX], gain64[4096], offset64[4096];
+static float mean32[MAX], rstd32[MAX], gain32[4096], offset32[4096];
 
 static uint64_t random_state = 1;
 
@@ -118,6 +118,23 @@ static PccStep step_of(Problem p)
     return (PccStep){.valid = p.valid};
 }
 
+/* What a program's loop does with the statistics. */
+static void normalise_f64(Problem p)
+{
+    for (int64_t i = 0; i < p.outer * p.channels * p.inner; i++) {
+        const int64_t c = i / p.inner % p.channels;
+        y64[i] = (x64[i] - mean64[c]) * gain64[c] + offset64[c];
+    }
+}
+
+static void normalise_f32(Problem p)
+{
+    for (int64_t i = 0; i < p.outer * p.channels * p.inner; i++) {
+        const int64_t c = i / p.inner % p.channels;
+        y32[i] = (x32[i] - mean32[c]) * gain32[c] + offset32[c];
+    }
+}
+
 static double loss(Problem p, const double *w)
 {
     PccStep s = step_of(p);
@@ -128,8 +145,10 @@ static double loss(Problem p, const double *w)
     } else if (p.kind == 1) {
         pcc_rms_norm_f64(p.outer, p.channels, 1e-3, x64, scale64, y64, rstd64);
     } else {
-        pcc_batch_norm_f64(p.batch, p.outer, p.channels, p.inner, 1e-3, 0.9, x64, scale64, bias64, running_mean,
-                           running_var, y64, running_mean, running_var, mean64, rstd64, scratch, &s);
+        pcc_batch_norm_statistics_f64(p.batch, p.outer, p.channels, p.inner, 1e-3, 0.9, x64, scale64, bias64,
+                                      running_mean, running_var, gain64, offset64, running_mean, running_var, mean64,
+                                      rstd64, scratch, &s);
+        normalise_f64(p);
         counted = p.valid * (p.outer / p.batch) * p.channels * p.inner;
     }
     double sum = 0.0;
@@ -232,8 +251,9 @@ static void check_batch_norm(Problem p, double offset, double spread)
     for (int64_t c = 0; c < p.channels; c++)
         for (int k = 0; k < 2; k++)
             running32[k][c] = (float)(running64[k][c] = uniform());
-    pcc_batch_norm_f64(p.batch, p.outer, p.channels, p.inner, 1e-5, 0.9, x64, scale64, bias64, running64[0],
-                       running64[1], y64, new64[0], new64[1], mean64, rstd64, scratch, &s);
+    pcc_batch_norm_statistics_f64(p.batch, p.outer, p.channels, p.inner, 1e-5, 0.9, x64, scale64, bias64, running64[0],
+                                  running64[1], gain64, offset64, new64[0], new64[1], mean64, rstd64, scratch, &s);
+    normalise_f64(p);
     for (int64_t c = 0; c < p.channels; c++) {
         long double mean = 0, m2 = 0, count = (long double)(rows * p.inner);
         for (int64_t r = 0; r < rows * p.inner; r++)
@@ -246,8 +266,9 @@ static void check_batch_norm(Problem p, double offset, double spread)
         assert_true(fabs(new64[0][c] - (0.9 * running64[0][c] + 0.1 * (double)mean)) <= 1e-13 * (1.0 + fabs(offset)));
         assert_true(fabs(new64[1][c] - (0.9 * running64[1][c] + 0.1 * (double)m2)) <= 1e-9 * (1.0 + (double)m2));
     }
-    pcc_batch_norm_f32(p.batch, p.outer, p.channels, p.inner, 1e-5, 0.9, x32, scale32, bias32, running32[0],
-                       running32[1], y32, new32[0], new32[1], mean32, rstd32, scratch, &s);
+    pcc_batch_norm_statistics_f32(p.batch, p.outer, p.channels, p.inner, 1e-5, 0.9, x32, scale32, bias32, running32[0],
+                                  running32[1], gain32, offset32, new32[0], new32[1], mean32, rstd32, scratch, &s);
+    normalise_f32(p);
     assert_near_f32("y", rows * p.channels * p.inner, y32, y64, 8.0, 0.0);
     assert_near_f32("mean", p.channels, mean32, mean64, 2.0, fabs(offset) + spread);
     assert_near_f32("rstd", p.channels, rstd32, rstd64, 8.0, 0.0);
@@ -284,9 +305,9 @@ static size_t write_all(float *out)
     pcc_layer_norm_grad_f32(ROWS, WIDTH, dy32, x32, scale32, mean32, rstd32, at, at + ROWS * WIDTH,
                             at + ROWS * WIDTH + WIDTH, scratch);
     at += ROWS * WIDTH + 2 * WIDTH;
-    pcc_batch_norm_f32(16, ROWS, WIDTH, 1, 1e-5, 0.9, x32, scale32, bias32, zero, zero, at, zero, zero, mean32, rstd32,
-                       scratch, &s);
-    at += ROWS * WIDTH;
+    pcc_batch_norm_statistics_f32(16, ROWS, WIDTH, 1, 1e-5, 0.9, x32, scale32, bias32, zero, zero, at, at + WIDTH, zero,
+                                  zero, mean32, rstd32, scratch, &s);
+    at += 2 * WIDTH;
     pcc_batch_norm_grad_f32(16, ROWS, WIDTH, 1, dy32, x32, scale32, mean32, rstd32, at, at + ROWS * WIDTH,
                             at + ROWS * WIDTH + WIDTH, scratch, &s);
     at += ROWS * WIDTH + 2 * WIDTH;

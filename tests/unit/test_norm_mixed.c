@@ -208,8 +208,8 @@ static const Batch batches[] = {
 
 typedef struct BatchCase {
     Batch shape;
-    Stored x, scale, bias, old_mean, old_var, y, new_mean, new_var, mean, rstd, dy, dx, dscale, dbias;
-    double *want[9]; /* y, new mean, new variance, mean, rstd, dx, dscale, dbias, and scratch */
+    Stored x, scale, bias, old_mean, old_var, gain, offset, new_mean, new_var, mean, rstd, dy, dx, dscale, dbias;
+    double *want[10]; /* gain, offset, new mean, new variance, mean, rstd, dscale, dbias, dx, and scratch */
     void *scratch;
     PccStep step;
 } BatchCase;
@@ -224,7 +224,8 @@ static BatchCase batch_case(Batch b, Storage storage)
         .bias = stored_noise(storage.affine, b.channels, 0, 1),
         .old_mean = stored_noise(PCC_F32, b.channels, 0, 1),
         .old_var = stored_noise(PCC_F32, b.channels, 2, 1),
-        .y = stored_new(storage.y, n),
+        .gain = stored_new(PCC_F32, b.channels),
+        .offset = stored_new(PCC_F32, b.channels),
         .new_mean = stored_new(PCC_F32, b.channels),
         .new_var = stored_new(PCC_F32, b.channels),
         .mean = stored_new(PCC_F32, b.channels),
@@ -236,16 +237,17 @@ static BatchCase batch_case(Batch b, Storage storage)
         .scratch = malloc(pcc_batch_norm_scratch_bytes(b.outer, b.channels, b.inner, sizeof(float))),
         .step = {.valid = b.valid},
     };
-    for (size_t i = 0; i < 8; i++)
-        t.want[i] = malloc((size_t)(i == 0 || i == 5 ? n : b.channels) * sizeof(double));
-    t.want[8] = malloc(pcc_batch_norm_scratch_bytes(b.outer, b.channels, b.inner, sizeof(double)));
+    for (size_t i = 0; i < 9; i++)
+        t.want[i] = malloc((size_t)(i == 8 ? n : b.channels) * sizeof(double));
+    t.want[9] = malloc(pcc_batch_norm_scratch_bytes(b.outer, b.channels, b.inner, sizeof(double)));
     return t;
 }
 
 static void release_batch(BatchCase *t)
 {
-    Stored *stored[] = {&t->x,       &t->scale, &t->bias, &t->old_mean, &t->old_var, &t->y,      &t->new_mean,
-                        &t->new_var, &t->mean,  &t->rstd, &t->dy,       &t->dx,      &t->dscale, &t->dbias};
+    Stored *stored[] = {&t->x,    &t->scale,  &t->bias,     &t->old_mean, &t->old_var,
+                        &t->gain, &t->offset, &t->new_mean, &t->new_var,  &t->mean,
+                        &t->rstd, &t->dy,     &t->dx,       &t->dscale,   &t->dbias};
     for (size_t i = 0; i < sizeof(stored) / sizeof(*stored); i++)
         stored_free(stored[i]);
     for (size_t i = 0; i < sizeof(t->want) / sizeof(*t->want); i++)
@@ -257,10 +259,11 @@ static void run_batch(void *context)
 {
     BatchCase *t = context;
     const Batch b = t->shape;
-    pcc_batch_norm_mixed(b.batch, b.outer, b.channels, b.inner, 1e-5, 0.9, stored_in(&t->x), stored_in(&t->scale),
-                         stored_in(&t->bias), stored_in(&t->old_mean), stored_in(&t->old_var), stored_out(&t->y),
-                         stored_out(&t->new_mean), stored_out(&t->new_var), stored_out(&t->mean), stored_out(&t->rstd),
-                         t->scratch, &t->step);
+    pcc_batch_norm_statistics_mixed(b.batch, b.outer, b.channels, b.inner, 1e-5, 0.9, stored_in(&t->x),
+                                    stored_in(&t->scale), stored_in(&t->bias), stored_in(&t->old_mean),
+                                    stored_in(&t->old_var), stored_out(&t->gain), stored_out(&t->offset),
+                                    stored_out(&t->new_mean), stored_out(&t->new_var), stored_out(&t->mean),
+                                    stored_out(&t->rstd), t->scratch, &t->step);
     pcc_batch_norm_grad_mixed(b.batch, b.outer, b.channels, b.inner, stored_in(&t->dy), stored_in(&t->x),
                               stored_in(&t->scale), stored_in(&t->mean), stored_in(&t->rstd), stored_out(&t->dx),
                               stored_out(&t->dscale), stored_out(&t->dbias), t->scratch, &t->step);
@@ -270,11 +273,21 @@ static void reference_batch(BatchCase *t)
 {
     const Batch b = t->shape;
     double **want = t->want;
-    pcc_batch_norm_f64(b.batch, b.outer, b.channels, b.inner, 1e-5, 0.9, t->x.exact, t->scale.exact, t->bias.exact,
-                       t->old_mean.exact, t->old_var.exact, want[0], want[1], want[2], want[3], want[4], want[8],
-                       &t->step);
-    pcc_batch_norm_grad_f64(b.batch, b.outer, b.channels, b.inner, t->dy.exact, t->x.exact, t->scale.exact, want[3],
-                            want[4], want[5], want[6], want[7], want[8], &t->step);
+    pcc_batch_norm_statistics_f64(b.batch, b.outer, b.channels, b.inner, 1e-5, 0.9, t->x.exact, t->scale.exact,
+                                  t->bias.exact, t->old_mean.exact, t->old_var.exact, want[0], want[1], want[2],
+                                  want[3], want[4], want[5], want[9], &t->step);
+    pcc_batch_norm_grad_f64(b.batch, b.outer, b.channels, b.inner, t->dy.exact, t->x.exact, t->scale.exact, want[4],
+                            want[5], want[8], want[6], want[7], want[9], &t->step);
+}
+
+/* offset - mean gain, in which the rounding of the mean cancels. */
+static void check_means(const BatchCase *t, double epsilons)
+{
+    for (int64_t c = 0; c < t->shape.channels; c++) {
+        const double got = stored_get(&t->offset, c) - stored_get(&t->mean, c) * stored_get(&t->gain, c);
+        const double want = t->want[1][c] - t->want[4][c] * t->want[0][c];
+        check_close(got, want, epsilons * (double)FLT_EPSILON * 3 * t->want[0][c], "offset", c);
+    }
 }
 
 static void batch_norm_agrees_with_f64(void **state)
@@ -286,12 +299,13 @@ static void batch_norm_agrees_with_f64(void **state)
             const double summed = walk(batches[i].outer * batches[i].inner);
             run_batch(&t);
             reference_batch(&t);
-            check(&t.y, t.want[0], 8 + summed, "y");
-            check_sums(&t.new_mean, t.want[1], 4 + summed, 2.5, "new mean");
-            check(&t.new_var, t.want[2], 8 + summed, "new variance");
-            check_sums(&t.mean, t.want[3], 4 + summed, 2.5, "mean");
-            check(&t.rstd, t.want[4], 8 + summed, "rstd");
-            check(&t.dx, t.want[5], 16 + summed, "dx");
+            check(&t.gain, t.want[0], 8 + summed, "gain");
+            check_means(&t, 8 + summed);
+            check_sums(&t.new_mean, t.want[2], 4 + summed, 2.5, "new mean");
+            check(&t.new_var, t.want[3], 8 + summed, "new variance");
+            check_sums(&t.mean, t.want[4], 4 + summed, 2.5, "mean");
+            check(&t.rstd, t.want[5], 8 + summed, "rstd");
+            check(&t.dx, t.want[8], 16 + summed, "dx");
             check(&t.dscale, t.want[6], 32 + summed, "dscale");
             check(&t.dbias, t.want[7], 32 + summed, "dbias");
             release_batch(&t);
@@ -307,8 +321,8 @@ static void threads_do_not_change_a_bit(void **state)
         check_threads(run_rows, &rows, row_outputs[i]->data, (size_t)row_outputs[i]->count * sizeof(PccBf16));
     release_rows(&rows);
     BatchCase batch = batch_case(batches[3], storages[1]);
-    Stored *batch_outputs[] = {&batch.y, &batch.dx, &batch.dscale, &batch.dbias};
-    for (size_t i = 0; i < 4; i++)
+    Stored *batch_outputs[] = {&batch.dx, &batch.dscale, &batch.dbias};
+    for (size_t i = 0; i < 3; i++)
         check_threads(run_batch, &batch, batch_outputs[i]->data, (size_t)batch_outputs[i]->count * sizeof(PccF16));
     release_batch(&batch);
 }

@@ -161,6 +161,37 @@ static void labels_that_do_not_fit_are_rejected(void **state)
     assert_message(*state, "the labels are i64[2] and do not fit the scores' f64[3,4]");
 }
 
+/* A loss of 16-bit logits is f32, as are its log-sums and its gradient's scale; dlogits are like the logits. */
+static void losses_of_16_bits_are_f32(void **state)
+{
+    Graph *graph = row_graph(state);
+    const int64_t labels[] = {2, 0, 3};
+    Value *x = value_create(graph, VALUE_PARAM, TYPE(DTYPE_F16, 3, 4), NULL);
+    for (int reduction = 0; reduction < 3; reduction++) {
+        Node *node = begin_cross_entropy(graph, x, i64_labels(graph, 3, labels), NULL);
+        set_int(graph, node, "reduction", reduction);
+        assert_int_equal(build_finish(graph, node)->type.dtype, DTYPE_F32);
+        assert_int_equal(node->outputs[1]->type.dtype, DTYPE_F32);
+        Node *grad =
+            build_begin(graph, "CrossEntropyGrad", 6,
+                        VALUES(node->outputs[0], x, node->inputs[1], NULL, node->outputs[1], node->outputs[2]), 1);
+        set_int(graph, grad, "reduction", reduction);
+        assert_int_equal(build_finish(graph, grad)->type.dtype, DTYPE_F16);
+    }
+    Value *y = value_create(graph, VALUE_PARAM, TYPE(DTYPE_F32, 3, 4), NULL);
+    assert_int_equal(build_binary(graph, "MeanSquaredError", x, y)->type.dtype, DTYPE_F32);
+    assert_int_equal(build_binary(graph, "BceWithLogits", x, x)->type.dtype, DTYPE_F32);
+    Value *scores = build(graph, "SoftmaxCrossEntropyLoss", 2, VALUES(x, i64_labels(graph, 3, labels)));
+    Value *likelihood = build(graph, "NegativeLogLikelihoodLoss", 2, VALUES(x, i64_labels(graph, 3, labels)));
+    graph_add_output(graph, scores);
+    graph_add_output(graph, likelihood);
+    const Options options = {0};
+    expand(graph, &options);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(graph->outputs[i]->type.dtype, DTYPE_F32);
+    graph_verify(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +203,7 @@ int main(void)
         TEST_WITH_FIXTURE(means_over_all_elements),
         TEST_WITH_FIXTURE(calls_match_the_kernels),
         TEST_WITH_FIXTURE(labels_that_do_not_fit_are_rejected),
+        TEST_WITH_FIXTURE(losses_of_16_bits_are_f32),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,6 +233,54 @@ static void training_in_both_layouts(void **state)
     check_gradients(graph, z);
 }
 
+static Value *param_in(Graph *graph, Type type)
+{
+    return value_create(graph, VALUE_PARAM, type, NULL);
+}
+
+/* Results have the dtype of X, or that of `stored`; gradients that of their operand; statistics are f32. */
+static void rows_of_16_bits_have_their_dtypes(void **state)
+{
+    Graph *graph = row_graph(state);
+    Value *x = param_in(graph, TYPE(DTYPE_BF16, 2, 4)), *scale = param_in(graph, TYPE(DTYPE_F16, 4));
+    Node *layer = build_begin(graph, "LayerNormalization", 2, VALUES(x, scale), 3);
+    assert_int_equal(build_finish(graph, layer)->type.dtype, DTYPE_BF16);
+    assert_int_equal(layer->outputs[1]->type.dtype, DTYPE_F32);
+    set_int(graph, layer, "stored", dtype_info[DTYPE_F32].onnx);
+    assert_true(infer_node(graph, layer));
+    assert_int_equal(layer->outputs[0]->type.dtype, DTYPE_F32);
+    Node *grad = build_begin(graph, "LayerNormalizationGrad", 5,
+                             VALUES(layer->outputs[0], x, scale, layer->outputs[1], layer->outputs[2]), 3);
+    assert_int_equal(build_finish(graph, grad)->type.dtype, DTYPE_BF16);
+    assert_int_equal(grad->outputs[1]->type.dtype, DTYPE_F16);
+    set_int(graph, layer, "stored", dtype_info[DTYPE_I64].onnx);
+    assert_false(infer_node(graph, layer));
+}
+
+/* Statistics of BatchNormalization are f32, and what it expands into rounds once, to X's dtype. */
+static void batch_norm_of_16_bits(void **state)
+{
+    Graph *graph = row_graph(state);
+    Value *inputs[5] = {param_in(graph, TYPE(DTYPE_F16, 2, 3, 5))};
+    for (int i = 1; i < 5; i++)
+        inputs[i] = param_in(graph, TYPE(DTYPE_F32, 3));
+    Node *training = build_begin(graph, "BatchNormalizationTraining", 5, inputs, 5);
+    assert_int_equal(build_finish(graph, training)->type.dtype, DTYPE_F16);
+    for (int i = 1; i < 5; i++)
+        assert_int_equal(training->outputs[i]->type.dtype, DTYPE_F32);
+    graph_add_output(graph, training->outputs[0]);
+    graph_add_output(graph, build(graph, "BatchNormalization", 5, inputs));
+    const Options options = {0};
+    expand(graph, &options);
+    expand_kernels(graph, &options);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(graph->outputs[i]->type.dtype, DTYPE_F16);
+        assert_string_equal(graph->outputs[i]->producer->op->name, "Cast");
+        assert_int_equal(graph->outputs[i]->producer->inputs[0]->type.dtype, DTYPE_F32);
+    }
+    graph_verify(graph);
+}
+
 static void calls_match_the_kernels(void **state)
 {
     Graph *graph = row_graph(state);
@@ -243,10 +291,10 @@ static void calls_match_the_kernels(void **state)
     assert_int_equal(call.literal_count, 3);
     assert_string_equal(call.literals[0], "6");
     assert_string_equal(call.literals[1], "4");
-    Node *batch = begin_batch_norm(graph, 3, x, "BatchNormalizationTraining", 5);
+    Node *batch = begin_batch_norm(graph, 3, x, "BatchNormalizationStatistics", 6);
     build_finish(graph, batch);
     call = kernel_call(graph, batch);
-    assert_string_equal(call.kernel, "batch_norm");
+    assert_string_equal(call.kernel, "batch_norm_statistics");
     assert_int_equal(call.literal_count, 6);
     static const char *const shape[] = {"2", "2", "3", "4"}; /* batch, outer, channels, inner */
     for (int i = 0; i < 4; i++)
@@ -268,6 +316,8 @@ int main(void)
         TEST_WITH_FIXTURE(inference_is_affine),
         TEST_WITH_FIXTURE(training_normalises_the_batch),
         TEST_WITH_FIXTURE(training_in_both_layouts),
+        TEST_WITH_FIXTURE(rows_of_16_bits_have_their_dtypes),
+        TEST_WITH_FIXTURE(batch_norm_of_16_bits),
         TEST_WITH_FIXTURE(calls_match_the_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,22 @@ static void an_axis_out_of_range_is_rejected(void **state)
     assert_message(*state, "axis is 2, but the operand has rank 2");
 }
 
+/* dX has the dtype of the input, whatever Y is stored in. */
+static void softmax_of_16_bits(void **state)
+{
+    Graph *graph = row_graph(state);
+    Value *x = value_create(graph, VALUE_PARAM, TYPE(DTYPE_F32, 2, 3), NULL);
+    Node *node = build_begin(graph, "Softmax", 1, &x, 1);
+    set_int(graph, node, "stored", dtype_info[DTYPE_BF16].onnx);
+    Value *y = build_finish(graph, node);
+    assert_int_equal(y->type.dtype, DTYPE_BF16);
+    Node *grad = build_begin(graph, "SoftmaxGrad", 2, VALUES(y, y), 1);
+    assert_int_equal(build_finish(graph, grad)->type.dtype, DTYPE_BF16);
+    set_int(graph, grad, "stored", dtype_info[DTYPE_F32].onnx);
+    assert_true(infer_node(graph, grad));
+    assert_int_equal(grad->outputs[0]->type.dtype, DTYPE_F32);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +123,7 @@ int main(void)
         TEST_WITH_FIXTURE(hardmax_marks_the_first_maximum),
         TEST_WITH_FIXTURE(calls_match_the_kernels),
         TEST_WITH_FIXTURE(an_axis_out_of_range_is_rejected),
+        TEST_WITH_FIXTURE(softmax_of_16_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
