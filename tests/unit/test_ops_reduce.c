@@ -171,6 +171,43 @@ static void steps_call_their_kernels(void **state)
     assert_int_equal(call.scratch_bytes, pcc_reduce_scratch_bytes(1, 6400, 768, sizeof(float)));
 }
 
+/* Sums two runs of axes of a 16-bit operand. Between the steps nothing is rounded to 16 bits; the last one stores what
+ * `stored` asks for, or else the operand's dtype, without a Cast. */
+static void sums_are_rounded_once(void **state)
+{
+    const Dtype asked[] = {DTYPE_F32, DTYPE_BF16, DTYPE_F16};
+    for (int i = 0; i < 3; i++) {
+        Graph *graph = row_graph(state);
+        Value *x = value_create(graph, VALUE_INPUT, TYPE(DTYPE_BF16, 4, 5, 6), NULL);
+        Node *sum = build_begin(graph, "ReduceSum", 2, VALUES(x, const_ints(graph, 2, DIMS(0, 2))), 1);
+        if (asked[i] != DTYPE_BF16)
+            set_int(graph, sum, "stored", dtype_info[asked[i]].onnx);
+        Value *y = build_finish(graph, sum);
+        assert_int_equal(y->type.dtype, asked[i]);
+        graph_add_output(graph, y);
+        expand_kernels(graph, &(Options){0});
+        int steps = 0;
+        for (const Node *node = graph->first; node; node = node->next) {
+            assert_string_not_equal(node->op->name, "Cast");
+            if (strcmp(node->op->name, "SumOver") == 0)
+                assert_int_equal(node->outputs[0]->type.dtype, ++steps == 1 ? DTYPE_F32 : asked[i]);
+        }
+        assert_int_equal(steps, 2);
+    }
+}
+
+static void sums_in_16_bits_are_not_stored_in_f64(void **state)
+{
+    Fixture *f = *state;
+    Graph *graph = row_graph(state);
+    Value *x = value_create(graph, VALUE_INPUT, TYPE(DTYPE_BF16, 4, 5), NULL);
+    Node *sum = build_begin(graph, "ReduceSum", 1, VALUES(x), 1);
+    sum->outputs[0] = value_create(graph, VALUE_TEMP, TYPE(DTYPE_F32, 1), NULL);
+    set_int(graph, sum, "stored", dtype_info[DTYPE_F64].onnx);
+    assert_false(infer_node(graph, sum));
+    assert_message(f, "cannot be stored");
+}
+
 static void operands_are_brought_to_form(void **state)
 {
     Graph *graph = row_graph(state);
@@ -202,6 +239,8 @@ int main(void)
         TEST_WITH_FIXTURE(gradients_at_zeros_and_ties),
         TEST_WITH_FIXTURE(gradients_of_scans_and_selections),
         TEST_WITH_FIXTURE(steps_call_their_kernels),
+        TEST_WITH_FIXTURE(sums_are_rounded_once),
+        TEST_WITH_FIXTURE(sums_in_16_bits_are_not_stored_in_f64),
         TEST_WITH_FIXTURE(operands_are_brought_to_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
