@@ -6,7 +6,8 @@
 #include "typed.h"
 
 #define PCC_INDEX_TILE 128  /* neighbouring elements that one task of a scatter owns */
-#define PCC_INDEX_TASK 4096 /* elements, about, that one task of a gather's adjoint owns, or that one task copies */
+#define PCC_INDEX_TASK 4096 /* elements, about, of one task of a gather's adjoint or of a copy */
+#define PCC_INDEX_TASKS 16  /* tasks that are enough */
 
 /* Index of an axis of extent n as a position; -1 when it is out of range. */
 PCC_KERNEL int64_t pcc_wrap_index(int64_t index, int64_t n)
