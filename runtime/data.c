@@ -60,7 +60,7 @@ static const char *data_describe(char *text, size_t size, const char *name, PccD
 static int data_check_column(const PccData *data, int64_t slot_index, PccError *error)
 {
     const PccSlot *slot = &data->layout->slots[slot_index];
-    const PccColumn *column = &data->columns[slot_index];
+    const PccDataColumn *column = &data->columns[slot_index];
     const PccTensor *tensor = slot->tensor;
     const char *role = slot_index + 1 == data->layout->count ? "the target" : "input";
     if (!column->source)
@@ -217,7 +217,7 @@ static int64_t data_feature_slot(const PccLayout *layout)
     return found < 0 && layout->count == 2 ? 0 : found;
 }
 
-int pcc_data_pair(PccData *data, const PccColumn *x, const PccColumn *y, PccError *error)
+int pcc_data_pair(PccData *data, const PccDataColumn *x, const PccDataColumn *y, PccError *error)
 {
     const PccLayout *layout = data->layout;
     int64_t feature = data_feature_slot(layout);
@@ -262,7 +262,7 @@ static int data_read_integers(const PccData *data, int64_t sample, int64_t slot,
                               PccError *error)
 {
     const PccSlot *place = &data->layout->slots[slot];
-    const PccColumn *column = &data->columns[slot];
+    const PccDataColumn *column = &data->columns[slot];
     int64_t limit = place->labels && data->layout->classes ? data->layout->classes : column->limit;
     bool check = place->labels || limit > 0;
     for (int64_t i = 0; check && i < place->elements; i++) {
@@ -290,7 +290,7 @@ int pcc_data_read(const PccData *data, int64_t sample, int64_t slot, void *out, 
         data->generate(data, sample, slot, out);
         return PCC_OK;
     }
-    const PccColumn *column = &data->columns[slot];
+    const PccDataColumn *column = &data->columns[slot];
     const unsigned char *from = column->data + (size_t)sample * column->stride;
     if (!pcc_dtype_is_float(data->layout->slots[slot].tensor->dtype))
         return data_read_integers(data, sample, slot, from, out, error);

@@ -10,7 +10,7 @@
 #include "layout.h"
 #include "program.h"
 
-typedef struct PccColumn {
+typedef struct PccDataColumn {
     const char *source; /* the file (and tensor), for messages; NULL: the format has nothing for this slot */
     PccDtype dtype;
     int rank; /* of one sample, for messages */
@@ -20,7 +20,7 @@ typedef struct PccColumn {
     int64_t count;             /* samples */
     int64_t limit;             /* integer values are below this; 0: unchecked */
     bool big;                  /* too big to check before training: checked sample by sample */
-} PccColumn;
+} PccDataColumn;
 
 /* What a set holds open: closing the set runs close on each. */
 typedef struct PccHeld {
@@ -32,7 +32,7 @@ typedef struct PccData PccData;
 struct PccData {
     const PccLayout *layout;
     int64_t count;          /* samples */
-    PccColumn *columns;     /* [layout->count] */
+    PccDataColumn *columns; /* [layout->count] */
     bool ordered;           /* neighbouring samples belong together: hold out the end, not a random part */
     double mean, deviation; /* of --normalize; 0 and 1 leave values alone */
     float byte_f32[256];    /* what a byte becomes in a float input */
@@ -64,7 +64,7 @@ int pcc_data_map(PccData *data, const char *path, const unsigned char **bytes, s
 
 /* For formats of inputs and labels: x goes to the one input that is not labels, y (source NULL: absent) to the target
  * or the label input. */
-int pcc_data_pair(PccData *data, const PccColumn *x, const PccColumn *y, PccError *error);
+int pcc_data_pair(PccData *data, const PccDataColumn *x, const PccDataColumn *y, PccError *error);
 
 /* The formats. argument is what follows the colon. */
 int pcc_data_open_idx(PccData *data, const char *argument, bool validation, PccError *error);

@@ -61,13 +61,13 @@ int pcc_data_open_cifar(PccData *data, const char *argument, bool validation, Pc
     status = pcc_data_hold(data, body, free, error);
     int64_t count = (int64_t)(size / CIFAR_RECORD);
     const char *source = validation ? "CIFAR-10's test_batch.bin" : "CIFAR-10's data_batch files";
-    PccColumn images = {.source = source,
-                        .dtype = PCC_U8,
-                        .rank = 3,
-                        .dims = {3, 32, 32},
-                        .data = body + 1,
-                        .stride = CIFAR_RECORD,
-                        .count = count};
-    PccColumn labels = {.source = source, .dtype = PCC_U8, .data = body, .stride = CIFAR_RECORD, .count = count};
+    PccDataColumn images = {.source = source,
+                            .dtype = PCC_U8,
+                            .rank = 3,
+                            .dims = {3, 32, 32},
+                            .data = body + 1,
+                            .stride = CIFAR_RECORD,
+                            .count = count};
+    PccDataColumn labels = {.source = source, .dtype = PCC_U8, .data = body, .stride = CIFAR_RECORD, .count = count};
     return status ? status : pcc_data_pair(data, &images, &labels, error);
 }

@@ -57,7 +57,7 @@ static int64_t idx_read_bytes(gzFile file, unsigned char *out, int64_t size)
     return code == Z_OK || code == Z_STREAM_END ? have : -1;
 }
 
-static int idx_read_header(gzFile file, PccColumn *column, PccError *error)
+static int idx_read_header(gzFile file, PccDataColumn *column, PccError *error)
 {
     unsigned char head[4 + 4 * IDX_MAX_RANK];
     int64_t got = idx_read_bytes(file, head, 4);
@@ -81,7 +81,7 @@ static int idx_read_header(gzFile file, PccColumn *column, PccError *error)
 }
 
 /* Grows as it reads, so that a false header cannot claim more memory than the file has bytes. */
-static int idx_read_body(gzFile file, PccColumn *column, int64_t bytes, unsigned char **body, PccError *error)
+static int idx_read_body(gzFile file, PccDataColumn *column, int64_t bytes, unsigned char **body, PccError *error)
 {
     int64_t have = 0, capacity = 0;
     while (have < bytes) {
@@ -106,7 +106,7 @@ static int idx_read_body(gzFile file, PccColumn *column, int64_t bytes, unsigned
     return PCC_OK;
 }
 
-static int idx_load(PccData *data, PccColumn *column, PccError *error)
+static int idx_load(PccData *data, PccDataColumn *column, PccError *error)
 {
     gzFile file = gzopen(column->source, "rb");
     if (!file)
@@ -128,7 +128,7 @@ static int idx_load(PccData *data, PccColumn *column, PccError *error)
 }
 
 static int idx_open_file(PccData *data, const char *directory, const char *part, const char *kind, int rank,
-                         PccColumn *column, PccError *error)
+                         PccDataColumn *column, PccError *error)
 {
     char *path = idx_find(directory, part, kind, rank);
     if (!path)
@@ -142,7 +142,7 @@ static int idx_open_file(PccData *data, const char *directory, const char *part,
 int pcc_data_open_idx(PccData *data, const char *argument, bool validation, PccError *error)
 {
     const char *part = validation ? "t10k" : "train";
-    PccColumn images = {0}, labels = {0};
+    PccDataColumn images = {0}, labels = {0};
     int status = idx_open_file(data, argument, part, "images", 3, &images, error);
     if (!status)
         status = idx_open_file(data, argument, part, "labels", 1, &labels, error);

@@ -28,7 +28,7 @@ static const char *npy_field(const char *header, const char *key)
     return *at == ':' ? at + 1 + strspn(at + 1, " ") : NULL;
 }
 
-static int npy_parse_dtype(const char *header, PccColumn *column, PccError *error)
+static int npy_parse_dtype(const char *header, PccDataColumn *column, PccError *error)
 {
     const char *descr = npy_field(header, "descr");
     size_t length = descr && *descr == '\'' ? strcspn(descr + 1, "'") : 0;
@@ -44,7 +44,7 @@ static int npy_parse_dtype(const char *header, PccColumn *column, PccError *erro
 }
 
 /* shape: the first dim counts samples. */
-static int npy_parse_shape(const char *header, PccColumn *column, PccError *error)
+static int npy_parse_shape(const char *header, PccDataColumn *column, PccError *error)
 {
     const char *at = npy_field(header, "shape");
     int64_t dims[PCC_MAX_RANK + 1];
@@ -67,7 +67,7 @@ static int npy_parse_shape(const char *header, PccColumn *column, PccError *erro
     return PCC_OK;
 }
 
-static int npy_parse_header(const char *header, PccColumn *column, PccError *error)
+static int npy_parse_header(const char *header, PccDataColumn *column, PccError *error)
 {
     int status = npy_parse_dtype(header, column, error);
     if (!status)
@@ -95,7 +95,7 @@ static size_t npy_split(const unsigned char *bytes, size_t size, char **header)
     return start + length;
 }
 
-static int npy_open(PccData *data, const char *path, PccColumn *column, PccError *error)
+static int npy_open(PccData *data, const char *path, PccDataColumn *column, PccError *error)
 {
     const unsigned char *bytes;
     size_t size;
@@ -128,7 +128,7 @@ int pcc_data_open_npy(PccData *data, const char *argument, bool validation, PccE
     const char *comma = strchr(argument, ',');
     char *x_path = comma ? strndup(argument, (size_t)(comma - argument)) : strdup(argument);
     int status = pcc_data_hold(data, x_path, free, error);
-    PccColumn x = {0}, y = {0};
+    PccDataColumn x = {0}, y = {0};
     if (!status)
         status = npy_open(data, x_path, &x, error);
     if (!status && comma)

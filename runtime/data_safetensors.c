@@ -42,10 +42,10 @@ static int st_data_fill(PccData *data, const PccSafetensors *file, int64_t slot,
     if (!source)
         return error->status;
     snprintf(source, length, "%s:%s", file->path, tensor->name);
-    PccColumn *column = &data->columns[slot];
+    PccDataColumn *column = &data->columns[slot];
     int skipped = !place->shared;
     *column =
-        (PccColumn){.source = source, .dtype = tensor->dtype, .rank = tensor->rank - skipped, .data = tensor->data};
+        (PccDataColumn){.source = source, .dtype = tensor->dtype, .rank = tensor->rank - skipped, .data = tensor->data};
     memcpy(column->dims, tensor->dims + skipped, (size_t)column->rank * sizeof *column->dims);
     if (!place->shared) {
         column->count = tensor->dims[0];

@@ -51,15 +51,15 @@ int pcc_data_open_tokens(PccData *data, const char *argument, bool validation, P
     if (tokens < window + shift || window == 0)
         return pcc_fail(error, PCC_ERR_INPUT, "%s has %lld tokens; one sample takes %lld", argument, (long long)tokens,
                         (long long)(window + shift));
-    PccColumn column = {.source = argument,
-                        .dtype = dtype,
-                        .rank = 1,
-                        .dims = {window},
-                        .data = bytes,
-                        .stride = (size_t)window * item,
-                        .count = (tokens - shift) / window,
-                        .limit = layout->classes,
-                        .big = true};
+    PccDataColumn column = {.source = argument,
+                            .dtype = dtype,
+                            .rank = 1,
+                            .dims = {window},
+                            .data = bytes,
+                            .stride = (size_t)window * item,
+                            .count = (tokens - shift) / window,
+                            .limit = layout->classes,
+                            .big = true};
     data->columns[input] = column;
     data->count = column.count;
     data->ordered = true;
