@@ -1,8 +1,8 @@
 /* checkpoint.h: everything that a run needs to continue with the same bits, in DIR/step-NNNNNNNN.safetensors.
  *
- * Tensors param/, extra/, state/, moment1/, moment2/, absmax1/, absmax2/ NAME, those that exist; metadata: what the program is, how far the run is, a CRC-32 of each
- * tensor and one of the metadata itself. DIR/latest holds the newest one's file name. Files appear whole or not at all;
- * the newest two are kept. */
+ * Tensors param/, extra/, state/, moment1/, moment2/, absmax1/, absmax2/ NAME, those that exist; metadata: what the
+ * program is, how far the run is, a CRC-32 of each tensor and one of the metadata itself. DIR/latest holds the newest
+ * one's file name. Files appear whole or not at all; the newest two are kept. */
 #ifndef PCC_CHECKPOINT_H
 #define PCC_CHECKPOINT_H
 
@@ -14,9 +14,9 @@ typedef struct PccProgressState {
     int64_t epoch;    /* epochs completed */
     int64_t position; /* micro-batches done in the epoch under way */
     uint64_t seed;
-    double best; /* smallest validation loss so far; infinity before the first */
+    double best;           /* smallest validation loss so far; infinity before the first */
     int64_t rounded, lost; /* in the epoch under way: as PccUpdate counts them */
-    int64_t log_bytes; /* size of the log at this step; -1 without one */
+    int64_t log_bytes;     /* size of the log at this step; -1 without one */
 } PccProgressState;
 
 typedef struct PccCheckpoints {

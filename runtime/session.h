@@ -10,7 +10,7 @@ struct PccSession {
     const PccProgram *program;
     PccStep step;
     PccLossScale loss_scale; /* step.loss_scale is its scale */
-    char *weights_path; /* of the initial weights; NULL when they are embedded or there are none */
+    char *weights_path;      /* of the initial weights; NULL when they are embedded or there are none */
     int threads;
 };
 

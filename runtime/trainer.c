@@ -140,12 +140,13 @@ static void trainer_tell_overflow(Trainer *t, const PccStepReport *report)
     fputc('\n', stderr);
 }
 
-/* A loss or gradient that is not finite spoils the weights: said once, with the first parameter that shows it. */
+/* A loss that is not finite, or a gradient that is not at any scale, spoils the run: said once, with the first
+ * parameter that shows it. */
 static void trainer_warn_not_finite(Trainer *t, const PccStepReport *report)
 {
     if (isfinite(report->loss) && !report->overflow)
         return;
-    if (isfinite(report->loss) && t->session->step.check_gradients) {
+    if (isfinite(report->loss) && t->session->step.check_gradients && report->scale >= 1) {
         trainer_tell_overflow(t, report);
         return;
     }
@@ -159,8 +160,7 @@ static void trainer_warn_not_finite(Trainer *t, const PccStepReport *report)
     fputs("; a smaller --lr or --warmup may help\n", stderr);
 }
 
-/* The optimizer's part of a step. A skipped update is a step too, as in a PyTorch loop, but the schedule waits for it.
- */
+/* The optimizer's part of a step. A skipped update is a step too, as in PyTorch's loops, but the schedule waits. */
 static void trainer_apply(Trainer *t, PccStepReport *report)
 {
     PccSession *session = t->session;

@@ -169,6 +169,19 @@ static void runs_tell_of_overflows(void **state)
     free(log);
 }
 
+/* Where no scale helps, that is a warning: once, when the scale has fallen below 1. */
+static void hopeless_runs_are_warned_of(void **state)
+{
+    (void)state;
+    PccProgram program = scaled_program((PccScaling){.initial = 4, .dynamic = true, .interval = 2000}, "xxxxxxxx");
+    assert_int_equal(support_run(&program, TRAIN "--steps 8"), 0);
+    assert_non_null(strstr(support_err, "note: step 1: the gradient of fc.bias overflowed"));
+    const char *warning = strstr(support_err, "warning: step 4:");
+    assert_non_null(warning);
+    assert_non_null(strstr(warning, "the gradient of fc.bias is not finite"));
+    assert_null(strstr(strchr(warning, '\n'), "step"));
+}
+
 /* A resumed run has the scale, the count of clean steps and the bits of one that never stopped. */
 static void resuming_keeps_the_scale(void **state)
 {
@@ -204,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scales_are_gradscalers),   cmocka_unit_test(skipped_updates_change_nothing),
         cmocka_unit_test(scales_have_bounds),       cmocka_unit_test(runs_tell_of_overflows),
+        cmocka_unit_test(hopeless_runs_are_warned_of),
         cmocka_unit_test(resuming_keeps_the_scale),
     };
     return cmocka_run_group_tests(tests, setup, support_teardown);
