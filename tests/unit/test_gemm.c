@@ -89,6 +89,8 @@ static void test_many_tiles(void **state)
     check((Case){1, 1100, 70, 40, 'n', 'n'});
     check((Case){1, 40, 900, 40, 't', 't'});
     check((Case){1, 230, 500, 800, 'n', 't'});
+    check((Case){1, 2200, 40, 30, 't', 'n'}); /* tiles that find their B packed */
+    check((Case){1, 310, 70, 800, 'n', 'n'}); /* all of B's depth blocks packed at once, groups of rows */
 }
 
 int main(void)

@@ -140,6 +140,9 @@ static void test_many_tiles(void **state)
     check_dtypes((Case){1, 40, 900, 40, 't', 't'}, PCC_BF16, PCC_BF16);
     check_dtypes((Case){1, 230, 500, 800, 'n', 't'}, PCC_BF16, PCC_BF16);
     check_dtypes((Case){1, 230, 500, 800, 't', 'n'}, PCC_F16, PCC_BF16);
+    check_dtypes((Case){1, 2200, 40, 30, 't', 'n'}, PCC_BF16, PCC_BF16);
+    check_dtypes((Case){1, 310, 70, 800, 'n', 'n'}, PCC_BF16, PCC_BF16);
+    check_dtypes((Case){1, 310, 700, 1000, 'n', 'n'}, PCC_BF16, PCC_BF16);
 }
 
 /* An epilogue as the compiler emits it: a bias added in f32, the result rounded once. */
