@@ -60,9 +60,23 @@ static inline bool resolve_axes(Graph *graph, const Node *node, int count, const
 /* Element i of an integer constant, which static operands are. */
 static inline int64_t const_int_at(const Value *constant, int64_t i)
 {
-    if (constant->type.dtype == DTYPE_I32)
+    switch (constant->type.dtype) {
+    case DTYPE_I32:
         return ((const int32_t *)constant->data)[i];
-    return ((const int64_t *)constant->data)[i];
+    case DTYPE_U32:
+        return ((const uint32_t *)constant->data)[i];
+    case DTYPE_I16:
+        return ((const int16_t *)constant->data)[i];
+    case DTYPE_U16:
+        return ((const uint16_t *)constant->data)[i];
+    case DTYPE_I8:
+        return ((const int8_t *)constant->data)[i];
+    case DTYPE_U8:
+    case DTYPE_BOOL:
+        return ((const uint8_t *)constant->data)[i];
+    default:
+        return ((const int64_t *)constant->data)[i];
+    }
 }
 
 static inline void set_operand(Graph *graph, Node *node, int i, Value *value)
