@@ -133,21 +133,13 @@ PCC_KERNEL PccRegF64 pcc_reg_fma_f64(PccRegF64 a, PccRegF64 b, PccRegF64 c)
 #endif
 }
 
-/* Registers of pairs of bf16, low * low + high * high + c in every lane; subnormal operands and results count as 0.
- * Where pairs are not multiplied so, nor ever in f64, it is not called. */
+#if PCC_PAIRS && !PCC_TILES
+/* Registers of pairs of bf16, low * low + high * high + c in every lane; subnormal operands and results count as 0. */
 PCC_KERNEL PccRegF32 pcc_reg_dot_f32(PccRegF32 a, PccRegF32 b, PccRegF32 c)
 {
-#if PCC_PAIRS && !PCC_TILES
     return (PccRegF32)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
-#else
-    return pcc_reg_fma_f32(a, b, c);
+}
 #endif
-}
-
-PCC_KERNEL PccRegF64 pcc_reg_dot_f64(PccRegF64 a, PccRegF64 b, PccRegF64 c)
-{
-    return pcc_reg_fma_f64(a, b, c);
-}
 
 /* A quad is the 16 bytes at one row: 4 floats or 2 doubles. Transposition works inside 16-byte lanes, each lane on
  * rows of its own, so a full register transposes PCC_REG_LANES rows at once with lane-local shuffles only. */
