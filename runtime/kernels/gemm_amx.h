@@ -11,6 +11,8 @@
 
 #include "gemm_ahead.h"
 
+long syscall(long number, ...); /* unistd.h's, which a program compiled with -std=c11 does not see */
+
 /* May this process use tiles? Linux grants it for good, to all threads (Documentation/arch/x86/xstate.rst). */
 PCC_SHARED int pcc_amx_granted(void)
 {
