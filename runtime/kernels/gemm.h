@@ -9,10 +9,15 @@
  * pcc_gemm_scratch_bytes() of the literals. Both transpositions of both operands are fast where one of the operand's
  * strides is 1; other strides are right, not fast.
  *
- * Structure, outermost first: C tiles over the threads (gemm_tiling.h), depth blocks of K, packed B of the tile in L2,
- * groups of packed A panels, register tiles (gemm_micro.inc). Everything but the entry points is shared by all
- * instances: a product spends its time in register tiles whose loop bounds are literals for every shape, and outlining
- * of OpenMP regions would hide an instance's literals from what is inside anyway. */
+ * pcc_gemm_mixed and pcc_gemm_batched_mixed take PccIn operands and a PccStoreF32. Two of bf16 are multiplied in pairs
+ * along K (gemm_pairs.h), by AMX tiles or by vdpbf16ps where the target has them; else packing widens what has 16 bits.
+ * Sums are f32 in any case.
+ *
+ * Structure, outermost first: C tiles over the threads (gemm_run.inc, gemm_tiling.h), depth blocks of K with packed B
+ * in L2 and groups of packed A panels (gemm_tile.inc), strips (gemm_strip.inc), register tiles (gemm_micro.inc).
+ * Everything but the entry points is shared by all instances: a product spends its time in register tiles whose loop
+ * bounds are literals for every shape, and outlining of OpenMP regions would hide an instance's literals from what is
+ * inside anyway. */
 #ifndef PCC_GEMM_H
 #define PCC_GEMM_H
 
