@@ -18,18 +18,23 @@ static const char *literal_of(Arena *arena, const Value *value)
     return c_integer(arena, tensor.i[0], value->type.dtype);
 }
 
+static bool is_narrow(const Value *value)
+{
+    return is_float(value->type.dtype) && dtype_info[value->type.dtype].bytes == 2;
+}
+
 /* Elements of 16 bits are widened as they are loaded, and rounded as they are stored. Between, nothing is rounded: a
  * Cast to 16 bits inside a loop is what its store does. */
 static const char *load(Arena *arena, const Value *value, const char *element)
 {
-    bool wide = !is_float(value->type.dtype) || dtype_info[value->type.dtype].bytes > 2;
-    return wide ? element : arena_printf(arena, "pcc_f32_from_%s(%s)", dtype_info[value->type.dtype].name, element);
+    return is_narrow(value) ? arena_printf(arena, "pcc_f32_from_%s(%s)", dtype_info[value->type.dtype].name, element)
+                            : element;
 }
 
 const char *stored_expression(Arena *arena, const Value *value, const char *computed)
 {
-    bool wide = !is_float(value->type.dtype) || dtype_info[value->type.dtype].bytes > 2;
-    return wide ? computed : arena_printf(arena, "pcc_%s_from_f32(%s)", dtype_info[value->type.dtype].name, computed);
+    return is_narrow(value) ? arena_printf(arena, "pcc_%s_from_f32(%s)", dtype_info[value->type.dtype].name, computed)
+                            : computed;
 }
 
 /* Casts convert by C's rules, but to bool by comparison; the other rows say what they compute. */
@@ -49,8 +54,14 @@ void print_body(Emitter *e, Text *text, const Graph *body, int in_registers, con
                 const char *const *results)
 {
     const char **names = NEW_ARRAY(e->arena, const char *, body->value_count + 1);
-    for (int i = 0; i < body->input_count; i++)
-        names[body->inputs[i]->id] = i < in_registers ? operands[i] : load(e->arena, body->inputs[i], operands[i]);
+    for (int i = 0; i < body->input_count; i++) {
+        const Value *in = body->inputs[i];
+        names[in->id] = operands[i];
+        if (i < in_registers || !is_narrow(in))
+            continue;
+        names[in->id] = arena_printf(e->arena, "v%d", i); /* once, and not inside a ?: that keeps loops from vectors */
+        line(text, "const float %s = %s;", names[in->id], load(e->arena, in, operands[i]));
+    }
     for (int i = 0; i < body->value_count; i++)
         if (body->values[i] && body->values[i]->kind == VALUE_CONST)
             names[i] = literal_of(e->arena, body->values[i]);
