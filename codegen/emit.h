@@ -68,7 +68,7 @@ const Stored *find_copy(const Weights *weights, const Value *copy);      /* by i
 int64_t place_weights(Weights *weights, int64_t bytes);                  /* appends to the block; returns the offset */
 /* param_state.c */
 void place_param_states(Weights *weights, const Graph *train, const Options *options);
-bool updates_mixed(const Weights *weights, const Options *options); /* is the update's _mixed form needed? */
+bool updates_mixed(const Weights *weights, const Options *options); /* is anything stored in 16 or 8 bits? */
 const char *rounding_constant(PccRounding rounding);
 /* addresses.c */
 const int64_t *bound_offsets(const Emitter *e);

@@ -46,14 +46,15 @@ static bool stores_16_bits(const Graph *graph)
     return false;
 }
 
-static void print_includes(Text *text, const Program *program, bool check_numerics)
+static void print_includes(Text *text, bool mixed, bool check_numerics)
 {
-    if (stores_16_bits(program->train) || stores_16_bits(program->evaluate))
-        line(text, "#define PCC_MIXED 1 /* kernels with operands of 16 bits */");
+    if (mixed)
+        line(text, "#define PCC_MIXED 1 /* kernels and updates of 16-bit and 8-bit storage */");
     line(text, "#include <pcc/pcc.h>");
     line(text, "#include <pcc/kernels/kernels.h>");
     if (check_numerics)
         line(text, "#include <pcc/kernels/numerics.h>");
+    line(text, "PCC_WIDEST_VECTORS");
     blank(text);
     line(text, "/* Typed pointers: into a block at a byte offset, to what the step was given. */");
     line(text, "#define AT(type, block, offset) ((type *)(void *)((block) + (offset)))");
@@ -404,7 +405,8 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     Text *text = text_create(arena);
     e.graph = train;
     print_header(&e, text, program, arena_bytes);
-    print_includes(text, program, options->check_numerics);
+    bool mixed = stores_16_bits(train) || stores_16_bits(program->evaluate) || updates_mixed(&weights, options);
+    print_includes(text, mixed, options->check_numerics);
     print_params(&e, text);
     print_stored(&e, text, "states", weights.states, weights.state_count);
     print_stored(&e, text, "constants", weights.constants, weights.constant_count);
@@ -417,8 +419,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     append(text, "/* The loss of the batch in inference mode. */\n%s", evaluate->data);
     line(text, "static PccUpdate update(PccStep *s)");
     line(text, "{");
-    line(text, "return pcc_%s%s(params, PCC_COUNT(params), s);", options->optimizer,
-         updates_mixed(&weights, options) ? "_mixed" : "");
+    line(text, "return pcc_%s(params, PCC_COUNT(params), s);", options->optimizer);
     line(text, "}");
     blank(text);
     print_embedded_weights(&e, text);

@@ -1,7 +1,7 @@
 /* optimizer.h: update(): unscale, check, clip and update every parameter, with PyTorch's arithmetic.
  *
- *   PccUpdate pcc_sgd(params, count, s), pcc_adam(...), pcc_adamw(...), pcc_lion(...)    f32 or f64 throughout
- *   PccUpdate pcc_sgd_mixed(...), ..., pcc_adamw8bit_mixed(...)                          f32 arithmetic, any storage
+ *   PccUpdate pcc_sgd(params, count, s), pcc_adam(...), pcc_adamw(...), pcc_lion(...)
+ *   PccUpdate pcc_adamw8bit(...), and 16-bit weights, moments and copies: where PCC_MIXED is defined
  *
  * The parameters are cut into chunks of equal size that threads share evenly however many small parameters there are.
  * One pass over the weights at memory bandwidth; a second one before it, over the gradients alone, only where their
@@ -48,9 +48,22 @@ PCC_KERNEL bool pcc_is_plain(const PccParam *param)
            (param->moment_dtype == dtype || param->moment1 == PCC_NONE);
 }
 
-/* The pass over the weights; `mixed`: some of them are not plain. */
-PCC_KERNEL void pcc_update_all(PccUpdateRule rule, const PccUpdateTerms *terms, bool mixed, const PccParam *params,
-                               int64_t count, const PccStep *s, PccUpdate *done)
+PCC_KERNEL void pcc_update_part(PccUpdateRule rule, const PccUpdateTerms *terms, const PccParam *param, PccChunk chunk,
+                                const PccStep *s, PccUpdate *done)
+{
+#ifdef PCC_MIXED
+    if (!pcc_is_plain(param)) {
+        pcc_update_staged(terms, rule.f32, param, chunk, s, done);
+        return;
+    }
+#endif
+    (void)done;
+    pcc_update_plain(rule, terms, param, chunk, s->weights);
+}
+
+/* The pass over the weights. */
+PCC_KERNEL void pcc_update_all(PccUpdateRule rule, const PccUpdateTerms *terms, const PccParam *params, int64_t count,
+                               const PccStep *s, PccUpdate *done)
 {
     int64_t size = pcc_chunk_size(params, count), chunks = pcc_chunk_count(params, count, size);
     int64_t rounded = 0, lost = 0;
@@ -59,12 +72,8 @@ PCC_KERNEL void pcc_update_all(PccUpdateRule rule, const PccUpdateTerms *terms, 
         int64_t end;
         PccUpdate own = {.first_overflow = -1};
         PccChunk at = pcc_thread_chunks(params, count, size, chunks, &end);
-        for (; at.id < end; pcc_next_chunk(params, size, end, &at)) {
-            if (mixed && !pcc_is_plain(params + at.param))
-                pcc_update_staged(terms, rule.f32, params + at.param, at, s, &own);
-            else
-                pcc_update_plain(rule, terms, params + at.param, at, s->weights);
-        }
+        for (; at.id < end; pcc_next_chunk(params, size, end, &at))
+            pcc_update_part(rule, terms, params + at.param, at, s, &own);
         rounded += own.rounded;
         lost += own.lost;
     }
@@ -73,8 +82,8 @@ PCC_KERNEL void pcc_update_all(PccUpdateRule rule, const PccUpdateTerms *terms, 
 }
 
 /* Norm and finiteness where they are needed, then the update unless a gradient overflowed. */
-PCC_KERNEL PccUpdate pcc_apply_rule(PccUpdateRule rule, PccUpdateTerms terms, bool mixed, const PccParam *params,
-                                    int64_t count, const PccStep *s)
+PCC_KERNEL PccUpdate pcc_apply_rule(PccUpdateRule rule, PccUpdateTerms terms, const PccParam *params, int64_t count,
+                                    const PccStep *s)
 {
     PccUpdate result = {.gradient_norm = 0, .first_overflow = -1};
     terms.gradient_scale = 1 / s->loss_scale;
@@ -86,37 +95,33 @@ PCC_KERNEL PccUpdate pcc_apply_rule(PccUpdateRule rule, PccUpdateTerms terms, bo
     /* as torch.nn.utils.clip_grad_norm_ */
     if (s->clip_norm > 0 && s->clip_norm < result.gradient_norm + 1e-6)
         terms.gradient_scale *= s->clip_norm / (result.gradient_norm + 1e-6);
-    pcc_update_all(rule, &terms, mixed, params, count, s, &result);
+    pcc_update_all(rule, &terms, params, count, s, &result);
     return result;
 }
 
-/* pcc_NAME() and pcc_NAME_mixed(). */
-#define PCC_DEFINE_OPTIMIZER(name, rule)                                                       \
-    PCC_KERNEL PccUpdate pcc_##name(const PccParam *params, int64_t count, PccStep *s)         \
-    {                                                                                          \
-        const PccUpdateRule rules = {pcc_##rule##_chunk_f32, pcc_##rule##_chunk_f64};          \
-        return pcc_apply_rule(rules, pcc_##name##_terms(s), false, params, count, s);          \
-    }                                                                                          \
-    PCC_KERNEL PccUpdate pcc_##name##_mixed(const PccParam *params, int64_t count, PccStep *s) \
-    {                                                                                          \
-        const PccUpdateRule rules = {pcc_##rule##_chunk_f32, NULL};                            \
-        return pcc_apply_rule(rules, pcc_##name##_terms(s), true, params, count, s);           \
+#define PCC_DEFINE_OPTIMIZER(name, rule)                                               \
+    PCC_KERNEL PccUpdate pcc_##name(const PccParam *params, int64_t count, PccStep *s) \
+    {                                                                                  \
+        const PccUpdateRule rules = {pcc_##rule##_chunk_f32, pcc_##rule##_chunk_f64};  \
+        return pcc_apply_rule(rules, pcc_##name##_terms(s), params, count, s);         \
     }
 PCC_DEFINE_OPTIMIZER(sgd, sgd)
 PCC_DEFINE_OPTIMIZER(adam, adam)
 PCC_DEFINE_OPTIMIZER(adamw, adam)
 PCC_DEFINE_OPTIMIZER(lion, lion)
 
+#ifdef PCC_MIXED
 /* AdamW whose moments are stored in 8 bits where the parameter says so. */
-PCC_KERNEL PccUpdate pcc_adamw8bit_mixed(const PccParam *params, int64_t count, PccStep *s)
+PCC_KERNEL PccUpdate pcc_adamw8bit(const PccParam *params, int64_t count, PccStep *s)
 {
-    const PccUpdateRule rules = {pcc_adam_chunk_f32, NULL};
+    const PccUpdateRule rules = {pcc_adam_chunk_f32, pcc_adam_chunk_f64};
     PccUpdateTerms terms = pcc_adamw_terms(s);
     PccMaps8 maps;
     pcc_map8_make(true, &maps.with_sign);
     pcc_map8_make(false, &maps.without);
     terms.maps = &maps;
-    return pcc_apply_rule(rules, terms, true, params, count, s);
+    return pcc_apply_rule(rules, terms, params, count, s);
 }
+#endif
 
 #endif

@@ -10,6 +10,8 @@
 #include "optimizer_round.h"
 #include "optimizer_terms.h"
 
+#ifdef PCC_MIXED
+
 _Static_assert(PCC_STAGE == PCC_MOMENT_BLOCK, "a block has one scale");
 
 /* A block of a parameter on its way. */
@@ -194,5 +196,7 @@ PCC_SHARED void pcc_update_staged(const PccUpdateTerms *terms, PccUpdateChunk ru
         pcc_update_stage(terms, rule, &at, done);
     }
 }
+
+#endif /* PCC_MIXED */
 
 #endif

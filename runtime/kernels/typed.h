@@ -4,12 +4,6 @@
 #ifndef PCC_TYPED_H
 #define PCC_TYPED_H
 
-/* gcc vectorises loops for 256 bits on most machines that have 512: the matrix kernels use them all anyway, and loops
- * with polynomials in them (GELU) are half again as fast. Before any header with intrinsics. */
-#if defined(__AVX512F__) && defined(__GNUC__) && !defined(__clang__)
-#    pragma GCC target("prefer-vector-width=512")
-#endif
-
 #include "scratch.h" /* pcc_ceil_div, pcc_min_i64, pcc_max_i64 */
 
 #include <stdint.h>
@@ -20,6 +14,14 @@
 #define PCC_JOIN_(a, b) a##b
 #define PCC_JOIN(a, b) PCC_JOIN_(a, b)
 #define PCC_FN(name) PCC_JOIN(pcc_##name##_, PCC_SUFFIX) /* PCC_FN(fill) is pcc_fill_f32 where PCC_SUFFIX is f32 */
+
+/* gcc vectorises for 256 bits on most machines that have 512, where loops with polynomials in them (GELU) are half again
+ * as fast. For the functions that follow; the kernels before it say their width themselves, and compile faster as is. */
+#if defined(__AVX512F__) && defined(__GNUC__) && !defined(__clang__)
+#    define PCC_WIDEST_VECTORS _Pragma("GCC target(\"prefer-vector-width=512\")")
+#else
+#    define PCC_WIDEST_VECTORS
+#endif
 
 /* Elements of work below which a kernel stays on one thread: waking a second one costs about as much. */
 #define PCC_GRAIN 16384

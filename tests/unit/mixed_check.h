@@ -1,7 +1,10 @@
-/* mixed_check.h: parameters of any storage for the tests of the optimizer's mixed forms. */
+/* mixed_check.h: parameters of any storage for the tests of the optimizer's 16-bit and 8-bit storage. */
 #ifndef MIXED_CHECK_H
 #define MIXED_CHECK_H
 
+#ifndef PCC_MIXED
+#    define PCC_MIXED 1
+#endif
 #include "runtime/kernels/optimizer.h"
 
 #include "kernel_check.h"
@@ -10,22 +13,22 @@ typedef PccUpdate (*Optimizer)(const PccParam *params, int64_t count, PccStep *s
 
 static inline PccUpdate run_sgd(const PccParam *params, int64_t count, PccStep *s)
 {
-    return pcc_sgd_mixed(params, count, s);
+    return pcc_sgd(params, count, s);
 }
 
 static inline PccUpdate run_adamw(const PccParam *params, int64_t count, PccStep *s)
 {
-    return pcc_adamw_mixed(params, count, s);
+    return pcc_adamw(params, count, s);
 }
 
 static inline PccUpdate run_lion(const PccParam *params, int64_t count, PccStep *s)
 {
-    return pcc_lion_mixed(params, count, s);
+    return pcc_lion(params, count, s);
 }
 
 static inline PccUpdate run_adamw8bit(const PccParam *params, int64_t count, PccStep *s)
 {
-    return pcc_adamw8bit_mixed(params, count, s);
+    return pcc_adamw8bit(params, count, s);
 }
 
 /* How a parameter is stored. */

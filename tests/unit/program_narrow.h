@@ -4,6 +4,7 @@
 #ifndef PROGRAM_NARROW_H
 #define PROGRAM_NARROW_H
 
+#define PCC_MIXED 1
 #include <pcc/kernels/optimizer.h>
 
 #include "program_linear.h"
@@ -68,7 +69,7 @@ static double narrow_step(PccStep *s)
 
 static PccUpdate narrow_update(PccStep *s)
 {
-    return pcc_adamw8bit_mixed(narrow_params, 2, s);
+    return pcc_adamw8bit(narrow_params, 2, s);
 }
 
 /* One program at a time: its parameters are narrow_params. */
