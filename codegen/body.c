@@ -6,8 +6,8 @@
 
 static const char *variable_type(const Value *value)
 {
-    return is_float(value->type.dtype) ? dtype_info[value->type.dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32].c_type
-                                       : dtype_info[value->type.dtype].c_type;
+    const Dtype dtype = value->type.dtype;
+    return dtype_info[is_float(dtype) ? wide_dtype(dtype) : dtype].c_type;
 }
 
 static const char *literal_of(Arena *arena, const Value *value)
@@ -18,23 +18,20 @@ static const char *literal_of(Arena *arena, const Value *value)
     return c_integer(arena, tensor.i[0], value->type.dtype);
 }
 
-static bool is_narrow(const Value *value)
-{
-    return is_float(value->type.dtype) && dtype_info[value->type.dtype].bytes == 2;
-}
-
 /* Elements of 16 bits are widened as they are loaded, and rounded as they are stored. Between, nothing is rounded: a
  * Cast to 16 bits inside a loop is what its store does. */
 static const char *load(Arena *arena, const Value *value, const char *element)
 {
-    return is_narrow(value) ? arena_printf(arena, "pcc_f32_from_%s(%s)", dtype_info[value->type.dtype].name, element)
-                            : element;
+    return is_narrow(value->type.dtype)
+               ? arena_printf(arena, "pcc_f32_from_%s(%s)", dtype_info[value->type.dtype].name, element)
+               : element;
 }
 
 const char *stored_expression(Arena *arena, const Value *value, const char *computed)
 {
-    return is_narrow(value) ? arena_printf(arena, "pcc_%s_from_f32(%s)", dtype_info[value->type.dtype].name, computed)
-                            : computed;
+    return is_narrow(value->type.dtype)
+               ? arena_printf(arena, "pcc_%s_from_f32(%s)", dtype_info[value->type.dtype].name, computed)
+               : computed;
 }
 
 /* Casts convert by C's rules, but to bool by comparison; the other rows say what they compute. */
@@ -57,7 +54,7 @@ void print_body(Emitter *e, Text *text, const Graph *body, int in_registers, con
     for (int i = 0; i < body->input_count; i++) {
         const Value *in = body->inputs[i];
         names[in->id] = operands[i];
-        if (i < in_registers || !is_narrow(in))
+        if (i < in_registers || !is_narrow(in->type.dtype))
             continue;
         names[in->id] = arena_printf(e->arena, "v%d", i); /* once, and not inside a ?: that keeps loops from vectors */
         line(text, "const float %s = %s;", names[in->id], load(e->arena, in, operands[i]));

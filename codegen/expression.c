@@ -16,9 +16,9 @@ Dtype compute_dtype(const Node *node)
 {
     for (int i = 0; i < node->input_count; i++)
         if (node->inputs[i] && is_float(node->inputs[i]->type.dtype))
-            return node->inputs[i]->type.dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
+            return wide_dtype(node->inputs[i]->type.dtype);
     if (is_float(node->outputs[0]->type.dtype) && !node->op->returns_bool)
-        return node->outputs[0]->type.dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
+        return wide_dtype(node->outputs[0]->type.dtype);
     return node->inputs[0]->type.dtype;
 }
 

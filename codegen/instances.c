@@ -3,14 +3,6 @@
 
 #include "codegen/emit.h"
 
-static uint64_t hash_text(const char *text)
-{
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-    return hash;
-}
-
 static bool name_is_taken(const Instances *instances, const char *name)
 {
     for (int i = 0; i < instances->count; i++)

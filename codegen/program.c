@@ -40,7 +40,7 @@ static bool stores_16_bits(const Graph *graph)
 {
     for (int i = 0; i < graph->value_count; i++) {
         const Value *value = graph->values[i];
-        if (value && (value->type.dtype == DTYPE_F16 || value->type.dtype == DTYPE_BF16))
+        if (value && is_narrow(value->type.dtype))
             return true;
     }
     return false;
@@ -267,18 +267,16 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
     return text;
 }
 
+/* Of names, dims, precision and optimizer. */
 static uint64_t fingerprint(const Emitter *e)
 {
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a over names, dims, precision, optimizer */
     Text *text = text_create(e->arena);
     append(text, "%s;%s;", e->options->precision, e->options->optimizer);
     for (int i = 0; i < e->weights->param_count; i++)
         append(text, "%s%s;", e->weights->params[i].name, type_text(e->arena, &e->weights->params[i].value->type));
     for (int i = 0; i < e->weights->state_count; i++)
         append(text, "%s%s;", e->weights->states[i].name, type_text(e->arena, &e->weights->states[i].value->type));
-    for (const char *c = text->data; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
-    return hash;
+    return hash_text(text->data);
 }
 
 static const char *const loss_constants[LOSS_COUNT] = {

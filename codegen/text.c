@@ -201,6 +201,14 @@ const char *c_integer(Arena *arena, int64_t value, Dtype dtype)
     return value == INT64_MIN ? "INT64_MIN" : arena_printf(arena, "%lld", (long long)value);
 }
 
+uint64_t hash_text(const char *text)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+    return hash;
+}
+
 const char *with_commas(Arena *arena, int64_t value)
 {
     char digits[32];

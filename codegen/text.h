@@ -30,6 +30,7 @@ const char *identifier(Arena *arena, const char *name, size_t limit);
 const char *c_float(Arena *arena, double value, Dtype dtype);
 /* An integer constant; C has no literal for the least i64. */
 const char *c_integer(Arena *arena, int64_t value, Dtype dtype);
+uint64_t hash_text(const char *text);                 /* FNV-1a */
 const char *with_commas(Arena *arena, int64_t value); /* 86,567,656 */
 
 #endif

@@ -48,7 +48,7 @@ Value *const_tensor(Graph *graph, const Tensor *tensor)
 
 Value *const_float(Graph *graph, Dtype dtype, double number)
 {
-    if (dtype == DTYPE_F16 || dtype == DTYPE_BF16)
+    if (is_narrow(dtype))
         dtype = DTYPE_F32; /* a literal beside operands of 16 bits */
     int64_t whole = is_float(dtype) ? 0 : (int64_t)number;
     Tensor tensor = {.type = scalar_type(dtype), .f = &number, .i = &whole};

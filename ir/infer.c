@@ -161,7 +161,7 @@ static bool infer_elementwise(Graph *graph, Node *node)
         const Value *operand = node->inputs[i];
         if (!operand)
             continue;
-        bool beside = is_float(dtype) && dtype_info[dtype].bytes == 2 && is_literal(operand);
+        bool beside = is_narrow(dtype) && is_literal(operand);
         if (operand->type.dtype != dtype && operand->type.dtype != DTYPE_BOOL && !beside) {
             error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "the operands of %s are of types %s and %s",
                   node->op->name, dtype_info[dtype].name, dtype_info[operand->type.dtype].name);

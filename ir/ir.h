@@ -130,6 +130,9 @@ typedef struct Type {
 } Type;
 
 bool is_float(Dtype dtype);
+bool is_narrow(Dtype dtype); /* a float of 16 bits: computed with in f32 */
+/* What operands of `dtype` are computed in, and what their statistics and losses are: f64 for f64, else f32. */
+Dtype wide_dtype(Dtype dtype);
 bool dtype_from_onnx(int onnx, Dtype *dtype);
 bool dtype_from_name(const char *name, size_t length, Dtype *dtype);
 int64_t element_count(const Type *type); /* checked when the type was made: never overflows */
@@ -187,9 +190,9 @@ struct Value {
     int id;
     ValueKind kind;
     Type type;
-    const char *name; /* the ONNX name, or NULL */
-    Node *producer;   /* VALUE_TEMP only */
-    const void *data; /* PARAM, STATE, CONST: dense, little-endian, of type.dtype */
+    const char *name;       /* the ONNX name, or NULL */
+    Node *producer;         /* VALUE_TEMP only */
+    const void *data;       /* PARAM, STATE, CONST: dense, little-endian, of type.dtype */
     const float *unrounded; /* PARAM that autocast stores in 16 bits: its contents before, or NULL */
     View view;
     Value *copy_of; /* VALUE_COPY: the PARAM of the same dims */

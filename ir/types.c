@@ -25,6 +25,16 @@ bool is_float(Dtype dtype)
     return dtype_info[dtype].is_float;
 }
 
+bool is_narrow(Dtype dtype)
+{
+    return is_float(dtype) && dtype_info[dtype].bytes == 2;
+}
+
+Dtype wide_dtype(Dtype dtype)
+{
+    return dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
+}
+
 bool dtype_from_onnx(int onnx, Dtype *dtype)
 {
     for (int i = 0; i < DTYPE_COUNT; i++)

@@ -20,11 +20,6 @@ typedef struct Autocast {
     PrecisionReport *report;
 } Autocast;
 
-static bool is_low(Dtype dtype)
-{
-    return dtype == DTYPE_F16 || dtype == DTYPE_BF16;
-}
-
 /* ---- casts ------------------------------------------------------------------------------------------------------ */
 
 static Value *cast_to(Autocast *a, Value *value, Dtype dtype)
@@ -32,7 +27,7 @@ static Value *cast_to(Autocast *a, Value *value, Dtype dtype)
     if (value->type.dtype == dtype)
         return value;
     const Node *producer = value->producer;
-    bool lossless = is_op(producer, "Cast") && producer->inputs[0]->type.dtype == dtype && is_low(dtype);
+    bool lossless = is_op(producer, "Cast") && producer->inputs[0]->type.dtype == dtype && is_narrow(dtype);
     if (lossless) /* it was widened */
         return producer->inputs[0];
     if (value->id >= a->value_count)
@@ -57,7 +52,7 @@ static bool is_bias(const Node *node)
             product = product->producer->inputs[0];
         bool vector = bias->kind == VALUE_PARAM && bias->type.rank > 0 &&
                       element_count(&bias->type) == bias->type.dims[bias->type.rank - 1];
-        if (vector && producer_if(product, "MatMul") && is_low(product->type.dtype) &&
+        if (vector && producer_if(product, "MatMul") && is_narrow(product->type.dtype) &&
             same_dims(&node->outputs[0]->type, &node->inputs[i]->type))
             return true;
     }
@@ -100,7 +95,7 @@ static bool is_weak(const Value *operand)
 static Dtype stored_dtype(const Value *operand)
 {
     const Node *back = producer_if(operand, "Cast");
-    const bool honoured = back && is_low(back->inputs[0]->type.dtype) && producer_if(back->inputs[0], "Cast");
+    const bool honoured = back && is_narrow(back->inputs[0]->type.dtype) && producer_if(back->inputs[0], "Cast");
     return honoured ? back->inputs[0]->type.dtype : operand->type.dtype;
 }
 
@@ -114,7 +109,7 @@ static Dtype operands_dtype(const Node *node, bool widest, Dtype wide)
             continue;
         const Value *operand = node->inputs[i];
         bool replaces = !found || (!strong && !is_weak(operand)) ||
-                        (widest && strong && !is_weak(operand) && !is_low(stored_dtype(operand)));
+                        (widest && strong && !is_weak(operand) && !is_narrow(stored_dtype(operand)));
         if (replaces)
             dtype = stored_dtype(operand);
         strong |= !is_weak(operand);
@@ -196,7 +191,7 @@ static void convert_outputs(Autocast *a, Node *node, Dtype dtype)
 static bool rounds_inside(const Node *node, const Ruling *ruling, Dtype dtype)
 {
     return ruling->precision == CLASS_KEEP && node->op->kind == OP_EXPAND && !node->op->expands_after_gradient &&
-           is_low(dtype) && is_low(output_dtype(node));
+           is_narrow(dtype) && is_narrow(output_dtype(node));
 }
 
 static bool has_float(const Node *node)

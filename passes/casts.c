@@ -6,19 +6,14 @@
 #include "passes/autocast.h"
 #include "passes/match.h"
 
-static bool is_low(Dtype dtype)
-{
-    return dtype == DTYPE_F16 || dtype == DTYPE_BF16;
-}
-
 static bool narrows(const Node *node)
 {
-    return is_op(node, "Cast") && is_float(node->inputs[0]->type.dtype) && is_low(node->outputs[0]->type.dtype);
+    return is_op(node, "Cast") && is_float(node->inputs[0]->type.dtype) && is_narrow(node->outputs[0]->type.dtype);
 }
 
 static bool widens(const Node *node)
 {
-    return is_op(node, "Cast") && is_low(node->inputs[0]->type.dtype) && node->outputs[0]->type.dtype == DTYPE_F32;
+    return is_op(node, "Cast") && is_narrow(node->inputs[0]->type.dtype) && node->outputs[0]->type.dtype == DTYPE_F32;
 }
 
 /* ---- the report ------------------------------------------------------------------------------------------------- */
@@ -51,7 +46,7 @@ static void report_body(Graph *graph, const Node *node)
         if (!is_op(member, "Cast") || !is_float(member->inputs[0]->type.dtype))
             continue;
         const Type *from = &member->inputs[0]->type, *to = &member->outputs[0]->type;
-        if (is_float(to->dtype) && (is_low(from->dtype) || is_low(to->dtype)))
+        if (is_float(to->dtype) && (is_narrow(from->dtype) || is_narrow(to->dtype)))
             report_cast(graph, member->outputs[0], from->dtype, to->dtype, pass ? type_bytes(from) + type_bytes(to) : 0,
                         member->origin, pass ? "pass" : "fused");
     }
@@ -200,11 +195,11 @@ static bool becomes_gradient(const Graph *graph, Node ***users, const Value *val
 }
 
 /* The only reader of output 0 converts it: the kernel stores it so. */
-static void fuse_store(Graph *graph, Node *node, Node ***users)
+static void fuse_store(Graph *graph, Node *node, Node ***users, const bool *is_result)
 {
     Value *computed = node->outputs[0];
     Node *reader = sole_reader(users[computed->id]);
-    if (!reader || is_graph_result(graph, computed) ||
+    if (!reader || is_result[computed->id] ||
         !(narrows(reader) || (widens(reader) && becomes_gradient(graph, users, reader->outputs[0]))))
         return;
     Value *stored = reader->outputs[0];
@@ -225,24 +220,21 @@ static void fuse_store(Graph *graph, Node *node, Node ***users)
     remove_attr(node, "stored");
 }
 
-static bool has_attribute_stored(const Op *op)
-{
-    const char *found = op->attributes ? strstr(op->attributes, "stored:int") : NULL;
-    return found != NULL;
-}
-
 void fuse_casts(Graph *graph, const Options *options)
 {
     (void)options;
     Node ***users = collect_users(graph);
     const int value_count = graph->value_count;
+    bool *is_result = NEW_ARRAY(graph->arena, bool, value_count + 1);
+    mark_graph_results(graph, is_result);
+    AttrSpec stored;
     for (Node *node = graph->first; node; node = node->next) {
         if (node->op->kind != OP_KERNEL || !node->op->stored16)
             continue;
         for (int i = 0; i < node->input_count; i++)
             fuse_load(graph, node, i);
-        if (has_attribute_stored(node->op) && node->outputs[0] && node->outputs[0]->id < value_count)
-            fuse_store(graph, node, users);
+        if (find_attr_spec(node->op, "stored", &stored) && node->outputs[0] && node->outputs[0]->id < value_count)
+            fuse_store(graph, node, users, is_result);
     }
     remove_dead_nodes(graph);
 }
@@ -253,7 +245,7 @@ static bool touches_low(const Node *node)
 {
     for (int i = 0; i < node->input_count + node->output_count; i++) {
         const Value *v = i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count];
-        if (v && is_low(v->type.dtype))
+        if (v && is_narrow(v->type.dtype))
             return true;
     }
     return false;
@@ -274,7 +266,7 @@ static void legalise_node(Graph *graph, Node *node, Value **wide, int count)
     graph->origin = node->origin;
     graph->cursor = node;
     for (int i = 0; i < node->input_count; i++)
-        if (node->inputs[i] && is_low(node->inputs[i]->type.dtype))
+        if (node->inputs[i] && is_narrow(node->inputs[i]->type.dtype))
             node->inputs[i] = widened(graph, wide, count, node->inputs[i]);
     Dtype *stored = NEW_ARRAY(graph->arena, Dtype, node->output_count);
     for (int i = 0; i < node->output_count; i++)

@@ -9,7 +9,7 @@ static Dtype suffix_of(const Node *node)
     for (int i = 0; i < node->input_count + node->output_count; i++) {
         const Value *v = i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count];
         if (v && is_float(v->type.dtype))
-            return v->type.dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
+            return wide_dtype(v->type.dtype);
         if (v && !first)
             first = v;
     }
@@ -23,7 +23,7 @@ static bool is_mixed(const Node *node)
     const int outputs = stores_through_epilogue(node) ? 0 : node->output_count;
     for (int i = 0; i < own + outputs; i++) {
         const Value *v = i < own ? node->inputs[i] : node->outputs[i - own];
-        if (v && is_float(v->type.dtype) && dtype_info[v->type.dtype].bytes == 2)
+        if (v && is_narrow(v->type.dtype))
             return true;
     }
     return false;

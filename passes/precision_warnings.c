@@ -10,11 +10,6 @@
 #include "passes/match.h"
 #include "passes/policy.h"
 
-static bool is_low(Dtype dtype)
-{
-    return dtype == DTYPE_F16 || dtype == DTYPE_BF16;
-}
-
 /* Bits of the significand, the hidden one included: an ulp of x in [2^(e-1), 2^e) is 2^(e-p). */
 static int significand_bits(Dtype dtype)
 {
@@ -168,7 +163,7 @@ static void check_sums(Graph *graph)
     int64_t most = 0;
     int others = -1;
     for (const Node *node = graph->first; node; node = node->next) {
-        if (!node->outputs[0] || !is_low(node->outputs[0]->type.dtype))
+        if (!node->outputs[0] || !is_narrow(node->outputs[0]->type.dtype))
             continue;
         const int64_t count = summands(graph, sum_stored_by(node));
         if (count <= (int64_t)1 << significand_bits(node->outputs[0]->type.dtype))
@@ -242,7 +237,7 @@ static void check_updates(Graph *graph, const Options *options)
         return;
     for (int i = 0; i < graph->value_count; i++) {
         const Value *value = graph->values[i];
-        if (!value || value->kind != VALUE_PARAM || !is_low(value->type.dtype) || !value->data)
+        if (!value || value->kind != VALUE_PARAM || !is_narrow(value->type.dtype) || !value->data)
             continue;
         const int64_t here = count_stuck(value, step), count = element_count(&value->type);
         stuck += here;

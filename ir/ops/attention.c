@@ -40,7 +40,7 @@ static bool heads_agree(const Type *q, const Type *k, const Type *v)
 /* max and inverse_sum, and what is computed with them, are never narrower than f32. */
 static Dtype statistics_dtype(const Type *q)
 {
-    return q->dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
+    return wide_dtype(q->dtype);
 }
 
 /* Bool, or to be added to the scores: of any width that the kernel reads beside q's. */

@@ -72,13 +72,15 @@ static bool infer_batch_norm(Graph *graph, Node *node)
 /* y = (x - mean)·a + bias with a = scale / √(var + epsilon), one for each channel; rounded to x's dtype at the end. */
 static Value *build_inference(Graph *graph, const Node *node)
 {
-    Value *x = build_wide(graph, node->inputs[0]), *var = build_wide(graph, node->inputs[4]);
+    Value *x = build_widened(graph, node->inputs[0]), *var = build_widened(graph, node->inputs[4]);
     Value *epsilon = const_float(graph, var->type.dtype, attr_float(node, "epsilon"));
     Value *deviation = build_unary(graph, "Sqrt", build_add(graph, var, epsilon));
-    Value *slope = build_div(graph, build_wide(graph, node->inputs[1]), deviation);
-    Value *centred = build_sub(graph, x, build_channel_vector(graph, build_wide(graph, node->inputs[3]), x->type.rank));
+    Value *slope = build_div(graph, build_widened(graph, node->inputs[1]), deviation);
+    Value *centred =
+        build_sub(graph, x, build_channel_vector(graph, build_widened(graph, node->inputs[3]), x->type.rank));
     Value *scaled = build_mul(graph, centred, build_channel_vector(graph, slope, x->type.rank));
-    Value *y = build_add(graph, scaled, build_channel_vector(graph, build_wide(graph, node->inputs[2]), x->type.rank));
+    Value *y =
+        build_add(graph, scaled, build_channel_vector(graph, build_widened(graph, node->inputs[2]), x->type.rank));
     return build_cast(graph, y, node->inputs[0]->type.dtype);
 }
 
@@ -139,7 +141,7 @@ static void expand_training(Graph *graph, Node *node, Value **replacements)
     copy_attrs(graph, statistics, node);
     remove_attr(statistics, "stored");
     Value *gain = build_finish(graph, statistics), **made = statistics->outputs;
-    Value *centred = build_sub(graph, build_wide(graph, node->inputs[0]), build_per_channel(graph, node, made[4]));
+    Value *centred = build_sub(graph, build_widened(graph, node->inputs[0]), build_per_channel(graph, node, made[4]));
     Value *scaled = build_mul(graph, centred, build_per_channel(graph, node, gain));
     Value *y = build_add(graph, scaled, build_per_channel(graph, node, made[1]));
     replacements[0] = build_cast(graph, y, node->outputs[0]->type.dtype);

@@ -295,7 +295,7 @@ static Value *build_normalised_rows(Graph *graph, Value *x, int64_t rows, double
 /* Of the node's scale and bias; in the dtype of the node's X. */
 static Value *build_channel_affine(Graph *graph, Node *node, Value *x)
 {
-    Value *scale = build_wide(graph, node->inputs[1]), *bias = build_wide(graph, node->inputs[2]);
+    Value *scale = build_widened(graph, node->inputs[1]), *bias = build_widened(graph, node->inputs[2]);
     Value *scaled = build_mul(graph, x, build_channel_vector(graph, scale, x->type.rank));
     Value *y = build_add(graph, scaled, build_channel_vector(graph, bias, x->type.rank));
     return build_cast(graph, y, node->inputs[0]->type.dtype);
@@ -321,7 +321,7 @@ static bool infer_instance_norm(Graph *graph, Node *node)
 
 static void expand_instance_norm(Graph *graph, Node *node, Value **replacements)
 {
-    Value *x = build_wide(graph, node->inputs[0]);
+    Value *x = build_widened(graph, node->inputs[0]);
     Value *normalised = build_normalised_rows(graph, x, x->type.dims[0] * x->type.dims[1], attr_float(node, "epsilon"));
     replacements[0] = build_channel_affine(graph, node, normalised);
 }
@@ -358,7 +358,7 @@ static bool upgrade_group_norm(Graph *graph, Node *node, int opset)
 
 static void expand_group_norm(Graph *graph, Node *node, Value **replacements)
 {
-    Value *x = build_wide(graph, node->inputs[0]);
+    Value *x = build_widened(graph, node->inputs[0]);
     int64_t rows = x->type.dims[0] * attr_int(node, "num_groups");
     Value *normalised = build_normalised_rows(graph, x, rows, attr_float(node, "epsilon"));
     replacements[0] = build_channel_affine(graph, node, normalised);
@@ -381,7 +381,7 @@ static void expand_mean_variance(Graph *graph, Node *node, Value **replacements)
         axes = all_but_channels;
         count = 3;
     }
-    Value *x = build_wide(graph, node->inputs[0]);
+    Value *x = build_widened(graph, node->inputs[0]);
     Value *centred = build_sub(graph, x, build_reduce_mean(graph, x, count, axes));
     Value *variance = build_reduce_mean(graph, build_mul(graph, centred, centred), count, axes);
     Value *deviation = build_unary(graph, "Sqrt", variance);
@@ -401,7 +401,7 @@ static bool infer_lp_norm(Graph *graph, Node *node)
 /* x / ‖x‖, and 0 where the norm is 0: there the divisor becomes 1, before the root so that its gradient is finite. */
 static void expand_lp_norm(Graph *graph, Node *node, Value **replacements)
 {
-    Value *x = build_wide(graph, node->inputs[0]);
+    Value *x = build_widened(graph, node->inputs[0]);
     int axis = axis_of(node, x->type.rank);
     bool euclidean = attr_int(node, "p") == 2;
     Value *power = euclidean ? build_mul(graph, x, x) : build_unary(graph, "Abs", x);
@@ -424,7 +424,7 @@ static bool infer_lrn(Graph *graph, Node *node)
  * with x seen as one channel of a [C, positions] plane. */
 static void expand_lrn(Graph *graph, Node *node, Value **replacements)
 {
-    Value *x = build_wide(graph, node->inputs[0]);
+    Value *x = build_widened(graph, node->inputs[0]);
     int64_t size = attr_int(node, "size"), n = x->type.dims[0], c = x->type.dims[1];
     Value *plane =
         build_reshape(graph, build_mul(graph, x, x), 4, (int64_t[]){n, 1, c, dims_product(&x->type, 2, x->type.rank)});

@@ -13,18 +13,6 @@ static inline bool has_output(const Node *node, int output)
     return output < node->output_count && node->outputs[output];
 }
 
-/* What operands of `dtype` are computed in, and what their statistics and losses are: f32 where they are narrower. */
-static inline Dtype wide_dtype(Dtype dtype)
-{
-    return dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
-}
-
-/* For expansions: an operand in the dtype that its node computes in. */
-static inline Value *build_wide(Graph *graph, Value *x)
-{
-    return build_cast(graph, x, wide_dtype(x->type.dtype));
-}
-
 /* Output 0 in the dtype of `type`, or in that of attribute `stored`: an ONNX dtype, 0 for none. */
 bool set_stored_type(Graph *graph, Node *node, Type type);
 

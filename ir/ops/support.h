@@ -156,12 +156,6 @@ static inline int64_t offset_of(int rank, const int64_t *index, const int64_t *s
     return offset;
 }
 
-/* A float of 16 bits, which is computed with in f32. */
-static inline bool is_narrow(Dtype dtype)
-{
-    return is_float(dtype) && dtype_info[dtype].bytes == 2;
-}
-
 static inline Value *build_widened(Graph *graph, Value *x)
 {
     return is_narrow(x->type.dtype) ? build_cast(graph, x, DTYPE_F32) : x;

@@ -7,6 +7,8 @@
 #define PCC_MIXED 1
 #include <pcc/kernels/optimizer.h>
 
+#include <pcc/session.h>
+
 #include "program_linear.h"
 
 /* Slots of a parameter; the linear program's own come first. */
@@ -99,6 +101,15 @@ static inline PccProgram narrow_program(PccDtype dtype, PccDtype moment, PccRoun
     program.precision = "bf16-true";
     program.optimizer = "adamw8bit";
     return program;
+}
+
+static inline PccSession *open_session(const PccProgram *program)
+{
+    PccError error;
+    PccSession *session = pcc_open(program, NULL, 1, &error);
+    if (!session)
+        fail_msg("%s", error.message);
+    return session;
 }
 
 #endif

@@ -27,15 +27,6 @@ static PccProgram scaled_program(PccScaling scaling, const char *overflows)
     return program;
 }
 
-static PccSession *open_session(const PccProgram *program)
-{
-    PccError error;
-    PccSession *session = pcc_open(program, NULL, 1, &error);
-    if (!session)
-        fail_msg("%s", error.message);
-    return session;
-}
-
 static PccUpdate one_step(PccSession *session)
 {
     static const float image[LINEAR_BATCH * LINEAR_FEATURES] = {1, -1, 0.5f, 0.25f, -0.5f, 2};

@@ -25,15 +25,6 @@ static PccProgram open_program(PccDtype dtype, PccDtype moment, PccRounding roun
     return program;
 }
 
-static PccSession *open_session(const PccProgram *program)
-{
-    PccError error;
-    PccSession *session = pcc_open(program, NULL, 1, &error);
-    if (!session)
-        fail_msg("%s", error.message);
-    return session;
-}
-
 static float weight_of(const PccSession *session, size_t offset, PccDtype dtype, int64_t i)
 {
     return pcc_read_one((PccIn){session->step.weights + offset, dtype}, i);
