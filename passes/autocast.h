@@ -33,9 +33,10 @@ typedef struct PrecisionReport {
 /* Every float value of the graph has a dtype: of the mode, or as the policy decides; Casts stand between. */
 Pass autocast;
 /* After differentiation: the Casts that remain in the training graph, before fusion makes them parts of loops. */
-Pass hoist_casts;  /* of parameters: into the optimizer's write, as VALUE_COPY */
-Pass fuse_casts;   /* into the loads and stores of kernels that take 16-bit operands */
-Pass legalise;     /* Casts around kernels that do not */
-Pass report_casts; /* graph->precision->casts */
+Pass hoist_casts;      /* of parameters: into the optimizer's write, as VALUE_COPY */
+Pass fuse_casts;       /* into the loads and stores of kernels that take 16-bit operands */
+Pass legalise;         /* Casts around kernels that do not */
+Pass widen_at_readers; /* each loop widens what it reads */
+Pass report_casts;     /* graph->precision->casts */
 
 #endif

@@ -6,16 +6,6 @@
 #include "passes/autocast.h"
 #include "passes/match.h"
 
-static bool narrows(const Node *node)
-{
-    return is_op(node, "Cast") && is_float(node->inputs[0]->type.dtype) && is_narrow(node->outputs[0]->type.dtype);
-}
-
-static bool widens(const Node *node)
-{
-    return is_op(node, "Cast") && is_narrow(node->inputs[0]->type.dtype) && node->outputs[0]->type.dtype == DTYPE_F32;
-}
-
 /* ---- the report ------------------------------------------------------------------------------------------------- */
 
 /* The ONNX name of what is converted, or of the node that it belongs to. */
@@ -292,6 +282,27 @@ void legalise(Graph *graph, const Options *options)
     for (Node *node = graph->first; node; node = node->next)
         if (node->op->kind == OP_KERNEL && !node->op->stored16 && touches_low(node))
             legalise_node(graph, node, wide, count);
+    graph->cursor = NULL;
+    graph->origin = NO_ORIGIN;
+    remove_dead_nodes(graph);
+}
+
+/* ---- of loops' operands ----------------------------------------------------------------------------------------- */
+
+/* Every loop that reads a 16-bit value widens it as it loads it, so that no f32 copy of it is stored: each elementwise
+ * reader gets a Cast of its own, which `fuse` puts beside it. */
+void widen_at_readers(Graph *graph, const Options *options)
+{
+    (void)options;
+    for (Node *node = graph->first; node; node = node->next) {
+        graph->cursor = node;
+        graph->origin = node->origin;
+        for (int i = 0; node->op->kind == OP_ELEMENTWISE && i < node->input_count; i++) {
+            const Node *cast = node->inputs[i] ? node->inputs[i]->producer : NULL;
+            if (widens(cast) && same_dims(&cast->outputs[0]->type, &node->outputs[0]->type))
+                node->inputs[i] = build_cast(graph, cast->inputs[0], DTYPE_F32);
+        }
+    }
     graph->cursor = NULL;
     graph->origin = NO_ORIGIN;
     remove_dead_nodes(graph);

@@ -2,10 +2,13 @@
  *
  * A group is a set of elementwise nodes over the same dims, perhaps led by one MatMul or convolution of those dims.
  * Nodes join in topological order; a join is legal when the contracted graph stays acyclic, that is, when no path
- * leaves the group and comes back to the newcomer. Each group becomes one Fused node, or the body of its leader. */
+ * leaves the group and comes back to the newcomer. Each group becomes one Fused node, or the body of its leader.
+ *
+ * A Cast that widens for one elementwise node alone (pass widen-at-readers) is a load of that node: it goes where the
+ * node goes, and what the node depends on is what the Cast reads. */
 #include <string.h>
 
-#include "passes/passes.h"
+#include "passes/match.h"
 
 enum { MAX_GROUP_NODES = 48, MAX_GROUP_INPUTS = 20 };
 /* Nodes that one search may look at: a group that is farther away than this is out of every cache anyway. */
@@ -26,11 +29,25 @@ typedef struct Fusion {
     int *position;    /* by node id */
     Group **group_of; /* by node id, NULL: none */
     int *span_first;  /* by position: where the earliest group starts whose members span it; else the position */
+    bool *is_load;    /* by node id */
     int *visited;     /* by node id: the search that last saw it */
     int search;
     const Node **pending; /* the list of the search: each node at most once */
     int pending_count;
 } Fusion;
+
+/* Operand i of `node`, or what its load reads. */
+static const Value *read_by(const Fusion *f, const Node *node, int i)
+{
+    const Value *value = node->inputs[i];
+    return value && value->producer && f->is_load[value->producer->id] ? value->producer->inputs[0] : value;
+}
+
+static Node *producer_of(const Fusion *f, const Node *node, int i)
+{
+    const Value *value = read_by(f, node, i);
+    return value ? value->producer : NULL;
+}
 
 static void visit(Fusion *f, const Node *node)
 {
@@ -44,7 +61,7 @@ static void visit(Fusion *f, const Node *node)
 static void visit_producers(Fusion *f, const Node *node, const Group *except)
 {
     for (int i = 0; i < node->input_count; i++) {
-        const Node *producer = node->inputs[i] ? node->inputs[i]->producer : NULL;
+        const Node *producer = producer_of(f, node, i);
         if (producer && (!except || f->group_of[producer->id] != except))
             visit(f, producer);
     }
@@ -97,8 +114,10 @@ static bool returns_through(Fusion *f, const Node *node, const Group *group)
 static int count_node_inputs(const Fusion *f, const Group *group, const Node *node)
 {
     int count = 0;
-    for (int i = 0; i < node->input_count; i++)
-        count += node->inputs[i] && !(node->inputs[i]->producer && f->group_of[node->inputs[i]->producer->id] == group);
+    for (int i = 0; i < node->input_count; i++) {
+        const Node *producer = producer_of(f, node, i);
+        count += node->inputs[i] && !(producer && f->group_of[producer->id] == group);
+    }
     return count;
 }
 
@@ -110,15 +129,23 @@ static int count_inputs(const Fusion *f, const Group *group)
     return count;
 }
 
+static int count_loads(const Fusion *f, const Node *node)
+{
+    int count = 0;
+    for (int i = 0; i < node->input_count; i++)
+        count += node->inputs[i] && node->inputs[i]->producer && f->is_load[node->inputs[i]->producer->id];
+    return count;
+}
+
 static bool may_join(Fusion *f, const Node *node, const Group *group)
 {
-    if (group->size >= MAX_GROUP_NODES || !same_dims(&group->loop, &node->outputs[0]->type) ||
+    if (group->size + 1 + count_loads(f, node) > MAX_GROUP_NODES || !same_dims(&group->loop, &node->outputs[0]->type) ||
         count_inputs(f, group) + count_node_inputs(f, group, node) > MAX_GROUP_INPUTS)
         return false;
     return !returns_through(f, node, group);
 }
 
-static void join(Fusion *f, Node *node, Group *group)
+static void add_member(Fusion *f, Node *node, Group *group)
 {
     group->members[group->size++] = node;
     f->group_of[node->id] = group;
@@ -129,6 +156,17 @@ static void join(Fusion *f, Node *node, Group *group)
     for (int at = group->first + 1; at <= group->last; at++)
         if (f->span_first[at] > group->first)
             f->span_first[at] = group->first;
+}
+
+/* With its loads. */
+static void join(Fusion *f, Node *node, Group *group)
+{
+    for (int i = 0; i < node->input_count; i++) {
+        Node *load = node->inputs[i] ? node->inputs[i]->producer : NULL;
+        if (load && f->is_load[load->id])
+            add_member(f, load, group);
+    }
+    add_member(f, node, group);
 }
 
 static Group *new_group(Fusion *f, Node *leader, Node *first)
@@ -151,7 +189,7 @@ static Group *choose_group(Fusion *f, const Node *node)
 {
     Group *best = NULL;
     for (int i = 0; i < node->input_count; i++) {
-        const Node *producer = node->inputs[i] ? node->inputs[i]->producer : NULL;
+        const Node *producer = producer_of(f, node, i);
         Group *group = producer ? f->group_of[producer->id] : NULL;
         if (!group || group == best || !may_join(f, node, group))
             continue;
@@ -170,7 +208,7 @@ static bool depends_around(Fusion *f, const Group *later, const Group *earlier)
     for (int m = 0; m < later->size + (later->leader != NULL); m++) {
         const Node *member = m < later->size ? later->members[m] : later->leader;
         for (int i = 0; i < member->input_count; i++) {
-            const Node *producer = member->inputs[i] ? member->inputs[i]->producer : NULL;
+            const Node *producer = producer_of(f, member, i);
             if (producer && f->group_of[producer->id] != later && f->group_of[producer->id] != earlier)
                 visit(f, producer);
         }
@@ -183,7 +221,7 @@ static void merge_loops(Fusion *f, Node *node)
 {
     Group *group = f->group_of[node->id];
     for (int i = 0; i < node->input_count; i++) {
-        const Node *producer = node->inputs[i] ? node->inputs[i]->producer : NULL;
+        const Node *producer = producer_of(f, node, i);
         Group *other = producer ? f->group_of[producer->id] : NULL;
         if (!other || other == group || other->leader || !same_dims(&other->loop, &group->loop) ||
             other->size + group->size > MAX_GROUP_NODES ||
@@ -193,7 +231,7 @@ static void merge_loops(Fusion *f, Node *node)
         if (cyclic)
             continue;
         for (int m = 0; m < other->size; m++)
-            join(f, other->members[m], group);
+            add_member(f, other->members[m], group);
     }
 }
 
@@ -237,11 +275,25 @@ static Value *body_value(Graph *body, Value **map, Value *value, Value **operand
     return map[value->id] = inside;
 }
 
+/* What an earlier load of the same value gave. */
+static Value *loaded_before(const Graph *body, const Value *value)
+{
+    for (const Node *node = body->first; node; node = node->next)
+        if (widens(node) && node->inputs[0] == value)
+            return node->outputs[0];
+    return NULL;
+}
+
 static void clone_member(Graph *body, Value **map, Node *member, Value **operands, int *operand_count)
 {
     Value *inputs[MAX_GROUP_INPUTS + 1];
     for (int i = 0; i < member->input_count; i++)
         inputs[i] = body_value(body, map, member->inputs[i], operands, operand_count);
+    Value *loaded = widens(member) ? loaded_before(body, inputs[0]) : NULL;
+    if (loaded) {
+        map[member->outputs[0]->id] = loaded;
+        return;
+    }
     body->origin = member->origin;
     Node *copy = node_create(body, member->op, member->input_count, inputs, 1);
     copy_attrs(body, copy, member);
@@ -318,7 +370,7 @@ static void assign_groups(Fusion *f, Group **groups, int *group_count)
     for (Node *node = f->graph->first; node; node = node->next) {
         if (stores_through_epilogue(node)) {
             groups[(*group_count)++] = new_group(f, node, NULL);
-        } else if (node->op->kind == OP_ELEMENTWISE) {
+        } else if (node->op->kind == OP_ELEMENTWISE && !f->is_load[node->id]) {
             Group *group = choose_group(f, node);
             if (group)
                 join(f, node, group);
@@ -326,6 +378,18 @@ static void assign_groups(Fusion *f, Group **groups, int *group_count)
                 groups[(*group_count)++] = new_group(f, NULL, node);
             merge_loops(f, node);
         }
+    }
+}
+
+static void mark_loads(Fusion *f)
+{
+    for (const Node *node = f->graph->first; node; node = node->next) {
+        if (!widens(node) || f->is_result[node->outputs[0]->id])
+            continue;
+        Node **readers = f->users[node->outputs[0]->id];
+        const Node *reader = readers && readers[0] && !readers[1] ? readers[0] : NULL;
+        f->is_load[node->id] = reader && reader->op->kind == OP_ELEMENTWISE && !widens(reader) &&
+                               same_dims(&node->outputs[0]->type, &reader->outputs[0]->type);
     }
 }
 
@@ -338,6 +402,8 @@ void fuse(Graph *graph, const Options *options)
     int node_ids = graph->node_count;
     f.position = NEW_ARRAY(graph->arena, int, node_ids + 1);
     f.group_of = NEW_ARRAY(graph->arena, Group *, node_ids + 1);
+    f.is_load = NEW_ARRAY(graph->arena, bool, node_ids + 1);
+    mark_loads(&f);
     f.visited = NEW_ARRAY(graph->arena, int, node_ids + 1);
     f.pending = NEW_ARRAY(graph->arena, const Node *, node_ids + 1);
     Group **groups = NEW_ARRAY(graph->arena, Group *, node_ids + 1);

@@ -8,6 +8,16 @@ bool is_op(const Node *node, const char *name)
     return node && strcmp(node->op->name, name) == 0;
 }
 
+bool narrows(const Node *node)
+{
+    return is_op(node, "Cast") && is_float(node->inputs[0]->type.dtype) && is_narrow(node->outputs[0]->type.dtype);
+}
+
+bool widens(const Node *node)
+{
+    return is_op(node, "Cast") && is_narrow(node->inputs[0]->type.dtype) && node->outputs[0]->type.dtype == DTYPE_F32;
+}
+
 Node *producer_if(const Value *value, const char *op)
 {
     return value && is_op(value->producer, op) ? value->producer : NULL;

@@ -19,6 +19,9 @@ typedef struct Matcher {
 } Matcher;
 
 bool is_op(const Node *node, const char *name);
+/* A Cast from f32 (or f64) to 16 bits; a Cast from 16 bits to f32. */
+bool narrows(const Node *node);
+bool widens(const Node *node);
 /* The node that computes `value` when it is an `op`, else NULL. */
 Node *producer_if(const Value *value, const char *op);
 /* Like producer_if, and nothing else reads the value: it may disappear. */

@@ -24,8 +24,8 @@ typedef DeclaredRole (*RoleLookup)(const void *context, const char *initializer)
 typedef void (*PassObserver)(void *context, const char *pass, const char *which, const Graph *graph, double seconds);
 
 typedef struct Options {
-    const char *precision; /* canonical mode name */
-    const char *policy;    /* --policy: a built-in policy's name or a file; NULL: "pcc" */
+    const char *precision;              /* canonical mode name */
+    const char *policy;                 /* --policy: a built-in policy's name or a file; NULL: "pcc" */
     const char *const *precision_rules; /* --keep-fp32 RULE as "keep RULE", --lower RULE as "lower RULE", as given */
     int precision_rule_count;
     bool honour_casts;   /* the model's own Casts between floats decide dtypes */
@@ -84,6 +84,7 @@ Pass attach_loss;          /* graph->target, graph->loss */
 Pass inference;            /* evaluation graph only: BatchNormalization and Dropout in inference mode */
 Pass precision;            /* the dtype of every value, by --precision */
 Pass expand;               /* rows that are spelt by others, before differentiation */
+Pass relu_after_pool;      /* MaxPool before ReLU instead of after it */
 Pass count_samples;        /* which rows belong to a sample, for losses and BatchNormalization */
 Pass bind_states;          /* graph->updates */
 Pass channels_last;        /* convolutional regions in N..C order */
@@ -93,6 +94,7 @@ Pass zero_sums;            /* gradients that are zero in exact arithmetic */
 Pass accumulate_gradients; /* --accumulate */
 Pass expand_kernels;       /* rows that have a gradient of their own but no kernel */
 Pass simplify;             /* common subexpressions, dead code, algebra */
+Pass normalise_in_pool;    /* BatchNormalization in the loads of a maximum pool */
 Pass fuse;                 /* elementwise groups; epilogues of matrix products and convolutions */
 Pass layout;               /* views instead of copies */
 Pass schedule;             /* the order of execution */

@@ -24,6 +24,7 @@ const PassInfo prepare_passes[] = {
 const PassInfo pipeline_passes[] = {
     {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
     {"expand", expand, false, false, "operators spelt by simpler ones"},
+    {"relu-after-pool", relu_after_pool, false, true, "ReLU over pooled values"},
     {"samples", count_samples, false, false, "which rows belong to a sample"},
     {"states", bind_states, true, false, "BatchNormalization statistics written back"},
     {"channels-last", channels_last, false, false, "convolutional regions in channels-last order"},
@@ -37,6 +38,8 @@ const PassInfo pipeline_passes[] = {
     {"hoist-casts", hoist_casts, false, false, "casts of parameters in the optimizer's write"},
     {"fuse-casts", fuse_casts, false, true, "casts in the loads and stores of kernels"},
     {"legalise", legalise, false, false, "casts around kernels that take no 16-bit operands"},
+    {"widen-at-readers", widen_at_readers, false, false, "16-bit operands of loops widened by each that reads them"},
+    {"normalise-in-pool", normalise_in_pool, false, true, "BatchNormalization in the loads of a maximum pool"},
     {"fuse", fuse, false, false, "elementwise loops and epilogues"},
     {"casts", report_casts, true, false, "which casts are passes over memory (--explain-precision)"},
     {"layout", layout, false, false, "views instead of copies"},

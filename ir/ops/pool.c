@@ -102,6 +102,27 @@ static bool infer_pool(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, y) && set_output_type(graph, node, 1, index);
 }
 
+/* With Mean, Gain and Offset [C], a pool of (X - Mean) * Gain + Offset. */
+static bool normalises(const Node *node)
+{
+    return input(node, 1) != NULL;
+}
+
+static bool infer_max_pool(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    for (int i = 1; i < 4; i++) {
+        const Value *operand = input(node, i);
+        if (!normalises(node) && !operand)
+            continue;
+        if (!operand || !attr_int(node, "channels_last") || operand->type.rank != 1 || x->rank < 3 ||
+            operand->type.dims[0] != x->dims[x->rank - 1])
+            return REJECT(graph, node,
+                          "Mean, Gain and Offset need be one value a channel each, in channels-last layout");
+    }
+    return infer_pool(graph, node);
+}
+
 static bool infer_pool_grad(Graph *graph, Node *node)
 {
     const Type *dy = &node->inputs[0]->type;
@@ -222,11 +243,23 @@ static void average_plane_grad(const Pool *p, const Plane *plane)
     }
 }
 
+/* Channels last: channel i % c is that of element i. */
+static double *normalised(Arena *arena, const Tensor *inputs, int64_t channels)
+{
+    const int64_t count = element_count(&inputs[0].type);
+    double *y = NEW_ARRAY(arena, double, count);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t c = i % channels;
+        y[i] = (inputs[0].f[i] - inputs[1].f[c]) * inputs[2].f[c] + inputs[3].f[c];
+    }
+    return y;
+}
+
 static void evaluate_max(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
 {
-    (void)arena;
     Pool p = pool_of(node, &inputs[0].type, NULL);
-    for_each_plane(&p, inputs[0].f, outputs[0].f, has_output(node, 1) ? outputs[1].i : NULL, max_plane);
+    double *x = normalises(node) ? normalised(arena, inputs, p.x.c) : inputs[0].f;
+    for_each_plane(&p, x, outputs[0].f, has_output(node, 1) ? outputs[1].i : NULL, max_plane);
 }
 
 static void evaluate_max_grad(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
@@ -487,13 +520,13 @@ const Op pool_ops[] = {
      .infer = infer_global_pool,
      .expand = expand_global_lp},
     {.name = "MaxPoolWithIndex",
-     .inputs = "X",
+     .inputs = "X, Mean:float?, Gain:float?, Offset:float?",
      .outputs = "Y, Index:int?",
      .attributes = POOL_ATTRIBUTES,
      .internal = true,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
-     .infer = infer_pool,
+     .infer = infer_max_pool,
      .gradient = max_gradient,
      .evaluate = evaluate_max,
      .call = call_max,

@@ -1,8 +1,10 @@
 /* pool.h: pooling, channels last: x[n, in, c], y[n, out, c], in and out of three spatial dims (1-D and 2-D pools have
  * leading 1s).
  *
- *   pcc_max_pool_T(shape, x, y, index)      index[n, out, c], or NULL: the winner's position in the sample's plane, the
- *                                           first of equals; NaN wins; -1 of a window that lies in the padding
+ *   pcc_max_pool_T(shape, x, mean, gain, offset, y, index)
+ *       of x or, where mean[c], gain[c] and offset[c] are given, of (x - mean) * gain + offset. index[n, out, c], or
+ *       NULL: the winner's position in the sample's plane, the first of equals; NaN wins; -1 of a window that lies in
+ *       the padding
  *   pcc_max_pool_grad_T(shape, dy, index, dx)
  *   pcc_average_pool_T(shape, x, y), pcc_average_pool_grad_T(shape, dy, dx)
  *

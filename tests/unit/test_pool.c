@@ -32,9 +32,10 @@ static const PccPool pools[] = {
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(max_f32),       cmocka_unit_test(max_f64),      cmocka_unit_test(average_f32),
-        cmocka_unit_test(average_f64),   cmocka_unit_test(nan_wins_f32), cmocka_unit_test(nan_wins_f64),
-        cmocka_unit_test(average_mixed), cmocka_unit_test(max_mixed),
+        cmocka_unit_test(max_f32),        cmocka_unit_test(max_f64),      cmocka_unit_test(average_f32),
+        cmocka_unit_test(average_f64),    cmocka_unit_test(nan_wins_f32), cmocka_unit_test(nan_wins_f64),
+        cmocka_unit_test(average_mixed),  cmocka_unit_test(max_mixed),    cmocka_unit_test(normalises_f32),
+        cmocka_unit_test(normalises_f64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
