@@ -167,6 +167,57 @@ static void fuse_load(Graph *graph, Node *node, int i)
         node->inputs[i] = wide;
 }
 
+/* Does the kernel compute the same types when it reads operand `value`, of 16 bits, as f32? */
+static bool may_read_wide(Graph *graph, Node *node, Value *value)
+{
+    AttrSpec stored;
+    const Dtype narrow = value->type.dtype;
+    if (node->op->kind != OP_KERNEL || !node->op->stored16 || has_attr(node, "stored") ||
+        !find_attr_spec(node->op, "stored", &stored))
+        return false;
+    value->type.dtype = DTYPE_F32;
+    set_int(graph, node, "stored", dtype_info[node->outputs[0]->type.dtype].onnx);
+    bool may = keeps_types(graph, node);
+    remove_attr(node, "stored");
+    value->type.dtype = narrow;
+    return may;
+}
+
+/* May every reader, behind views or not? */
+static bool all_may_read_wide(Graph *graph, Node ***users, Value *value)
+{
+    bool may = true;
+    for (Node **reader = users[value->id]; reader && *reader && may; reader++)
+        may = is_view(*reader) ? all_may_read_wide(graph, users, (*reader)->outputs[0])
+                               : may_read_wide(graph, *reader, value);
+    return may;
+}
+
+/* Views of the value have its dtype; what kernels make of it keeps its own. */
+static void widen_views(Graph *graph, Node ***users, Value *value)
+{
+    value->type.dtype = DTYPE_F32;
+    for (Node **reader = users[value->id]; reader && *reader; reader++) {
+        if (is_view(*reader))
+            widen_views(graph, users, (*reader)->outputs[0]);
+        else
+            set_int(graph, *reader, "stored", dtype_info[(*reader)->outputs[0]->type.dtype].onnx);
+    }
+}
+
+/* Kernels widen f16 to f32 before they compute. What the caller gives in f32 they read as it is: rounding it first
+ * would cost a pass over memory and lose bits for nothing. bf16 is another matter: it is multiplied as bf16. */
+static void read_input_wide(Graph *graph, Node ***users, const bool *is_result, Node *cast)
+{
+    Value *given = cast->inputs[0], *rounded = cast->outputs[0];
+    if (given->kind != VALUE_INPUT || given->type.dtype != DTYPE_F32 || rounded->type.dtype != DTYPE_F16 ||
+        is_result[rounded->id] || !all_may_read_wide(graph, users, rounded))
+        return;
+    widen_views(graph, users, rounded);
+    report_cast(graph, given, DTYPE_F32, DTYPE_F16, 0, cast->origin, "fused");
+    replace_value(graph, rounded, given);
+}
+
 static Node *sole_reader(Node *const *readers)
 {
     return readers && readers[0] && !readers[1] ? readers[0] : NULL;
@@ -217,6 +268,9 @@ void fuse_casts(Graph *graph, const Options *options)
     const int value_count = graph->value_count;
     bool *is_result = NEW_ARRAY(graph->arena, bool, value_count + 1);
     mark_graph_results(graph, is_result);
+    for (Node *node = graph->first; node; node = node->next)
+        if (narrows(node))
+            read_input_wide(graph, users, is_result, node);
     AttrSpec stored;
     for (Node *node = graph->first; node; node = node->next) {
         if (node->op->kind != OP_KERNEL || !node->op->stored16)

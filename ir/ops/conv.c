@@ -63,7 +63,7 @@ static bool check_convolution(Graph *graph, Node *node, const Type *activation, 
 {
     if (!check_activation(graph, node, activation))
         return false;
-    if (other->dtype != activation->dtype || other->rank != activation->rank)
+    if (!dtypes_agree(node, other->dtype, activation->dtype) || other->rank != activation->rank)
         return REJECT(graph, node, "%s and %s do not agree in dtype or rank", type_text(graph->arena, activation),
                       type_text(graph->arena, other));
     if (attr_int(node, "group") < 1)
@@ -95,7 +95,7 @@ static bool infer_convolution(Graph *graph, Node *node)
         return false;
     c.y = (Activation){.n = c.x.n, .c = w->dims[0]};
     memcpy(c.y.spatial, c.window.out, sizeof c.window.out);
-    return set_output_type(graph, node, 0, activation_type(x->dtype, x->rank, c.channels_last, &c.y));
+    return set_stored_type(graph, node, activation_type(x->dtype, x->rank, c.channels_last, &c.y));
 }
 
 static bool infer_grad_input(Graph *graph, Node *node)
@@ -111,7 +111,7 @@ static bool infer_grad_input(Graph *graph, Node *node)
         return false;
     c.x = (Activation){.n = c.y.n, .c = w->dims[1] * c.group};
     memcpy(c.x.spatial, c.window.in, sizeof c.window.in);
-    return set_output_type(graph, node, 0, activation_type(y->dtype, y->rank, c.channels_last, &c.x));
+    return set_stored_type(graph, node, activation_type(y->dtype, y->rank, c.channels_last, &c.x));
 }
 
 static bool infer_grad_weight(Graph *graph, Node *node)
@@ -126,7 +126,7 @@ static bool infer_grad_weight(Graph *graph, Node *node)
     derive_kernel(&c.window);
     if (!check_window(graph, node, &c.window))
         return false;
-    return set_output_type(graph, node, 0, weight_type(x->dtype, &c));
+    return set_stored_type(graph, node, weight_type(x->dtype, &c));
 }
 
 /* ---- reference ---- */
@@ -430,7 +430,7 @@ static void expand_conv_transpose(Graph *graph, Node *node, Value **replacements
         add_bias(graph, build_convolution(graph, "ConvolutionGradInput", node->inputs[0], node->inputs[1], &c), node);
 }
 
-#define CONVOLUTION_ATTRIBUTES WINDOW_ATTRIBUTES ", group:int=1, channels_last:int=0"
+#define CONVOLUTION_ATTRIBUTES WINDOW_ATTRIBUTES ", group:int=1, channels_last:int=0, stored:int=0"
 
 const Op conv_ops[] = {
     {.name = "Conv",

@@ -84,7 +84,7 @@ static bool infer_matmul(Graph *graph, Node *node)
 {
     const Type *x = &node->inputs[0]->type, *y = &node->inputs[1]->type;
     Type result;
-    if (x->dtype != y->dtype)
+    if (!dtypes_agree(node, x->dtype, y->dtype))
         return REJECT(graph, node, "the operands are %s and %s; they must have one dtype", type_text(graph->arena, x),
                       type_text(graph->arena, y));
     if (x->rank < 1 || y->rank < 1 || !product_type(node, &result))
@@ -92,7 +92,7 @@ static bool infer_matmul(Graph *graph, Node *node)
                       type_text(graph->arena, y));
     if (x->rank > 1 && y->rank > 1)
         expand_partial_batches(graph, node, &result);
-    return set_output_type(graph, node, 0, result);
+    return set_stored_type(graph, node, result);
 }
 
 /* ---- reference ---- */
@@ -318,7 +318,7 @@ const Op matmul_ops[] = {
     {.name = "MatMul",
      .inputs = "A, B",
      .outputs = "Y",
-     .attributes = "trans_a:int=0, trans_b:int=0",
+     .attributes = "trans_a:int=0, trans_b:int=0, stored:int=0",
      .since = 7,
      .precision = CLASS_LOWER,
      .kind = OP_KERNEL,

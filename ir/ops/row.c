@@ -11,6 +11,11 @@ bool set_stored_type(Graph *graph, Node *node, Type type)
     return set_output_type(graph, node, 0, type);
 }
 
+bool dtypes_agree(const Node *node, Dtype a, Dtype b)
+{
+    return a == b || (attr_int(node, "stored") && is_float(a) && is_float(b) && wide_dtype(a) == wide_dtype(b));
+}
+
 Value *saved_output(Graph *graph, Node *node, int output)
 {
     if (output >= node->output_count) {

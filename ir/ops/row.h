@@ -15,6 +15,9 @@ static inline bool has_output(const Node *node, int output)
 
 /* Output 0 in the dtype of `type`, or in that of attribute `stored`: an ONNX dtype, 0 for none. */
 bool set_stored_type(Graph *graph, Node *node, Type type);
+/* May an operand of dtype `b` stand beside one of `a`? They are the same or, where the node says what it stores (pass
+ * fuse-casts), widen to the same. */
+bool dtypes_agree(const Node *node, Dtype a, Dtype b);
 
 /* Output i of a forward node, which its gradient reads; made when the model did not ask for it. */
 Value *saved_output(Graph *graph, Node *node, int output);
