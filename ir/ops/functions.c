@@ -15,12 +15,12 @@
     ROW(Tan,        "", 0, 22, KEEP,   tan(x),     OUTPUT, y * (1.0 + x * x)) \
     ROW(Asin,       "", 0, 22, KEEP,   asin(x),    INPUT,  y / sqrt((1.0 - x) * (1.0 + x))) \
     ROW(Acos,       "", 0, 22, KEEP,   acos(x),    INPUT,  -y / sqrt((1.0 - x) * (1.0 + x))) \
-    ROW(Atan,       "", 0, 22, KEEP,   atan(x),    INPUT,  y / (1.0 + x * x)) \
+    ROW(Atan,       "", 0, 22, FOLLOW, atan(x),    INPUT,  y / (1.0 + x * x)) \
     ROW(Sinh,       "", 0, 22, KEEP,   sinh(x),    INPUT,  y * cosh(x)) \
     ROW(Cosh,       "", 0, 22, KEEP,   cosh(x),    INPUT,  y * sinh(x)) \
-    ROW(Asinh,      "", 0, 22, KEEP,   asinh(x),   INPUT,  y / sqrt(1.0 + x * x)) \
-    ROW(Acosh,      "", 0, 22, KEEP,   acosh(x),   INPUT,  y / sqrt((x - 1.0) * (x + 1.0))) \
-    ROW(Atanh,      "", 0, 22, KEEP,   atanh(x),   INPUT,  y / ((1.0 - x) * (1.0 + x))) \
+    ROW(Asinh,      "", 0, 22, FOLLOW, asinh(x),   INPUT,  y / sqrt(1.0 + x * x)) \
+    ROW(Acosh,      "", 0, 22, FOLLOW, acosh(x),   INPUT,  y / sqrt((x - 1.0) * (x + 1.0))) \
+    ROW(Atanh,      "", 0, 22, FOLLOW, atanh(x),   INPUT,  y / ((1.0 - x) * (1.0 + x))) \
     ROW(Tanh,       "", 0, 13, FOLLOW, tanh(x),    OUTPUT, y * (1.0 - x * x)) \
     ROW(Sigmoid,    "", 0, 13, FOLLOW, sigmoid(x), OUTPUT, y * x * (1.0 - x))
 /* clang-format on */
