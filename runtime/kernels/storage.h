@@ -14,7 +14,7 @@
 #include "../program.h"
 #include "typed.h"
 
-#if defined(__F16C__)
+#if defined(__F16C__) || defined(__AVX512F__)
 #    include <immintrin.h>
 #endif
 
@@ -77,46 +77,112 @@ PCC_KERNEL PccF16 pcc_f16_from_f32(float x)
 
 /* ---- rows ---------------------------------------------------------------------------------------------------- */
 
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#    define PCC_ROWS_OF_REGISTERS 1
+#else
+#    define PCC_ROWS_OF_REGISTERS 0
+#endif
+
+#if PCC_ROWS_OF_REGISTERS
+PCC_KERNEL __mmask16 pcc_first_lanes(int64_t count)
+{
+    return (__mmask16)((1u << count) - 1);
+}
+
+PCC_KERNEL __m256i pcc_bf16_of_register(__m512 x)
+{
+#    if defined(__AVX512BF16__)
+    enum { SUBNORMAL = 0x20 };
+    if (_mm512_fpclass_ps_mask(x, SUBNORMAL) == 0) /* which the instruction takes for zeros */
+        return (__m256i)_mm512_cvtneps_pbh(x);
+#    endif
+    const __m512i bits = _mm512_castps_si512(x), high = _mm512_srli_epi32(bits, 16);
+    const __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
+    const __m512i rounded =
+        _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff)), 16);
+    const __m512i quiet = _mm512_or_si512(high, _mm512_set1_epi32(0x40));
+    return _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), quiet));
+}
+#endif
+
+#if PCC_ROWS_OF_REGISTERS
+PCC_KERNEL __m512 pcc_register_of_bf16(__m256i x)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
+}
+
+PCC_KERNEL __m256i pcc_f16_of_register(__m512 x)
+{
+    return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT);
+}
+
+/* Whole registers, then what is left under a mask. */
+#    define PCC_WIDEN_ROW(convert)                                                                            \
+        const int64_t whole = count & -16;                                                                    \
+        const __mmask16 rest = pcc_first_lanes(count - whole);                                                \
+        for (int64_t i = 0; i < whole; i += 16)                                                               \
+            _mm512_storeu_ps(to + i, convert(_mm256_loadu_si256((const __m256i *)(const void *)(from + i)))); \
+        if (rest)                                                                                             \
+            _mm512_mask_storeu_ps(to + whole, rest, convert(_mm256_maskz_loadu_epi16(rest, from + whole)));
+#    define PCC_NARROW_ROW(convert)                                                               \
+        const int64_t whole = count & -16;                                                        \
+        const __mmask16 rest = pcc_first_lanes(count - whole);                                    \
+        for (int64_t i = 0; i < whole; i += 16)                                                   \
+            _mm256_storeu_si256((__m256i *)(void *)(to + i), convert(_mm512_loadu_ps(from + i))); \
+        if (rest)                                                                                 \
+            _mm256_mask_storeu_epi16(to + whole, rest, convert(_mm512_maskz_loadu_ps(rest, from + whole)));
+#endif
+
 PCC_SHARED void pcc_widen_bf16(const PccBf16 *from, int64_t count, float *to)
 {
-#pragma omp simd
+#if PCC_ROWS_OF_REGISTERS
+    PCC_WIDEN_ROW(pcc_register_of_bf16)
+#else
+#    pragma omp simd
     for (int64_t i = 0; i < count; i++)
         to[i] = pcc_f32_from_bf16(from[i]);
+#endif
 }
 
 PCC_SHARED void pcc_narrow_bf16(const float *from, int64_t count, PccBf16 *to)
 {
-#pragma omp simd
+#if PCC_ROWS_OF_REGISTERS
+    PCC_NARROW_ROW(pcc_bf16_of_register)
+#else
+#    pragma omp simd
     for (int64_t i = 0; i < count; i++)
         to[i] = pcc_bf16_from_f32(from[i]);
+#endif
 }
 
 PCC_SHARED void pcc_widen_f16(const PccF16 *from, int64_t count, float *to)
 {
+#if PCC_ROWS_OF_REGISTERS
+    PCC_WIDEN_ROW(_mm512_cvtph_ps)
+#else
     int64_t i = 0;
-#if defined(__AVX512F__)
-    for (; i < (count & -16); i += 16)
-        _mm512_storeu_ps(to + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)(from + i))));
-#elif defined(__F16C__)
+#    if defined(__F16C__)
     for (; i < (count & -8); i += 8)
         _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(from + i))));
-#endif
+#    endif
     for (; i < count; i++)
         to[i] = pcc_f32_from_f16(from[i]);
+#endif
 }
 
 PCC_SHARED void pcc_narrow_f16(const float *from, int64_t count, PccF16 *to)
 {
+#if PCC_ROWS_OF_REGISTERS
+    PCC_NARROW_ROW(pcc_f16_of_register)
+#else
     int64_t i = 0;
-#if defined(__AVX512F__)
-    for (; i < (count & -16); i += 16)
-        _mm256_storeu_si256((__m256i *)(void *)(to + i), _mm512_cvtps_ph(_mm512_loadu_ps(from + i), 0));
-#elif defined(__F16C__)
+#    if defined(__F16C__)
     for (; i < (count & -8); i += 8)
         _mm_storeu_si128((__m128i *)(void *)(to + i), _mm256_cvtps_ph(_mm256_loadu_ps(from + i), 0));
-#endif
+#    endif
     for (; i < count; i++)
         to[i] = pcc_f16_from_f32(from[i]);
+#endif
 }
 
 /* ---- operands ------------------------------------------------------------------------------------------------- */
