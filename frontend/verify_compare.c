@@ -4,9 +4,11 @@
  * agree to the precision's tolerance, single tensors to ten times that: their errors do not average out. Where a
  * gradient is zero in exact arithmetic, its error is measured against the norm of all gradients.
  *
- * In 16 bits rounding moves maxima and the signs of activations, so that a right gradient may be a fifth of its norm
- * off (PyTorch's autocast is, on a ResNet with BatchNormalization); a wrong one is off by its own size. Parameters
- * after some steps say nothing there that the gradient does not say. */
+ * In 16 bits rounding moves maxima and the signs of activations. How many move is proportional to the unit roundoff u,
+ * and each sends its share of the gradient elsewhere: the error of the whole is a multiple of sqrt(u), and varies from
+ * batch to batch (PyTorch's autocast to bf16 errs by 0.19 to 0.35 on a ResNet with BatchNormalization over 12 batches).
+ * It is allowed 8 sqrt(u); a wrong gradient is off by its own size. Parameters after some steps say nothing there that
+ * the gradient does not say. */
 #include "frontend/verify_compare.h"
 
 #include "frontend/reference_run.h"
@@ -23,15 +25,21 @@ typedef enum StepNoise {
     STEPS_IGNORED,
 } StepNoise;
 
+#define GRADIENT_F16 0.125   /* 8 sqrt(2^-12) */
+#define GRADIENT_BF16 0.3536 /* 8 sqrt(2^-9) */
+
 static const struct Tolerance {
     const char *precision;
     double relative;
     double gradient; /* of the whole gradient, and a tenth of single ones' */
     StepNoise steps;
 } tolerances[] = {
-    {"64-true", 1e-9, 1e-9, STEPS_EXACT},    {"32-true", 1e-5, 1e-5, STEPS_NOISY},
-    {"16-mixed", 0.02, 0.25, STEPS_IGNORED}, {"bf16-mixed", 0.02, 0.25, STEPS_IGNORED},
-    {"16-true", 0.02, 0.25, STEPS_IGNORED},  {"bf16-true", 0.02, 0.25, STEPS_IGNORED},
+    {"64-true", 1e-9, 1e-9, STEPS_EXACT},
+    {"32-true", 1e-5, 1e-5, STEPS_NOISY},
+    {"16-mixed", 0.02, GRADIENT_F16, STEPS_IGNORED},
+    {"bf16-mixed", 0.02, GRADIENT_BF16, STEPS_IGNORED},
+    {"16-true", 0.02, GRADIENT_F16, STEPS_IGNORED},
+    {"bf16-true", 0.02, GRADIENT_BF16, STEPS_IGNORED},
 };
 
 typedef struct Comparer {
