@@ -127,9 +127,7 @@ static bool check_attributes(Graph *graph, const Node *node)
 
 /* ---- types ----------------------------------------------------------------------------------------------------- */
 
-/* A float constant of rank 0 is a literal of the expression, computed in f32 beside operands of 16 bits: rounding it to
- * their dtype would lose eps = 1e-8 and the like. */
-static bool is_literal(const Value *operand)
+bool is_literal(const Value *operand)
 {
     return operand->kind == VALUE_CONST && operand->type.rank == 0 && operand->type.dtype == DTYPE_F32;
 }

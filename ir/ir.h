@@ -309,6 +309,9 @@ void copy_attrs(Graph *graph, Node *to, const Node *from);
 
 /* Input i, NULL when absent or beyond the count. */
 Value *input(const Node *node, int i);
+/* A float constant of rank 0 is a literal of the expression that reads it, computed in f32 beside operands of 16 bits:
+ * rounding it to their dtype would lose eps = 1e-8 and the like. */
+bool is_literal(const Value *operand);
 /* The contents of a CONST operand as int64 (any integer dtype); false when absent or not constant. */
 bool const_operand_ints(Graph *graph, const Node *node, int i, int *count, const int64_t **values);
 bool const_operand_float(Graph *graph, const Node *node, int i, double *value); /* a one-element float constant */

@@ -293,10 +293,15 @@ static bool where_infer(Graph *graph, Node *node)
     Type branches, type;
     if (condition->dtype != DTYPE_BOOL)
         return REJECT(graph, node, "the condition is %s; it must be bool", dtype_info[condition->dtype].name);
-    if (x->dtype != y->dtype || !broadcast_dims(x, y, &branches) || !broadcast_dims(condition, &branches, &type))
+    const bool x_beside = is_literal(node->inputs[1]) && is_narrow(y->dtype);
+    const bool y_beside = is_literal(node->inputs[2]) && is_narrow(x->dtype);
+    if (x->dtype != y->dtype && !x_beside && !y_beside)
+        return REJECT(graph, node, "the branches are %s and %s; they must have one dtype", dtype_info[x->dtype].name,
+                      dtype_info[y->dtype].name);
+    if (!broadcast_dims(x, y, &branches) || !broadcast_dims(condition, &branches, &type))
         return REJECT(graph, node, "operands %s, %s and %s do not broadcast", type_text(graph->arena, condition),
                       type_text(graph->arena, x), type_text(graph->arena, y));
-    type.dtype = x->dtype;
+    type.dtype = x_beside ? y->dtype : x->dtype;
     return set_output_type(graph, node, 0, type);
 }
 
