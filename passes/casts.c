@@ -154,6 +154,22 @@ static bool keeps_types(Graph *graph, Node *node)
     return kept;
 }
 
+/* Does the node, as it reads now, give what it gave? Perhaps because it is told what to store: its row then has
+ * attribute `stored`. */
+static bool keeps_stored_types(Graph *graph, Node *node)
+{
+    AttrSpec stored;
+    if (keeps_types(graph, node))
+        return true;
+    if (has_attr(node, "stored") || !find_attr_spec(node->op, "stored", &stored) || !node->outputs[0])
+        return false;
+    set_int(graph, node, "stored", dtype_info[node->outputs[0]->type.dtype].onnx);
+    if (keeps_types(graph, node))
+        return true;
+    remove_attr(node, "stored");
+    return false;
+}
+
 /* Operand i comes widened: the kernel widens it itself. */
 static void fuse_load(Graph *graph, Node *node, int i)
 {
@@ -161,7 +177,7 @@ static void fuse_load(Graph *graph, Node *node, int i)
     if (!wide || !widens(wide->producer))
         return;
     node->inputs[i] = wide->producer->inputs[0];
-    if (keeps_types(graph, node))
+    if (keeps_stored_types(graph, node))
         report_cast(graph, wide, node->inputs[i]->type.dtype, wide->type.dtype, 0, node->origin, "fused");
     else
         node->inputs[i] = wide;
@@ -275,10 +291,10 @@ void fuse_casts(Graph *graph, const Options *options)
     for (Node *node = graph->first; node; node = node->next) {
         if (node->op->kind != OP_KERNEL || !node->op->stored16)
             continue;
-        for (int i = 0; i < node->input_count; i++)
-            fuse_load(graph, node, i);
         if (find_attr_spec(node->op, "stored", &stored) && node->outputs[0] && node->outputs[0]->id < value_count)
             fuse_store(graph, node, users, is_result);
+        for (int i = 0; i < node->input_count; i++)
+            fuse_load(graph, node, i);
     }
     remove_dead_nodes(graph);
 }
