@@ -201,7 +201,7 @@ static Group *choose_group(Fusion *f, const Node *node)
     return best;
 }
 
-/* Does `later` depend on `earlier` through nodes of neither? */
+/* Does `later` depend on `earlier` through nodes of neither, or does its product read what `earlier` makes? */
 static bool depends_around(Fusion *f, const Group *later, const Group *earlier)
 {
     f->search++;
@@ -209,6 +209,10 @@ static bool depends_around(Fusion *f, const Group *later, const Group *earlier)
         const Node *member = m < later->size ? later->members[m] : later->leader;
         for (int i = 0; i < member->input_count; i++) {
             const Node *producer = producer_of(f, member, i);
+            if (producer && member == later->leader && f->group_of[producer->id] == earlier) {
+                f->pending_count = 0;
+                return true;
+            }
             if (producer && f->group_of[producer->id] != later && f->group_of[producer->id] != earlier)
                 visit(f, producer);
         }
