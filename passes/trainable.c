@@ -30,10 +30,10 @@ static bool has_generated_name(const char *name)
 }
 
 /* What some operator does with a value: a set of these. */
-enum { READ_AS_STATISTIC = 1, READ_AS_SLOPE = 2, READ_BY_SCATTER = 4 };
+enum { READ_AS_STATISTIC = 1, READ_AS_SLOPE = 2, READ_BY_SCATTER = 4, READ_AS_BOUND = 8, READ_AS_AFFINE = 16 };
 
 /* Operands by position. Masks are drawn region by region, each with one number: the base of a scatter and what it
- * writes. */
+ * writes. GroupNorm is spelt as an InstanceNormalization whose scale is ones and whose bias is zeros. */
 static const struct {
     const char *op;
     int input;
@@ -42,6 +42,10 @@ static const struct {
     {"BatchNormalization", 3, READ_AS_STATISTIC},
     {"BatchNormalization", 4, READ_AS_STATISTIC},
     {"PRelu", 1, READ_AS_SLOPE},
+    {"Clip", 1, READ_AS_BOUND},
+    {"Clip", 2, READ_AS_BOUND},
+    {"InstanceNormalization", 1, READ_AS_AFFINE},
+    {"InstanceNormalization", 2, READ_AS_AFFINE},
     {"ScatterElements", 0, READ_BY_SCATTER},
     {"ScatterElements", 2, READ_BY_SCATTER},
     {"ScatterND", 0, READ_BY_SCATTER},
@@ -145,12 +149,17 @@ static Verdict verdict_by_contents(const Value *value, unsigned char readings)
     int64_t count = element_count(&value->type);
     if (count == 1 && has_generated_name(value->name) && !(readings & READ_AS_SLOPE))
         return (Verdict){false, "a lone scalar under a generated name"};
+    if ((readings & READ_AS_BOUND) && !strchr(value->name, '.')) /* a module's own has the module's path */
+        return (Verdict){false, "a bound of Clip, not of any module"};
     if (!value->data || count == 0)
         return (Verdict){count > 0, count > 0 ? "a float initializer" : "empty"};
     if (is_mask(value))
         return (Verdict){false, "an attention mask: only zeros and very negative values"};
     if ((readings & READ_BY_SCATTER) && has_one_value(value))
         return (Verdict){false, "one value, scattered or scattered into"};
+    if ((readings & READ_AS_AFFINE) && has_generated_name(value->name) && has_one_value(value) &&
+        (element(value, 0) == 0 || element(value, 0) == 1))
+        return (Verdict){false, "a neutral scale or bias of InstanceNormalization under a generated name"};
     if (is_sinusoid_table(value))
         return (Verdict){false, "a table of sines or cosines"};
     return (Verdict){true, has_generated_name(value->name) ? "a float initializer under a generated name"
