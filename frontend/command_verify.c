@@ -1,6 +1,7 @@
 /* command_verify.c: `pcc verify`: does the program that pcc writes compute what it should? */
 #include "frontend/command_verify.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "frontend/driver.h"
@@ -13,6 +14,7 @@ typedef struct Verification {
     Compilation compilation; /* first: the body of run_compilation() is given its address */
     int argc;
     char **argv;
+    Graph *imported; /* before any pass; NULL with a reference file */
     PccSafetensors reference, dump;
     bool differs;
 } Verification;
@@ -73,14 +75,24 @@ static void write_source(Compilation *c, const Emitted *source, const char *path
         fatal(&c->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot write '%s'", path);
 }
 
-/* The program and, without a reference file, one of our own. */
-static void compile(Compilation *c)
+/* A reference of our own, or what it would be if parameters and inputs had been rounded. */
+static const char *evaluate_reference(Verification *v, Perturbation perturbation, const char *name)
 {
+    Compilation *c = &v->compilation;
+    const char *path = temporary_file(c, name);
+    write_reference(graph_clone(v->imported), &c->options, (uint64_t)c->line.seed, perturbation, path);
+    return path;
+}
+
+/* The program and, without a reference file, one of our own. */
+static void compile(Verification *v)
+{
+    Compilation *c = &v->compilation;
     import_model(c);
-    Graph *untouched = graph_clone(c->imported);
+    v->imported = c->line.reference ? NULL : graph_clone(c->imported);
     run_passes(c);
-    if (!c->line.reference)
-        write_reference(untouched, &c->options, (uint64_t)c->line.seed, temporary_file(c, "reference.safetensors"));
+    if (v->imported)
+        evaluate_reference(v, (Perturbation){0}, "reference.safetensors");
     EmitOptions emit = {.source_name = "train.c", .weights_name = "train.safetensors"};
     write_weights(&c->program, &c->options, &emit, temporary_file(c, "train.safetensors"));
     Emitted source = emit_source(c, &emit);
@@ -115,11 +127,37 @@ static void probe(Compilation *c, const char *reference, const char *dump)
 /* ---- the command
  * ------------------------------------------------------------------------------------------------------ */
 
+/* Steps of Adam amplify rounding: where a gradient is near zero they turn on its sign, and a deep network passes that
+ * on. How much, float64 tells: without a file, the evaluator runs again on parameters and inputs that are rounded, the
+ * second time by as much as makes the first gradient err as the program's does. Returns how many runs that took. */
+static int measure_noise(Verification *v, Comparison *comparison)
+{
+    enum { MOST_RUNS = 3, MOST_TIMES = 64 };
+    Compilation *c = &v->compilation;
+    const double error = gradient_error_of(comparison);
+    double roundoff = unit_roundoff(c->line.precision);
+    int runs = 0;
+    while (v->imported && comparison->failed > 0 && runs < MOST_RUNS) {
+        PccSafetensors rounded = {0};
+        runs++;
+        open_tensors(c, &rounded,
+                     evaluate_reference(v, (Perturbation){roundoff, (uint64_t)runs}, "rounded.safetensors"));
+        Comparison noise = compare_dump(c->arena, &rounded, &v->reference, c->line.precision);
+        pcc_st_close(&rounded);
+        allow_noise(comparison, &noise);
+        if (runs == 1)
+            roundoff *= fmax(1, fmin(MOST_TIMES, error / fmax(gradient_error_of(&noise), 1e-300)));
+    }
+    return runs;
+}
+
 static void report(Verification *v)
 {
     enum { WORST = 8, ALL = 1 << 30 };
     Compilation *c = &v->compilation;
     Comparison comparison = compare_dump(c->arena, &v->dump, &v->reference, c->line.precision);
+    if (measure_noise(v, &comparison) > 0)
+        printf("  tolerances: 32 times what rounding inputs and parameters does in float64, where that is more\n");
     print_comparison(stdout, &comparison, c->line.verbose ? ALL : WORST);
     const char *with = c->line.reference ? c->line.reference : "the reference evaluator";
     v->differs = comparison.failed > 0;
@@ -144,7 +182,7 @@ static void verify(Compilation *c)
     else if (!has_reference_step(c->line.optimizer))
         fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN, "there is no reference for --optimizer %s",
               c->line.optimizer);
-    compile(c);
+    compile(v);
     const char *reference = c->line.reference ? c->line.reference : temporary_file(c, "reference.safetensors");
     const char *dump = temporary_file(c, "dump.safetensors");
     probe(c, reference, dump);

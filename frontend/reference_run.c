@@ -45,6 +45,30 @@ static void add_result(ReferenceRun *run, const char *kind, const char *name, co
     APPEND(graph->arena, run->results, run->result_count, result);
 }
 
+/* splitmix64 (Steele, Lea, Flood 2014), a sign a value. */
+static void perturb(const Tensor *tensor, Perturbation perturbation, uint64_t id)
+{
+    if (perturbation.roundoff == 0 || !is_float(tensor->type.dtype))
+        return;
+    uint64_t state = perturbation.draw * 0x9e3779b97f4a7c15u + id;
+    for (int64_t i = 0, count = element_count(&tensor->type); i < count; i++) {
+        uint64_t z = state += 0x9e3779b97f4a7c15u;
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+        tensor->f[i] *= z >> 63 ? 1 + perturbation.roundoff : 1 - perturbation.roundoff;
+    }
+}
+
+static void perturb_all(ReferenceRun *run, Perturbation perturbation)
+{
+    const Graph *graph = run->graph;
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (value && (value->kind == VALUE_PARAM || value->kind == VALUE_INPUT))
+            perturb(&run->fixed[i], perturbation, (uint64_t)i << 32);
+    }
+}
+
 static void fix_inputs(ReferenceRun *run, uint64_t seed)
 {
     Graph *graph = run->graph;
@@ -148,7 +172,8 @@ static void add_last_step(ReferenceRun *run)
     add_result(run, "loss", "", &loss);
 }
 
-void write_reference(Graph *imported, const Options *options, uint64_t seed, const char *path)
+void write_reference(Graph *imported, const Options *options, uint64_t seed, Perturbation perturbation,
+                     const char *path)
 {
     Options wide = *options;
     wide.precision = "64-true";
@@ -158,6 +183,7 @@ void write_reference(Graph *imported, const Options *options, uint64_t seed, con
     run.fixed = NEW_ARRAY(imported->arena, Tensor, imported->value_count);
     fix_inputs(&run, seed);
     fix_weights(&run);
+    perturb_all(&run, perturbation);
     for (int step = 0; step < REFERENCE_STEPS; step++)
         run_step(&run, step);
     add_last_step(&run);

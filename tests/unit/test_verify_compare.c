@@ -135,6 +135,31 @@ static void test_float32_metadata(void **state)
     assert_worst(&comparison, 1, "param/weight");
 }
 
+/* What rounding does in float64 is allowed many times over, but to the whole gradient, and not without end. */
+static void test_noise(void **state)
+{
+    Tensors dump = {0}, reference = {0}, rounded = {0};
+    add_all(&dump, 0);
+    add_all(&reference, 0);
+    add_all(&rounded, 0);
+    dump.data[2][0] = 2.01;     /* the loss */
+    rounded.data[2][0] = 2.001; /* a tenth of that */
+    Comparison comparison = compare(*state, &dump, &reference, "32-true");
+    assert_worst(&comparison, 1, "loss");
+    Comparison noise = compare(*state, &rounded, &reference, "32-true");
+    allow_noise(&comparison, &noise);
+    assert_int_equal(comparison.failed, 0);
+
+    dump.data[2][0] = -2;
+    rounded.data[2][0] = -2;
+    dump.data[1][1] = rounded.data[1][1] = 4.001; /* a gradient */
+    comparison = compare(*state, &dump, &reference, "32-true");
+    noise = compare(*state, &rounded, &reference, "32-true");
+    allow_noise(&comparison, &noise);
+    assert_worst(&comparison, 2, "grad");
+    assert_string_equal(comparison.rows[1].name, "loss");
+}
+
 static void test_table(void **state)
 {
     Tensors dump = {0}, reference = {0};
@@ -160,6 +185,7 @@ int main(void)
         TEST_WITH_FIXTURE(test_other_dims),
         TEST_WITH_FIXTURE(test_missing_and_unexpected),
         TEST_WITH_FIXTURE(test_float32_metadata),
+        TEST_WITH_FIXTURE(test_noise),
         TEST_WITH_FIXTURE(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
