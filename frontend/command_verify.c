@@ -144,7 +144,7 @@ static int measure_noise(Verification *v, Comparison *comparison)
                      evaluate_reference(v, (Perturbation){roundoff, (uint64_t)runs}, "rounded.safetensors"));
         Comparison noise = compare_dump(c->arena, &rounded, &v->reference, c->line.precision);
         pcc_st_close(&rounded);
-        allow_noise(comparison, &noise);
+        allow_noise(comparison, &noise, c->line.precision);
         if (runs == 1)
             roundoff *= fmax(1, fmin(MOST_TIMES, error / fmax(gradient_error_of(&noise), 1e-300)));
     }

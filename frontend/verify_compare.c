@@ -317,8 +317,9 @@ static double largest_step_error(const Comparison *comparison)
     return largest;
 }
 
-void allow_noise(Comparison *comparison, const Comparison *noise)
+void allow_noise(Comparison *comparison, const Comparison *noise, const char *precision)
 {
+    const double most_gradient = 8 * sqrt(unit_roundoff(precision));
     const double step_error = largest_step_error(noise);
     comparison->failed = 0;
     for (int i = 0; i < comparison->count; i++) {
@@ -326,8 +327,9 @@ void allow_noise(Comparison *comparison, const Comparison *noise)
         const ComparedTensor *same = find_row(noise, row->name);
         if (starts_with(row->name, "param/")) /* Adam takes about one lr a step, in either direction */
             row->tolerance = fmax(row->tolerance, allowed_for(step_error, 2 * REFERENCE_STEPS));
-        else if (same && strcmp(row->name, "grad") != 0)
-            row->tolerance = fmax(row->tolerance, allowed_for(same->error, 0.5));
+        else if (same)
+            row->tolerance =
+                fmax(row->tolerance, allowed_for(same->error, strcmp(row->name, "grad") == 0 ? most_gradient : 0.5));
         comparison->failed += row->problem || !(row->error <= row->tolerance);
     }
     qsort(comparison->rows, (size_t)comparison->count, sizeof *comparison->rows, by_excess);

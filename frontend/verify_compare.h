@@ -22,9 +22,10 @@ Comparison compare_dump(Arena *arena, const PccSafetensors *dump, const PccSafet
 /* Half an ulp of 1 in what `precision` computes with. */
 double unit_roundoff(const char *precision);
 double gradient_error_of(const Comparison *comparison); /* of all gradients as one vector */
-/* Lets every tensor but the whole gradient err by what `noise` does, several times over: a comparison with the same
- * reference of what float64 makes of parameters and inputs that were rounded. No tensor may err by its own size. */
-void allow_noise(Comparison *comparison, const Comparison *noise);
+/* Lets every tensor err by what `noise` does, several times over: a comparison with the same reference of what float64
+ * makes of parameters and inputs that were rounded. The whole gradient may err by no more than what flipping signs of
+ * activations explains in this precision, and no tensor by its own size. */
+void allow_noise(Comparison *comparison, const Comparison *noise, const char *precision);
 /* A row a tensor: all that fail, and of the others the `most` worst. */
 void print_comparison(FILE *stream, const Comparison *comparison, int most);
 
