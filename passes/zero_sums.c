@@ -4,18 +4,60 @@
  * with respect to its input sums to zero over each channel. That sum is the gradient of a convolution's bias; computed,
  * it is rounding noise, which Adam scales up to full steps, and which then moves the running mean.
  * And so the bias need not be added at all: only the running mean has to know of it. A large bias would cost the
- * convolution's result its last bits where that is stored in 16. */
+ * convolution's result its last bits where that is stored in 16.
+ *
+ * What is added to a whole channel before a convolution without padding, or before a matrix product, is added to whole
+ * channels behind it: the gradient that such a product hands down sums to zero too. That is the gradient of the bias of
+ * a BatchNormalization which no activation follows, as in MobileNetV2's bottlenecks. */
 #include <string.h>
 
 #include "passes/match.h"
 
-/* Is `value` the gradient of a BatchNormalization's input? Its channel axis then, else -1. */
-static int channel_axis(const Value *value)
+/* The axis of the channels in the layout that the node says. */
+static int channels_of(const Node *node, const Value *value)
 {
-    const Node *producer = value->producer;
-    if (!producer || strcmp(producer->op->name, "BatchNormalizationGrad") != 0 || producer->outputs[0] != value)
-        return -1;
-    return attr_int(producer, "channels_last") ? value->type.rank - 1 : 1;
+    return attr_int(node, "channels_last") ? value->type.rank - 1 : 1;
+}
+
+static bool is_padded(const Node *convolution)
+{
+    const int64_t *pads;
+    for (int i = 0, count = attr_ints(convolution, "pads", &pads); i < count; i++)
+        if (pads[i] != 0)
+            return true;
+    return false;
+}
+
+/* Of each value that sums to zero over all axes but one, its channels', that axis; -1 of any other. */
+typedef struct ZeroSums {
+    signed char *axis; /* by value id */
+    int count;
+} ZeroSums;
+
+static int zero_sum_axis(const ZeroSums *sums, const Value *value)
+{
+    return value && value->id < sums->count ? sums->axis[value->id] : -1;
+}
+
+/* From those of the node's inputs. */
+static int axis_of_result(const ZeroSums *sums, const Node *node)
+{
+    const Value *result = node->outputs[0];
+    const int first = zero_sum_axis(sums, input(node, 0));
+    if (is_op(node, "BatchNormalizationGrad"))
+        return channels_of(node, result);
+    if (is_op(node, "Cast"))
+        return first;
+    if (is_op(node, "Add"))
+        return same_dims(&node->inputs[0]->type, &node->inputs[1]->type) &&
+                       first == zero_sum_axis(sums, node->inputs[1])
+                   ? first
+                   : -1;
+    if (is_op(node, "ConvolutionGradInput"))
+        return !is_padded(node) && first == channels_of(node, node->inputs[0]) ? channels_of(node, result) : -1;
+    if (is_op(node, "MatMul"))
+        return first == 1 && result->type.rank == 2 && !attr_int(node, "trans_a") ? 1 : -1;
+    return -1;
 }
 
 static bool sums_all_but(Graph *graph, const Node *sum, int kept)
@@ -33,18 +75,33 @@ static bool sums_all_but(Graph *graph, const Node *sum, int kept)
     return true;
 }
 
-static void zero_sum(Graph *graph, Node *sum)
+/* Zeros instead of `sum`, before `node`. */
+static void replace_by_zeros(Graph *graph, const Node *node, Value *sum)
 {
-    int kept = channel_axis(sum->inputs[0]);
+    const Type *type = &sum->type;
+    graph->origin = node->origin;
+    Value *zero = build_cast(graph, const_float(graph, type->dtype, 0), type->dtype);
+    replace_value(graph, sum, build_expand(graph, zero, type->rank, type->dims));
+}
+
+static void zero_sum(Graph *graph, const ZeroSums *sums, Node *sum)
+{
+    int kept = zero_sum_axis(sums, sum->inputs[0]);
     if (kept < 0 || !sums_all_but(graph, sum, kept))
         return;
-    const Type *type = &sum->outputs[0]->type;
     graph->cursor = sum;
-    graph->origin = sum->origin;
-    Value *zero = build_cast(graph, const_float(graph, type->dtype, 0), type->dtype);
-    zero = build_expand(graph, zero, type->rank, type->dims);
-    replace_value(graph, sum->outputs[0], zero);
+    replace_by_zeros(graph, sum, sum->outputs[0]);
     node_remove(graph, sum);
+}
+
+/* The gradient of the bias is the sum of dY. */
+static void zero_bias_gradient(Graph *graph, const ZeroSums *sums, Node *norm_grad)
+{
+    const Value *dy = norm_grad->inputs[0];
+    if (!norm_grad->outputs[2] || zero_sum_axis(sums, dy) != channels_of(norm_grad, dy))
+        return;
+    graph->cursor = norm_grad->next;
+    replace_by_zeros(graph, norm_grad, norm_grad->outputs[2]);
 }
 
 /* For X = Add(x, b), b one value a channel: the index of b, else -1. */
@@ -103,12 +160,18 @@ void zero_sums(Graph *graph, const Options *options)
 {
     (void)options;
     Node ***users = collect_users(graph);
+    ZeroSums sums = {NEW_ARRAY(graph->arena, signed char, graph->value_count + 1), graph->value_count};
+    memset(sums.axis, -1, (size_t)sums.count);
     for (Node *node = graph->first, *next; node; node = next) {
         next = node->next;
+        if (node->outputs[0] && node->outputs[0]->id < sums.count)
+            sums.axis[node->outputs[0]->id] = (signed char)axis_of_result(&sums, node);
         if (is_op(node, "BatchNormalizationTraining"))
             drop_channel_shift(graph, node, users[node->inputs[0]->id]);
+        else if (is_op(node, "BatchNormalizationGrad"))
+            zero_bias_gradient(graph, &sums, node);
         else if (is_op(node, "ReduceSum"))
-            zero_sum(graph, node);
+            zero_sum(graph, &sums, node);
     }
     graph->cursor = NULL;
     graph->origin = NO_ORIGIN;
