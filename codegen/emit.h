@@ -61,8 +61,9 @@ typedef struct Emitter {
     const int64_t *bound;       /* likewise: where in the weights block a gradient or new state goes; -1: elsewhere */
 } Emitter;
 
-/* weights.c */
+/* weights_plan.c */
 Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Arena *arena);
+/* weights.c */
 const Stored *find_constant(const Weights *weights, const Value *value); /* by type and contents */
 const Stored *find_copy(const Weights *weights, const Value *copy);      /* by its parameter's id and its dtype */
 int64_t place_weights(Weights *weights, int64_t bytes);                  /* appends to the block; returns the offset */

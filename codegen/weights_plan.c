@@ -1,0 +1,71 @@
+/* weights_plan.c: what the weights block holds: parameters, copies, states, constants, and what the optimizer keeps. */
+#include <string.h>
+
+#include "codegen/emit.h"
+
+static int count_kind(const Graph *graph, ValueKind kind)
+{
+    int count = 0;
+    for (int i = 0; i < graph->value_count; i++)
+        count += graph->values[i] && graph->values[i]->kind == kind;
+    return count;
+}
+
+static void place_kind(Weights *weights, const Graph *graph, ValueKind kind, Stored *stored, int *count)
+{
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (value && value->kind == kind)
+            stored[(*count)++] = (Stored){value, value->name, place_weights(weights, type_bytes(&value->type))};
+    }
+}
+
+static void place_copies(Weights *weights, const Graph *graph)
+{
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (!value || value->kind != VALUE_COPY || find_copy(weights, value))
+            continue;
+        weights->copies[weights->copy_count++] =
+            (Stored){value, value->name, place_weights(weights, type_bytes(&value->type))};
+    }
+}
+
+/* Constants that nodes read and that are too large for the text, from both graphs, one copy of each. */
+static void place_constants(Weights *weights, Graph *graph, Arena *arena)
+{
+    const int *uses = count_uses(graph);
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (!value || value->kind != VALUE_CONST || uses[value->id] == 0 || type_bytes(&value->type) <= LITERAL_BYTES ||
+            find_constant(weights, value))
+            continue;
+        const char *name = arena_printf(arena, "pcc.constant.%d", weights->constant_count);
+        int64_t offset = place_weights(weights, type_bytes(&value->type));
+        weights->constants[weights->constant_count++] = (Stored){value, name, offset};
+        weights->constant_bytes += type_bytes(&value->type);
+    }
+}
+
+Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Arena *arena)
+{
+    Weights weights = {0};
+    int params = count_kind(train, VALUE_PARAM), states = count_kind(train, VALUE_STATE);
+    int constants = count_kind(train, VALUE_CONST) + count_kind(evaluate, VALUE_CONST);
+    weights.params = NEW_ARRAY(arena, Stored, params + 1);
+    weights.states = NEW_ARRAY(arena, Stored, states + 1);
+    weights.constants = NEW_ARRAY(arena, Stored, constants + 1);
+    weights.param_states = NEW_ARRAY(arena, ParamState, params + 1);
+    weights.copies = NEW_ARRAY(arena, Stored, count_kind(train, VALUE_COPY) + count_kind(evaluate, VALUE_COPY) + 1);
+    place_kind(&weights, train, VALUE_PARAM, weights.params, &weights.param_count);
+    weights.param_bytes = weights.bytes;
+    place_copies(&weights, train);
+    place_copies(&weights, evaluate);
+    weights.copy_bytes = weights.bytes - weights.param_bytes;
+    place_kind(&weights, train, VALUE_STATE, weights.states, &weights.state_count);
+    weights.state_bytes = weights.bytes - weights.param_bytes - weights.copy_bytes;
+    place_constants(&weights, train, arena);
+    place_constants(&weights, evaluate, arena);
+    place_param_states(&weights, train, options);
+    return weights;
+}
