@@ -19,13 +19,13 @@ typedef struct Comparison {
 /* Compares `dump` (--probe --dump) with a reference file, within what `precision` allows. */
 Comparison compare_dump(Arena *arena, const PccSafetensors *dump, const PccSafetensors *reference,
                         const char *precision);
-/* Half an ulp of 1 in what `precision` computes with. */
+/* Half an ulp of 1 in what `precision` stores. */
 double unit_roundoff(const char *precision);
 double gradient_error_of(const Comparison *comparison); /* of all gradients as one vector */
-/* Lets every tensor err by what `noise` does, several times over: a comparison with the same reference of what float64
- * makes of parameters and inputs that were rounded. The whole gradient may err by no more than what flipping signs of
- * activations explains in this precision, and no tensor by its own size. */
-void allow_noise(Comparison *comparison, const Comparison *noise, const char *precision);
+/* Lets tensors that fail err by what `noise` does, several times over: a comparison with the same reference of what
+ * float64 makes of parameters and inputs that were rounded. of_steps: only what follows optimizer steps. The gradient may
+ * err by no more than what flipping signs of activations explains in this precision, and no tensor by its own size. */
+void allow_noise(Comparison *comparison, const Comparison *noise, bool of_steps, const char *precision);
 /* A row a tensor: all that fail, and of the others the `most` worst. */
 void print_comparison(FILE *stream, const Comparison *comparison, int most);
 

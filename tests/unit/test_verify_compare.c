@@ -80,6 +80,18 @@ static void test_zero_gradient(void **state)
     assert_worst(&comparison, 2, "grad");
 }
 
+/* However wide the dtype's tolerance, no gradient may be absent. */
+static void test_zeros_are_no_gradient(void **state)
+{
+    Tensors dump = {0}, reference = {0};
+    add_all(&dump, 0);
+    add_all(&reference, 0);
+    dump.data[1][0] = dump.data[1][1] = 0;
+    Comparison comparison = compare(*state, &dump, &reference, "bf16-true");
+    assert_worst(&comparison, 2, "grad");
+    assert_string_equal(comparison.rows[1].name, "grad/weight");
+}
+
 static void test_nan_is_an_error(void **state)
 {
     for (int i = 0; i < 6; i++) {
@@ -147,7 +159,16 @@ static void test_noise(void **state)
     Comparison comparison = compare(*state, &dump, &reference, "32-true");
     assert_worst(&comparison, 1, "loss");
     Comparison noise = compare(*state, &rounded, &reference, "32-true");
-    allow_noise(&comparison, &noise, "32-true");
+    allow_noise(&comparison, &noise, false, "32-true");
+    assert_int_equal(comparison.failed, 0);
+
+    /* a larger perturbation says nothing of the first step */
+    dump.data[1][1] = rounded.data[1][1] = 4.0005;
+    comparison = compare(*state, &dump, &reference, "32-true");
+    noise = compare(*state, &rounded, &reference, "32-true");
+    allow_noise(&comparison, &noise, true, "32-true");
+    assert_worst(&comparison, 1, "grad");
+    allow_noise(&comparison, &noise, false, "32-true");
     assert_int_equal(comparison.failed, 0);
 
     dump.data[2][0] = -2;
@@ -155,9 +176,10 @@ static void test_noise(void **state)
     dump.data[1][1] = rounded.data[1][1] = 4.1; /* a gradient: no flip of signs takes f32 there */
     comparison = compare(*state, &dump, &reference, "32-true");
     noise = compare(*state, &rounded, &reference, "32-true");
-    allow_noise(&comparison, &noise, "32-true");
-    assert_worst(&comparison, 2, "grad");
-    assert_string_equal(comparison.rows[1].name, "loss");
+    allow_noise(&comparison, &noise, false, "32-true");
+    assert_worst(&comparison, 3, "grad");
+    assert_string_equal(comparison.rows[1].name, "grad/weight");
+    assert_string_equal(comparison.rows[2].name, "loss");
 }
 
 static void test_table(void **state)
@@ -181,6 +203,7 @@ int main(void)
         TEST_WITH_FIXTURE(test_equal),
         TEST_WITH_FIXTURE(test_tolerance_follows_precision),
         TEST_WITH_FIXTURE(test_zero_gradient),
+        TEST_WITH_FIXTURE(test_zeros_are_no_gradient),
         TEST_WITH_FIXTURE(test_nan_is_an_error),
         TEST_WITH_FIXTURE(test_other_dims),
         TEST_WITH_FIXTURE(test_missing_and_unexpected),
