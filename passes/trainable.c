@@ -18,6 +18,12 @@ static bool matches_any(const char *name, const char *const *globs, int count)
     return false;
 }
 
+static bool has_suffix(const char *name, const char *suffix)
+{
+    const size_t length = strlen(name), end = strlen(suffix);
+    return length >= end && strcmp(name + length - end, suffix) == 0;
+}
+
 /* onnx::Mul_123, val_17, unsqueeze_14, scalar_tensor_default, 42: a name that an exporter made. */
 static bool has_generated_name(const char *name)
 {
@@ -30,7 +36,14 @@ static bool has_generated_name(const char *name)
 }
 
 /* What some operator does with a value: a set of these. */
-enum { READ_AS_STATISTIC = 1, READ_AS_SLOPE = 2, READ_BY_SCATTER = 4, READ_AS_BOUND = 8, READ_AS_AFFINE = 16 };
+enum {
+    READ_AS_STATISTIC = 1,
+    READ_AS_SLOPE = 2,
+    READ_BY_SCATTER = 4,
+    READ_AS_BOUND = 8,
+    READ_AS_GAIN = 16,
+    READ_AS_SHIFT = 32
+};
 
 /* Operands by position. Masks are drawn region by region, each with one number: the base of a scatter and what it
  * writes. GroupNorm is spelt as an InstanceNormalization whose scale is ones and whose bias is zeros. */
@@ -44,8 +57,8 @@ static const struct {
     {"PRelu", 1, READ_AS_SLOPE},
     {"Clip", 1, READ_AS_BOUND},
     {"Clip", 2, READ_AS_BOUND},
-    {"InstanceNormalization", 1, READ_AS_AFFINE},
-    {"InstanceNormalization", 2, READ_AS_AFFINE},
+    {"InstanceNormalization", 1, READ_AS_GAIN},
+    {"InstanceNormalization", 2, READ_AS_SHIFT},
     {"ScatterElements", 0, READ_BY_SCATTER},
     {"ScatterElements", 2, READ_BY_SCATTER},
     {"ScatterND", 0, READ_BY_SCATTER},
@@ -149,16 +162,17 @@ static Verdict verdict_by_contents(const Value *value, unsigned char readings)
     int64_t count = element_count(&value->type);
     if (count == 1 && has_generated_name(value->name) && !(readings & READ_AS_SLOPE))
         return (Verdict){false, "a lone scalar under a generated name"};
-    if ((readings & READ_AS_BOUND) && !strchr(value->name, '.')) /* a module's own has the module's path */
-        return (Verdict){false, "a bound of Clip, not of any module"};
+    if (count == 1 && (readings & READ_AS_BOUND) && has_suffix(value->name, "_cast"))
+        return (Verdict){false, "a bound of Clip that the exporter converted"};
     if (!value->data || count == 0)
         return (Verdict){count > 0, count > 0 ? "a float initializer" : "empty"};
     if (is_mask(value))
         return (Verdict){false, "an attention mask: only zeros and very negative values"};
     if ((readings & READ_BY_SCATTER) && has_one_value(value))
         return (Verdict){false, "one value, scattered or scattered into"};
-    if ((readings & READ_AS_AFFINE) && has_generated_name(value->name) && has_one_value(value) &&
-        (element(value, 0) == 0 || element(value, 0) == 1))
+    const bool neutral =
+        ((readings & READ_AS_GAIN) && element(value, 0) == 1) || ((readings & READ_AS_SHIFT) && element(value, 0) == 0);
+    if (neutral && has_generated_name(value->name) && has_one_value(value))
         return (Verdict){false, "a neutral scale or bias of InstanceNormalization under a generated name"};
     if (is_sinusoid_table(value))
         return (Verdict){false, "a table of sines or cosines"};
@@ -170,12 +184,9 @@ static Verdict verdict_by_contents(const Value *value, unsigned char readings)
 static bool is_named_statistic(const char *name)
 {
     static const char *const suffixes[] = {"running_mean", "running_var", "moving_mean", "moving_variance"};
-    size_t length = strlen(name);
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
-        size_t suffix = strlen(suffixes[i]);
-        if (length >= suffix && strcmp(name + length - suffix, suffixes[i]) == 0)
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++)
+        if (has_suffix(name, suffixes[i]))
             return true;
-    }
     return false;
 }
 
