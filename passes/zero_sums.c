@@ -19,11 +19,12 @@ static int channels_of(const Node *node, const Value *value)
     return attr_int(node, "channels_last") ? value->type.rank - 1 : 1;
 }
 
+/* Negative padding leaves out input that no window reaches: it crops nothing of what is handed down. */
 static bool is_padded(const Node *convolution)
 {
     const int64_t *pads;
     for (int i = 0, count = attr_ints(convolution, "pads", &pads); i < count; i++)
-        if (pads[i] != 0)
+        if (pads[i] > 0)
             return true;
     return false;
 }
@@ -56,7 +57,9 @@ static int axis_of_result(const ZeroSums *sums, const Node *node)
     if (is_op(node, "ConvolutionGradInput"))
         return !is_padded(node) && first == channels_of(node, node->inputs[0]) ? channels_of(node, result) : -1;
     if (is_op(node, "MatMul"))
-        return first == 1 && result->type.rank == 2 && !attr_int(node, "trans_a") ? 1 : -1;
+        return first == 1 && node->inputs[0]->type.rank == 2 && result->type.rank == 2 && !attr_int(node, "trans_a")
+                   ? 1
+                   : -1;
     return -1;
 }
 
