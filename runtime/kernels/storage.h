@@ -103,9 +103,7 @@ PCC_KERNEL __m256i pcc_bf16_of_register(__m512 x)
     const __m512i quiet = _mm512_or_si512(high, _mm512_set1_epi32(0x40));
     return _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), quiet));
 }
-#endif
 
-#if PCC_ROWS_OF_REGISTERS
 PCC_KERNEL __m512 pcc_register_of_bf16(__m256i x)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));

@@ -95,6 +95,45 @@ static void rows_and_scalars_agree(void **state)
     free(bf16);
 }
 
+/* Rows of every length, with special values in every lane: what the scalars give, and nothing beyond the row. */
+static void rows_end_where_they_end(void **state)
+{
+    (void)state;
+    enum { MOST = 40, ROOM = MOST + 2, SPECIALS = 9 };
+    const uint32_t specials[SPECIALS] = {0x3f800000, 0x00000001, 0x807fffff, 0x7f800000, 0xff800000,
+                                         0x7fa00001, 0xffc12345, 0x3f808000, 0x477ff000};
+    for (int count = 0; count <= MOST; count++)
+        for (int shift = 0; shift < SPECIALS; shift++) {
+            float from[ROOM], wide[ROOM];
+            PccBf16 bf16[ROOM];
+            PccF16 f16[ROOM];
+            memset(bf16, 0x5a, sizeof bf16);
+            memset(f16, 0x5a, sizeof f16);
+            for (int i = 0; i < ROOM; i++)
+                from[i] = pcc_f32_of_bits(specials[(i + shift) % SPECIALS]);
+            pcc_narrow_bf16(from, count, bf16 + 1);
+            pcc_narrow_f16(from, count, f16 + 1);
+            for (int i = 0; i < count; i++) {
+                assert_int_equal(bf16[i + 1].bits, pcc_bf16_from_f32(from[i]).bits);
+                assert_int_equal(f16[i + 1].bits, pcc_f16_from_f32(from[i]).bits);
+            }
+            assert_int_equal(bf16[0].bits, 0x5a5a);
+            assert_int_equal(bf16[count + 1].bits, 0x5a5a);
+            assert_int_equal(f16[0].bits, 0x5a5a);
+            assert_int_equal(f16[count + 1].bits, 0x5a5a);
+            memset(wide, 0x5a, sizeof wide);
+            pcc_widen_bf16(bf16 + 1, count, wide + 1);
+            for (int i = 0; i < count; i++)
+                assert_int_equal(pcc_bits_of_f32(wide[i + 1]), pcc_bits_of_f32(pcc_f32_from_bf16(bf16[i + 1])));
+            assert_int_equal(pcc_bits_of_f32(wide[0]), 0x5a5a5a5a);
+            assert_int_equal(pcc_bits_of_f32(wide[count + 1]), 0x5a5a5a5a);
+            pcc_widen_f16(f16 + 1, count, wide + 1);
+            for (int i = 0; i < count; i++)
+                assert_int_equal(pcc_bits_of_f32(wide[i + 1]), pcc_bits_of_f32(pcc_f32_from_f16(f16[i + 1])));
+            assert_int_equal(pcc_bits_of_f32(wide[count + 1]), 0x5a5a5a5a);
+        }
+}
+
 static void operands_read_and_write_in_their_dtype(void **state)
 {
     (void)state;
@@ -124,6 +163,7 @@ int main(void)
         cmocka_unit_test(widening_is_exact_for_every_pattern),
         cmocka_unit_test(narrowing_rounds_to_nearest_even),
         cmocka_unit_test(rows_and_scalars_agree),
+        cmocka_unit_test(rows_end_where_they_end),
         cmocka_unit_test(operands_read_and_write_in_their_dtype),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
