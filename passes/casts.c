@@ -199,12 +199,12 @@ static bool may_read_wide(Graph *graph, Node *node, Value *value)
     return may;
 }
 
-/* May every reader, behind views or not? */
-static bool all_may_read_wide(Graph *graph, Node ***users, Value *value)
+/* May every reader, behind views or not? A result of the graph has to be what it is. */
+static bool all_may_read_wide(Graph *graph, Node ***users, const bool *is_result, Value *value)
 {
-    bool may = true;
+    bool may = !is_result[value->id];
     for (Node **reader = users[value->id]; reader && *reader && may; reader++)
-        may = is_view(*reader) ? all_may_read_wide(graph, users, (*reader)->outputs[0])
+        may = is_view(*reader) ? all_may_read_wide(graph, users, is_result, (*reader)->outputs[0])
                                : may_read_wide(graph, *reader, value);
     return may;
 }
@@ -227,7 +227,7 @@ static void read_input_wide(Graph *graph, Node ***users, const bool *is_result, 
 {
     Value *given = cast->inputs[0], *rounded = cast->outputs[0];
     if (given->kind != VALUE_INPUT || given->type.dtype != DTYPE_F32 || rounded->type.dtype != DTYPE_F16 ||
-        is_result[rounded->id] || !all_may_read_wide(graph, users, rounded))
+        !all_may_read_wide(graph, users, is_result, rounded))
         return;
     widen_views(graph, users, rounded);
     report_cast(graph, given, DTYPE_F32, DTYPE_F16, 0, cast->origin, "fused");
@@ -260,6 +260,8 @@ static void fuse_store(Graph *graph, Node *node, Node ***users, const bool *is_r
         !(narrows(reader) || (widens(reader) && becomes_gradient(graph, users, reader->outputs[0]))))
         return;
     Value *stored = reader->outputs[0];
+    const bool was_told = has_attr(node, "stored");
+    const int64_t told = was_told ? attr_int(node, "stored") : 0;
     set_int(graph, node, "stored", dtype_info[stored->type.dtype].onnx);
     node->outputs[0] = stored;
     stored->producer = node;
@@ -274,7 +276,10 @@ static void fuse_store(Graph *graph, Node *node, Node ***users, const bool *is_r
     stored->producer = reader;
     node->outputs[0] = computed;
     computed->producer = node;
-    remove_attr(node, "stored");
+    if (was_told)
+        set_int(graph, node, "stored", told);
+    else
+        remove_attr(node, "stored");
 }
 
 void fuse_casts(Graph *graph, const Options *options)

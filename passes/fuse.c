@@ -125,7 +125,8 @@ static int count_inputs(const Fusion *f, const Group *group)
 {
     int count = 0;
     for (int m = 0; m < group->size; m++)
-        count += count_node_inputs(f, group, group->members[m]);
+        if (!f->is_load[group->members[m]->id]) /* its reader counts what it loads */
+            count += count_node_inputs(f, group, group->members[m]);
     return count;
 }
 
@@ -392,7 +393,7 @@ static void mark_loads(Fusion *f)
             continue;
         Node **readers = f->users[node->outputs[0]->id];
         const Node *reader = readers && readers[0] && !readers[1] ? readers[0] : NULL;
-        f->is_load[node->id] = reader && reader->op->kind == OP_ELEMENTWISE && !widens(reader) &&
+        f->is_load[node->id] = reader && reader->op->kind == OP_ELEMENTWISE &&
                                same_dims(&node->outputs[0]->type, &reader->outputs[0]->type);
     }
 }

@@ -51,9 +51,9 @@ void relu_after_pool(Graph *graph, const Options *options)
     graph->origin = NO_ORIGIN;
 }
 
-/* Operand `index` of the node that makes `value`, an `op` that nothing else reads, as one float a channel; the other
- * operand goes to *rest. */
-static Value *channel_operand(const Matcher *m, Value *value, const char *op, Value **rest)
+/* The second operand of the node that makes `value`, an `op` that nothing else reads, if it is one float a channel; the
+ * first goes to *rest. */
+static Value *per_channel(const Matcher *m, Value *value, const char *op, Value **rest)
 {
     const Node *node = sole_producer_if(m, value, op);
     if (!node)
@@ -71,9 +71,9 @@ static void normalise_pool(const Matcher *m, Node *pool)
     Value *x = pool->inputs[0], *scaled = NULL, *centred = NULL;
     const Dtype stored = x->type.dtype;
     const Node *rounding = sole_producer_if(m, x, "Cast");
-    Value *offset = channel_operand(m, rounding && narrows(rounding) ? rounding->inputs[0] : x, "Add", &scaled);
-    Value *gain = offset ? channel_operand(m, scaled, "Mul", &centred) : NULL;
-    Value *mean = gain ? channel_operand(m, centred, "Sub", &x) : NULL;
+    Value *offset = per_channel(m, rounding && narrows(rounding) ? rounding->inputs[0] : x, "Add", &scaled);
+    Value *gain = offset ? per_channel(m, scaled, "Mul", &centred) : NULL;
+    Value *mean = gain ? per_channel(m, centred, "Sub", &x) : NULL;
     if (!mean)
         return;
     if (widens(x->producer))
