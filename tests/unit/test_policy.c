@@ -247,9 +247,20 @@ static void a_file_has_a_policy_beneath_its_rules_and_the_command_line_above(voi
     assert_string_equal(messages(fixture), "");
 }
 
+/* message: what follows the file's path. */
+static void assert_refused(Fixture *fixture, const char *text, const char *message)
+{
+    TextFile file = file_of(text);
+    Graph *graph = parsed(fixture, model);
+    fixture->diagnostics.error_count = 0;
+    ASSERT_LEAVES(fixture, EXIT_STATUS_USAGE,
+                  policy_create(graph, &(Options){.precision = "bf16-mixed", .policy = file.path}));
+    unlink(file.path);
+    assert_message(fixture, arena_printf(fixture->arena, "%s%s", file.path, message));
+}
+
 static void wrong_files_are_told_with_their_line(void **state)
 {
-    Fixture *fixture = *state;
     static const struct {
         const char *text, *message;
     } cases[] = {
@@ -261,15 +272,8 @@ static void wrong_files_are_told_with_their_line(void **state)
         {"keep op:Relu\ninclude apex-O1", ":2: include apex-O1 would overrule what stands before it"},
         {"include pcc\ninclude apex-O1", ":2: include apex-O1 would overrule"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        TextFile file = file_of(cases[i].text);
-        Graph *graph = parsed(fixture, model);
-        fixture->diagnostics.error_count = 0;
-        ASSERT_LEAVES(fixture, EXIT_STATUS_USAGE,
-                      policy_create(graph, &(Options){.precision = "bf16-mixed", .policy = file.path}));
-        unlink(file.path);
-        assert_message(fixture, arena_printf(fixture->arena, "%s%s", file.path, cases[i].message));
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_refused(*state, cases[i].text, cases[i].message);
 }
 
 static void files_that_cannot_be_read_or_include_themselves_end(void **state)
