@@ -19,7 +19,7 @@ typedef struct PccStage {
     const PccStep *s;
     const PccParam *param;
     int64_t first, count;
-    const uint32_t *random; /* a word an element, NULL: everything is rounded to nearest */
+    const PccDraws *draws; /* NULL: everything is rounded to nearest */
 } PccStage;
 
 PCC_KERNEL PccOut pcc_stage_at(const PccStage *at, size_t offset, PccDtype dtype)
@@ -69,7 +69,7 @@ PCC_KERNEL void pcc_store_moment(const PccStage *at, const PccStageMoment *momen
         *pcc_stage_scale(at, moment) = pcc_map8_encode(moment->map, row, at->count, codes);
         return;
     }
-    pcc_round_row(row, at->count, at->random, moment->draw, pcc_stage_at(at, moment->offset, dtype));
+    pcc_round_row(row, at->count, at->draws, moment->draw, pcc_stage_at(at, moment->offset, dtype));
 }
 
 /* ---- values --------------------------------------------------------------------------------------------------- */
@@ -134,8 +134,8 @@ PCC_KERNEL void pcc_store_weight(const PccStage *at, const float *row, PccUpdate
     }
     uint16_t rounded[PCC_STAGE], extra[PCC_STAGE] = {0};
     const bool kahan = param->rounding == PCC_KAHAN;
-    const uint32_t *random = param->rounding == PCC_STOCHASTIC ? at->random : NULL;
-    pcc_round_row(row, at->count, random, PCC_DRAW_VALUE, (PccOut){rounded, dtype});
+    const PccDraws *draws = param->rounding == PCC_STOCHASTIC ? at->draws : NULL;
+    pcc_round_row(row, at->count, draws, PCC_DRAW_VALUE, (PccOut){rounded, dtype});
     if (kahan)
         pcc_compensate(row, at->count, (PccIn){rounded, dtype}, (PccOut){extra, dtype});
     pcc_count_lost(at, row, rounded, extra, done);
@@ -176,7 +176,7 @@ PCC_KERNEL void pcc_update_stage(const PccUpdateTerms *terms, PccUpdateChunk rul
 }
 
 /* Is anything of the parameter rounded stochastically? */
-PCC_KERNEL bool pcc_draws(const PccParam *param)
+PCC_KERNEL bool pcc_is_drawn(const PccParam *param)
 {
     const bool narrow_moments = param->moment_dtype == PCC_BF16 || param->moment_dtype == PCC_F16;
     return param->rounding == PCC_STOCHASTIC || (param->rounding != PCC_NEAREST && narrow_moments);
@@ -185,14 +185,16 @@ PCC_KERNEL bool pcc_draws(const PccParam *param)
 PCC_SHARED void pcc_update_staged(const PccUpdateTerms *terms, PccUpdateChunk rule, const PccParam *param,
                                   PccChunk chunk, const PccStep *s, PccUpdate *done)
 {
-    uint32_t random[PCC_STAGE];
-    const bool draws = pcc_draws(param);
-    PccStage at = {.s = s, .param = param, .first = chunk.first, .random = draws ? random : NULL};
+    PccDraws draws;
+    const bool is_drawn = pcc_is_drawn(param);
+    const PccDrawKey key = is_drawn ? pcc_draw_key(s->seed, chunk.param) : (PccDrawKey){0};
+    draws.update = (uint32_t)s->update;
+    PccStage at = {.s = s, .param = param, .first = chunk.first, .draws = is_drawn ? &draws : NULL};
     const int64_t end = chunk.first + chunk.count;
     for (; at.first < end; at.first += PCC_STAGE) {
         at.count = pcc_min_i64(PCC_STAGE, end - at.first);
-        if (draws)
-            pcc_random_row(s, chunk.param, at.first, random);
+        if (is_drawn)
+            pcc_draw_offsets(key, at.first, draws.offset);
         pcc_update_stage(terms, rule, &at, done);
     }
 }

@@ -137,8 +137,13 @@ static void every_storage(void **state)
 
 enum { WIDTH = 4096, UPDATES = 1000 };
 
-/* 1 + UPDATES * delta by SGD with gradients of -delta; returns the mean, and the share of lost updates. */
-static double creep(PccDtype dtype, PccRounding rounding, double delta, double *lost)
+typedef struct Creep {
+    double mean, deviation; /* of the weights; deviation from what is exact: root of the mean square */
+    double lost;            /* share of the updates */
+} Creep;
+
+/* 1 + UPDATES * delta by SGD with gradients of -delta. */
+static Creep creep(PccDtype dtype, PccRounding rounding, double delta)
 {
     Mixed mixed = {0};
     mixed_add(&mixed, (Storage){dtype, PCC_F32, PCC_F32, rounding}, WIDTH);
@@ -153,35 +158,73 @@ static double creep(PccDtype dtype, PccRounding rounding, double delta, double *
         total.rounded += done.rounded;
         total.lost += done.lost;
     }
-    double mean = 0;
-    for (int64_t i = 0; i < WIDTH; i++)
-        mean += mixed_value(&mixed, 0, i) / WIDTH;
+    Creep result = {.lost = (double)total.lost / ((double)WIDTH * UPDATES)};
+    double squares = 0;
+    for (int64_t i = 0; i < WIDTH; i++) {
+        const double end = mixed_value(&mixed, 0, i), off = end - (1 + UPDATES * delta);
+        result.mean += end / WIDTH;
+        squares += off * off / WIDTH;
+    }
+    result.deviation = sqrt(squares);
     assert_int_equal(total.rounded, rounding == PCC_MASTER ? 0 : (int64_t)WIDTH * UPDATES);
-    *lost = (double)total.lost / ((double)WIDTH * UPDATES);
     mixed_end(&mixed);
-    return mean;
+    return result;
 }
 
 /* An update below half an ulp: 0.001 beside bf16's 2^-7, 0.0002 beside f16's 2^-10. Stochastic rounding moves a weight
- * by an ulp with probability p = delta / ulp, so that the mean of 4096 is off by ulp sqrt(1000 p (1 - p) / 4096) or so;
- * a compensation adds an error of at most half its own ulp a step. */
+ * by an ulp with probability p = delta / ulp. Independent draws would leave it off by ulp sqrt(1000 p (1 - p)), ten ulp
+ * and more; draws that are even over time, by an ulp or so. A compensation adds an error of at most half its own ulp a
+ * step. */
 static void small_updates(void **state)
 {
     (void)state;
     const double deltas[] = {[PCC_BF16] = 0.001, [PCC_F16] = 0.0002};
     for (PccDtype dtype = PCC_F16; dtype <= PCC_BF16; dtype++) {
         const double delta = deltas[dtype], ulp = ulp_of(dtype, 1), p = delta / ulp, end = 1 + UPDATES * delta;
-        double lost;
-        assert_true(creep(dtype, PCC_NEAREST, delta, &lost) == 1);
-        assert_true(lost == 1);
-        const double deviation = ulp * sqrt(UPDATES * p * (1 - p) / WIDTH);
-        check_close(creep(dtype, PCC_STOCHASTIC, delta, &lost), end, 5 * deviation, "stochastic", 0);
-        check_close(lost, 1 - p, p / 20, "lost", 0); /* a few more where bf16 passes 2, as its ulp doubles there */
-        check_close(creep(dtype, PCC_KAHAN, delta, &lost), end, ulp + UPDATES * ulp_of(dtype, ulp / 4) / 2, "kahan", 0);
-        assert_true(lost == 0);
-        check_close(creep(dtype, PCC_MASTER, delta, &lost), end, ulp / 2 + UPDATES * 0x1p-24, "master", 0);
-        assert_true(lost == 0);
+        const Creep nearest = creep(dtype, PCC_NEAREST, delta), stochastic = creep(dtype, PCC_STOCHASTIC, delta);
+        assert_true(nearest.mean == 1 && nearest.lost == 1);
+        check_close(stochastic.mean, end, 5 * ulp / sqrt(WIDTH), "stochastic", 0);
+        check_close(stochastic.deviation, 0, ulp_of(dtype, end), "deviation", 0);
+        check_close(stochastic.lost, 1 - p, p / 20, "lost", 0); /* a few more past 2, where bf16's ulp doubles */
+        const Creep kahan = creep(dtype, PCC_KAHAN, delta), master = creep(dtype, PCC_MASTER, delta);
+        check_close(kahan.mean, end, ulp + UPDATES * ulp_of(dtype, ulp / 4) / 2, "kahan", 0);
+        check_close(master.mean, end, ulp / 2 + UPDATES * 0x1p-24, "master", 0);
+        assert_true(kahan.lost == 0 && master.lost == 0);
     }
+}
+
+/* Where the part to round is itself even, as that of a step far above an ulp, rounding stochastically errs by 1/12
+ * ulp^2 an update, which is what rounding to nearest errs by; independent draws err by 1/6. */
+static void large_updates(void **state)
+{
+    (void)state;
+    enum { STEPS = 256 };
+    double squares[] = {[PCC_NEAREST] = 0, [PCC_STOCHASTIC] = 0};
+    for (PccRounding rounding = PCC_NEAREST; rounding <= PCC_STOCHASTIC; rounding++) {
+        Mixed mixed = {0};
+        mixed_add(&mixed, (Storage){PCC_BF16, PCC_F32, PCC_F32, rounding}, WIDTH);
+        mixed_start(&mixed, (PccHyper){.lr = 1});
+        double *exact = calloc(WIDTH, sizeof *exact);
+        for (int64_t i = 0; i < WIDTH; i++)
+            mixed_set_weight(&mixed, 0, i, exact[i] = 1.5);
+        for (int step = 0; step < STEPS; step++, mixed.s.update++) {
+            for (int64_t i = 0; i < WIDTH; i++) { /* to and fro, within [1, 2) */
+                const float delta = (float)(copysign(0.1, 1.5 - exact[i]) * (1 + next_value()));
+                mixed_set(&mixed, mixed.params[0].gradient, PCC_F32, i, -(double)delta);
+                exact[i] += (double)delta;
+            }
+            run_sgd(mixed.params, 1, &mixed.s);
+        }
+        for (int64_t i = 0; i < WIDTH; i++) {
+            const double off = (mixed_value(&mixed, 0, i) - exact[i]) / 0x1p-7;
+            squares[rounding] += off * off / WIDTH / STEPS;
+        }
+        free(exact);
+        mixed_end(&mixed);
+    }
+    /* the mean of 4096 squares is off by sqrt(2 / 4096) of it */
+    check_close(squares[PCC_NEAREST], 1.0 / 12, 5 * sqrt(2.0 / WIDTH) / 12, "nearest", 0);
+    check_close(squares[PCC_STOCHASTIC], 1.0 / 12, 5 * sqrt(2.0 / WIDTH) / 12, "stochastic", 0);
 }
 
 /* With beta2 = 0.999 and no gradient a second moment loses a thousandth a step, a quarter of half an ulp in bf16. */
@@ -245,38 +288,28 @@ static void special_values(void **state)
     }
 }
 
-/* A word is Philox's at the counter (element / 4, parameter, update): those of pcc_random_group(), in an order that no
- * register width shows. */
-static void words_are_philox(void **state)
+static void draw(uint64_t seed, int64_t param, int64_t first, uint32_t update, PccDraw which, uint32_t row[PCC_STAGE])
 {
-    (void)state;
-    uint32_t row[PCC_STAGE];
-    const PccStep s = {.seed = 7, .update = 3, .micro = 1};
-    pcc_random_row(&s, 5, 3 * PCC_STAGE, row);
-    for (int i = 0; i < PCC_STAGE; i++) {
-        const int group = i / PCC_RANDOM_GROUP, half = i % PCC_RANDOM_GROUP / (PCC_RANDOM_GROUP / 2);
-        const int lane = i % (PCC_RANDOM_GROUP / 2) / 2, word = 2 * half + i % 2;
-        const PccPhilox want = pcc_random_group(&s, -6, 3 * PCC_STAGE / PCC_RANDOM_GROUP + group);
-        assert_int_equal(row[i], want.word[word * PCC_PHILOX_LANES + lane]);
-    }
+    uint32_t offset[PCC_STAGE];
+    pcc_draw_offsets(pcc_draw_key(seed, param), first, offset);
+    for (int i = 0; i < PCC_STAGE; i++)
+        row[i] = pcc_draw_bits(offset[i], which, pcc_draw_phase(which, update));
 }
 
-/* Draws of one word, and rows of different parameters, updates and blocks, share no pattern, and their bits are even:
- * the mean of 256 uniform 16-bit values is 2^15 within five of its deviations, 2^16 / sqrt(12 * 256). */
+/* Draws of one element, and rows of different seeds, parameters, updates and blocks, share no pattern, and their bits
+ * are even: the mean of 256 uniform 16-bit values is 2^15 within five of its deviations, 2^16 / sqrt(12 * 256). */
 static void draws_differ(void **state)
 {
     (void)state;
-    uint32_t words[4][PCC_STAGE], rows[6][PCC_STAGE];
-    PccStep s = {.seed = 7, .update = 3};
-    pcc_random_row(&s, 0, 0, words[0]);
-    pcc_random_row(&s, 1, 0, words[1]);
-    pcc_random_row(&s, 0, PCC_STAGE, words[2]);
-    s.update = 4;
-    pcc_random_row(&s, 0, 0, words[3]);
-    for (int a = 0; a < 6; a++)
-        for (int i = 0; i < PCC_STAGE; i++)
-            rows[a][i] = (a < 3 ? words[0][i] >> 8 * a : words[a - 2][i]) & 0xffff;
-    for (int a = 0; a < 6; a++) {
+    uint32_t rows[7][PCC_STAGE];
+    draw(7, 0, 0, 3, PCC_DRAW_VALUE, rows[0]);
+    draw(7, 0, 0, 3, PCC_DRAW_MOMENT1, rows[1]);
+    draw(7, 0, 0, 3, PCC_DRAW_MOMENT2, rows[2]);
+    draw(7, 1, 0, 3, PCC_DRAW_VALUE, rows[3]);
+    draw(7, 0, PCC_STAGE, 3, PCC_DRAW_VALUE, rows[4]);
+    draw(7, 0, 0, 4, PCC_DRAW_VALUE, rows[5]);
+    draw(8, 0, 0, 3, PCC_DRAW_VALUE, rows[6]);
+    for (int a = 0; a < 7; a++) {
         double mean = 0;
         for (int i = 0; i < PCC_STAGE; i++) {
             assert_true(rows[a][i] <= 0xffff);
@@ -289,6 +322,26 @@ static void draws_differ(void **state)
                 equal += rows[a][i] == rows[b][i];
             assert_true(equal < 4);
         }
+    }
+}
+
+/* Offsets are hashed: of 2^16 elements' top bytes, and of the pairs of neighbours' top four bits, each comes 256 times,
+ * within five of its deviations, 16. */
+static void offsets_are_even(void **state)
+{
+    (void)state;
+    int32_t bytes[256] = {0}, pairs[256] = {0};
+    for (int64_t first = 0; first < 0x10000; first += PCC_STAGE) {
+        uint32_t offset[PCC_STAGE];
+        pcc_draw_offsets(pcc_draw_key(7, 0), first, offset);
+        for (int i = 0; i < PCC_STAGE; i++) {
+            bytes[offset[i] >> 24]++;
+            pairs[offset[i] >> 28 << 4 | offset[(i + 1) % PCC_STAGE] >> 28]++;
+        }
+    }
+    for (int k = 0; k < 256; k++) {
+        check_close(bytes[k], 256, 5 * 16, "byte", k);
+        check_close(pairs[k], 256, 5 * 16, "pair", k);
     }
 }
 
@@ -407,11 +460,17 @@ static void norms_of_16_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_storage),        cmocka_unit_test(small_updates),
-        cmocka_unit_test(second_moment_decays), cmocka_unit_test(all_random_values),
-        cmocka_unit_test(special_values),       cmocka_unit_test(words_are_philox),
-        cmocka_unit_test(draws_differ),         cmocka_unit_test(any_threads),
-        cmocka_unit_test(any_chunks),           cmocka_unit_test(overflow_changes_nothing),
+        cmocka_unit_test(every_storage),
+        cmocka_unit_test(small_updates),
+        cmocka_unit_test(large_updates),
+        cmocka_unit_test(second_moment_decays),
+        cmocka_unit_test(all_random_values),
+        cmocka_unit_test(special_values),
+        cmocka_unit_test(offsets_are_even),
+        cmocka_unit_test(draws_differ),
+        cmocka_unit_test(any_threads),
+        cmocka_unit_test(any_chunks),
+        cmocka_unit_test(overflow_changes_nothing),
         cmocka_unit_test(norms_of_16_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
