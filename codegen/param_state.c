@@ -31,7 +31,7 @@ static Dtype moment_dtype(const Graph *train, const Value *param, const Options 
 {
     const bool narrow = dtype_info[param->type.dtype].bytes == 2;
     if (strcmp(options->optimizer, "adamw8bit") != 0)
-        return narrow ? find_precision_mode(options->precision)->moment : param->type.dtype;
+        return narrow ? policy_moments(options) : param->type.dtype;
     if (param->type.dtype == DTYPE_F64)
         fatal(train->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
               "--optimizer adamw8bit computes in f32, parameter '%s' is f64; use --optimizer adamw", param->name);

@@ -89,6 +89,11 @@ static const Choice update_choices[] = {
     {"master", NULL, true, "of a float32 copy of each weight"},
     {0},
 };
+static const Choice moments_choices[] = {
+    {"f32", NULL, true, NULL},
+    {"weights", NULL, true, "of the weights' dtype"},
+    {0},
+};
 static const Choice loss_scale_choices[] = {
     {"dynamic", NULL, true, "halved at overflow, doubled after 2000 steps without"},
     {"NUMBER", NULL, true, "this one, from 2^-126 to 2^126"},
@@ -188,6 +193,8 @@ const CliOption cli_options[] = {
      .help = "its numbers are options of the emitted program (adamw)"},
     {"--update", "KIND", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(update), .choices = update_choices,
      .help = "how a 16-bit weight takes its update; follows the precision"},
+    {"--moments", "DTYPE", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(moments), .choices = moments_choices,
+     .help = "of the optimizer's moments of 16-bit weights; follows the precision and the loss scale"},
     {"--loss-scale", "SCALE", OPTION_TEXT, SECTION_OPTIMIZER, TRAINING, FIELD(loss_scale),
      .choices = loss_scale_choices, .help = "of 16-bit gradients; follows the precision"},
     {"--clip-norm", "X", OPTION_POSITIVE, SECTION_OPTIMIZER, TRAINING, FIELD(clip_norm),

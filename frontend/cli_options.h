@@ -34,7 +34,7 @@ typedef struct CommandLine {
     const char *init;
     int64_t seed;
     const char *optimizer; /* "adamw" when not given */
-    const char *update, *loss_scale, *recompute, *memory_budget;
+    const char *update, *moments, *loss_scale, *recompute, *memory_budget;
     double clip_norm;
     int64_t accumulate; /* 1 when not given */
     const char *dump_after;

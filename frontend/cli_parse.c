@@ -325,6 +325,7 @@ Options pass_options(const CommandLine *line)
                        .check_numerics = line->check_numerics,
                        .loss_scale = loss_scale(line->loss_scale),
                        .update = line->update,
+                       .moments = line->moments,
                        .output = line->output,
                        .labels = line->labels,
                        .head = line->head,

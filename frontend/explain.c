@@ -10,6 +10,10 @@ static const struct {
      "A rule lowers a running mean or variance of BatchNormalization. Each step moves it by momentum times the\n"
      "difference to the batch, which soon is less than half an ulp of 16 bits: the statistic would freeze at what\n"
      "early batches were. pcc keeps it in float32; the batches themselves are lowered as the rules say.\n"},
+    {"bf16-constant-overflow",
+     "bfloat16 has float32's exponents but ends at 3.39e38, a little below float32's largest, 3.40e38, which models\n"
+     "write as a mask: it rounds to infinity. A mask of -inf does no harm as long as no row is masked whole: softmax\n"
+     "of nothing but -inf is NaN. Keep the node with --keep-fp32 node:NAME, or export the model with masks of -1e9.\n"},
     {"f16-constant-overflow",
      "float16 ends at 65504; larger constants round to infinity. A mask of -1e9 becomes -inf, which does no harm as\n"
      "long as no row is masked whole: softmax of nothing but -inf is NaN. Use --precision bf16-mixed, whose range is "
@@ -24,6 +28,15 @@ static const struct {
      "--policy decide which values have 16 bits, so those Casts do nothing. With --honour-casts they are kept, and "
      "the\n"
      "policy decides around them.\n"},
+    {"moments-vanish-in-f16",
+     "Adam divides by the root of its second moment plus an epsilon of 1e-8. In float16 the second moment of a\n"
+     "gradient below 2e-4 rounds to zero, so that its step is 1e8 times the first moment: weights fly off, and the\n"
+     "loss is NaN within steps. 16-true keeps moments in float32; without loss scaling (--loss-scale none, or a\n"
+     "policy that has none) it does as PyTorch does with model.half(), to show what becomes of it. --moments f32\n"
+     "trains without loss scaling, too.\n"},
+    {"moments-without-effect",
+     "--moments chooses the dtype of the optimizer's moments where weights have 16 bits: 16-true and bf16-true. Wider\n"
+     "weights have moments of their own dtype, and --optimizer adamw8bit has its own 8-bit format.\n"},
     {"no-export",
      "The program will train, but its --export will refuse: the trained model would pass the 2 GiB that one protobuf\n"
      "message can hold, or its template does not fit into memory. --save still writes every tensor under its ONNX\n"

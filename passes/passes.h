@@ -32,6 +32,7 @@ typedef struct Options {
     bool check_numerics; /* the program looks for the first node whose output is not finite */
     double loss_scale;   /* LOSS_SCALE_DYNAMIC, a fixed scale, or 1 for none; 0: the mode's default */
     const char *update;  /* nearest, stochastic, kahan, master; NULL: the mode's default */
+    const char *moments; /* f32, weights: of 16-bit weights; NULL: the mode's default */
     LossKind loss;
     bool loss_given;    /* else the importer's graph decides: a scalar output is the loss, else cross-entropy */
     const char *output; /* --output: the graph output that the loss reads; NULL: the only, or the first */

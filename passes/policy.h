@@ -14,14 +14,17 @@ typedef struct PrecisionMode {
     double loss_scale;  /* LOSS_SCALE_DYNAMIC or 1 */
     const char *update; /* how a 16-bit weight takes its update by default; NULL where no weight has 16 bits */
     Dtype moment;       /* of the optimizer's moments */
+    Dtype unscaled;     /* of them where the loss is not scaled */
 } PrecisionMode;
 
 const PrecisionMode *find_precision_mode(const char *name); /* NULL when unknown */
 
 /* What the option says, else the built-in policy that --policy names, else the mode: LOSS_SCALE_DYNAMIC, a fixed scale,
- * or 1 for none; how 16-bit weights take their updates, NULL in modes whose weights are wide. */
+ * or 1 for none; how 16-bit weights take their updates, NULL in modes whose weights are wide; the dtype of their
+ * moments, that of the weights where those are wide. */
 double policy_loss_scale(const Options *options);
 const char *policy_update(const Options *options);
+Dtype policy_moments(const Options *options);
 
 /* What decided about a node or a tensor, for --explain-precision. */
 typedef struct Ruling {
@@ -29,11 +32,6 @@ typedef struct Ruling {
     const char *rule; /* "policy pcc: LayerNormalization computes in f32", "--keep-fp32 op:Softmax", "FILE:3: lower node:*" */
     bool by_rule;     /* a keep or lower rule, not the policy's table */
 } Ruling;
-
-/* What the command line, else the policy, else the mode says: LOSS_SCALE_DYNAMIC or the scale, 1 for none; the way in
- * which 16-bit weights take their updates. */
-double policy_loss_scale(const Options *options);
-const char *policy_update(const Options *options);
 
 typedef struct Policy Policy;
 

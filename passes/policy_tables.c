@@ -7,13 +7,14 @@
 #include <string.h>
 
 static const PrecisionMode precision_modes[] = {
-    {"64-true", DTYPE_F64, DTYPE_F64, false, 1, NULL, DTYPE_F64},
-    {"32-true", DTYPE_F32, DTYPE_F32, false, 1, NULL, DTYPE_F32},
-    {"16-mixed", DTYPE_F32, DTYPE_F16, false, LOSS_SCALE_DYNAMIC, NULL, DTYPE_F32},
-    {"bf16-mixed", DTYPE_F32, DTYPE_BF16, false, 1, NULL, DTYPE_F32},
-    /* f32 moments: in f16 the second moment of a gradient below 2e-4 is zero, and so is Adam's epsilon of 1e-8. */
-    {"16-true", DTYPE_F32, DTYPE_F16, true, LOSS_SCALE_DYNAMIC, "stochastic", DTYPE_F32},
-    {"bf16-true", DTYPE_F32, DTYPE_BF16, true, 1, "stochastic", DTYPE_BF16},
+    {"64-true", DTYPE_F64, DTYPE_F64, false, 1, NULL, DTYPE_F64, DTYPE_F64},
+    {"32-true", DTYPE_F32, DTYPE_F32, false, 1, NULL, DTYPE_F32, DTYPE_F32},
+    {"16-mixed", DTYPE_F32, DTYPE_F16, false, LOSS_SCALE_DYNAMIC, NULL, DTYPE_F32, DTYPE_F32},
+    {"bf16-mixed", DTYPE_F32, DTYPE_BF16, false, 1, NULL, DTYPE_F32, DTYPE_F32},
+    /* f32 moments: in f16 the second moment of a gradient below 2e-4 is zero, and so is Adam's epsilon of 1e-8. Without
+     * loss scaling this is PyTorch's model.half(), which has neither, and diverges. */
+    {"16-true", DTYPE_F32, DTYPE_F16, true, LOSS_SCALE_DYNAMIC, "stochastic", DTYPE_F32, DTYPE_F16},
+    {"bf16-true", DTYPE_F32, DTYPE_BF16, true, 1, "stochastic", DTYPE_BF16, DTYPE_BF16},
 };
 
 const PrecisionMode *find_precision_mode(const char *name)
@@ -143,4 +144,15 @@ const char *policy_update(const Options *options)
     if (!mode->low_weights)
         return NULL;
     return options->update ? options->update : table && table->update ? table->update : mode->update;
+}
+
+/* A master weight is f32, and an optimizer's moments are of what it updates. */
+Dtype policy_moments(const Options *options)
+{
+    const PrecisionMode *mode = find_precision_mode(options->precision);
+    const char *update = policy_update(options);
+    if (!update || !options->moments)
+        return policy_loss_scale(options) == 1 && !(update && strcmp(update, "master") == 0) ? mode->unscaled
+                                                                                             : mode->moment;
+    return strcmp(options->moments, "weights") == 0 ? mode->low : mode->wide;
 }

@@ -21,18 +21,31 @@ static const char *name_of(const Value *value)
     return value->name ? value->name : "?";
 }
 
-/* ---- constants that f16 does not hold --------------------------------------------------------------------------- */
+/* ---- constants that 16 bits do not hold ------------------------------------------------------------------------- */
 
-/* Round to nearest even: from halfway between 65504 and 65536 on infinity, up to half the least subnormal 2^-24 zero.
- */
-static bool overflows_f16(double x)
+/* To nearest even: infinity from half an ulp above the largest on, zero up to half the least subnormal. */
+typedef struct Range {
+    double infinite, zero;
+    const char *overflow; /* the warnings' codes */
+    const char *vanishing;
+} Range;
+
+static const Range *range_of(Dtype dtype)
 {
-    return isfinite(x) && fabs(x) >= 65520;
+    static const Range f16 = {65520, 0x1p-25, "f16-constant-overflow", "f16-constant-vanishes"};
+    static const Range bf16 = {0x1.ffp127, 0x1p-134, "bf16-constant-overflow", NULL};
+    return dtype == DTYPE_F16 ? &f16 : dtype == DTYPE_BF16 ? &bf16 : NULL;
 }
 
-static bool vanishes_in_f16(double x)
+static bool overflows(const Range *range, double x)
 {
-    return x != 0 && fabs(x) <= 0x1p-25;
+    return isfinite(x) && fabs(x) >= range->infinite;
+}
+
+/* bf16 has every exponent of f32: what it loses was subnormal. */
+static bool vanishes(const Range *range, double x)
+{
+    return range->vanishing && x != 0 && fabs(x) <= range->zero;
 }
 
 /* What is stored in f32, as all floats were before autocast, behind views and copies of it; or NULL. */
@@ -54,31 +67,35 @@ static const Value *stored_behind(const Value *value)
 /* Weights may be as small as they like: they learn. */
 static void warn_of_elements(Graph *graph, const Node *node, const Value *stored)
 {
+    const Dtype dtype = node->outputs[0]->type.dtype;
+    const Range *range = range_of(dtype);
     const float *x = stored->data;
     const int64_t count = element_count(&stored->type);
     const char *what = stored->kind == VALUE_PARAM ? "parameter" : "constant";
-    int64_t overflows = 0, vanishes = 0;
+    int64_t infinite = 0, zeros = 0;
     double large = 0, small = 0;
     for (int64_t i = 0; i < count; i++) {
-        if (overflows_f16((double)x[i]) && overflows++ == 0)
+        if (overflows(range, (double)x[i]) && infinite++ == 0)
             large = (double)x[i];
-        if (stored->kind == VALUE_CONST && vanishes_in_f16((double)x[i]) && vanishes++ == 0)
+        if (stored->kind == VALUE_CONST && vanishes(range, (double)x[i]) && zeros++ == 0)
             small = (double)x[i];
     }
-    if (overflows > 0)
-        warning(graph->diagnostics, node->origin, "f16-constant-overflow",
-                "%lld of the %lld elements of %s '%s', such as %g, become infinite in f16", (long long)overflows,
-                (long long)count, what, name_of(stored), large);
-    if (vanishes > 0)
-        warning(graph->diagnostics, node->origin, "f16-constant-vanishes",
-                "%lld of the %lld elements of %s '%s', such as %g, become 0 in f16", (long long)vanishes,
-                (long long)count, what, name_of(stored), small);
+    if (infinite > 0)
+        warning(graph->diagnostics, node->origin, range->overflow,
+                "%lld of the %lld elements of %s '%s', such as %g, become infinite in %s", (long long)infinite,
+                (long long)count, what, name_of(stored), large, dtype_info[dtype].name);
+    if (zeros > 0)
+        warning(graph->diagnostics, node->origin, range->vanishing,
+                "%lld of the %lld elements of %s '%s', such as %g, become 0 in %s", (long long)zeros, (long long)count,
+                what, name_of(stored), small, dtype_info[dtype].name);
 }
 
 /* A scalar beside 16-bit operands is read in f32, but what it is added to, or chosen instead of, is rounded. */
 static void warn_of_literals(Graph *graph, const Node *node)
 {
     static const char *const passing[] = {"Add", "Sub", "Where", "Max", "Min", "Clip"};
+    const Dtype dtype = node->outputs[0]->type.dtype;
+    const Range *range = range_of(dtype);
     bool passes = false;
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         passes |= is_op(node, passing[i]);
@@ -86,12 +103,12 @@ static void warn_of_literals(Graph *graph, const Node *node)
         double x;
         if (!constant_value(graph, node->inputs[i], &x) || node->inputs[i]->type.dtype != DTYPE_F32)
             continue;
-        if (overflows_f16(x))
-            warning(graph->diagnostics, node->origin, "f16-constant-overflow",
-                    "the result is stored in f16, where %g becomes infinite", x);
-        if (vanishes_in_f16(x))
-            warning(graph->diagnostics, node->origin, "f16-constant-vanishes",
-                    "the result is stored in f16, where %g becomes 0", x);
+        if (overflows(range, x))
+            warning(graph->diagnostics, node->origin, range->overflow,
+                    "the result is stored in %s, where %g becomes infinite", dtype_info[dtype].name, x);
+        if (vanishes(range, x))
+            warning(graph->diagnostics, node->origin, range->vanishing,
+                    "the result is stored in %s, where %g becomes 0", dtype_info[dtype].name, x);
     }
 }
 
@@ -99,7 +116,7 @@ static void check_constants(Graph *graph)
 {
     bool *told = NEW_ARRAY(graph->arena, bool, graph->value_count);
     for (const Node *node = graph->first; node; node = node->next) {
-        if (!node->outputs[0] || node->outputs[0]->type.dtype != DTYPE_F16)
+        if (!node->outputs[0] || !range_of(node->outputs[0]->type.dtype))
             continue;
         const Value *stored = is_op(node, "Cast") ? stored_behind(node->inputs[0]) : NULL;
         if (stored && !told[stored->id]) {
@@ -113,18 +130,19 @@ static void check_constants(Graph *graph)
 /* Weights of 16-true, which autocast has rounded: finite ones have become infinite. */
 static void check_parameters(Graph *graph)
 {
-    const uint16_t infinity = 0x7c00, magnitude = 0x7fff;
+    const uint16_t magnitude = 0x7fff;
     for (int i = 0; i < graph->value_count; i++) {
         const Value *value = graph->values[i];
-        if (!value || value->kind != VALUE_PARAM || value->type.dtype != DTYPE_F16 || !value->data)
+        if (!value || value->kind != VALUE_PARAM || !is_narrow(value->type.dtype) || !value->data)
             continue;
-        const uint16_t *bits = value->data;
+        const uint16_t *bits = value->data, infinity = value->type.dtype == DTYPE_F16 ? 0x7c00 : 0x7f80;
         int64_t infinite = 0;
         for (int64_t j = 0, count = element_count(&value->type); j < count; j++)
             infinite += (bits[j] & magnitude) == infinity;
         if (infinite > 0)
-            warning(graph->diagnostics, NO_ORIGIN, "f16-constant-overflow",
-                    "%lld elements of parameter '%s' become infinite in f16", (long long)infinite, name_of(value));
+            warning(graph->diagnostics, NO_ORIGIN, range_of(value->type.dtype)->overflow,
+                    "%lld elements of parameter '%s' become infinite in %s", (long long)infinite, name_of(value),
+                    dtype_info[value->type.dtype].name);
     }
 }
 
@@ -253,6 +271,26 @@ static void check_updates(Graph *graph, const Options *options)
                 fixed ? "'" : "");
 }
 
+/* ---- moments that f16 rounds to zero ---------------------------------------------------------------------------- */
+
+/* A second moment of f16 is zero for gradients below 2^-12 or so ((1 - beta2) g^2 < 2^-25), so is f16(eps). */
+static void check_moments(Graph *graph, const Options *options)
+{
+    const bool divides = strcmp(options->optimizer, "adam") == 0 || strcmp(options->optimizer, "adamw") == 0;
+    if (!divides || !policy_update(options) || policy_moments(options) != DTYPE_F16)
+        return;
+    if (options->moments)
+        warning(graph->diagnostics, NO_ORIGIN, "moments-vanish-in-f16",
+                "--moments %s stores moments in f16, where second moments of small gradients become 0 and are divided "
+                "by; choose --moments f32",
+                options->moments);
+    else
+        warning(graph->diagnostics, NO_ORIGIN, "moments-vanish-in-f16",
+                "without loss scaling %s has PyTorch's f16 moments, where second moments of small gradients become 0 "
+                "and are divided by; scale the loss, or choose --moments f32",
+                options->precision);
+}
+
 /* ---- what the options or the model ask for in vain -------------------------------------------------------------- */
 
 static void check_options(Graph *graph, const Options *options, const PrecisionMode *mode)
@@ -262,6 +300,11 @@ static void check_options(Graph *graph, const Options *options, const PrecisionM
         warning(graph->diagnostics, NO_ORIGIN, "policy-without-effect",
                 "%s has one dtype for everything: no policy and no rule changes it", mode->name);
     }
+    if (options->moments && (!policy_update(options) || strcmp(options->optimizer, "adamw8bit") == 0))
+        warning(graph->diagnostics, NO_ORIGIN, "moments-without-effect",
+                policy_update(options) ? "--moments %s: those of %s have 8 bits, or are f32"
+                                       : "--moments %s is for 16-bit weights, which %s has not",
+                options->moments, policy_update(options) ? options->optimizer : mode->name);
     if (options->update && !policy_update(options))
         warning(graph->diagnostics, NO_ORIGIN, "update-without-effect",
                 "--update %s is for 16-bit weights; those of %s have %s", options->update, mode->name,
@@ -300,5 +343,6 @@ void precision_warnings(Graph *graph, const Options *options)
     check_sums(graph);
     check_statistics(graph, options);
     check_updates(graph, options);
+    check_moments(graph, options);
     check_casts(graph, options);
 }

@@ -70,12 +70,21 @@ warns rule-matches-nothing "tensor:head.wieght matches nothing; did you mean 'he
     vit.onnx --batch 4 --precision bf16 --lower tensor:head.wieght
 warns policy-without-effect "32-true" vit.onnx --batch 4 --policy torch-cuda
 warns update-without-effect "kahan.*bf16-mixed" vit.onnx --batch 4 --precision bf16 --update kahan
+warns moments-without-effect "which bf16-mixed has not" vit.onnx --batch 4 --precision bf16 --moments f32
+warns moments-without-effect "adamw8bit have 8 bits" \
+    vit.onnx --batch 4 --precision bf16-true --optimizer adamw8bit --moments f32
 silent vit.onnx --batch 4 --precision bf16 --policy torch-cuda --lower op:Gelu --keep-fp32 'node:/b/*'
 
 # ---- weights and statistics ----
 warns update-nearest-too-small "in every one of '.*choose --update stochastic" \
     vit.onnx --batch 4 --precision bf16-true --update nearest
 silent vit.onnx --batch 4 --precision bf16-true
+warns moments-vanish-in-f16 "without loss scaling 16-true has PyTorch's f16 moments.*--moments f32" \
+    vit.onnx --batch 4 --precision 16-true --loss-scale none
+warns moments-vanish-in-f16 "choose --moments f32" vit.onnx --batch 4 --precision 16-true --moments weights
+silent vit.onnx --batch 4 --precision 16-true --loss-scale none --moments f32
+silent vit.onnx --batch 4 --precision 16-true --loss-scale none --optimizer sgd
+silent vit.onnx --batch 4 --precision bf16-true --moments f32
 warns batchnorm-statistics-16-bit "stay in f32.*running_mean' and 1 more" \
     cnn.onnx --batch 4 --precision bf16 --lower 'tensor:*running_mean'
 silent cnn.onnx --batch 4 --precision bf16 --lower op:BatchNormalization
@@ -116,6 +125,10 @@ warns f16-constant-overflow "1 of the 3 elements of constant 'mask', such as -1e
 warns f16-constant-overflow "node '/y' (Add)" masked.onnx --loss mse --precision 16 --lower op:Add
 silent masked.onnx --loss mse --precision 16
 silent masked.onnx --loss mse --precision bf16-true
+model_of lowest.onnx "$(node_field Mul h x w)$(node_field Add y h mask)$weights$(initializer_field mask 00000000ffff7fff00000000)"
+warns bf16-constant-overflow "1 of the 3 elements of constant 'mask', such as -3.40282e+38, become infinite in bf16" \
+    lowest.onnx --loss mse --precision bf16-true
+silent lowest.onnx --loss mse --precision bf16
 
 model_of tiny.onnx "$(node_field Mul h x w)$(node_field Add y h eps)$weights$(initializer_field eps 77cc2b3277cc2b320000803f)"
 warns f16-constant-vanishes "2 of the 3 elements of constant 'eps', such as 1e-08, become 0" \

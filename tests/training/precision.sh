@@ -37,6 +37,13 @@ for precision in bf16-mixed bf16-true; do
     [ "$(field scale "$(sed -n 938p $precision.jsonl)")" = 1 ] || fail "$precision: $(sed -n 938p $precision.jsonl)"
 done
 
+# 16-true without loss scaling is PyTorch's model.half(): f16 moments, and a loss that is soon not a number; not so with
+# f32 moments
+compile mlp --batch 64 --precision 16-true --loss-scale none
+train --steps 20 --seed 3 --log half.jsonl
+sed -n 20p half.jsonl | grep -q '"loss":null' || fail "f16 moments: $(sed -n 20p half.jsonl)"
+reaches f32-moments --precision 16-true --loss-scale none --moments f32
+
 # the share of lost updates is of 16-bit weights; none where a compensation keeps them
 grep -q lost_updates 16-mixed.jsonl && fail "16-mixed has no 16-bit weights: $(tail -n 1 16-mixed.jsonl)"
 at_least "$(field lost_updates "$(tail -n 1 bf16-true.jsonl)")" 0.05 || fail "$(tail -n 1 bf16-true.jsonl)"

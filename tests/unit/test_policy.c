@@ -149,6 +149,16 @@ static void the_option_wins_over_the_policy_and_that_over_the_mode(void **state)
     assert_string_equal(policy_update(&(Options){.precision = "16-true", .policy = "apex-O2"}), "master");
     assert_string_equal(policy_update(&(Options){.precision = "16-true", .policy = "apex-O2", .update = "kahan"}),
                         "kahan");
+    assert_int_equal(policy_moments(&(Options){.precision = "16-true"}), DTYPE_F32);
+    assert_int_equal(policy_moments(&(Options){.precision = "16-true", .loss_scale = 1}), DTYPE_F16);
+    assert_int_equal(policy_moments(&(Options){.precision = "16-true", .policy = "apex-O3"}), DTYPE_F16);
+    assert_int_equal(policy_moments(&(Options){.precision = "16-true", .loss_scale = 1, .moments = "f32"}), DTYPE_F32);
+    assert_int_equal(policy_moments(&(Options){.precision = "16-true", .loss_scale = 1, .update = "master"}),
+                     DTYPE_F32);
+    assert_int_equal(policy_moments(&(Options){.precision = "bf16-true"}), DTYPE_BF16);
+    assert_int_equal(policy_moments(&(Options){.precision = "bf16-true", .moments = "f32"}), DTYPE_F32);
+    assert_int_equal(policy_moments(&(Options){.precision = "16-true", .moments = "weights"}), DTYPE_F16);
+    assert_int_equal(policy_moments(&(Options){.precision = "16-mixed", .moments = "weights"}), DTYPE_F32);
 }
 
 /* ---- rules ---- */
