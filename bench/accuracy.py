@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Test accuracy of every precision mode on Fashion-MNIST: a Markdown table of means over seeds.
 
-    bench/accuracy.py PREFIX [--models mlp,cnn,vit] [--seeds 1,2,3] [--epochs 3] [--rows 32-true,bf16-true:nearest,...]
+    bench/accuracy.py PREFIX [--models mlp,cnn,vit] [--seeds 1,2,3] [--epochs 3] [--schedule cosine]
+                             [--rows 32-true,bf16-true:nearest,...]
 
 PREFIX is where pcc is installed (`cmake --install`). Each run: the zoo's model with weights of the seed, AdamW at its
-defaults (1e-3), batch 128, pixel/255, all 60,000 training images, accuracy on the 10,000 test images after the last
-epoch. A row is a mode, perhaps with an update (bf16-true:nearest) or a loss scale (16-true:none). Two runs at a time,
-one thread each: results do not depend on the number of threads."""
+defaults, batch 128, pixel/255, all 60,000 training images, accuracy on the 10,000 test images after the last epoch. The
+rate falls from 1e-3 to 0 along a cosine: at a constant rate, the noise of the last steps hides what rounding does. A row
+is a mode, perhaps with an update (bf16-true:nearest) or a loss scale (16-true:none). Two runs at a time, one thread each:
+results do not depend on the number of threads."""
 import argparse
 import concurrent.futures
 import json
@@ -37,11 +39,12 @@ def build(prefix, folder, model, row, seed):
     return program
 
 
-def train(program, data, seed, epochs):
+def train(program, data, seed, epochs, schedule):
     """Accuracy and the loss after the last epoch; None for a loss that is not a number."""
     environment = dict(os.environ, OMP_NUM_THREADS='1')
-    run = subprocess.run([str(program), '--data', f'idx:{data}', '--epochs', str(epochs), '--seed', str(seed), '--quiet'],
-                         capture_output=True, text=True, env=environment, cwd=program.parent)
+    words = ['--data', f'idx:{data}', '--epochs', epochs, '--seed', seed, '--schedule', schedule, '--quiet']
+    run = subprocess.run([str(program), *map(str, words)], capture_output=True, text=True, env=environment,
+                         cwd=program.parent)
     if run.returncode:
         sys.exit(f'{program}: {run.stderr}')
     last = json.loads(run.stdout.strip().splitlines()[-1])
@@ -54,6 +57,7 @@ def main():
     parser.add_argument('--models', default='mlp,cnn,vit')
     parser.add_argument('--seeds', default='1,2,3')
     parser.add_argument('--epochs', type=int, default=3)
+    parser.add_argument('--schedule', default='cosine')
     parser.add_argument('--rows', default=ROWS)
     parser.add_argument('--data', default='/usr/share/datasets/fashion-mnist')
     options = parser.parse_args()
@@ -64,7 +68,8 @@ def main():
             for seed in seeds:
                 for row in rows:
                     program = build(options.prefix, folder, model, row, seed)
-                    runs[row, model, seed] = pool.submit(train, program, options.data, seed, options.epochs)
+                    runs[row, model, seed] = pool.submit(train, program, options.data, seed, options.epochs,
+                                                         options.schedule)
         for key, run in runs.items():
             print(*key, *run.result(), file=sys.stderr, flush=True)
         print('| mode | ' + ' | '.join(models) + ' |\n|---|' + '---|' * len(models))
