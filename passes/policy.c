@@ -4,6 +4,8 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "passes/match.h"
+
 struct Policy {
     Graph *graph;
     const char *name; /* of the table, or the file */
@@ -43,6 +45,14 @@ static Ruling by_rule(Rule *rule)
     return (Ruling){rule->precision, rule->text, true};
 }
 
+/* The operator whose class a node has: a constant by x is PyTorch's reciprocal of x, times the constant. */
+static const Op *classed_as(Graph *graph, const Node *node)
+{
+    double constant;
+    const bool is_reciprocal = is_op(node, "Div") && constant_value(graph, node->inputs[0], &constant);
+    return is_reciprocal ? find_op("Reciprocal", strlen("Reciprocal")) : node->op;
+}
+
 static Ruling by_table(const Policy *policy, const Node *node)
 {
     static const char *const verdicts[] = {[CLASS_LOWER] = "is lowered",
@@ -50,7 +60,7 @@ static Ruling by_table(const Policy *policy, const Node *node)
                                            [CLASS_PROMOTE] = "takes its widest input's dtype",
                                            [CLASS_FOLLOW] = "follows its input",
                                            [CLASS_NONE] = "has no float arithmetic"};
-    const PrecisionClass precision = table_class(policy->table, node->op);
+    const PrecisionClass precision = table_class(policy->table, classed_as(policy->graph, node));
     return (Ruling){
         precision,
         arena_printf(policy->graph->arena, "policy %s: %s %s", policy->name, node->op->name, verdicts[precision]),
