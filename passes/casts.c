@@ -183,18 +183,16 @@ static void fuse_load(Graph *graph, Node *node, int i)
         node->inputs[i] = wide;
 }
 
-/* Does the kernel compute the same types when it reads operand `value`, of 16 bits, as f32? */
+/* Does the kernel give what it gives when it reads operand `value`, of 16 bits, as f32? */
 static bool may_read_wide(Graph *graph, Node *node, Value *value)
 {
-    AttrSpec stored;
     const Dtype narrow = value->type.dtype;
-    if (node->op->kind != OP_KERNEL || !node->op->stored16 || has_attr(node, "stored") ||
-        !find_attr_spec(node->op, "stored", &stored))
+    if (node->op->kind != OP_KERNEL || !node->op->stored16 || has_attr(node, "stored"))
         return false;
     value->type.dtype = DTYPE_F32;
-    set_int(graph, node, "stored", dtype_info[node->outputs[0]->type.dtype].onnx);
-    bool may = keeps_types(graph, node);
-    remove_attr(node, "stored");
+    const bool may = keeps_stored_types(graph, node);
+    if (has_attr(node, "stored"))
+        remove_attr(node, "stored");
     value->type.dtype = narrow;
     return may;
 }
@@ -217,7 +215,7 @@ static void widen_views(Graph *graph, Node ***users, Value *value)
         if (is_view(*reader))
             widen_views(graph, users, (*reader)->outputs[0]);
         else
-            set_int(graph, *reader, "stored", dtype_info[(*reader)->outputs[0]->type.dtype].onnx);
+            keeps_stored_types(graph, *reader);
     }
 }
 
