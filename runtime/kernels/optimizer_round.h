@@ -29,17 +29,17 @@ typedef struct PccDraws {
 } PccDraws;
 
 /* Half of the keys' bits go before the hash and half behind it, so that parameters differ in both. */
-typedef struct PccDrawKey {
+typedef struct PccRoundingKey {
     uint32_t before, behind;
-} PccDrawKey;
+} PccRoundingKey;
 
 /* Philox's word for a parameter of this run. Parameters count down from the top: nodes, which draw from the same
  * generator, count up from 0. */
-PCC_KERNEL PccDrawKey pcc_draw_key(uint64_t seed, int64_t param)
+PCC_KERNEL PccRoundingKey pcc_rounding_key(uint64_t seed, int64_t param)
 {
     const PccStep start = {.seed = seed};
     const PccPhilox words = pcc_random_group(&start, -1 - param, 0);
-    return (PccDrawKey){words.word[0], words.word[PCC_PHILOX_LANES]};
+    return (PccRoundingKey){words.word[0], words.word[PCC_PHILOX_LANES]};
 }
 
 /* The finaliser of MurmurHash3 (Appleby): every bit of x changes every bit of the result with probability 1/2. */
@@ -51,7 +51,7 @@ PCC_KERNEL uint32_t pcc_mix_bits(uint32_t x)
 }
 
 /* The offsets of elements [first, first + PCC_STAGE). */
-PCC_KERNEL void pcc_draw_offsets(PccDrawKey key, int64_t first, uint32_t offset[PCC_STAGE])
+PCC_KERNEL void pcc_rounding_offsets(PccRoundingKey key, int64_t first, uint32_t offset[PCC_STAGE])
 {
     const uint32_t start = (uint32_t)first;
     for (uint32_t i = 0; i < PCC_STAGE; i++)
@@ -59,7 +59,7 @@ PCC_KERNEL void pcc_draw_offsets(PccDrawKey key, int64_t first, uint32_t offset[
 }
 
 /* Where the sequence of a draw stands, in 2^-16: update * alpha mod 1. */
-PCC_KERNEL uint32_t pcc_draw_phase(PccDraw draw, uint32_t update)
+PCC_KERNEL uint32_t pcc_rounding_phase(PccDraw draw, uint32_t update)
 {
     const uint32_t alpha[] = {
         [PCC_DRAW_VALUE] = 0x9e3779b9u,   /* golden ratio */
@@ -71,7 +71,7 @@ PCC_KERNEL uint32_t pcc_draw_phase(PccDraw draw, uint32_t update)
 
 /* The 16 bits of an element's draw. Those of different draws overlap in their offsets, where one's leading byte is
  * another's last. */
-PCC_KERNEL uint32_t pcc_draw_bits(uint32_t offset, PccDraw draw, uint32_t phase)
+PCC_KERNEL uint32_t pcc_rounding_bits(uint32_t offset, PccDraw draw, uint32_t phase)
 {
     return ((offset >> 8 * draw) + phase) & 0xffff;
 }
@@ -84,7 +84,8 @@ PCC_KERNEL PccBf16 pcc_bf16_from_f32_random(float x, uint32_t random)
     return (PccBf16){(uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded)};
 }
 
-/* The upper 13 of the 16 random bits for what goes from a normal; a subnormal is a count of 2^-24, here with 16 bits behind the point. */
+/* The upper 13 of the 16 random bits for what goes from a normal; a subnormal is a count of 2^-24, here with 16 bits
+ * behind the point. */
 PCC_KERNEL PccF16 pcc_f16_from_f32_random(float x, uint32_t random)
 {
     const uint32_t bits = pcc_bits_of_f32(x), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
@@ -106,15 +107,15 @@ PCC_SHARED void pcc_round_row(const float *row, int64_t count, const PccDraws *d
         pcc_commit(to, 0, count, row);
         return;
     }
-    const uint32_t phase = pcc_draw_phase(draw, draws->update);
+    const uint32_t phase = pcc_rounding_phase(draw, draws->update);
     if (to.dtype == PCC_BF16) {
 #pragma omp simd
         for (int64_t i = 0; i < count; i++)
-            bf16[i] = pcc_bf16_from_f32_random(row[i], pcc_draw_bits(draws->offset[i], draw, phase));
+            bf16[i] = pcc_bf16_from_f32_random(row[i], pcc_rounding_bits(draws->offset[i], draw, phase));
     } else {
 #pragma omp simd
         for (int64_t i = 0; i < count; i++)
-            f16[i] = pcc_f16_from_f32_random(row[i], pcc_draw_bits(draws->offset[i], draw, phase));
+            f16[i] = pcc_f16_from_f32_random(row[i], pcc_rounding_bits(draws->offset[i], draw, phase));
     }
 }
 

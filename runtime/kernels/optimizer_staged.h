@@ -187,14 +187,14 @@ PCC_SHARED void pcc_update_staged(const PccUpdateTerms *terms, PccUpdateChunk ru
 {
     PccDraws draws;
     const bool is_drawn = pcc_is_drawn(param);
-    const PccDrawKey key = is_drawn ? pcc_draw_key(s->seed, chunk.param) : (PccDrawKey){0};
+    const PccRoundingKey key = is_drawn ? pcc_rounding_key(s->seed, chunk.param) : (PccRoundingKey){0};
     draws.update = (uint32_t)s->update;
     PccStage at = {.s = s, .param = param, .first = chunk.first, .draws = is_drawn ? &draws : NULL};
     const int64_t end = chunk.first + chunk.count;
     for (; at.first < end; at.first += PCC_STAGE) {
         at.count = pcc_min_i64(PCC_STAGE, end - at.first);
         if (is_drawn)
-            pcc_draw_offsets(key, at.first, draws.offset);
+            pcc_rounding_offsets(key, at.first, draws.offset);
         pcc_update_stage(terms, rule, &at, done);
     }
 }

@@ -291,9 +291,9 @@ static void special_values(void **state)
 static void draw(uint64_t seed, int64_t param, int64_t first, uint32_t update, PccDraw which, uint32_t row[PCC_STAGE])
 {
     uint32_t offset[PCC_STAGE];
-    pcc_draw_offsets(pcc_draw_key(seed, param), first, offset);
+    pcc_rounding_offsets(pcc_rounding_key(seed, param), first, offset);
     for (int i = 0; i < PCC_STAGE; i++)
-        row[i] = pcc_draw_bits(offset[i], which, pcc_draw_phase(which, update));
+        row[i] = pcc_rounding_bits(offset[i], which, pcc_rounding_phase(which, update));
 }
 
 /* Draws of one element, and rows of different seeds, parameters, updates and blocks, share no pattern, and their bits
@@ -333,7 +333,7 @@ static void offsets_are_even(void **state)
     int32_t bytes[256] = {0}, pairs[256] = {0};
     for (int64_t first = 0; first < 0x10000; first += PCC_STAGE) {
         uint32_t offset[PCC_STAGE];
-        pcc_draw_offsets(pcc_draw_key(7, 0), first, offset);
+        pcc_rounding_offsets(pcc_rounding_key(7, 0), first, offset);
         for (int i = 0; i < PCC_STAGE; i++) {
             bytes[offset[i] >> 24]++;
             pairs[offset[i] >> 28 << 4 | offset[(i + 1) % PCC_STAGE] >> 28]++;
