@@ -81,7 +81,10 @@ static const Choice init_choices[] = {{"keep", NULL, true, NULL}, {"random", NUL
 static const Choice json_choices[] = {{"json", NULL, true, NULL}, {0}};
 static const Choice format_choices[] = {{"json", NULL, true, NULL}, {"text", NULL, true, NULL}, {0}};
 static const Choice recompute_choices[] = {
-    {"none", NULL, true, NULL}, {"auto", NULL, false, NULL}, {"all", NULL, false, NULL}, {0}};
+    {"none", NULL, true, NULL},
+    {"auto", NULL, true, "what costs no product: elementwise operators, norms, pools"},
+    {"all", NULL, true, "all but what segments of the model hand on"},
+    {0}};
 static const Choice update_choices[] = {
     {"nearest", NULL, true, "rounded to nearest: updates below half an ulp are lost"},
     {"stochastic", NULL, true, "rounded up or down at random, right on average"},
@@ -112,17 +115,24 @@ static bool is_rule(const char *value)
            (length == 6 && !memcmp(value, "tensor", 6));
 }
 
-/* 2GiB, 512MiB, 1.5GB, 4096 */
+double size_in_bytes(const char *value)
+{
+    static const struct {
+        const char *name;
+        double bytes;
+    } units[] = {{"", 1},         {"B", 1},    {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30},
+                 {"TiB", 0x1p40}, {"KB", 1e3}, {"MB", 1e6},     {"GB", 1e9},     {"TB", 1e12}};
+    char *end;
+    const double number = isdigit((unsigned char)*value) ? strtod(value, &end) : 0;
+    for (size_t i = 0; number > 0 && i < sizeof units / sizeof *units; i++)
+        if (strcmp(end, units[i].name) == 0)
+            return number * units[i].bytes;
+    return 0;
+}
+
 static bool is_size(const char *value)
 {
-    static const char *const units[] = {"", "B", "KiB", "MiB", "GiB", "TiB", "KB", "MB", "GB", "TB"};
-    char *end;
-    if (!isdigit((unsigned char)*value) || strtod(value, &end) <= 0)
-        return false;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strcmp(end, units[i]) == 0)
-            return true;
-    return false;
+    return size_in_bytes(value) > 0;
 }
 
 #define FIELD(name) offsetof(CommandLine, name)
@@ -205,7 +215,7 @@ const CliOption cli_options[] = {
     {"--recompute", "KIND", OPTION_TEXT, SECTION_MEMORY, TRAINING, FIELD(recompute), .choices = recompute_choices,
      .help = "trade time for activation memory (none)"},
     {"--memory-budget", "SIZE", OPTION_TEXT, SECTION_MEMORY, TRAINING, FIELD(memory_budget), .check = is_size,
-     .unsupported = true, .help = "recompute until the step fits, as in 2GiB"},
+     .help = "recompute as little as makes weights and arena fit, as in 2GiB"},
 
     {"--inputs", "FILE", OPTION_PATH, SECTION_RUN, COMMAND_RUN, FIELD(inputs),
      .help = "safetensors file of the inputs by their ONNX names"},

@@ -117,6 +117,7 @@ typedef struct CliOption {
 
 extern const CliOption cli_options[];
 extern const int cli_option_count;
+double size_in_bytes(const char *value); /* of "2GiB", "512MiB", "1.5GB", "4096"; 0: not a size */
 extern const char *const section_titles[SECTION_COUNT];
 extern const Choice precision_choices[], print_choices[], emit_choices[];
 

@@ -341,6 +341,9 @@ Options pass_options(const CommandLine *line)
                        .dump_after = line->dump_after,
                        .dump_stream = stdout,
                        .passes = line->passes};
+    for (int i = 0; line->recompute && i < RECOMPUTE_KINDS; i++)
+        if (strcmp(line->recompute, recompute_names[i]) == 0)
+            options.recompute = (RecomputeKind)i;
     for (int i = 0; line->loss && i < LOSS_COUNT; i++)
         if (strcmp(line->loss, loss_names[i]) == 0) {
             options.loss = (LossKind)i;

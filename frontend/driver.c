@@ -5,6 +5,7 @@
 #include "frontend/explain.h"
 #include "frontend/interrupt.h"
 #include "frontend/name_table.h"
+#include "frontend/recompute_kind.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -219,6 +220,7 @@ void prepare_options(Compilation *c)
 void run_passes(Compilation *c)
 {
     prepare_options(c);
+    choose_recompute(c);
     if (c->options.head)
         c->before_head = graph_clone(c->imported);
     c->program = run_pipeline(c->imported, &c->options);

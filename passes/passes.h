@@ -16,6 +16,10 @@ typedef enum LossKind {
 
 extern const char *const loss_names[LOSS_COUNT]; /* "cross-entropy", ...: as --loss spells them */
 
+typedef enum RecomputeKind { RECOMPUTE_NONE, RECOMPUTE_AUTO, RECOMPUTE_ALL, RECOMPUTE_KINDS } RecomputeKind;
+
+extern const char *const recompute_names[RECOMPUTE_KINDS]; /* as --recompute spells them */
+
 /* What the exporter says of an initializer; NULL when it says nothing. Implemented by the importer. */
 typedef enum DeclaredRole { ROLE_UNKNOWN, ROLE_PARAMETER, ROLE_BUFFER } DeclaredRole;
 typedef DeclaredRole (*RoleLookup)(const void *context, const char *initializer);
@@ -46,6 +50,7 @@ typedef struct Options {
     const char *optimizer;  /* "adamw", ... */
     double clip_norm;       /* 0: none */
     int64_t accumulate;     /* micro-batches per update */
+    RecomputeKind recompute;
     const char *dump_after; /* pass name or NULL; "all" dumps after each */
     FILE *dump_stream;
     const char *passes;   /* comma-separated: of the optional passes only these run; NULL: all */
@@ -96,6 +101,7 @@ Pass accumulate_gradients; /* --accumulate */
 Pass expand_kernels;       /* rows that have a gradient of their own but no kernel */
 Pass simplify;             /* common subexpressions, dead code, algebra */
 Pass normalise_in_pool;    /* BatchNormalization in the loads of a maximum pool */
+Pass recompute;            /* --recompute: activations that the backward pass computes again */
 Pass fuse;                 /* elementwise groups; epilogues of matrix products and convolutions */
 Pass layout;               /* views instead of copies */
 Pass schedule;             /* the order of execution */

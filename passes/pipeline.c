@@ -40,6 +40,7 @@ const PassInfo pipeline_passes[] = {
     {"legalise", legalise, false, false, "casts around kernels that take no 16-bit operands"},
     {"widen-at-readers", widen_at_readers, false, false, "16-bit operands of loops widened by each that reads them"},
     {"normalise-in-pool", normalise_in_pool, false, true, "BatchNormalization in the loads of a maximum pool"},
+    {"recompute", recompute, true, false, "activations computed again in the backward pass (--recompute)"},
     {"fuse", fuse, false, false, "elementwise loops and epilogues"},
     {"casts", report_casts, true, false, "which casts are passes over memory (--explain-precision)"},
     {"layout", layout, false, false, "views instead of copies"},

@@ -2,7 +2,8 @@
  * each, and compares the printed graph with NAME.want beside it. UPDATE=1 in the environment rewrites NAME.want.
  *
  * The first line is a comment: "# passes: expand grad simplify [option=value ...]"; options are precision, policy, rule
- * ("keep:op:Softmax", "lower:node:*"; repeatable), honour-casts, loss, trainable, freeze, accumulate and head. */
+ * ("keep:op:Softmax", "lower:node:*"; repeatable), honour-casts, loss, trainable, freeze, accumulate, head and
+ * recompute. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,8 @@ static bool set_option(Golden *golden, const char *word)
         options->accumulate = atoi(value);
     else if (strncmp(word, "head=", 5) == 0)
         options->head = atoi(value);
+    else if (strncmp(word, "recompute=", 10) == 0)
+        options->recompute = strcmp(value, "all") == 0 ? RECOMPUTE_ALL : RECOMPUTE_AUTO;
     else if (strncmp(word, "loss=", 5) == 0)
         while (options->loss < LOSS_COUNT && strcmp(loss_names[options->loss], value) != 0)
             options->loss++;
