@@ -22,63 +22,7 @@ static void check(PccConv c)
     check_f64(c);
 }
 
-static void test_strides_dilations_pads(void **state)
-{
-    (void)state;
-    for (int64_t kernel = 1; kernel <= 4; kernel++)
-        for (int64_t stride = 1; stride <= 3; stride++)
-            for (int64_t dilation = 1; dilation <= 2; dilation++)
-                for (int64_t pad = 0; pad <= 2; pad++)
-                    check(with(conv2d(2, 3, 5, 1, 9, kernel), stride, dilation, pad));
-}
-
-static void test_groups(void **state)
-{
-    (void)state;
-    for (int64_t stride = 1; stride <= 2; stride++) {
-        check(with(conv2d(2, 4, 6, 2, 7, 3), stride, 1, 1));
-        check(with(conv2d(2, 4, 8, 4, 7, 3), stride, 1, 1)); /* a depth multiplier of 2 */
-        check(with(conv2d(2, 6, 6, 3, 6, 1), stride, 1, 0));
-    }
-}
-
-static void test_depthwise(void **state)
-{
-    (void)state;
-    for (int64_t stride = 1; stride <= 3; stride++)
-        for (int64_t dilation = 1; dilation <= 2; dilation++)
-            check(with(conv2d(3, 20, 20, 20, 11, 3), stride, dilation, 1));
-}
-
-static void test_models(void **state)
-{
-    (void)state;
-    check(with(conv2d(3, 1, 32, 1, 28, 3), 1, 1, 1));
-    check(with(conv2d(2, 32, 64, 1, 14, 3), 1, 1, 1));
-    check(with(conv2d(1, 3, 64, 1, 30, 7), 2, 1, 3));
-    check(with(conv2d(2, 64, 40, 1, 12, 1), 2, 1, 0));
-    check(with(conv2d(2, 64, 40, 1, 12, 1), 1, 1, 0));
-    check(with(conv2d(4, 1, 48, 1, 28, 4), 4, 1, 0));
-    check(with(conv2d(1, 50, 17, 1, 9, 5), 1, 1, 2));
-    check(with(conv2d(1, 200, 208, 1, 5, 3), 1, 1, 1)); /* columns enough for packed rows */
-}
-
-static void test_one_and_three_dimensions(void **state)
-{
-    (void)state;
-    check((PccConv){2, 5, 7, 1, {1, 1, 23}, {0}, {1, 1, 5}, {1, 1, 2}, {1, 1, 1}, {0, 0, 2}});
-    check((PccConv){2, 3, 4, 1, {5, 6, 7}, {0}, {3, 2, 3}, {2, 1, 2}, {1, 2, 1}, {1, 1, 2}});
-    check((PccConv){1, 4, 4, 4, {5, 6, 7}, {0}, {3, 2, 3}, {2, 1, 2}, {1, 2, 1}, {1, 1, 2}});
-}
-
-/* More runs in a depth block than a panel lists: taps that are not neighbours, of one channel. */
-static void test_many_runs(void **state)
-{
-    (void)state;
-    assert_true(150 > PCC_GEMM_MAX_SEGMENTS);
-    check((PccConv){2, 1, 5, 1, {1, 1, 400}, {0}, {1, 1, 150}, {1, 1, 1}, {1, 1, 2}, {0, 0, 40}});
-    check((PccConv){1, 2, 33, 1, {1, 30, 31}, {0}, {1, 13, 13}, {1, 2, 1}, {1, 2, 2}, {0, 5, 6}});
-}
+#include "conv_shapes.inc"
 
 static void test_split_weight_gradient(void **state)
 {

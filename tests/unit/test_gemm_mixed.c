@@ -75,63 +75,7 @@ static void check(Case c)
             check_dtypes(c, dtypes[a], dtypes[b]);
 }
 
-static void test_transpositions(void **state)
-{
-    (void)state;
-    static const char kinds[] = "nts";
-    for (int a = 0; a < 3; a++)
-        for (int b = 0; b < 3; b++) {
-            check((Case){1, 67, 71, 53, kinds[a], kinds[b]});
-            check((Case){1, 48, 64, 64, kinds[a], kinds[b]});
-        }
-}
-
-static void test_edges(void **state)
-{
-    (void)state;
-    static const int64_t sizes[] = {1, 2, 3, 4, 5, 8, 9, 11, 12, 13, 15, 16, 17, 31, 32, 33, 47, 49};
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-        check((Case){1, sizes[i], 37, 19, 'n', 'n'});
-        check((Case){1, 37, sizes[i], 19, 't', 't'});
-        check((Case){1, 13, 33, sizes[i], 'n', 't'});
-        check((Case){1, 13, 33, sizes[i], 't', 'n'});
-    }
-}
-
-static void test_depth_blocks(void **state)
-{
-    (void)state;
-    static const int64_t depths[] = {383, 384, 385, 767, 768, 769, 1537};
-    for (size_t i = 0; i < sizeof(depths) / sizeof(*depths); i++) {
-        check((Case){1, 29, 41, depths[i], 'n', 'n'});
-        check((Case){1, 29, 41, depths[i], 't', 't'});
-    }
-}
-
-static void test_empty(void **state)
-{
-    (void)state;
-    check((Case){1, 5, 7, 0, 'n', 'n'});
-    check((Case){1, 0, 7, 5, 'n', 'n'});
-    check((Case){1, 5, 0, 5, 'n', 'n'});
-    check((Case){0, 5, 7, 5, 'n', 'n'});
-}
-
-static void test_split_depth(void **state)
-{
-    (void)state;
-    assert_true(pcc_gemm_splits(1, 10, 9, 9001, 4) > 1);
-    check((Case){1, 10, 9, 9001, 't', 'n'});
-    check((Case){3, 10, 40, 4001, 'n', 't'});
-}
-
-static void test_batched(void **state)
-{
-    (void)state;
-    check((Case){6, 65, 65, 64, 'n', 't'});
-    check((Case){6, 65, 64, 65, 'n', 'n'});
-    check((Case){9, 17, 5, 33, 't', 't'});
-}
+#include "gemm_shapes.inc"
 
 static void test_many_tiles(void **state)
 {
