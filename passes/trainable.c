@@ -157,6 +157,15 @@ static bool is_sinusoid_table(const Value *value)
     return false;
 }
 
+/* What exporters fold a mask to that blocks nothing: zeros [batch, 1, queries, keys]. A position bias has heads, and no
+ * batch. */
+static bool is_empty_mask(const Value *value)
+{
+    const int64_t *dims = value->type.dims;
+    return value->type.rank == 4 && dims[1] == 1 && dims[2] > 1 && dims[3] > 1 && element(value, 0) == 0 &&
+           has_one_value(value);
+}
+
 static Verdict verdict_by_contents(const Value *value, unsigned char readings)
 {
     int64_t count = element_count(&value->type);
@@ -168,6 +177,8 @@ static Verdict verdict_by_contents(const Value *value, unsigned char readings)
         return (Verdict){count > 0, count > 0 ? "a float initializer" : "empty"};
     if (is_mask(value))
         return (Verdict){false, "an attention mask: only zeros and very negative values"};
+    if (has_generated_name(value->name) && is_empty_mask(value))
+        return (Verdict){false, "an attention mask that blocks nothing: zeros for all heads"};
     if ((readings & READ_BY_SCATTER) && has_one_value(value))
         return (Verdict){false, "one value, scattered or scattered into"};
     const bool neutral =

@@ -133,7 +133,8 @@ static inline void convert_operand(Graph *graph, Node *node, int i, Dtype dtype)
 /* A value of `dims` that is zero everywhere; it takes no memory until something needs it dense. */
 static inline Value *build_zeros(Graph *graph, const Type *type)
 {
-    return build_expand(graph, const_float(graph, type->dtype, 0), type->rank, type->dims);
+    Value *zero = build_cast(graph, const_float(graph, type->dtype, 0), type->dtype);
+    return build_expand(graph, zero, type->rank, type->dims);
 }
 
 /* Row-major counting: steps `index` through `dims`; false after the last position. */
