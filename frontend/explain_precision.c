@@ -57,13 +57,10 @@ static Footprint footprint_of(const Program *program, const Options *options)
 /* The same model and options, compiled in 32-true. Its messages would be the first compile's again. */
 static Footprint footprint_in_32_true(Compilation *c)
 {
-    const bool quiet = c->diagnostics.quiet, werror = c->diagnostics.werror;
-    const int warnings = c->diagnostics.warning_count;
+    const Hush before = diagnostics_hush(&c->diagnostics);
     OnnxModel *model;
     Options options = c->options;
     ImportOptions import = import_options(c->arena, &c->diagnostics, &c->line);
-    c->diagnostics.quiet = true;
-    c->diagnostics.werror = false;
     import.widen = false;
     Graph *graph = onnx_import(c->arena, &c->diagnostics, c->line.model, &import, &model);
     options.precision = "32-true";
@@ -75,9 +72,7 @@ static Footprint footprint_in_32_true(Compilation *c)
     const Program program = run_pipeline(graph, &options);
     const Footprint footprint = footprint_of(&program, &options);
     onnx_close(model);
-    c->diagnostics.quiet = quiet;
-    c->diagnostics.werror = werror;
-    c->diagnostics.warning_count = warnings;
+    diagnostics_restore(&c->diagnostics, before);
     return footprint;
 }
 

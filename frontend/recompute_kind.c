@@ -5,16 +5,15 @@
 /* Weights and arena of the program that this kind gives. What is to be said of the model, the true compile says. */
 static int64_t program_bytes(Compilation *c, RecomputeKind kind)
 {
-    const bool quiet = c->diagnostics.quiet;
+    const Hush before = diagnostics_hush(&c->diagnostics);
     EmitOptions emit = {.model_path = "", .command_line = "", .source_name = "", .weights_name = ""};
     Options options = c->options;
     options.recompute = kind;
     options.observe = NULL;
     options.dump_after = NULL;
-    c->diagnostics.quiet = true;
     const Program program = run_pipeline(graph_clone(c->imported), &options);
     const Emitted emitted = emit_program(&program, &options, &emit);
-    c->diagnostics.quiet = quiet;
+    diagnostics_restore(&c->diagnostics, before);
     if (c->line.verbose)
         fprintf(stderr, "pcc: --recompute %s: weights %lld bytes, arena %lld\n", recompute_names[kind],
                 (long long)emitted.weights_bytes, (long long)emitted.arena_bytes);

@@ -26,6 +26,21 @@ void diagnostics_init(Diagnostics *d, FILE *stream)
     d->color = !(no_color && *no_color) && fileno(stream) >= 0 && isatty(fileno(stream));
 }
 
+Hush diagnostics_hush(Diagnostics *d)
+{
+    const Hush before = {d->quiet, d->werror, d->warning_count};
+    d->quiet = true;
+    d->werror = false;
+    return before;
+}
+
+void diagnostics_restore(Diagnostics *d, Hush before)
+{
+    d->quiet = before.quiet;
+    d->werror = before.werror;
+    d->warning_count = before.warning_count;
+}
+
 /* Bytes of the printable UTF-8 character at `s` (RFC 3629); 0 for a control character or an invalid sequence. */
 static int utf8_length(const unsigned char *s)
 {
