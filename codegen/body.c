@@ -34,12 +34,31 @@ const char *stored_expression(Arena *arena, const Value *value, const char *comp
                : computed;
 }
 
+static bool is_stored(const Graph *body, const Value *value)
+{
+    for (int i = 0; i < body->output_count; i++)
+        if (body->outputs[i] == value)
+            return true;
+    return false;
+}
+
+/* A value that is stored in 16 bits, and its widening too, for other readers: both have to be the same number, because
+ * one may be compared with the other (a maximum with what it was taken of). */
+static bool widens_stored(const Graph *body, const Node *cast)
+{
+    const Value *in = cast->inputs[0], *out = cast->outputs[0];
+    return in->producer && is_narrow(in->type.dtype) && is_float(out->type.dtype) && is_stored(body, in) &&
+           is_stored(body, out);
+}
+
 /* Casts convert by C's rules, but to bool by comparison; the other rows say what they compute. */
-static const char *node_expression(Emitter *e, const Node *node, const char *const *operands)
+static const char *node_expression(Emitter *e, const Graph *body, const Node *node, const char *const *operands)
 {
     const Value *out = node->outputs[0], *in = node->inputs[0];
     if (strcmp(node->op->name, "Cast") != 0)
         return print_expression(e->graph, node, operands, compute_dtype(node));
+    if (widens_stored(body, node))
+        return load(e->arena, in, stored_expression(e->arena, in, operands[0]));
     if (out->type.dtype == DTYPE_BOOL)
         return arena_printf(e->arena, "%s != 0", operands[0]);
     return strcmp(variable_type(in), variable_type(out)) == 0
@@ -71,7 +90,7 @@ void print_body(Emitter *e, Text *text, const Graph *body, int in_registers, con
             inputs[i] = node->inputs[i] ? names[node->inputs[i]->id] : "0";
         Value *out = node->outputs[0];
         names[out->id] = arena_printf(e->arena, "t%d", temporaries++);
-        line(text, "const %s %s = %s;", variable_type(out), names[out->id], node_expression(e, node, inputs));
+        line(text, "const %s %s = %s;", variable_type(out), names[out->id], node_expression(e, body, node, inputs));
         print_watched_element(e, text, member++, out, names[out->id]);
     }
     for (int i = 0; i < body->output_count; i++) {

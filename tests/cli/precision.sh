@@ -154,3 +154,8 @@ expect 0 '^/r *Relu *f16 .* f16 *policy pcc: Relu follows its input' \
 expect 0 '^/r *Relu *f32 .* f32 *policy pcc: Relu follows its input' \
     "$PCC" follow.onnx --loss mse --precision 16 --explain-precision
 silent cast.onnx --loss mse
+
+# ---- one number in two dtypes ----
+# a product's result in 16 bits, and widened for the scatter's maximum: the gradient compares one with the other
+"$PCC" "$SOURCE/tests/data/scatter_max.onnx" --precision bf16-mixed -o scatter || fail "scatter_max does not build"
+expect 0 '"loss":[0-9]' ./scatter --bench 3
