@@ -163,10 +163,15 @@ static void mod_expand(Graph *graph, Node *node, Value **replacements)
     replacements[0] = build_binary(graph, op, node->inputs[0], node->inputs[1]);
 }
 
-/* The quotient's integer part is locally constant: d(x mod y) = dx - trunc(x / y) dy, and only dx is asked for. */
+/* The quotient's integer part q is locally constant: d(x mod y) = dx - q dy, and q = (x - (x mod y)) / y, whether it is
+ * truncated or floored. */
 static void mod_gradient(Differentiator *d, Node *node)
 {
-    contribute(d, node, 0, dy_of(d, node, 0));
+    Graph *graph = d->graph;
+    Value *x = node->inputs[0], *y = node->inputs[1], *dz = dy_of(d, node, 0);
+    contribute(d, node, 0, dz);
+    if (wants(d, node, 1))
+        contribute(d, node, 1, build_mul(graph, dz, build_div(graph, build_sub(graph, node->outputs[0], x), y)));
 }
 
 /* ---- minima and maxima ----------------------------------------------------------------------------------------- */

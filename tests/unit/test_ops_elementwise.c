@@ -222,6 +222,8 @@ static void gradients_of_two_operands(void **state)
     check_gradient(f, "param %0 : f64[2,3] = data\nparam %1 : f64[3] = data\n%2 = PRelu(%0, %1)\noutput %2", -1, 1);
     check_gradient(f, "param %0 : f64[2,3] = data\nconst %1 : f64[] = {0x1.8p+1}\n%2 = Mod(%0, %1) {fmod=1}\noutput %2",
                    4, 5.5);
+    check_gradient(f, "param %0 : f64[2,3] = data\nparam %1 : f64[3] = data\n%2 = Mod(%0, %1) {fmod=1}\noutput %2", 0.7,
+                   1);
 }
 
 static void gradients_of_selections_and_powers(void **state)
