@@ -61,8 +61,6 @@ static void print_option(FILE *stream, const CliOption *option)
     else
         fprintf(stream, "%*s", HELP_COLUMN - column, "");
     column = print_words(stream, option->help, HELP_COLUMN);
-    if (option->unsupported)
-        column = print_words(stream, "[not in this version]", column);
     if (option->choices && option->kind != OPTION_MAYBE) {
         fputc(':', stream);
         column++;
@@ -153,7 +151,7 @@ static void print_roff_option(FILE *stream, const CliOption *option)
     }
     fputc('\n', stream);
     print_roff(stream, option->help);
-    fputs(option->unsupported ? " (not supported by this version)\n" : "\n", stream);
+    fputc('\n', stream);
     print_roff_choices(stream, option);
 }
 

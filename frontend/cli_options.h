@@ -111,7 +111,6 @@ typedef struct CliOption {
     const Choice *choices;            /* ended by a row without a name; NULL: any text */
     bool (*check)(const char *value); /* the value's form, where there are no choices; NULL: any */
     const char *prefix;               /* OPTION_LIST: put before the value, where options share a list; or NULL */
-    bool unsupported;                 /* recognised and checked, then refused whatever its value */
     const char *help;
 } CliOption;
 

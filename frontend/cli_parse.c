@@ -155,8 +155,6 @@ static void store(Parser *parser, const CliOption *option, const char *value)
     void *field = (char *)parser->line + option->field;
     if (value && option->check && !option->check(value))
         usage(parser, "%s: '%s' is not of the form %s; %s", option->name, value, option->argument, option->help);
-    if (option->unsupported)
-        refuse(parser, option, value);
     if (value && option->choices)
         value = choose(parser, option, value);
     switch (option->kind) {

@@ -63,7 +63,7 @@ static void print_passes(Compilation *c, FILE *stream)
     for (int table = 0; table < 2; table++) {
         fprintf(stream, "%s\n", titles[table]);
         for (const PassInfo *pass = tables[table]; pass->name; pass++)
-            fprintf(stream, "  %-15s %-9s %-14s %s\n", pass->name, pass->optional ? "optional" : "",
+            fprintf(stream, "  %-18s %-9s %-14s %s\n", pass->name, pass->optional ? "optional" : "",
                     pass->training_only ? "training only" : "", pass->what);
     }
 }

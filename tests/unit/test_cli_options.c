@@ -241,7 +241,21 @@ static void what_is_not_there_yet_is_refused(void **state)
             if (option->commands & COMMAND_COMPILE && !choice->supported)
                 expect_error(EXIT_STATUS_UNSUPPORTED, text, "is not supported by this version of pcc");
         }
-    expect_error(EXIT_STATUS_UNSUPPORTED, "--memory-budget 1.5GB", "not supported");
+}
+
+static void sizes_have_units(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        double bytes;
+    } cases[] = {{"4096", 4096},   {"1B", 1},        {"2KiB", 2048}, {"1.5MiB", 0x1.8p20},
+                 {"2GiB", 0x1p31}, {"1TiB", 0x1p40}, {"1KB", 1e3},   {"1MB", 1e6},
+                 {"1.5GB", 1.5e9}, {"1TB", 1e12},    {"", 0},        {"0", 0},
+                 {"-1MiB", 0},     {"MiB", 0},       {"2 GiB", 0},   {"2gib", 0},
+                 {"2GiBs", 0},     {"nan", 0},       {"inf", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_true(size_in_bytes(cases[i].text) == cases[i].bytes);
 }
 
 static void json_is_chosen_before_the_first_error(void **state)
@@ -310,6 +324,7 @@ int main(void)
         cmocka_unit_test(the_summary_has_no_paths),
         cmocka_unit_test(wrong_use_names_what_was_meant),
         cmocka_unit_test(what_is_not_there_yet_is_refused),
+        cmocka_unit_test(sizes_have_units),
         cmocka_unit_test(json_is_chosen_before_the_first_error),
         cmocka_unit_test(the_table_is_printed_whole),
     };
