@@ -70,6 +70,12 @@ static Ruling decide(Autocast *a, const Node *node)
     return ruling;
 }
 
+/* What BatchNormalization has one of for each channel: scale, bias, running mean and variance. */
+static bool is_channel_operand(const Node *node, int i)
+{
+    return i > 0 && strncmp(node->op->name, "BatchNormalization", 18) == 0;
+}
+
 /* Operands that stay as they are stored: what is read at compile time, integers, literals, running statistics, and what
  * kernels take in any dtype: the per-channel parameters of BatchNormalization, and the masks of attention, whose -1e9
  * would be -inf in f16. */
@@ -82,7 +88,7 @@ static bool is_exempt(const Node *node, int i)
         return true;
     if (i == 3 && (is_op(node, "Attention") || is_op(node, "ScaledDotProductAttention")))
         return true;
-    return i > 0 && strncmp(node->op->name, "BatchNormalization", 18) == 0;
+    return is_channel_operand(node, i);
 }
 
 /* Constants take the dtype of what they meet. */
@@ -224,7 +230,8 @@ static void autocast_node(Autocast *a, Node *node)
 
 /* ---- parameters of the true modes ------------------------------------------------------------------------------- */
 
-/* Parameters that a tensor: rule or the keep rules of all their readers leave in f32. */
+/* Parameters that a tensor: rule or the keep rules of all their readers leave in f32, and BatchNormalization's scale
+ * and bias where that is not lowered whole: they cost nothing, and in 16 bits they alone move maxima and signs. */
 static bool *mark_kept(Autocast *a)
 {
     Graph *graph = a->graph;
@@ -232,10 +239,12 @@ static bool *mark_kept(Autocast *a)
     lowered = NEW_ARRAY(graph->arena, bool, graph->value_count);
     for (const Node *node = graph->first; node; node = node->next) {
         Ruling ruling = decide(a, node);
-        bool keeps = ruling.by_rule && ruling.precision == CLASS_KEEP;
-        for (int i = 0; i < node->input_count; i++)
+        for (int i = 0; i < node->input_count; i++) {
+            bool keeps = is_channel_operand(node, i) ? ruling.precision != CLASS_LOWER
+                                                     : ruling.by_rule && ruling.precision == CLASS_KEEP;
             if (node->inputs[i])
                 *(keeps ? &kept[node->inputs[i]->id] : &lowered[node->inputs[i]->id]) = true;
+        }
     }
     for (int i = 0; i < graph->value_count; i++) {
         Ruling ruling;
