@@ -19,7 +19,7 @@ static const char *literal_of(Arena *arena, const Value *value)
 }
 
 /* Elements of 16 bits are widened as they are loaded, and rounded as they are stored. Between, nothing is rounded: a
- * Cast to 16 bits inside a loop is what its store does. */
+ * Cast to 16 bits inside a loop is what its store does (but see widens_stored()). */
 static const char *load(Arena *arena, const Value *value, const char *element)
 {
     return is_narrow(value->type.dtype)
@@ -34,21 +34,13 @@ const char *stored_expression(Arena *arena, const Value *value, const char *comp
                : computed;
 }
 
-static bool is_stored(const Graph *body, const Value *value)
-{
-    for (int i = 0; i < body->output_count; i++)
-        if (body->outputs[i] == value)
-            return true;
-    return false;
-}
-
 /* A value that is stored in 16 bits, and its widening too, for other readers: both have to be the same number, because
  * one may be compared with the other (a maximum with what it was taken of). */
 static bool widens_stored(const Graph *body, const Node *cast)
 {
     const Value *in = cast->inputs[0], *out = cast->outputs[0];
-    return in->producer && is_narrow(in->type.dtype) && is_float(out->type.dtype) && is_stored(body, in) &&
-           is_stored(body, out);
+    return in->producer && is_narrow(in->type.dtype) && is_float(out->type.dtype) && is_graph_result(body, in) &&
+           is_graph_result(body, out);
 }
 
 /* Casts convert by C's rules, but to bool by comparison; the other rows say what they compute. */

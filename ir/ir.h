@@ -77,6 +77,7 @@ struct Diagnostics {
 };
 
 void diagnostics_init(Diagnostics *d, FILE *stream);
+
 /* Around a compile whose warnings were heard, or will be: none are told, counted, or taken for errors. */
 typedef struct Hush {
     bool quiet, werror;
@@ -84,6 +85,7 @@ typedef struct Hush {
 } Hush;
 Hush diagnostics_hush(Diagnostics *d);
 void diagnostics_restore(Diagnostics *d, Hush before);
+
 void note(Diagnostics *d, Origin origin, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* code is a stable kebab-case name such as "f16-constant-overflow"; `pcc --explain CODE` describes it. */
 void warning(Diagnostics *d, Origin origin, const char *code, const char *format, ...)

@@ -151,8 +151,8 @@ Dtype policy_moments(const Options *options)
 {
     const PrecisionMode *mode = find_precision_mode(options->precision);
     const char *update = policy_update(options);
-    if (!update || !options->moments)
-        return policy_loss_scale(options) == 1 && !(update && strcmp(update, "master") == 0) ? mode->unscaled
-                                                                                             : mode->moment;
-    return strcmp(options->moments, "weights") == 0 ? mode->low : mode->wide;
+    if (update && options->moments)
+        return strcmp(options->moments, "weights") == 0 ? mode->low : mode->wide;
+    const bool has_master = update && strcmp(update, "master") == 0;
+    return policy_loss_scale(options) == 1 && !has_master ? mode->unscaled : mode->moment;
 }

@@ -82,14 +82,15 @@ static void clone_at_cursor(Recompute *r, const Node *node)
     Node *clone = node_create(graph, node->op, node->input_count, inputs, node->output_count);
     copy_attrs(graph, clone, node);
     for (int i = 0; i < node->output_count; i++) {
-        if (node->outputs[i])
-            clone->outputs[i]->type = node->outputs[i]->type;
-        if (node->outputs[i] && is_dropped(r, node->outputs[i]))
-            r->again[node->outputs[i]->id] = clone->outputs[i];
-        if (node->outputs[i])
+        const Value *output = node->outputs[i];
+        if (!output) {
+            graph->values[clone->outputs[i]->id] = NULL;
+            clone->outputs[i] = NULL;
             continue;
-        graph->values[clone->outputs[i]->id] = NULL;
-        clone->outputs[i] = NULL;
+        }
+        clone->outputs[i]->type = output->type;
+        if (is_dropped(r, output))
+            r->again[output->id] = clone->outputs[i];
     }
 }
 

@@ -145,11 +145,12 @@ PCC_SHARED int64_t pcc_conv_list_rows_mixed(const void *operand, int64_t group, 
     const PccColumn column = pcc_conv_column(g, p0);
     const int64_t length = pcc_conv_run(g), runs = pcc_ceil_div(column.element + depth, length);
     const int64_t shortest = pcc_min_i64(length - column.element, (column.element + depth - 1) % length + 1);
-    const bool shared = length > g->channels && pcc_min_i64(shortest, depth) >= g->advance[2] * g->pixel;
-    const int64_t segments = shared && runs <= PCC_GEMM_MAX_SEGMENTS ? runs : 1;
+    const bool in_lines = length > g->channels && pcc_min_i64(shortest, depth) >= g->advance[2] * g->pixel &&
+                          runs <= PCC_GEMM_MAX_SEGMENTS;
+    const int64_t segments = in_lines ? runs : 1;
     PccSegmentF32 *list = room;
     float *buffer = (float *)(void *)(list + pcc_ceil_div(count, PCC_GEMM_MR) * segments);
-    if (segments == runs && shared)
+    if (in_lines)
         pcc_conv_list_lines(g, group, first, count, column, depth, segments, list, buffer);
     else
         pcc_conv_list_copies(g, group, first, count, column, depth, list, buffer);
