@@ -1,4 +1,5 @@
 /* main.c: pcc_main: from the command line to an exit status. */
+#include <omp.h>
 #include <stdio.h>
 
 #include "bench.h"
@@ -37,6 +38,8 @@ static int main_checked(const PccProgram *program, int argc, char **argv, PccErr
         printf("%s (%s, %s, ABI %d), pcc runtime %s\n", program->name, program->precision, program->optimizer,
                program->abi, PCC_VERSION);
     } else {
+        if (options.threads > 0)
+            omp_set_num_threads((int)options.threads); /* those that read data, too */
         PccSession *session = pcc_open(program, NULL, (int)options.threads, error);
         status = session ? main_run(session, &options, error) : error->status;
         pcc_close(session);

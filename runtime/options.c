@@ -12,7 +12,7 @@ typedef enum OptionKind {
     OPTION_FLAG,  /* bool */
     OPTION_TEXT,  /* const char * */
     OPTION_REAL,  /* double, low <= x <= high */
-    OPTION_COUNT, /* int64_t, low <= n */
+    OPTION_COUNT, /* int64_t, low <= n, and n <= high where that is not 0 */
     OPTION_STEPS, /* int64_t, may stand alone: then OPTION_BENCH_STEPS */
 } OptionKind;
 
@@ -58,7 +58,7 @@ static const Option option_table[] = {
      "write the trained model as the original ONNX graph"},
     {"save", "FILE.safetensors", OPTION_TEXT, OPTION_FIELD(save), 0, 0,
      "write the trained tensors under their ONNX names"},
-    {"threads", "N", OPTION_COUNT, OPTION_FIELD(threads), 1, 0,
+    {"threads", "N", OPTION_COUNT, OPTION_FIELD(threads), 1, 4096,
      "threads (OpenMP's choice); results do not depend on it"},
     {"eval", NULL, OPTION_FLAG, OPTION_FIELD(eval), 0, 0, "evaluate on the validation data only"},
     {"bench", "[N]", OPTION_STEPS, OPTION_FIELD(bench), 1, 0, "time N steps (20) on synthetic data"},
@@ -127,6 +127,8 @@ static int option_set_count(const Option *option, const char *text, int64_t *fie
         return pcc_fail(error, PCC_ERR_USAGE, "--%s %s: not an integer", option->name, text);
     if ((double)value < option->low)
         return pcc_fail(error, PCC_ERR_USAGE, "--%s %s: must be at least %g", option->name, text, option->low);
+    if (option->high > 0 && (double)value > option->high)
+        return pcc_fail(error, PCC_ERR_USAGE, "--%s %s: must be at most %g", option->name, text, option->high);
     *field = value;
     return PCC_OK;
 }

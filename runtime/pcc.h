@@ -17,7 +17,9 @@
  *     pcc_close(session);
  *
  * Functions that can fail return 0 or an exit status (error.h) and describe the failure in *error. A session is used
- * by one thread at a time; the steps use OpenMP themselves, and their results do not depend on the thread count. */
+ * by one thread at a time, any; a process may have several, of one program or of many (pcc --name), at work at once.
+ * The steps use OpenMP themselves, on the session's number of threads; the caller's OpenMP settings stay as they are,
+ * and results do not depend on the thread count. */
 #ifndef PCC_PCC_H
 #define PCC_PCC_H
 
@@ -36,8 +38,8 @@ int pcc_main(const PccProgram *program, int argc, char **argv);
 typedef struct PccSession PccSession;
 
 /* Allocates the program's memory and loads its initial weights: from `weights`, or when that is NULL from where the
- * program says (embedded, or program->weights_file beside the executable or in the current folder). threads: 0 leaves
- * OpenMP's choice. NULL on failure. */
+ * program says (embedded, or program->weights_file beside the executable or in the current folder). threads: of the
+ * session for as long as it lives; 0: as many as OpenMP gives the caller now. NULL on failure. */
 PccSession *pcc_open(const PccProgram *program, const char *weights, int threads, PccError *error);
 void pcc_close(PccSession *session);
 

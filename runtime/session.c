@@ -55,10 +55,8 @@ PccSession *pcc_open(const PccProgram *program, const char *weights, int threads
         pcc_fail_memory(error);
         return NULL;
     }
-    if (threads > 0)
-        omp_set_num_threads(threads);
     session->program = program;
-    session->threads = omp_get_max_threads();
+    session->threads = threads > 0 ? threads : omp_get_max_threads();
     session->step.hyper = program->hyper;
     session->step.clip_norm = program->clip_norm;
     session->step.check_gradients = program->scaling.initial != 0;
@@ -84,6 +82,15 @@ void pcc_close(PccSession *session)
     free(session);
 }
 
+/* Kernels run on as many threads as OpenMP's setting of the calling thread says, and thread scratch has room for the
+ * session's own number: around every call that setting is the session's, whoever calls. Returns the caller's. */
+static int session_enter(const PccSession *session)
+{
+    const int callers = omp_get_max_threads();
+    omp_set_num_threads(session->threads);
+    return callers;
+}
+
 static void session_feed(PccSession *session, const PccFeed *feed)
 {
     session->step.inputs = feed->inputs;
@@ -94,9 +101,11 @@ static void session_feed(PccSession *session, const PccFeed *feed)
 
 double pcc_backward(PccSession *session, const PccFeed *feed)
 {
+    const int callers = session_enter(session);
     session_feed(session, feed);
     double loss = session->program->step(&session->step);
     session->step.micro++;
+    omp_set_num_threads(callers);
     return loss;
 }
 
@@ -104,7 +113,9 @@ PccUpdate pcc_update(PccSession *session, double learning_rate)
 {
     PccStep *step = &session->step;
     step->hyper.lr = learning_rate;
+    const int callers = session_enter(session);
     PccUpdate done = session->program->update(step);
+    omp_set_num_threads(callers);
     bool skipped = done.first_overflow >= 0;
     step->micro = 0;
     step->update += !skipped;
@@ -116,10 +127,12 @@ PccUpdate pcc_update(PccSession *session, double learning_rate)
 PccEvaluation pcc_evaluate(PccSession *session, const PccFeed *feed)
 {
     PccEvaluation result = {0};
+    const int callers = session_enter(session);
     session_feed(session, feed);
     result.loss = session->program->evaluate(&session->step);
     result.counted = session->step.counted;
     result.judged = pcc_count_correct(session->program, &session->step, &result.correct);
+    omp_set_num_threads(callers);
     return result;
 }
 

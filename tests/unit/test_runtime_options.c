@@ -96,6 +96,7 @@ static void mistakes_are_usage_errors(void **state)
         {"--steps 1.5", "not an integer"},
         {"--steps 99999999999999999999", "not an integer"},
         {"--threads 0", "at least 1"},
+        {"--threads 4294967297", "at most 4096"},
         {"--bench 0", "at least 1"},
         {"--quiet=1", "takes no value"},
         {"--data x --schedule cosin", "did you mean cosine?"},
