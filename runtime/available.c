@@ -1,4 +1,4 @@
-/* available.c: /proc/meminfo and the memory controllers of cgroups (Linux: filesystems/proc, cgroup-v1/memory,
+/* available.c: /proc/meminfo, /proc/self/status and the memory controllers of cgroups (Linux: filesystems/proc, cgroup-v1/memory,
  * cgroup-v2). */
 #include <stdbool.h>
 #include <stdio.h>
@@ -110,4 +110,12 @@ int64_t pcc_available_memory(const char *root)
     int64_t least = memory < 0 ? INT64_MAX : 1024 * (memory + (swap > 0 ? swap : 0));
     int64_t left = available_in_cgroups(root);
     return left < least ? left : least;
+}
+
+int64_t pcc_peak_memory(const char *root)
+{
+    char path[AVAILABLE_PATH];
+    snprintf(path, sizeof path, "%s/proc/self/status", root);
+    int64_t peak = available_number(path, "VmHWM:"); /* KiB */
+    return peak < 0 || peak > INT64_MAX / 1024 ? -1 : 1024 * peak;
 }

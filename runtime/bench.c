@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "available.h"
 #include "batch.h"
 #include "bench.h"
 #include "clock.h"
@@ -27,15 +28,23 @@ static double bench_step(PccSession *session, const PccFeed *feed, double *loss)
     return 1e3 * (pcc_now() - started);
 }
 
-static void bench_print(const PccProgram *program, const double *sorted, int64_t steps, double loss)
+static double bench_peak_mib(void)
 {
     struct rusage usage;
+    const int64_t peak = pcc_peak_memory("");
+    if (peak >= 0)
+        return (double)peak / 0x1p20;
     getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024; /* KiB on Linux */
+}
+
+static void bench_print(const PccProgram *program, const double *sorted, int64_t steps, double loss)
+{
     double median = (sorted[(steps - 1) / 2] + sorted[steps / 2]) / 2;
     printf("{\"ms_per_step_min\":%.4f,\"ms_per_step_median\":%.4f,\"arena_mib\":%.6f,\"weights_mib\":%.6f,"
            "\"peak_rss_mib\":%.3f,\"loss\":",
            sorted[0], median, (double)program->arena_bytes / 0x1p20, (double)program->weights_bytes / 0x1p20,
-           (double)usage.ru_maxrss / 1024); /* KiB on Linux */
+           bench_peak_mib());
     pcc_json_write_number(stdout, loss);
     puts("}");
 }

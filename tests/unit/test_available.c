@@ -33,6 +33,14 @@ static void test_meminfo(void **state)
     assert_true(available("plain") == 520 * 1024);
 }
 
+static void test_peak(void **state)
+{
+    (void)state;
+    assert_true(pcc_peak_memory(support_path("nowhere")) == -1);
+    write_text("peak", "proc/self/status", "Name:\ttrain\nVmPeak:\t  900 kB\nVmHWM:\t  345 kB\nVmRSS:\t 12 kB\n");
+    assert_true(pcc_peak_memory(support_path("peak")) == 345 * 1024);
+}
+
 /* The group above has the tighter limit; cached files count as free. */
 static void test_cgroup_v2(void **state)
 {
@@ -80,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_known),
         cmocka_unit_test(test_meminfo),
+        cmocka_unit_test(test_peak),
         cmocka_unit_test(test_cgroup_v2),
         cmocka_unit_test(test_cgroup_v1),
         cmocka_unit_test(test_a_program_that_needs_too_much),
