@@ -1,5 +1,8 @@
 /* checkpoint_file.c: one checkpoint file: its tensors, its metadata, their checksums. */
+#include <errno.h>
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,40 +277,98 @@ static int checkpoint_check_tensors(const PccSafetensors *file, const Checkpoint
     return PCC_OK;
 }
 
-static int64_t checkpoint_integer(const PccSafetensors *file, int key)
+/* What the metadata says of the run, checked: a checksum tells damage from what was written, not right from wrong. */
+typedef struct CheckpointRun {
+    PccProgressState state;
+    PccLossScale loss_scale;
+} CheckpointRun;
+
+#define CHECKPOINT_MOST ((int64_t)1 << 62) /* of every count: what is added to one does not overflow */
+
+static int checkpoint_refuse(const PccSafetensors *file, int key, const char *wanted, PccError *error)
 {
-    const char *text = pcc_st_metadata(file, checkpoint_keys[key]);
-    return text ? strtoll(text, NULL, 10) : 0;
+    const char *found = pcc_st_metadata(file, checkpoint_keys[key]);
+    return pcc_fail(error, PCC_ERR_INPUT, "%s: its %s is %s where %s is expected: not a checkpoint that pcc wrote",
+                    file->path, checkpoint_keys[key], found ? found : "missing", wanted);
 }
 
-static double checkpoint_real(const PccSafetensors *file, int key)
+static int checkpoint_integer(const PccSafetensors *file, int key, int64_t least, int64_t most, int64_t *value,
+                              PccError *error)
 {
     const char *text = pcc_st_metadata(file, checkpoint_keys[key]);
-    return text ? strtod(text, NULL) : 0;
+    char *end = NULL, wanted[80];
+    errno = 0;
+    long long number = text ? strtoll(text, &end, 10) : 0;
+    *value = number;
+    if (text && end != text && !*end && !errno && number >= least && number <= most)
+        return PCC_OK;
+    snprintf(wanted, sizeof wanted, "an integer from %lld to %lld", (long long)least, (long long)most);
+    return checkpoint_refuse(file, key, wanted, error);
 }
 
-static void checkpoint_apply(const PccSafetensors *file, const CheckpointTensors *list, PccSession *session,
-                             PccProgressState *state)
+static int checkpoint_seed(const PccSafetensors *file, uint64_t *seed, PccError *error)
+{
+    const char *text = pcc_st_metadata(file, checkpoint_keys[META_SEED]);
+    char *end = NULL;
+    errno = 0;
+    *seed = text && *text != '-' ? strtoull(text, &end, 10) : 0;
+    if (end && end != text && !*end && !errno)
+        return PCC_OK;
+    return checkpoint_refuse(file, META_SEED, "an integer from 0 to 18446744073709551615", error);
+}
+
+static int checkpoint_real(const PccSafetensors *file, int key, double least, double most, const char *wanted,
+                           double *value, PccError *error)
+{
+    const char *text = pcc_st_metadata(file, checkpoint_keys[key]);
+    char *end = NULL;
+    *value = text ? strtod(text, &end) : 0;
+    if (text && end != text && !*end && *value >= least && *value <= most)
+        return PCC_OK;
+    return checkpoint_refuse(file, key, wanted, error);
+}
+
+static int checkpoint_read_run(const PccSafetensors *file, CheckpointRun *run, PccError *error)
+{
+    *run = (CheckpointRun){0};
+    PccProgressState *state = &run->state;
+    PccLossScale *scale = &run->loss_scale;
+    int status = checkpoint_integer(file, META_STEP, 0, CHECKPOINT_MOST, &state->step, error);
+    /* Of the updates, of the micro-batches, of the weights updated. */
+    const struct {
+        int key;
+        int64_t least, most;
+        int64_t *value;
+    } counts[] = {{META_EPOCH, 0, state->step, &state->epoch},
+                  {META_POSITION, 0, CHECKPOINT_MOST, &state->position},
+                  {META_CLEAN_STEPS, 0, state->step, &scale->clean_steps},
+                  {META_SKIPPED, 0, state->step, &scale->skipped},
+                  {META_LOG_BYTES, -1, CHECKPOINT_MOST, &state->log_bytes},
+                  {META_ROUNDED, 0, CHECKPOINT_MOST, &state->rounded}};
+    for (int64_t i = 0; i < PCC_COUNT(counts) && !status; i++)
+        status = checkpoint_integer(file, counts[i].key, counts[i].least, counts[i].most, counts[i].value, error);
+    if (!status)
+        status = checkpoint_integer(file, META_LOST, 0, state->rounded, &state->lost, error);
+    if (!status)
+        status = checkpoint_seed(file, &state->seed, error);
+    if (!status)
+        status =
+            checkpoint_real(file, META_SCALE, 0x1p-126, 0x1p127, "a number from 2^-126 to 2^127", &scale->scale, error);
+    if (!status)
+        status = checkpoint_real(file, META_BEST, -DBL_MAX, (double)INFINITY, "a number, or inf", &state->best, error);
+    return status;
+}
+
+static void checkpoint_apply(const PccSafetensors *file, const CheckpointTensors *list, const CheckpointRun *run,
+                             PccSession *session, PccProgressState *state)
 {
     for (int64_t i = 0; i < list->count; i++) {
         const PccStTensor *from = pcc_st_find(file, list->tensors[i].name);
         memcpy((void *)list->tensors[i].data, from->data, from->bytes);
     }
-    const char *seed = pcc_st_metadata(file, checkpoint_keys[META_SEED]);
-    *state = (PccProgressState){
-        .step = checkpoint_integer(file, META_STEP),
-        .epoch = checkpoint_integer(file, META_EPOCH),
-        .position = checkpoint_integer(file, META_POSITION),
-        .seed = seed ? strtoull(seed, NULL, 10) : 0,
-        .best = checkpoint_real(file, META_BEST),
-        .log_bytes = checkpoint_integer(file, META_LOG_BYTES),
-        .rounded = checkpoint_integer(file, META_ROUNDED),
-        .lost = checkpoint_integer(file, META_LOST),
-    };
-    const PccLossScale loss_scale = {checkpoint_real(file, META_SCALE), checkpoint_integer(file, META_CLEAN_STEPS),
-                                     checkpoint_integer(file, META_SKIPPED)};
-    pcc_set_loss_scale(session, loss_scale);
-    session->step.update = (uint64_t)(state->step - loss_scale.skipped);
+    *state = run->state;
+    pcc_set_loss_scale(session, run->loss_scale);
+    session->step.update = (uint64_t)(state->step - run->loss_scale.skipped);
     pcc_write_copies(session);
 }
 
@@ -325,12 +386,15 @@ int pcc_checkpoint_file_read(const char *path, PccSession *session, PccProgressS
         *damaged = status == PCC_OK;
     }
     CheckpointTensors list = {0};
+    CheckpointRun run;
+    if (!status)
+        status = checkpoint_read_run(&file, &run, error);
     if (!status)
         status = checkpoint_tensors(session, &list, error);
     if (!status)
         status = checkpoint_check_tensors(&file, &list, error);
     if (!status)
-        checkpoint_apply(&file, &list, session, state);
+        checkpoint_apply(&file, &list, &run, session, state);
     checkpoint_free_tensors(&list);
     pcc_st_close(&file);
     return status;

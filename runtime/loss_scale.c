@@ -20,7 +20,7 @@ void pcc_loss_scale_next(PccLossScale *state, const PccScaling *scaling, bool sk
         return;
     if (skipped) {
         state->scale = fmax(state->scale / 2, LOSS_SCALE_LEAST);
-    } else if (state->clean_steps == scaling->interval) {
+    } else if (state->clean_steps >= scaling->interval) {
         state->scale = fmin(state->scale * 2, scaling->most > 0 ? scaling->most : LOSS_SCALE_MOST);
         state->clean_steps = 0;
     }

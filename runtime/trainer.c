@@ -252,7 +252,7 @@ static int trainer_validate(Trainer *t, PccError *error)
         status = pcc_tensorboard_scalar(&t->board, "val_accuracy", report.val_accuracy, t->state.step, error);
     if (!status && report.has_lost)
         status = pcc_tensorboard_scalar(&t->board, "lost_updates", report.lost_updates, t->state.step, error);
-    if (report.has_val && report.val_loss < t->state.best)
+    if (report.has_val && isfinite(report.val_loss) && report.val_loss < t->state.best)
         t->state.best = report.val_loss;
     t->validated_step = t->state.step;
     return status;

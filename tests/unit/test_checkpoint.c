@@ -6,6 +6,9 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <zlib.h>
+
+#include <pcc/safetensors.h>
 
 #include "program_linear.h"
 
@@ -169,6 +172,83 @@ static void truncation_falls_back_or_fails(void **state)
     assert_int_equal(support_run(&program, TRAIN "--steps 11 --checkpoint %s/cut --resume"), PCC_ERR_INPUT);
 }
 
+/* Writes the checkpoint with another value for a key (NULL: without the key), and with the checksums right. */
+static void rewrite_metadata(const char *path, const char *key, const char *value)
+{
+    PccSafetensors file;
+    PccStMetadata metadata[64];
+    PccError error;
+    char seal[16];
+    int64_t count = 0;
+    uLong crc = crc32(0, NULL, 0);
+    assert_int_equal(pcc_st_open(&file, path, &error), 0);
+    for (int64_t i = 0; i < file.metadata_count; i++) {
+        const bool changed = strcmp(file.metadata[i].key, key) == 0, last = i + 1 == file.metadata_count;
+        if (changed && !value)
+            continue;
+        metadata[count] = (PccStMetadata){file.metadata[i].key, changed ? value : file.metadata[i].value};
+        if (last)
+            metadata[count].value = seal;
+        char line[256];
+        int length = snprintf(line, sizeof line, "%s=%s\n", metadata[count].key, metadata[count].value);
+        crc = last ? crc : crc32(crc, (const Bytef *)line, (unsigned)length);
+        snprintf(seal, sizeof seal, "%08lx", crc);
+        count++;
+    }
+    assert_int_equal(pcc_st_write(path, file.tensors, file.count, metadata, count, &error), 0);
+    pcc_st_close(&file);
+}
+
+/* A number out of range in a checkpoint whose checksums are right: never used, always named. */
+static void numbers_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *value, *message;
+    } cases[] = {
+        {"position", "-5", "its position is -5 where an integer from 0 to"},
+        {"position", "9223372036854775808", "its position is 9223372036854775808"},
+        {"position", "7seven", "its position is 7seven"},
+        {"position", "", "its position is  where"},
+        {"step", "-1", "its step is -1"},
+        {"step", "9223372036854775807", "its step is 9223372036854775807"},
+        {"epoch", "-1", "its epoch is -1"},
+        {"epoch", "4", "its epoch is 4 where an integer from 0 to 3"}, /* each has an update */
+        {"skipped", "4", "its skipped is 4 where an integer from 0 to 3"},
+        {"skipped", "-9223372036854775808", "its skipped is -9223372036854775808"},
+        {"clean_steps", "-1", "its clean_steps is -1"},
+        {"log_bytes", "-2", "its log_bytes is -2"},
+        {"rounded", "-1", "its rounded is -1"},
+        {"lost", "1", "its lost is 1 where an integer from 0 to 0"},
+        {"seed", "-1", "its seed is -1"},
+        {"seed", "18446744073709551616", "its seed is 18446744073709551616"},
+        {"best", "nan", "its best is nan"},
+        {"best", "-inf", "its best is -inf"},
+        {"loss_scale", "0x0p+0", "its loss_scale is 0x0p+0"},
+        {"loss_scale", "-0x1p+4", "its loss_scale is -0x1p+4"},
+        {"loss_scale", "inf", "its loss_scale is inf"},
+        {"loss_scale", "nan", "its loss_scale is nan"},
+        {"loss_scale", NULL, "its loss_scale is missing where"},
+    };
+    assert_int_equal(support_run(&program, TRAIN "--steps 3 --checkpoint %s/numbers"), 0);
+    const char *path = support_path("numbers/step-00000003.safetensors");
+    size_t size = 0;
+    char *kept = support_read(path, &size);
+    for (int64_t i = 0; i < PCC_COUNT(cases); i++) {
+        path = support_path("numbers/step-00000003.safetensors");
+        support_write(path, kept, size);
+        rewrite_metadata(path, cases[i].key, cases[i].value);
+        int status = support_run(&program, TRAIN "--steps 6 --checkpoint %s/numbers --resume");
+        if (status != PCC_ERR_INPUT || !strstr(support_err, cases[i].message) ||
+            !strstr(support_err, "numbers/step-00000003.safetensors"))
+            fail_msg("%s=%s: status %d, %s", cases[i].key, cases[i].value ? cases[i].value : "", status, support_err);
+    }
+    support_write(path, kept, size);
+    rewrite_metadata(path, "seed", "5"); /* as it was: what the other cases change is all that is wrong with them */
+    assert_int_equal(support_run(&program, TRAIN "--steps 6 --checkpoint %s/numbers --resume"), 0);
+    free(kept);
+}
+
 static void another_program_is_refused(void **state)
 {
     (void)state;
@@ -250,11 +330,17 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "--run") == 0)
         return run_spawned(argv + 2);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resuming_gives_the_same_bits),    cmocka_unit_test(resuming_keeps_one_log),
-        cmocka_unit_test(only_the_newest_two_are_kept),    cmocka_unit_test(damage_falls_back_to_the_one_before),
-        cmocka_unit_test(truncation_falls_back_or_fails),  cmocka_unit_test(another_program_is_refused),
-        cmocka_unit_test(nothing_to_resume_starts_afresh), cmocka_unit_test(killed_runs_continue),
-        cmocka_unit_test(interrupts_leave_a_checkpoint),   cmocka_unit_test(no_room_is_an_io_error),
+        cmocka_unit_test(resuming_gives_the_same_bits),
+        cmocka_unit_test(resuming_keeps_one_log),
+        cmocka_unit_test(only_the_newest_two_are_kept),
+        cmocka_unit_test(damage_falls_back_to_the_one_before),
+        cmocka_unit_test(truncation_falls_back_or_fails),
+        cmocka_unit_test(another_program_is_refused),
+        cmocka_unit_test(numbers_are_checked),
+        cmocka_unit_test(nothing_to_resume_starts_afresh),
+        cmocka_unit_test(killed_runs_continue),
+        cmocka_unit_test(interrupts_leave_a_checkpoint),
+        cmocka_unit_test(no_room_is_an_io_error),
     };
     return cmocka_run_group_tests(tests, setup, support_teardown);
 }
