@@ -13,7 +13,7 @@ typedef enum OptionKind {
     OPTION_TEXT,  /* const char * */
     OPTION_REAL,  /* double, low <= x <= high */
     OPTION_COUNT, /* int64_t, low <= n, and n <= high where that is not 0 */
-    OPTION_STEPS, /* int64_t, may stand alone: then OPTION_BENCH_STEPS */
+    OPTION_STEPS, /* the same, may stand alone: then OPTION_BENCH_STEPS */
 } OptionKind;
 
 enum { OPTION_BENCH_STEPS = 20 };
@@ -61,7 +61,7 @@ static const Option option_table[] = {
     {"threads", "N", OPTION_COUNT, OPTION_FIELD(threads), 1, 4096,
      "threads (OpenMP's choice); results do not depend on it"},
     {"eval", NULL, OPTION_FLAG, OPTION_FIELD(eval), 0, 0, "evaluate on the validation data only"},
-    {"bench", "[N]", OPTION_STEPS, OPTION_FIELD(bench), 1, 0, "time N steps (20) on synthetic data"},
+    {"bench", "[N]", OPTION_STEPS, OPTION_FIELD(bench), 1, 1e9, "time N steps (20) on synthetic data"},
     {"probe", "FILE", OPTION_TEXT, OPTION_FIELD(probe), 0, 0,
      "train --steps (1) updates on the one batch in FILE: input/NAME, target"},
     {"dump", "FILE", OPTION_TEXT, OPTION_FIELD(dump), 0, 0,

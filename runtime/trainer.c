@@ -55,11 +55,13 @@ static void trainer_plan(Trainer *t)
     const PccRunOptions *options = t->options;
     t->micro_batches = (t->sets.train.count + program->batch - 1) / program->batch;
     int64_t updates = (t->micro_batches + program->accumulate - 1) / program->accumulate;
-    int64_t epochs = options->epochs ? options->epochs : 1;
+    int64_t epochs = options->epochs ? options->epochs : 1, total = options->steps;
+    if (!total && __builtin_mul_overflow(epochs, updates, &total))
+        total = INT64_MAX;
     t->schedule = (PccSchedule){.kind = options->schedule,
                                 .lr = options->hyper.lr,
                                 .warmup = options->warmup,
-                                .total = options->steps ? options->steps : epochs * updates};
+                                .total = total};
 }
 
 static int trainer_resume(Trainer *t, PccError *error)

@@ -98,6 +98,7 @@ static void mistakes_are_usage_errors(void **state)
         {"--threads 0", "at least 1"},
         {"--threads 4294967297", "at most 4096"},
         {"--bench 0", "at least 1"},
+        {"--bench 2305843009213693952", "at most 1e+09"},
         {"--quiet=1", "takes no value"},
         {"--data x --schedule cosin", "did you mean cosine?"},
         {"--data x --normalize 1", "MEAN,STD"},
