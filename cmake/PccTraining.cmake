@@ -1,11 +1,13 @@
-# pcc_add_training(NAME MODEL model.onnx [LIBRARY] [PRECISION P] [LOSS KIND] [BATCH N] [OPTIONS OPTION...])
+# pcc_add_training(TARGET MODEL model.onnx [LIBRARY] [NAME NAME] [PRECISION P] [LOSS KIND] [BATCH N]
+#                  [OPTIONS OPTION...])
 #
-# Compiles an ONNX model to C with pcc and adds the executable target NAME that trains it; the initial weights lie beside
-# it as NAME.safetensors. With LIBRARY, a static library that exposes `const PccProgram pcc_program` (see <pcc/pcc.h>).
-# The model and its external data files are dependencies. OPTIONS are pcc's (`pcc --help`). The kernels are chosen by the
-# compiler's -march: it is `native` unless CMAKE_C_FLAGS names one or the build is a cross build.
+# Compiles an ONNX model to C with pcc and adds the executable TARGET that trains it; the initial weights lie beside it as
+# TARGET.safetensors. With LIBRARY, a static library that exposes `const PccProgram pcc_program` (see <pcc/pcc.h>), or
+# pcc_program_NAME: an executable may link any number of libraries of different names. The model and its external data
+# files are dependencies. OPTIONS are pcc's (`pcc --help`). The kernels are chosen by the compiler's -march: it is
+# `native` unless CMAKE_C_FLAGS names one or the build is a cross build.
 function(pcc_add_training name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "LIBRARY" "MODEL;PRECISION;LOSS;BATCH" "OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "LIBRARY" "MODEL;NAME;PRECISION;LOSS;BATCH" "OPTIONS")
   if(NOT arg_MODEL)
     message(FATAL_ERROR "pcc_add_training(${name}): MODEL is missing")
   endif()
@@ -16,7 +18,7 @@ function(pcc_add_training name)
   set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}.c)
   set(depfile ${CMAKE_CURRENT_BINARY_DIR}/${name}.d)
   set(options ${arg_OPTIONS})
-  foreach(option PRECISION LOSS BATCH)
+  foreach(option NAME PRECISION LOSS BATCH)
     if(DEFINED arg_${option})
       string(TOLOWER ${option} flag)
       list(PREPEND options --${flag} ${arg_${option}})

@@ -5,12 +5,13 @@
 #include "passes/passes.h"
 
 typedef struct EmitOptions {
-    const char *model_path;      /* for the header comment */
-    const char *command_line;    /* for the header comment: options only */
-    const char *source_name;     /* "train.c" */
-    const char *weights_name;    /* "train.safetensors": what the program looks for beside itself */
-    bool standalone;             /* the runtime will be a part of the text */
-    bool library;                /* no main(): the program is `const PccProgram pcc_program` */
+    const char *model_path;   /* for the header comment */
+    const char *command_line; /* for the header comment: options only */
+    const char *source_name;  /* "train.c" */
+    const char *weights_name; /* "train.safetensors": what the program looks for beside itself */
+    bool standalone;          /* the runtime will be a part of the text */
+    bool library;             /* no main(): the program's table is the one symbol that others see */
+    const char *name;         /* the table's symbol is pcc_program_NAME; NULL: pcc_program, beside a main() program */
     const void *export_template; /* the original model without trained payloads, or NULL (frontend/onnx.h) */
     size_t export_template_bytes;
     const int64_t *export_splices; /* [splice_count][4] */

@@ -326,11 +326,17 @@ static void print_scaling(Emitter *e, Text *text)
         line(text, ".scaling = {.initial = %s},", c_float(e->arena, scale, DTYPE_F64));
 }
 
+static const char *table_symbol(const Emitter *e)
+{
+    if (e->emit->name)
+        return arena_printf(e->arena, "pcc_program_%s", e->emit->name);
+    return e->emit->library ? "pcc_program" : "program";
+}
+
 static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_bytes)
 {
     const Weights *w = e->weights;
-    const char *name = e->emit->library ? "const PccProgram pcc_program" : "static const PccProgram program";
-    line(text, "%s = {", name);
+    line(text, "%sconst PccProgram %s = {", e->emit->library ? "" : "static ", table_symbol(e));
     line(text, ".abi = PCC_PROGRAM_ABI,");
     line(text, ".name = %s,", c_string(e->arena, train->name ? train->name : "model"));
     line(text, ".precision = %s,", c_string(e->arena, e->options->precision));
@@ -377,7 +383,7 @@ static void print_main(Emitter *e, Text *text)
     blank(text);
     line(text, "int main(int argc, char **argv)");
     line(text, "{");
-    line(text, "return pcc_main(&program, argc, argv);");
+    line(text, "return pcc_main(&%s, argc, argv);", table_symbol(e));
     line(text, "}");
 }
 

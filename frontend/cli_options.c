@@ -130,6 +130,13 @@ double size_in_bytes(const char *value)
     return 0;
 }
 
+/* What may follow pcc_program_ in an identifier of C. */
+static bool is_symbol_part(const char *value)
+{
+    const char *const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    return *value && value[strspn(value, letters)] == '\0';
+}
+
 static bool is_size(const char *value)
 {
     return size_in_bytes(value) > 0;
@@ -149,6 +156,8 @@ const CliOption cli_options[] = {
      .help = "one self-contained .c: the runtime is part of it; needs only -lz -lm"},
     {"--embed-weights", NULL, OPTION_FLAG, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(embed_weights),
      .help = "the initial weights inside the .c instead of beside it"},
+    {"--name", "NAME", OPTION_TEXT, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(name), .check = is_symbol_part,
+     .help = "the program's symbol is pcc_program_NAME: letters, digits and _ (pcc_program)"},
     {"--audit", NULL, OPTION_FLAG, SECTION_OUTPUT, TRAINING, FIELD(audit),
      .help = "parse and audit the emitted file with libclang before it is written"},
     {"--save-temps", NULL, OPTION_FLAG, SECTION_OUTPUT, TRAINING, FIELD(save_temps),

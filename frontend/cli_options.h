@@ -40,6 +40,7 @@ typedef struct CommandLine {
     const char *dump_after;
     const char *passes; /* --passes: NULL when not given, "" for none */
     bool standalone, embed_weights, audit, save_temps;
+    const char *name; /* of the program: its symbol is pcc_program_NAME */
     bool depfile;
     const char *depfile_path, *depfile_target;
     bool verbose, werror, time_report, help, version;

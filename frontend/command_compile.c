@@ -88,8 +88,11 @@ static void check_request(Compilation *c, Emit emit)
     if (emit == EMIT_CUDA)
         fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
               "CUDA output (-o FILE.cu, --emit cuda) is not supported by this version of pcc");
-    if ((line->standalone || line->embed_weights) && !writes_c)
-        usage(c, "%s is for C programs: give -o FILE.c", line->standalone ? "--standalone" : "--embed-weights");
+    if ((line->standalone || line->embed_weights || line->name) && !writes_c)
+        usage(c, "%s is for C programs: give -o FILE.c",
+              line->standalone      ? "--standalone"
+              : line->embed_weights ? "--embed-weights"
+                                    : "--name");
     if (!line->depfile && (line->depfile_path || line->depfile_target))
         usage(c, "%s needs -MD", line->depfile_path ? "-MF" : "-MT");
     if (line->depfile && !line->output_file)
@@ -133,6 +136,7 @@ static Emitted make_source(Compilation *c, Emit kind, const char *output)
     EmitOptions emit = {.source_name =
                             kind == EMIT_C ? base_name(output) : base_name(with_suffix(c->arena, output, ".c")),
                         .standalone = c->line.standalone,
+                        .name = c->line.name,
                         .library = c->line.emit && strcmp(c->line.emit, "lib") == 0};
     emit.library |= kind == EMIT_LIB;
     attach_export_template(c, &emit);

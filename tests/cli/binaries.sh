@@ -14,7 +14,19 @@ expect 0 "" "$PCC" m.onnx --batch 4 -o out/libmodel.so
 expect 0 "" "$PCC" m.onnx --batch 4 --emit lib -o out/libmodel.a
 ar t out/libmodel.a >members || fail "libmodel.a is not an archive"
 [ "$(wc -l <members)" = 1 ] || fail "the archive has $(wc -l <members) members"
-nm out/libmodel.a | grep -q ' [RD] pcc_program' || fail "the archive does not define pcc_program"
+symbols() { nm -g --defined-only out/libmodel.a | sed -n 's/^[0-9a-f]* [A-Z] //p' | tr '\n' ' '; }
+[ "$(symbols)" = "pcc_program " ] || fail "the archive defines '$(symbols)', not pcc_program alone"
+
+# --name: the one symbol's last part, and checked.
+expect 0 "" "$PCC" m.onnx --batch 4 --precision 16-mixed --check-numerics --embed-weights --name critic --emit lib \
+    -o out/libmodel.a
+[ "$(symbols)" = "pcc_program_critic " ] || fail "the archive defines '$(symbols)', not pcc_program_critic alone"
+expect 0 "" "$PCC" m.onnx --batch 4 --name 2nd -o out/train.c
+grep -q 'pcc_main(&pcc_program_2nd,' out/train.c || fail "main does not run pcc_program_2nd"
+for wrong in "" a-b "a b" a.b é; do
+    expect 2 "letters, digits and _" "$PCC" m.onnx --batch 4 --name "$wrong" -o never.c
+done
+expect 2 "\-\-name is for C programs" "$PCC" m.onnx --batch 4 --name a -o never.ir
 [ -z "$(ls -A temporary)" ] || fail "temporary files are left: $(ls -A temporary)"
 
 cat >broken <<'END'

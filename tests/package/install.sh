@@ -20,7 +20,7 @@ pcc=$prefix/bin/pcc
 cmake -S "$source_dir/consumer" -B "$work/consumer" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" \
     -DCMAKE_C_FLAGS="$sanitize" -DMODEL="$work/mlp.onnx" -DEXAMPLE="$prefix/share/pcc/examples/example_embed.c"
 cmake --build "$work/consumer"
-(cd "$work/consumer" && ./train --bench 3 && ./embed && test -s embedded.safetensors)
+(cd "$work/consumer" && ./train --bench 3 && ./embed && test -s embedded.safetensors && ./two)
 cmake --build "$work/consumer" >"$work/again.log"
 grep 'no work to do' "$work/again.log"
 "$pcc" zoo mlp image=6 hidden=16 classes=3 seed=1 -o "$work/mlp.onnx"
@@ -43,6 +43,14 @@ lib=$(pkg-config --variable=libdir pcc-runtime)
 "$cc" -O2 -fopenmp $sanitize train.c $(pkg-config --cflags pcc-runtime) -L"$lib" -Wl,-rpath,"$lib" -lpcc-runtime -lm \
     -o train_shared
 ./train_shared --bench 3
+
+# Two programs in one executable; each C file has one symbol that others see.
+"$pcc" mlp.onnx --loss cross-entropy --batch 8 --emit lib --name actor -o actor.c
+"$pcc" mlp.onnx --loss mse --batch 4 --emit lib --name critic -o critic.c
+# shellcheck disable=SC2046,SC2086
+"$cc" -O2 -fopenmp $sanitize "$source_dir/consumer/two.c" actor.c critic.c $(pkg-config --cflags --libs pcc-runtime) \
+    -o two
+./two
 
 # --standalone needs nothing that was installed but pcc itself.
 "$pcc" mlp.onnx --loss cross-entropy --batch 8 --standalone -o alone.c
