@@ -1,4 +1,4 @@
-/* data.c: opening a data set by its SPEC, checking it against the program, and reading samples. */
+/* data.c: opening a data set by its SPEC, and reading samples. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +7,6 @@
 #include "dtype.h"
 #include "files.h"
 #include "nearest.h"
-
-/* Label columns up to this size are checked whole before training starts. */
-#define DATA_CHECKED_BYTES ((size_t)1 << 30)
 
 static const struct DataFormat {
     const char *prefix;
@@ -43,73 +40,6 @@ bool pcc_data_has_validation(const char *spec)
         return false;
     return format->open == pcc_data_open_cifar ||
            (format->open == pcc_data_open_idx && pcc_data_idx_has_validation(argument));
-}
-
-/* "name F32 [3,224,224]" of what the program or the file has for one sample. */
-static const char *data_describe(char *text, size_t size, const char *name, PccDtype dtype, int rank,
-                                 const int64_t *dims)
-{
-    int used = snprintf(text, size, "%s %s [", name, pcc_dtype_name(dtype));
-    for (int i = 0; i < rank && used > 0 && (size_t)used < size; i++)
-        used += snprintf(text + used, size - (size_t)used, "%s%lld", i ? "," : "", (long long)dims[i]);
-    if (used > 0 && (size_t)used < size)
-        snprintf(text + used, size - (size_t)used, "]");
-    return text;
-}
-
-static int data_check_column(const PccData *data, int64_t slot_index, PccError *error)
-{
-    const PccSlot *slot = &data->layout->slots[slot_index];
-    const PccDataColumn *column = &data->columns[slot_index];
-    const PccTensor *tensor = slot->tensor;
-    const char *role = slot_index + 1 == data->layout->count ? "the target" : "input";
-    if (!column->source)
-        return pcc_fail(error, PCC_ERR_INPUT,
-                        "the data has nothing for %s %s of the program; give it with safetensors:FILE", role,
-                        tensor->name ? tensor->name : "");
-    char found[512], wanted[256];
-    data_describe(found, sizeof found, column->source, column->dtype, column->rank, column->dims);
-    data_describe(wanted, sizeof wanted, tensor->name ? tensor->name : "", tensor->dtype, tensor->rank - !slot->shared,
-                  tensor->dims + !slot->shared);
-    if (pcc_element_count(column->rank, column->dims) != slot->elements)
-        return pcc_fail(error, PCC_ERR_INPUT, "a sample of %s does not fit %s %s", found, role, wanted);
-    if (!pcc_dtype_is_float(tensor->dtype) && pcc_dtype_is_float(column->dtype))
-        return pcc_fail(error, PCC_ERR_INPUT, "%s has floats where %s %s takes integers", found, role, wanted);
-    if (slot->shared || column->count == data->count)
-        return PCC_OK;
-    return pcc_fail(error, PCC_ERR_INPUT, "%s has %lld samples where the other columns have %lld", column->source,
-                    (long long)column->count, (long long)data->count);
-}
-
-/* Reads every label once, so that a bad one is found before training starts. */
-static int data_check_labels(const PccData *data, PccError *error)
-{
-    int64_t slot = data->layout->label_slot;
-    if (slot < 0 || data->generate || data->columns[slot].big ||
-        data->columns[slot].stride * (size_t)data->count > DATA_CHECKED_BYTES)
-        return PCC_OK;
-    const PccSlot *labels = &data->layout->slots[slot];
-    void *sample = malloc((size_t)labels->elements * pcc_dtype_size(labels->tensor->dtype) + 1);
-    if (!sample)
-        return pcc_fail_memory(error);
-    int status = PCC_OK;
-    for (int64_t i = 0; i < data->count && !status; i++)
-        status = pcc_data_read(data, i, slot, sample, error);
-    free(sample);
-    return status;
-}
-
-static int data_check(PccData *data, const char *spec, PccError *error)
-{
-    if (data->count <= 0)
-        return pcc_fail(error, PCC_ERR_INPUT, "%s has no samples", spec);
-    if (data->generate)
-        return PCC_OK;
-    int status = PCC_OK;
-    for (int64_t i = 0; i < data->layout->count && !status; i++)
-        if (data->layout->slots[i].tensor)
-            status = data_check_column(data, i, error);
-    return status ? status : data_check_labels(data, error);
 }
 
 static const char *data_prefix_at(int64_t i)
@@ -150,7 +80,7 @@ int pcc_data_open(PccData *data, const char *spec, bool validation, const PccLay
         status = data_format_of(kept, &argument)->open(data, argument, validation, error);
     data->ordered |= layout->fixed_order;
     if (!status)
-        status = data_check(data, spec, error);
+        status = pcc_data_check(data, spec, error);
     if (status)
         pcc_data_close(data);
     return status;
@@ -284,6 +214,15 @@ static int data_read_integers(const PccData *data, int64_t sample, int64_t slot,
     return PCC_OK;
 }
 
+static int data_read_at(const PccData *data, int64_t sample, int64_t slot, const unsigned char *from, void *out,
+                        PccError *error)
+{
+    if (!pcc_dtype_is_float(data->layout->slots[slot].tensor->dtype))
+        return data_read_integers(data, sample, slot, from, out, error);
+    data_read_floats(data, slot, from, out);
+    return PCC_OK;
+}
+
 int pcc_data_read(const PccData *data, int64_t sample, int64_t slot, void *out, PccError *error)
 {
     if (data->generate) {
@@ -292,8 +231,14 @@ int pcc_data_read(const PccData *data, int64_t sample, int64_t slot, void *out, 
     }
     const PccDataColumn *column = &data->columns[slot];
     const unsigned char *from = column->data + (size_t)sample * column->stride;
-    if (!pcc_dtype_is_float(data->layout->slots[slot].tensor->dtype))
-        return data_read_integers(data, sample, slot, from, out, error);
-    data_read_floats(data, slot, from, out);
-    return PCC_OK;
+    if (column->order.rank == 0)
+        return data_read_at(data, sample, slot, from, out, error);
+    size_t item = pcc_dtype_size(column->dtype);
+    unsigned char *permuted = malloc((size_t)data->layout->slots[slot].elements * item);
+    if (!permuted)
+        return pcc_fail_memory(error);
+    pcc_data_permute(permuted, from, item, &column->order);
+    int status = data_read_at(data, sample, slot, permuted, out, error);
+    free(permuted);
+    return status;
 }

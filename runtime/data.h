@@ -2,10 +2,13 @@
  * column that says where sample i lies and of which dtype; reading converts to the slot's dtype.
  *
  * One file a format: data_idx.c data_cifar.c data_npy.c data_tokens.c data_safetensors.c data_synthetic.c. A format's
- * opener fills data->columns, directly or by pcc_data_pair, and data->count; it leaves what it holds in data->held. */
+ * opener fills data->columns, directly or by pcc_data_pair, and data->count; it leaves what it holds in data->held.
+ * What it found is then checked against the program (data_check.c): dims and the order of axes (data_order.c), dtypes,
+ * labels (data_one_hot.c). */
 #ifndef PCC_DATA_H
 #define PCC_DATA_H
 
+#include "data_order.h"
 #include "error.h"
 #include "layout.h"
 #include "program.h"
@@ -13,8 +16,10 @@
 typedef struct PccDataColumn {
     const char *source; /* the file (and tensor), for messages; NULL: the format has nothing for this slot */
     PccDtype dtype;
-    int rank; /* of one sample, for messages */
+    int rank; /* of one sample */
     int64_t dims[PCC_MAX_RANK];
+    const char *axes;          /* what the format says of their order, as --layout spells it; NULL: nothing */
+    PccDataOrder order;        /* set by the check: how reading permutes a sample */
     const unsigned char *data; /* sample 0, little-endian, not aligned */
     size_t stride;             /* bytes from a sample to the next */
     int64_t count;             /* samples */
@@ -52,6 +57,16 @@ bool pcc_data_has_validation(const char *spec);
 
 /* Writes sample's elements of slot, converted. Fails on an integer out of range. */
 int pcc_data_read(const PccData *data, int64_t sample, int64_t slot, void *out, PccError *error);
+
+/* For data.c: checks every column against the program and decides its order of axes. */
+int pcc_data_check(PccData *data, const char *spec, PccError *error);
+
+/* For the check: turns a label column of one-hot rows, where indices are expected, into one of indices; leaves others
+ * alone. */
+int pcc_data_index_one_hot(PccData *data, PccError *error);
+
+/* "NAME F32 [3,224,224]". */
+const char *pcc_data_describe(char *text, size_t size, const char *name, PccDtype dtype, int rank, const int64_t *dims);
 
 /* For formats: hands over a resource, even on failure, when resource is not NULL. */
 int pcc_data_hold(PccData *data, void *resource, void (*close)(void *), PccError *error);

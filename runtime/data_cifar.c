@@ -65,6 +65,7 @@ int pcc_data_open_cifar(PccData *data, const char *argument, bool validation, Pc
                             .dtype = PCC_U8,
                             .rank = 3,
                             .dims = {3, 32, 32},
+                            .axes = "NCHW",
                             .data = body + 1,
                             .stride = CIFAR_RECORD,
                             .count = count};

@@ -1,5 +1,6 @@
-/* data_synthetic.c: made-up samples: normally distributed floats, labels uniform over the classes, other integers 0 or
- * 1 (the only values that suit any embedding, mask or edge list). Sample i is the same in every run. */
+/* data_synthetic.c: made-up samples: normally distributed floats, labels uniform over the classes, probabilities and
+ * integers other than labels 0 or 1 (the only values that suit any embedding, mask or edge list). Sample i is the same
+ * in every run. */
 #include "data.h"
 #include "dtype.h"
 #include "random.h"
@@ -14,8 +15,9 @@ static void synthetic_generate(const PccData *data, int64_t sample, int64_t slot
     int64_t classes = place->labels && data->layout->classes ? data->layout->classes : 2;
     for (int64_t i = 0; i < place->elements; i++) {
         uint64_t counter = first + (uint64_t)i;
-        double value = pcc_dtype_is_float(dtype) ? pcc_draw_normal(key, counter)
-                                                 : (double)pcc_draw_below(key, counter, (uint64_t)classes);
+        double value = pcc_dtype_is_float(dtype) && !place->probabilities
+                           ? pcc_draw_normal(key, counter)
+                           : (double)pcc_draw_below(key, counter, (uint64_t)classes);
         pcc_dtype_store(out, dtype, i, value);
     }
 }

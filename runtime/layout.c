@@ -1,5 +1,6 @@
 /* layout.c: what a sample of a program consists of. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "dtype.h"
 #include "layout.h"
@@ -66,6 +67,7 @@ int pcc_layout_init(PccLayout *layout, const PccProgram *program, PccError *erro
             continue;
         }
         slot->shared = layout_is_shared(program, slot->tensor);
+        slot->probabilities = i == program->input_count && program->loss == PCC_LOSS_BCE_WITH_LOGITS;
         slot->elements = pcc_element_count(slot->tensor->rank, slot->tensor->dims);
         if (slot->elements < 0)
             return pcc_fail(error, PCC_ERR_INTERNAL, "dims of %s overflow", slot->tensor->name);
@@ -74,6 +76,47 @@ int pcc_layout_init(PccLayout *layout, const PccProgram *program, PccError *erro
         else if (slot->tensor->rank > 0 && !pcc_dtype_is_float(slot->tensor->dtype))
             layout->fixed_order = true;
     }
+    return PCC_OK;
+}
+
+/* A target of several rows a sample (flattened logits [B * T, V]) has those as its first axis. */
+PccAxes pcc_slot_axes(const PccLayout *layout, const PccSlot *slot)
+{
+    PccAxes axes = {0};
+    const PccTensor *tensor = slot->tensor;
+    for (int i = 0; i < tensor->rank; i++) {
+        int64_t dim = i == 0 && !slot->shared ? tensor->dims[0] / layout->batch : tensor->dims[i];
+        if (i > 0 || slot->shared || dim != 1)
+            axes.dims[axes.rank++] = dim;
+    }
+    return axes;
+}
+
+/* The slot called name, of `length` characters; NULL: none. */
+static PccSlot *layout_find(PccLayout *layout, const char *name, size_t length)
+{
+    PccSlot *target = &layout->slots[layout->count - 1];
+    for (int64_t i = 0; i + 1 < layout->count; i++) {
+        const char *input = layout->slots[i].tensor->name;
+        if (strlen(input) == length && memcmp(input, name, length) == 0)
+            return &layout->slots[i];
+    }
+    return target->tensor && length == strlen("target") && memcmp(name, "target", length) == 0 ? target : NULL;
+}
+
+int pcc_layout_set_order(PccLayout *layout, const char *text, PccError *error)
+{
+    const char *equals = strrchr(text, '=');
+    PccSlot *slot = equals ? layout_find(layout, text, (size_t)(equals - text)) : NULL;
+    if (!equals || !equals[1])
+        return pcc_fail(error, PCC_ERR_USAGE,
+                        "--layout %s: expected INPUT=ORDER, the data's axes by letters, as in %s=NHWC", text,
+                        layout->count > 1 ? layout->slots[0].tensor->name : "target");
+    if (!slot)
+        return pcc_fail(error, PCC_ERR_USAGE, "--layout %s: the program has no input of that name%s%s", text,
+                        layout->count > 1 ? "; its first is " : "",
+                        layout->count > 1 ? layout->slots[0].tensor->name : "");
+    slot->order = equals + 1;
     return PCC_OK;
 }
 

@@ -2,6 +2,7 @@
 #ifndef PCC_LAYOUT_H
 #define PCC_LAYOUT_H
 
+#include "data_order.h"
 #include "error.h"
 #include "program.h"
 
@@ -11,6 +12,8 @@ typedef struct PccSlot {
     int64_t elements;        /* of one sample; of the whole tensor when it is shared */
     bool shared;             /* no batch axis (dims[0] is not the batch): the same for every batch */
     bool labels;             /* class indices, or -100 */
+    bool probabilities;      /* from 0 to 1 */
+    const char *order;       /* of its axes in the data, as --layout gave it; or NULL */
 } PccSlot;
 
 typedef struct PccLayout {
@@ -24,6 +27,12 @@ typedef struct PccLayout {
 } PccLayout;
 
 int pcc_layout_init(PccLayout *layout, const PccProgram *program, PccError *error);
+/* The dims of one sample. */
+PccAxes pcc_slot_axes(const PccLayout *layout, const PccSlot *slot);
+
+/* --layout INPUT=ORDER, INPUT being an input's name, or target. The text must live as long as the layout. */
+int pcc_layout_set_order(PccLayout *layout, const char *text, PccError *error);
+
 void pcc_layout_free(PccLayout *layout);
 
 #endif

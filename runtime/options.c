@@ -9,11 +9,12 @@
 #include "options.h"
 
 typedef enum OptionKind {
-    OPTION_FLAG,  /* bool */
-    OPTION_TEXT,  /* const char * */
-    OPTION_REAL,  /* double, low <= x <= high */
-    OPTION_COUNT, /* int64_t, low <= n, and n <= high where that is not 0 */
-    OPTION_STEPS, /* the same, may stand alone: then OPTION_BENCH_STEPS */
+    OPTION_FLAG,   /* bool */
+    OPTION_TEXT,   /* const char * */
+    OPTION_REAL,   /* double, low <= x <= high */
+    OPTION_COUNT,  /* int64_t, low <= n, and n <= high where that is not 0 */
+    OPTION_STEPS,  /* the same, may stand alone: then OPTION_BENCH_STEPS */
+    OPTION_LAYOUT, /* added to PccRunOptions.layouts */
 } OptionKind;
 
 enum { OPTION_BENCH_STEPS = 20 };
@@ -33,6 +34,8 @@ static const Option option_table[] = {
      "training data: idx:DIR cifar10:DIR npy:X.npy,Y.npy tokens:FILE safetensors:FILE synthetic"},
     {"val", "SPEC", OPTION_TEXT, OPTION_FIELD(val), 0, 0, "validation data (the data set's own, else --val-fraction)"},
     {"val-fraction", "X", OPTION_REAL, OPTION_FIELD(val_fraction), 0, 0.9, "share of the data held out for validation"},
+    {"layout", "INPUT=ORDER", OPTION_LAYOUT, OPTION_FIELD(layouts), 0, 0,
+     "the order in which the axes lie in the data, as in x=NHWC; INPUT may be target; repeatable"},
     {"normalize", "MEAN,STD", OPTION_TEXT, OPTION_FIELD(normalize), 0, 0,
      "inputs become (x - MEAN) / STD; bytes are divided by 255 first"},
     {"epochs", "N", OPTION_COUNT, OPTION_FIELD(epochs), 1, 0, "passes over the training data (1)"},
@@ -143,6 +146,11 @@ static int option_set(const Option *option, const char *text, PccRunOptions *opt
     case OPTION_TEXT:
         *(const char **)field = text;
         return *text ? PCC_OK : pcc_fail(error, PCC_ERR_USAGE, "--%s needs %s", option->name, option->argument);
+    case OPTION_LAYOUT:
+        if (options->layout_count == PCC_MAX_LAYOUTS)
+            return pcc_fail(error, PCC_ERR_USAGE, "--layout %s: more than %d of them", text, PCC_MAX_LAYOUTS);
+        options->layouts[options->layout_count++] = text;
+        return PCC_OK;
     case OPTION_REAL:
         return option_set_real(option, text, field, error);
     default:

@@ -8,9 +8,13 @@
 
 typedef enum PccMode { PCC_MODE_TRAIN, PCC_MODE_EVAL, PCC_MODE_BENCH, PCC_MODE_PROBE } PccMode;
 
+#define PCC_MAX_LAYOUTS 64 /* of --layout in a command */
+
 typedef struct PccRunOptions {
     const char *data, *val;
     double val_fraction;
+    const char *layouts[PCC_MAX_LAYOUTS]; /* INPUT=ORDER, as given */
+    int64_t layout_count;
     const char *normalize; /* MEAN,STD as given, parsed into the next two */
     double mean, deviation;
     PccHyper hyper;

@@ -58,10 +58,8 @@ static void trainer_plan(Trainer *t)
     int64_t epochs = options->epochs ? options->epochs : 1, total = options->steps;
     if (!total && __builtin_mul_overflow(epochs, updates, &total))
         total = INT64_MAX;
-    t->schedule = (PccSchedule){.kind = options->schedule,
-                                .lr = options->hyper.lr,
-                                .warmup = options->warmup,
-                                .total = total};
+    t->schedule =
+        (PccSchedule){.kind = options->schedule, .lr = options->hyper.lr, .warmup = options->warmup, .total = total};
 }
 
 static int trainer_resume(Trainer *t, PccError *error)
@@ -90,6 +88,8 @@ static int trainer_resume(Trainer *t, PccError *error)
 static int trainer_open(Trainer *t, PccError *error)
 {
     int status = pcc_layout_init(&t->layout, t->session->program, error);
+    for (int64_t i = 0; i < t->options->layout_count && !status; i++)
+        status = pcc_layout_set_order(&t->layout, t->options->layouts[i], error);
     if (!status)
         status = pcc_data_sets_open(&t->sets, t->options, &t->layout, error);
     if (!status)

@@ -38,7 +38,8 @@ static void every_option_parses(void **state)
     assert_int_equal(parse("--data idx:d --val npy:a,b --val-fraction 0.2 --normalize 0.5,0.25 --lr 0.1 "
                            "--weight-decay=0.2 --beta1 0.3 --beta2 0.4 --eps 1e-5 --momentum 0.6 --schedule cosine "
                            "--warmup 7 --seed 8 --epochs 9 --checkpoint c --every 10 --resume --log l --tensorboard t "
-                           "--quiet --export e.onnx --save s.safetensors --threads 2"),
+                           "--quiet --export e.onnx --save s.safetensors --threads 2 --layout x=NHWC "
+                           "--layout=target=NHW"),
                      0);
     assert_string_equal(options.data, "idx:d");
     assert_string_equal(options.val, "npy:a,b");
@@ -47,6 +48,9 @@ static void every_option_parses(void **state)
     assert_true(options.hyper.beta2 == 0.4 && options.hyper.eps == 1e-5 && options.hyper.momentum == 0.6);
     assert_true(options.schedule == PCC_COSINE && options.warmup == 7 && options.seed == 8 && options.epochs == 9);
     assert_true(options.every == 10 && options.resume && options.quiet && options.threads == 2);
+    assert_int_equal(options.layout_count, 2);
+    assert_string_equal(options.layouts[0], "x=NHWC");
+    assert_string_equal(options.layouts[1], "target=NHW");
     assert_string_equal(options.checkpoint, "c");
     assert_string_equal(options.log, "l");
     assert_string_equal(options.tensorboard, "t");

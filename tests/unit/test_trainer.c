@@ -123,6 +123,51 @@ static void seeds_and_threads(void **state)
 }
 
 /* 93 samples are 24 micro-batches of 4 and 12 updates of 2; of 5, 5 updates, the last of them shorter. */
+/* The samples of DIR/data with their axes [2,3] swapped, in DIR/swapped. */
+static void write_swapped(void)
+{
+    PccSafetensors file;
+    PccError error;
+    assert_int_equal(pcc_st_open(&file, support_path("data"), &error), 0);
+    const PccStTensor *image = pcc_st_find(&file, "input/image");
+    const int64_t count = image->dims[0];
+    const float *from = image->data;
+    float *x = malloc(image->bytes);
+    for (int64_t i = 0; i < count; i++)
+        for (int d = 0; d < 6; d++)
+            x[6 * i + d % 3 * 2 + d / 3] = from[6 * i + d];
+    const PccStTensor tensors[] = {
+        {.name = "input/image", .dtype = PCC_F32, .rank = 3, .dims = {count, 3, 2}, .data = x},
+        *pcc_st_find(&file, "target")};
+    assert_int_equal(pcc_st_write(support_path("swapped"), tensors, 2, NULL, 0, &error), 0);
+    pcc_st_close(&file);
+    free(x);
+}
+
+/* Samples of another order of axes train the same weights, --val's as well. */
+static void other_layouts_train_the_same(void **state)
+{
+    (void)state;
+    write_swapped();
+    assert_int_equal(support_run(&f32, DATA "--val safetensors:%s/data --epochs 3 --save %s/straight"), 0);
+    double loss = last_number("val_loss");
+    const char *const layouts[] = {"", "--layout image=NWH"};
+    for (int i = 0; i < 2; i++) {
+        char command[512];
+        snprintf(command, sizeof command,
+                 "--data safetensors:%%s/swapped --val safetensors:%%s/swapped --quiet --epochs 3 --save %%s/turned %s",
+                 layouts[i]);
+        assert_int_equal(support_run(&f32, command), 0);
+        assert_int_equal(strstr(support_err, "is permuted to input image") != NULL, i == 0);
+        assert_same_tensors("straight", "turned", true);
+        assert_true(last_number("val_loss") == loss);
+    }
+    assert_int_equal(support_run(&f32, DATA "--layout picture=NWH"), PCC_ERR_USAGE);
+    assert_non_null(strstr(support_err, "no input of that name; its first is image"));
+    assert_int_equal(support_run(&f32, DATA "--layout image=NHW"), PCC_ERR_USAGE); /* flattened samples */
+    assert_non_null(strstr(support_err, "every axis of the data"));
+}
+
 static void updates_accumulate_micro_batches(void **state)
 {
     (void)state;
@@ -240,6 +285,7 @@ int main(void)
         cmocka_unit_test(training_learns),
         cmocka_unit_test(partial_batches_are_weighed),
         cmocka_unit_test(seeds_and_threads),
+        cmocka_unit_test(other_layouts_train_the_same),
         cmocka_unit_test(updates_accumulate_micro_batches),
         cmocka_unit_test(schedules_follow_their_formulas),
         cmocka_unit_test(bench_prints_one_line),
