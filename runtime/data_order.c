@@ -6,7 +6,8 @@
 
 /* Orders in use, less the sample's N: of equal letters, ONNX's own comes first. */
 static const char *const order_known[] = {
-    "C", "CT", "TC", "CL", "LC", "CW", "WC", "HW", "WH", "CHW", "HWC", "CDHW", "DHWC", "CTHW", "TCHW", "THWC",
+    "C",  "T",  "L",   "W",   "CT",   "TC",   "CL",   "LC",   "CW",   "WC",
+    "HW", "WH", "CHW", "HWC", "CDHW", "DHWC", "CTHW", "TCHW", "THWC",
 };
 
 static PccAxes order_without_ones(PccAxes axes)
