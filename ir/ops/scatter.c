@@ -346,21 +346,25 @@ static void replace_gradient(Differentiator *d, Node *node, bool adds)
         contribute(d, node, 2, read_like(graph, node, dy));
 }
 
-/* y = data * m, m the product of a place's updates. An update that is alone there has no other factors, whatever its
- * value; among several the others' product is m / update. */
+/* y = data * m, m the product of a place's updates. The product of the others at the place of an update is
+ * nonzero / update, where nonzero is the product without zeros; it is 0 where another update is. */
 static void multiply_gradient(Differentiator *d, Node *node)
 {
     Graph *graph = d->graph;
     Value *data = node->inputs[0], *updates = node->inputs[2], *dy = dy_of(d, node, 0);
-    Value *m = write_like(graph, node, "mul", build_filled(graph, &data->type, 1), updates);
+    Value *one = const_float(graph, data->type.dtype, 1), *zero = const_float(graph, data->type.dtype, 0);
     if (wants(d, node, 0))
-        contribute(d, node, 0, build_mul(graph, dy, m));
+        contribute(d, node, 0,
+                   build_mul(graph, dy, write_like(graph, node, "mul", build_filled(graph, &data->type, 1), updates)));
     if (!wants(d, node, 2))
         return;
-    Value *ones = build_filled(graph, &updates->type, 1);
-    Value *count = write_like(graph, node, "add", build_filled(graph, &data->type, 0), ones);
-    Value *alone = build_binary(graph, "Equal", read_like(graph, node, count), ones);
-    Value *others = build_where(graph, alone, ones, build_div(graph, read_like(graph, node, m), updates));
+    Value *is_zero = build_binary(graph, "Equal", updates, zero), *factors = build_where(graph, is_zero, one, updates);
+    Value *nonzero = write_like(graph, node, "mul", build_filled(graph, &data->type, 1), factors);
+    Value *own_zero = build_cast(graph, is_zero, data->type.dtype);
+    Value *zeros = write_like(graph, node, "add", build_filled(graph, &data->type, 0), own_zero);
+    Value *has_other_zero = build_binary(graph, "Greater", read_like(graph, node, zeros), own_zero);
+    Value *quotient = build_div(graph, read_like(graph, node, nonzero), factors);
+    Value *others = build_where(graph, has_other_zero, zero, quotient);
     contribute(d, node, 2, build_mul(graph, read_like(graph, node, build_mul(graph, dy, data)), others));
 }
 

@@ -69,6 +69,29 @@ static inline void check_gradient(Fixture *fixture, const char *body, double low
         assert_tensor(graph, graph->gradients[i].value, element_count(&gradients[i].type), gradients[i].f);
 }
 
+/* The gradients of the sum of the case's first output, one parameter after another, as the rows give them and once they
+ * are expanded into kernels: at kinks and poles, where central differences say nothing. */
+#define ASSERT_GRADIENTS(fixture, body, ...) assert_gradients((fixture), (body), (double[]){__VA_ARGS__})
+
+static inline void assert_gradients(Fixture *fixture, const char *body, const double *expected)
+{
+    const Options options = {.precision = "64-true", .accumulate = 1};
+    Graph *graph = parse_case(fixture, body, 0, 1);
+    graph->loss = build_unbroadcast(graph, graph->outputs[0], &(Type){.dtype = DTYPE_F64});
+    expand(graph, &options);
+    grad(graph, &options);
+    for (int expanded = 0; expanded < 2; expanded++) {
+        if (expanded)
+            expand_kernels(graph, &options);
+        graph_verify(graph);
+        for (int i = 0, at = 0; i < graph->gradient_count; i++) {
+            int64_t count = element_count(&graph->gradients[i].target->type);
+            assert_tensor(graph, graph->gradients[i].value, count, expected + at);
+            at += (int)count;
+        }
+    }
+}
+
 /* Evaluates the case's first output; constants are in the text. */
 static inline Tensor evaluate_case(Fixture *fixture, const char *body)
 {

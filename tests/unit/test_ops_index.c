@@ -140,6 +140,22 @@ static void gradients_of_scatters(void **state)
                    -1, 1);
 }
 
+/* The product of the others at a place is exact where one or several of them are zero. Places 0, 1, 2 have the factors
+ * {0, 2}, {0, 0} and {5}, on data of 1, 2, 3. */
+static void gradients_of_products_with_zeros(void **state)
+{
+    static const char *const scatters[] = {"const %2 : i64[5] = {0, 0, 1, 1, 2}\n%3 = ScatterElements",
+                                           "const %2 : i64[5,1] = {0, 0, 1, 1, 2}\n%3 = ScatterND"};
+    Fixture *f = *state;
+    for (int i = 0; i < 2; i++)
+        ASSERT_GRADIENTS(f,
+                         arena_printf(f->arena,
+                                      "param %%0 : f64[3] = {1, 2, 3}\nparam %%1 : f64[5] = {0, 2, 0, 0, 5}\n"
+                                      "%s(%%0, %%2, %%1) {reduction=\"mul\"}\noutput %%3",
+                                      scatters[i]),
+                         0, 0, 5, 2, 0, 0, 0, 3);
+}
+
 /* Kernels read i64: a constant is converted in place, anything else cast before the node. */
 static void narrow_indices_are_widened(void **state)
 {
@@ -187,6 +203,7 @@ int main(void)
         TEST_WITH_FIXTURE(sequences_reverse_up_to_their_length),
         TEST_WITH_FIXTURE(gradients_of_gathers),
         TEST_WITH_FIXTURE(gradients_of_scatters),
+        TEST_WITH_FIXTURE(gradients_of_products_with_zeros),
         TEST_WITH_FIXTURE(narrow_indices_are_widened),
         TEST_WITH_FIXTURE(scatters_of_old_opsets_warn),
     };
