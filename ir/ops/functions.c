@@ -2,11 +2,17 @@
  * makes them cheapest. */
 #include "ir/ops/unary.h"
 
+/* NormSqrt and NormRoot end a norm, the root of a sum of powers: the norm of a zero vector has the gradient 0, the
+ * subgradient of least length, where the root alone would give infinity times zero. */
 /* clang-format off */
 #define FUNCTION_ROWS(ROW) \
     ROW(Exp,        "", 0, 13, KEEP,   exp(x),     OUTPUT, y * x) \
     ROW(Log,        "", 0, 13, KEEP,   log(x),     INPUT,  y / x) \
     ROW(Sqrt,       "", 0, 13, KEEP,   sqrt(x),    OUTPUT, 0.5 * y / x) \
+    ROW(NormSqrt,   "", 0, OWN, KEEP,  sqrt(x),    OUTPUT, x == 0.0 ? 0.0 : 0.5 * y / x) \
+    ROW(NormRoot,   "degree:float!", 1, OWN, KEEP, power(x, 1.0 / p0), INPUT, \
+        x == 0.0 ? 0.0 : y * power(x, 1.0 / p0 - 1.0) / p0) \
+    ROW(PowerThreeHalves, "", 0, OWN, KEEP, x * sqrt(x), INPUT, 1.5 * y * sqrt(x)) \
     ROW(Reciprocal, "", 0, 13, KEEP,   1.0 / x,    OUTPUT, -y * x * x) \
     ROW(Square,     "", 0, OWN, KEEP,  x * x,      INPUT,  2.0 * x * y) \
     ROW(Erf,        "", 0, 13, FOLLOW, erf(x),     INPUT,  y * 1.1283791670955126 * exp(-x * x)) /* 2/sqrt(pi) */ \

@@ -384,7 +384,7 @@ static void expand_mean_variance(Graph *graph, Node *node, Value **replacements)
     Value *x = build_widened(graph, node->inputs[0]);
     Value *centred = build_sub(graph, x, build_reduce_mean(graph, x, count, axes));
     Value *variance = build_reduce_mean(graph, build_mul(graph, centred, centred), count, axes);
-    Value *deviation = build_unary(graph, "Sqrt", variance);
+    Value *deviation = build_unary(graph, "NormSqrt", variance);
     Value *y = build_div(graph, centred, build_add(graph, deviation, const_float(graph, x->type.dtype, 1e-9)));
     replacements[0] = build_cast(graph, y, node->inputs[0]->type.dtype);
 }

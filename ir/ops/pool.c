@@ -413,25 +413,44 @@ static void expand_average(Graph *graph, Node *node, Value **replacements)
     replacements[0] = build_finish(graph, pool);
 }
 
-/* |x|^p and its inverse, for the p-norms over windows. */
-static Value *build_power(Graph *graph, Value *x, double exponent)
+/* |x|^p and the root of sums of it, for the p-norms over windows. */
+static Value *build_norm_power(Graph *graph, Value *x, int64_t p)
 {
-    return exponent == 1 ? x : build_binary(graph, "Pow", x, const_float(graph, x->type.dtype, exponent));
+    Value *magnitude = p % 2 == 0 ? x : build_unary(graph, "Abs", x);
+    return p == 1 ? magnitude : build_binary(graph, "Pow", magnitude, const_float(graph, x->type.dtype, (double)p));
+}
+
+static Value *build_norm_root(Graph *graph, Value *sum, int64_t p)
+{
+    if (p <= 2)
+        return p == 1 ? sum : build_unary(graph, "NormSqrt", sum);
+    Node *root = build_begin(graph, "NormRoot", 1, &sum, 1);
+    set_float(graph, root, "degree", (double)p);
+    return build_finish(graph, root);
 }
 
 /* (Σ |x|^p)^(1/p): the sum is the average that counts all of the window, times its size. */
 static void expand_lp(Graph *graph, Node *node, Value **replacements)
 {
-    double p = (double)attr_int(node, "p");
-    Value *x = build_widened(graph, node->inputs[0]);
-    Value *power = p == 2 ? build_mul(graph, x, x) : build_power(graph, build_unary(graph, "Abs", x), p);
+    int64_t p = attr_int(node, "p");
+    Value *power = build_norm_power(graph, build_widened(graph, node->inputs[0]), p);
     Window window;
     onnx_window(graph, node, &window);
     Node *pool = begin_pool(graph, "AveragePooling", 1, &power, &window, false);
     set_int(graph, pool, "count_include_pad", 1);
     Value *sum = build_scale(graph, build_finish(graph, pool), (double)spatial_volume(window.kernel));
-    Value *norm = p == 2 ? build_unary(graph, "Sqrt", sum) : build_power(graph, sum, 1 / p);
-    replacements[0] = build_cast(graph, norm, node->outputs[0]->type.dtype);
+    replacements[0] = build_cast(graph, build_norm_root(graph, sum, p), node->outputs[0]->type.dtype);
+}
+
+static bool check_degree(Graph *graph, Node *node)
+{
+    const int64_t p = attr_int(node, "p");
+    return p >= 1 || REJECT(graph, node, "attribute 'p' is %" PRId64 "; the norm needs 1 or more", p);
+}
+
+static bool infer_lp(Graph *graph, Node *node)
+{
+    return check_degree(graph, node) && infer_onnx_pool(graph, node);
 }
 
 static bool infer_global_pool(Graph *graph, Node *node)
@@ -445,22 +464,34 @@ static bool infer_global_pool(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, y);
 }
 
+static bool infer_global_lp(Graph *graph, Node *node)
+{
+    return check_degree(graph, node) && infer_global_pool(graph, node);
+}
+
 static void expand_global_average(Graph *graph, Node *node, Value **replacements)
 {
     replacements[0] = build_reduce_range(graph, "ReduceMean", node->inputs[0], 2, node->inputs[0]->type.rank);
 }
 
+/* One window: of equal elements the first takes the gradient, as in any max pool, where ReduceMax shares it. */
 static void expand_global_max(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = build_reduce_range(graph, "ReduceMax", node->inputs[0], 2, node->inputs[0]->type.rank);
+    const Type *x = &node->inputs[0]->type;
+    if (!is_float(x->dtype) || x->rank > 2 + MAX_SPATIAL || element_count(x) == 0) {
+        replacements[0] = build_reduce_range(graph, "ReduceMax", node->inputs[0], 2, x->rank);
+        return;
+    }
+    Window window = whole_window(x->rank - 2, read_activation(x, false).spatial);
+    replacements[0] = build_finish(graph, begin_pool(graph, "MaxPoolWithIndex", 1, node->inputs, &window, false));
 }
 
 static void expand_global_lp(Graph *graph, Node *node, Value **replacements)
 {
-    double p = (double)attr_int(node, "p");
-    Value *x = build_widened(graph, node->inputs[0]), *power = build_power(graph, build_unary(graph, "Abs", x), p);
-    Value *norm = build_power(graph, build_reduce_range(graph, "ReduceSum", power, 2, x->type.rank), 1 / p);
-    replacements[0] = build_cast(graph, norm, node->outputs[0]->type.dtype);
+    int64_t p = attr_int(node, "p");
+    Value *power = build_norm_power(graph, build_widened(graph, node->inputs[0]), p);
+    Value *sum = build_reduce_range(graph, "ReduceSum", power, 2, power->type.rank);
+    replacements[0] = build_cast(graph, build_norm_root(graph, sum, p), node->outputs[0]->type.dtype);
 }
 
 #define ONNX_POOL_ATTRIBUTES \
@@ -492,7 +523,7 @@ const Op pool_ops[] = {
      .since = 2,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
-     .infer = infer_onnx_pool,
+     .infer = infer_lp,
      .expand = expand_lp},
     {.name = "GlobalAveragePool",
      .inputs = "X",
@@ -517,7 +548,7 @@ const Op pool_ops[] = {
      .since = 2,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
-     .infer = infer_global_pool,
+     .infer = infer_global_lp,
      .expand = expand_global_lp},
     {.name = "MaxPoolWithIndex",
      .inputs = "X, Mean:float?, Gain:float?, Offset:float?",

@@ -103,13 +103,39 @@ static Value *build_step(Graph *graph, const char *step, Value *x, bool is_last,
     return build_finish(graph, node);
 }
 
+/* A step, and what it makes of nothing. */
+typedef struct Reduction {
+    const char *step;
+    double identity;
+} Reduction;
+
+/* The integer nearest to `value`, which may be infinite. */
+static int64_t saturated(Dtype dtype, double value)
+{
+    const int bits = dtype == DTYPE_BOOL ? 1 : 8 * dtype_info[dtype].bytes - dtype_info[dtype].is_signed;
+    const int64_t greatest = bits == 64 ? -1 : (int64_t)((UINT64_C(1) << bits) - 1); /* of u64 the bits */
+    if (isinf(value))
+        return value > 0 ? greatest : dtype_info[dtype].is_signed ? -greatest - 1 : 0;
+    return (int64_t)value;
+}
+
+/* Integers reduced over an empty set. */
+static Value *build_identity(Graph *graph, const Type *result, double identity)
+{
+    Tensor scalar = tensor_alloc(graph->arena, scalar_type(result->dtype));
+    scalar.i[0] = saturated(result->dtype, identity);
+    return build_expand(graph, const_tensor(graph, &scalar), result->rank, result->dims);
+}
+
 /* The kernels take floats: integers go through f64, which is exact up to 2^53. */
-static Value *reduce_runs(Graph *graph, const Node *node, Value *x, const char *step)
+static Value *reduce_runs(Graph *graph, const Node *node, Value *x, Reduction reduction)
 {
     Type type = x->type;
     const Type *result = &node->outputs[0]->type;
     bool chosen[MAX_RANK];
     reduced_axes(graph, node, chosen);
+    if (element_count(&type) == 0 && !is_float(result->dtype))
+        return build_identity(graph, result, reduction.identity);
     Value *y = is_float(type.dtype) ? x : build_cast(graph, x, DTYPE_F64);
     for (int last = type.rank; last > 0; last--) {
         if (!chosen[last - 1])
@@ -120,7 +146,7 @@ static Value *reduce_runs(Graph *graph, const Node *node, Value *x, const char *
         int64_t reduced = dims_product(&type, first, last);
         int64_t outer = dims_product(&type, 0, first), inner = dims_product(&type, last, type.rank);
         if (reduced != 1)
-            y = build_step(graph, step, build_reshape(graph, y, 3, (int64_t[]){outer, reduced, inner}),
+            y = build_step(graph, reduction.step, build_reshape(graph, y, 3, (int64_t[]){outer, reduced, inner}),
                            !reduces_before(&type, chosen, first), result->dtype);
         for (int i = first; i < last; i++)
             type.dims[i] = 1;
@@ -131,28 +157,28 @@ static Value *reduce_runs(Graph *graph, const Node *node, Value *x, const char *
 
 static void sum_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = reduce_runs(graph, node, node->inputs[0], "SumOver");
+    replacements[0] = reduce_runs(graph, node, node->inputs[0], (Reduction){"SumOver", 0});
 }
 
 static void mean_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = reduce_runs(graph, node, node->inputs[0], "MeanOver");
+    replacements[0] = reduce_runs(graph, node, node->inputs[0], (Reduction){"MeanOver", 0});
 }
 
 static void max_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = reduce_runs(graph, node, node->inputs[0], "MaxOver");
+    replacements[0] = reduce_runs(graph, node, node->inputs[0], (Reduction){"MaxOver", -INFINITY});
 }
 
 static void min_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = reduce_runs(graph, node, node->inputs[0], "MinOver");
+    replacements[0] = reduce_runs(graph, node, node->inputs[0], (Reduction){"MinOver", INFINITY});
 }
 
 /* Widened first: the gradient multiplies by partial products. */
 static void prod_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = reduce_runs(graph, node, build_widened(graph, node->inputs[0]), "ProdOver");
+    replacements[0] = reduce_runs(graph, node, build_widened(graph, node->inputs[0]), (Reduction){"ProdOver", 1});
 }
 
 /* ---- compositions ------------------------------------------------------------------------------------------------ */
@@ -192,7 +218,7 @@ static void sum_square_expand(Graph *graph, Node *node, Value **replacements)
 
 static void l2_expand(Graph *graph, Node *node, Value **replacements)
 {
-    replacements[0] = narrowed(graph, node, build_unary(graph, "Sqrt", build_sum_of_squares(graph, node)));
+    replacements[0] = narrowed(graph, node, build_unary(graph, "NormSqrt", build_sum_of_squares(graph, node)));
 }
 
 static void log_sum_expand(Graph *graph, Node *node, Value **replacements)

@@ -105,6 +105,14 @@ static Window unit_window(int rank)
     return w;
 }
 
+Window whole_window(int rank, const int64_t in[MAX_SPATIAL])
+{
+    Window w = unit_window(rank);
+    memcpy(w.in, in, sizeof w.in);
+    memcpy(w.kernel, in, sizeof w.kernel);
+    return w;
+}
+
 /* The attribute's values into the last `rank` entries; absent: left alone. */
 static bool read_spatial(Graph *graph, Node *node, const char *name, int rank, int64_t least,
                          int64_t values[MAX_SPATIAL])

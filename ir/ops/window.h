@@ -32,6 +32,9 @@ typedef struct Window {
 bool window_of_onnx(Graph *graph, Node *node, int rank, const int64_t in[MAX_SPATIAL], const int64_t *kernel,
                     Window *window);
 
+/* A window of one position that spans all of `in`. */
+Window whole_window(int rank, const int64_t in[MAX_SPATIAL]);
+
 /* pcc's own rows carry a window as strides, dilations and *exact* pads: those with which the last window ends at the
  * padded input's last element. Behind, they exceed ONNX's under ceil_mode and are less, even negative, where ONNX's
  * rounding down leaves elements unread. Then the extents of input, kernel and output each follow from the other two,

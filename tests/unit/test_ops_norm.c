@@ -1,5 +1,5 @@
 /* test_ops_norm.c: normalisations against their definitions, and their gradients. */
-#include "row_check.h"
+#include "gradient_check.h"
 
 /* The mean and the population variance of `count` elements that lie `step` apart. */
 static double mean_of(const double *x, int64_t count, int64_t step)
@@ -137,6 +137,14 @@ static void mean_variance_normalises_channels(void **state)
 }
 
 /* y = x / (bias + alpha/size·Σ x² of the channels around)^beta */
+static void a_constant_has_no_deviation(void **state)
+{
+    ASSERT_GRADIENTS(*state,
+                     "param %0 : f64[1,2] = {3, 3}\nconst %2 : f64[2] = {0x1p-30, 0}\n"
+                     "%1 = MeanVarianceNormalization(%0) {axes=[1]}\n%3 = Mul(%1, %2)\noutput %3",
+                     0.5e9 * 0x1p-30, -0.5e9 * 0x1p-30);
+}
+
 static void lrn_divides_by_its_neighbours(void **state)
 {
     Graph *graph = row_graph(state);
@@ -305,19 +313,13 @@ static void calls_match_the_kernels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_WITH_FIXTURE(layer_norm_over_the_last_axis),
-        TEST_WITH_FIXTURE(layer_norm_over_two_axes),
-        TEST_WITH_FIXTURE(rms_norm_does_not_centre),
-        TEST_WITH_FIXTURE(instance_and_group_norms),
-        TEST_WITH_FIXTURE(group_norm_18_repeats_its_scale),
-        TEST_WITH_FIXTURE(the_norms_of_vectors),
-        TEST_WITH_FIXTURE(mean_variance_normalises_channels),
-        TEST_WITH_FIXTURE(lrn_divides_by_its_neighbours),
-        TEST_WITH_FIXTURE(inference_is_affine),
-        TEST_WITH_FIXTURE(training_normalises_the_batch),
-        TEST_WITH_FIXTURE(training_in_both_layouts),
-        TEST_WITH_FIXTURE(rows_of_16_bits_have_their_dtypes),
-        TEST_WITH_FIXTURE(batch_norm_of_16_bits),
+        TEST_WITH_FIXTURE(layer_norm_over_the_last_axis),     TEST_WITH_FIXTURE(layer_norm_over_two_axes),
+        TEST_WITH_FIXTURE(rms_norm_does_not_centre),          TEST_WITH_FIXTURE(instance_and_group_norms),
+        TEST_WITH_FIXTURE(group_norm_18_repeats_its_scale),   TEST_WITH_FIXTURE(the_norms_of_vectors),
+        TEST_WITH_FIXTURE(mean_variance_normalises_channels), TEST_WITH_FIXTURE(a_constant_has_no_deviation),
+        TEST_WITH_FIXTURE(lrn_divides_by_its_neighbours),     TEST_WITH_FIXTURE(inference_is_affine),
+        TEST_WITH_FIXTURE(training_normalises_the_batch),     TEST_WITH_FIXTURE(training_in_both_layouts),
+        TEST_WITH_FIXTURE(rows_of_16_bits_have_their_dtypes), TEST_WITH_FIXTURE(batch_norm_of_16_bits),
         TEST_WITH_FIXTURE(calls_match_the_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

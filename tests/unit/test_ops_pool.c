@@ -1,5 +1,5 @@
 /* test_ops_pool.c: pooling against hand-computed results, in both layouts, and the gradients. */
-#include "row_check.h"
+#include "gradient_check.h"
 
 static Node *pool_of_4x4(Graph *graph, const char *op, Value *x, int64_t kernel, int64_t stride)
 {
@@ -127,6 +127,22 @@ static void global_pools_reduce(void **state)
     assert_tensor(graph, build_unary(graph, "GlobalLpPool", x), 2, (const double[]){sqrt(30), 5});
 }
 
+/* Windows of zeros, and of equal elements, of which the first takes all, in a global pool as well. */
+static void gradients_at_zeros_and_ties(void **state)
+{
+    static const char *const pools[] = {"LpPool(%%0) {kernel_shape=[2], strides=[2], p=%d}",
+                                        "GlobalLpPool(%%0) {p=%d}"};
+    Fixture *f = *state;
+    for (int i = 0; i < 6; i++)
+        ASSERT_GRADIENTS(f,
+                         arena_printf(f->arena, "param %%0 : f64[1,2,2] = {0, 0, -5, 0}\n%%1 = %s\noutput %%1",
+                                      arena_printf(f->arena, pools[i / 3], i % 3 + 1)),
+                         0, 0, -1, 0);
+    ASSERT_GRADIENTS(f, "param %0 : f64[1,2,3] = {2, 7, 7, 0, 0, 0}\n%1 = GlobalMaxPool(%0)\noutput %1", 0, 1, 0, 1, 0,
+                     0);
+    assert_refused(f, "input %0 : f64[1,2,3]\n%1 = GlobalLpPool(%0) {p=0}\noutput %1", "'p' is 0");
+}
+
 static void max_pool_indices_are_unsupported(void **state)
 {
     Graph *graph = row_graph(state);
@@ -161,7 +177,7 @@ int main(void)
         TEST_WITH_FIXTURE(ceil_mode_adds_a_window), TEST_WITH_FIXTURE(dilated_and_one_dimensional),
         TEST_WITH_FIXTURE(the_first_maximum_wins),  TEST_WITH_FIXTURE(gradients_in_both_layouts),
         TEST_WITH_FIXTURE(global_pools_reduce),     TEST_WITH_FIXTURE(max_pool_indices_are_unsupported),
-        TEST_WITH_FIXTURE(calls_spell_the_shape),
+        TEST_WITH_FIXTURE(calls_spell_the_shape),   TEST_WITH_FIXTURE(gradients_at_zeros_and_ties),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

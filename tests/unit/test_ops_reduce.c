@@ -49,6 +49,12 @@ static void absent_and_empty_axes(void **state)
     ASSERT_CASE(*state, "const %0 : f64[2] = {-inf, -inf}\n%1 = ReduceLogSumExp(%0)\noutput %1", "f64[1]", -INFINITY);
     ASSERT_CASE(*state, "const %0 : f64[2] = {1000, 1000}\n%1 = ReduceLogSumExp(%0)\noutput %1", "f64[1]",
                 1000 + log(2));
+    ASSERT_CASE(*state, "const %0 : bool[0] = {}\n%1 = ReduceMax(%0)\noutput %1", "bool[1]", 0);
+    ASSERT_CASE(*state, "const %0 : bool[0] = {}\n%1 = ReduceMin(%0)\noutput %1", "bool[1]", 1);
+    ASSERT_CASE(*state, "const %0 : i32[0,2] = {}\n%1 = ReduceMax(%0)\noutput %1", "i32[1,1]", -0x1p31);
+    ASSERT_CASE(*state, "const %0 : i64[0] = {}\n%1 = ReduceMin(%0)\noutput %1", "i64[1]", 0x1p63);
+    ASSERT_CASE(*state, "const %0 : u8[0] = {}\n%1 = ReduceMin(%0)\noutput %1", "u8[1]", 255);
+    ASSERT_CASE(*state, "const %0 : i64[0] = {}\n%1 = ReduceProd(%0)\noutput %1", "i64[1]", 1);
     assert_refused(*state, X "const %1 : i64[1] = {3}\n%2 = ReduceSum(%0, %1)\noutput %2", "rank 3");
     assert_refused(*state, X "const %1 : i64[2] = {1, -2}\n%2 = ReduceSum(%0, %1)\noutput %2", "given twice");
 }
@@ -108,32 +114,43 @@ static void gradients_of_reductions(void **state)
 /* The gradient of a product where factors are zero, and the equal shares of tied maxima over separate axes. */
 static void gradients_at_zeros_and_ties(void **state)
 {
-    const Options options = {.precision = "64-true", .accumulate = 1};
     static const struct {
         const char *line;
         double expected[4];
     } cases[] = {
-        {"%1 = ReduceProd(%0) {keepdims=0}", {8, 0, 0, 0}},
-        {"const %1 : i64[1] = {1}\n%2 = ReduceProd(%0, %1)\n%3 = ReduceSum(%2) {keepdims=0}", {2, 0, 2, 2}},
-        {"%1 = ReduceMax(%0) {keepdims=0}", {0, 1.0 / 3, 1.0 / 3, 1.0 / 3}},
-        {"const %1 : i64[2] = {0, 2}\n%4 : f64[2,1,2] = Unsqueeze(%0, %5)\n%2 = ReduceMax(%4, %1) {keepdims=0}\n"
-         "%3 = ReduceSum(%2) {keepdims=0}",
+        {"%1 = ReduceProd(%0)", {8, 0, 0, 0}},
+        {"%1 = ReduceProd(%0, %5)", {2, 0, 2, 2}},
+        {"%1 = ReduceMax(%0)", {0, 1.0 / 3, 1.0 / 3, 1.0 / 3}},
+        {"%4 : f64[2,1,2] = Unsqueeze(%0, %5)\nconst %6 : i64[2] = {0, 2}\n%1 = ReduceMax(%4, %6)",
          {0, 1.0 / 3, 1.0 / 3, 1.0 / 3}},
     };
     Fixture *f = *state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int last = i % 2 ? 3 : 1;
-        Graph *graph = parse_case(f,
-                                  arena_printf(f->arena,
-                                               "param %%0 : f64[2,2] = {0, 2, 2, 2}\nconst %%5 : i64[1] = {1}\n"
-                                               "%s\noutput %%%d",
-                                               cases[i].line, last),
-                                  0, 1);
-        graph->loss = graph->outputs[0];
-        expand(graph, &options);
-        grad(graph, &options);
-        assert_tensor(graph, graph->gradients[0].value, 4, cases[i].expected);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_gradients(f,
+                         arena_printf(f->arena,
+                                      "param %%0 : f64[2,2] = {0, 2, 2, 2}\nconst %%5 : i64[1] = {1}\n"
+                                      "%s\noutput %%1",
+                                      cases[i].line),
+                         cases[i].expected);
+}
+
+/* PyTorch's vector_norm: 0 for a zero vector, whose neighbours keep theirs. */
+static void norms_of_zero_vectors_have_no_slope(void **state)
+{
+    static const char *const ops[] = {"ReduceL1(%0, %1)", "ReduceL2(%0, %1)", "ReduceSumSquare(%0, %1)"};
+    static const double expected[][4] = {{0, 0, 1, 1}, {0, 0, 0.6, 0.8}, {0, 0, 6, 8}};
+    Fixture *f = *state;
+    for (int i = 0; i < 3; i++)
+        assert_gradients(f,
+                         arena_printf(f->arena,
+                                      "param %%0 : f64[2,2] = {0, 0, 3, 4}\nconst %%1 : i64[1] = {1}\n"
+                                      "%%2 = %s\noutput %%2",
+                                      ops[i]),
+                         expected[i]);
+    ASSERT_GRADIENTS(f,
+                     "param %0 : f64[2] = {0, 0}\n%1 = ReduceL2(%0)\nconst %2 : f64[] = {0x1p-10}\n"
+                     "%3 = Clip(%1, %2)\n%4 = Div(%0, %3)\noutput %4",
+                     1024, 1024); /* F.normalize as it is exported */
 }
 
 static void gradients_of_scans_and_selections(void **state)
@@ -237,6 +254,7 @@ int main(void)
         TEST_WITH_FIXTURE(scans_in_both_directions),
         TEST_WITH_FIXTURE(gradients_of_reductions),
         TEST_WITH_FIXTURE(gradients_at_zeros_and_ties),
+        TEST_WITH_FIXTURE(norms_of_zero_vectors_have_no_slope),
         TEST_WITH_FIXTURE(gradients_of_scans_and_selections),
         TEST_WITH_FIXTURE(steps_call_their_kernels),
         TEST_WITH_FIXTURE(sums_are_rounded_once),
