@@ -43,7 +43,8 @@ static bool widens_stored(const Graph *body, const Node *cast)
            is_graph_result(body, out);
 }
 
-/* Casts convert by C's rules, but to bool by comparison; the other rows say what they compute. */
+/* Casts convert by C's rules, but to bool by comparison, and floats to integers by functions that have no undefined
+ * results; the other rows say what they compute. */
 static const char *node_expression(Emitter *e, const Graph *body, const Node *node, const char *const *operands)
 {
     const Value *out = node->outputs[0], *in = node->inputs[0];
@@ -53,9 +54,13 @@ static const char *node_expression(Emitter *e, const Graph *body, const Node *no
         return load(e->arena, in, stored_expression(e->arena, in, operands[0]));
     if (out->type.dtype == DTYPE_BOOL)
         return arena_printf(e->arena, "%s != 0", operands[0]);
-    return strcmp(variable_type(in), variable_type(out)) == 0
-               ? operands[0]
-               : arena_printf(e->arena, "(%s)%s", variable_type(out), operands[0]);
+    if (strcmp(variable_type(in), variable_type(out)) == 0)
+        return operands[0];
+    if (is_float(in->type.dtype) && !is_float(out->type.dtype))
+        return arena_printf(e->arena, "(%s)pcc_%s_from_%s(%s)", variable_type(out),
+                            out->type.dtype == DTYPE_U64 ? "u64" : "i64", dtype_info[wide_dtype(in->type.dtype)].name,
+                            operands[0]);
+    return arena_printf(e->arena, "(%s)%s", variable_type(out), operands[0]);
 }
 
 void print_body(Emitter *e, Text *text, const Graph *body, int in_registers, const char *const *operands,

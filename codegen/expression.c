@@ -54,9 +54,7 @@ static const char *print_identifier(Graph *graph, const Node *node, const char *
         return operands[word[0] - 'x'];
     if (length == 2 && word[0] == 'p' && isdigit((unsigned char)word[1]))
         return print_literal(graph->arena, attribute_at(node, word[1] - '0'), is_float(compute), compute);
-    const char *suffix = dtype_info[compute].name;
-    if (!is_float(compute))
-        suffix = "i64";
+    const char *suffix = is_float(compute) || compute == DTYPE_U64 ? dtype_info[compute].name : "i64";
     for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
         if (strlen(functions[i].in_expression) == length && memcmp(functions[i].in_expression, word, length) == 0)
             return arena_printf(graph->arena, "pcc_%s_%s", functions[i].in_runtime, suffix);
@@ -67,7 +65,7 @@ static const char *print_identifier(Graph *graph, const Node *node, const char *
 const char *print_expression(Graph *graph, const Node *node, const char *const *operands, Dtype compute)
 {
     Text *text = text_create(graph->arena);
-    const char *at = node->op->expression;
+    const char *at = is_float(compute) || !node->op->expression_int ? node->op->expression : node->op->expression_int;
     while (*at) {
         if (isalpha((unsigned char)*at) || *at == '_') {
             size_t length = 0;

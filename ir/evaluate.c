@@ -63,6 +63,11 @@ static int64_t wrap_int(Dtype dtype, int64_t value)
     }
 }
 
+static WideInt widen_int(Dtype dtype, int64_t value)
+{
+    return dtype == DTYPE_U64 ? (WideInt)(uint64_t)value : value;
+}
+
 static const double *as_doubles(Arena *arena, const Tensor *tensor)
 {
     if (tensor->f || !tensor->i)
@@ -174,14 +179,16 @@ static void map_ints(Arena *arena, const Node *node, const Tensor *inputs, Tenso
     int last = loops.rank - 1, count = node->input_count;
     double attributes[MAX_ATTRIBUTES];
     expression_attributes(node, attributes, MAX_ATTRIBUTES);
-    int64_t *values = NEW_ARRAY(arena, int64_t, count);
+    WideInt *values = NEW_ARRAY(arena, WideInt, count);
     int64_t index[MAX_RANK] = {0}, total = element_count(&output->type), row = loops.dims[last];
     for (int64_t done = 0; done < total; done += row, next_row(&loops, index))
         for (int64_t j = 0; j < row; j++) {
             for (int k = 0; k < count; k++)
                 if (inputs[k].i)
-                    values[k] = inputs[k].i[loops.offset[k] + j * loops.stride[k][last]];
-            output->i[done + j] = wrap_int(output->type.dtype, node->op->scalar_int(values, count, attributes));
+                    values[k] =
+                        widen_int(inputs[k].type.dtype, inputs[k].i[loops.offset[k] + j * loops.stride[k][last]]);
+            output->i[done + j] =
+                wrap_int(output->type.dtype, (int64_t)node->op->scalar_int(values, count, attributes));
         }
 }
 

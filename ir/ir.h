@@ -381,6 +381,9 @@ typedef enum PrecisionClass {
 
 typedef struct Differentiator Differentiator;
 
+/* Integer operands are held in 128 bits: no operation on two of 64 bits overflows, and the result wraps. */
+__extension__ typedef __int128 WideInt;
+
 /* Literals of one kernel call (docs/kernels.md): filled by a row's `call`. The operands follow the literals: inputs
  * in order without the static ones, then outputs, then scratch when scratch_bytes > 0, then the step. */
 typedef struct KernelCall {
@@ -451,8 +454,9 @@ struct Op {
     /* OP_ELEMENTWISE: C over operands x, y, z (or x0, x1, ... for variadic), attributes p0, p1, ... in the order of
      * `attributes`, calls of the functions that ops/expression.h lists; literals in any C form. */
     const char *expression;
-    double (*scalar)(const double *operands, int count, const double *attributes);       /* the same, compiled */
-    int64_t (*scalar_int)(const int64_t *operands, int count, const double *attributes); /* NULL: floats only */
+    double (*scalar)(const double *operands, int count, const double *attributes); /* the same, compiled */
+    const char *expression_int;                                                    /* over integers; NULL: the same */
+    WideInt (*scalar_int)(const WideInt *operands, int count, const double *attributes); /* NULL: floats only */
     bool returns_bool; /* comparisons: the output is bool whatever the operands */
     /* OP_KERNEL: the literals of the call. */
     void (*call)(const Node *node, KernelCall *call);

@@ -26,7 +26,7 @@
         maximum(minimum(p0 * x + p1, 1.0), 0.0), OUTPUT, x > 0.0 && x < 1.0 ? p0 * y : 0.0) \
     ROW(HardSwish, "", 0, 22, FOLLOW, \
         x * maximum(minimum(x * (1.0 / 6.0) + 0.5, 1.0), 0.0), INPUT, \
-        x < -3.0 ? 0.0 : (x > 3.0 ? y : y * (x * (1.0 / 3.0) + 0.5))) \
+        x <= -3.0 ? 0.0 : (x >= 3.0 ? y : y * (x * (1.0 / 3.0) + 0.5))) \
     ROW(Softplus, "", 0, 22, KEEP, maximum(x, 0.0) + log1p(exp(-absolute(x))), INPUT, y * sigmoid(x)) \
     ROW(Softsign, "", 0, 22, FOLLOW, \
         x / (1.0 + absolute(x)), INPUT, y / ((1.0 + absolute(x)) * (1.0 + absolute(x)))) \

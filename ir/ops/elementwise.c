@@ -4,22 +4,14 @@
 
 /* ---- sums, products, quotients ------------------------------------------------------------------------------- */
 
-EXPRESSION_INT(Add, x + y)
-EXPRESSION_INT(Sub, x - y)
-EXPRESSION_INT(Mul, x *y)
-EXPRESSION_INT(Neg, -x)
+EXPRESSIONS(Add, x + y, int_sum(x, y))
+EXPRESSIONS(Sub, x - y, int_difference(x, y))
+EXPRESSIONS(Mul, x *y, int_product(x, y))
+EXPRESSIONS(Div, x / y, int_quotient(x, y))
+EXPRESSIONS(Neg, -x, int_difference(0, x))
 EXPRESSION_INT(Abs, absolute(x))
 EXPRESSION_INT(Sign, sign(x))
-EXPRESSION(Div, 0, x / y)
 EXPRESSION(DivisorGrad, 0, -z *x / y)
-
-/* Rounds towards zero, as C does; the undefined x / 0 is 0. */
-static int64_t Div_scalar_int(const int64_t *operands, int count, const double *attributes)
-{
-    (void)count, (void)attributes;
-    WideInt x = operands[0], y = operands[1];
-    return y == 0 ? 0 : (int64_t)(x / y);
-}
 
 static void add_gradient(Differentiator *d, Node *node)
 {
@@ -100,19 +92,20 @@ static bool constant_exponent(Graph *graph, const Node *node, double *exponent)
     return true;
 }
 
-/* x to an exponent that products and roots give exactly; NULL for the others. */
+/* x to an exponent that products and roots give exactly; NULL for the others. Of a negative one the reciprocal comes
+ * first, so that the gradient where x is 0 is infinite and not NaN. */
 static Value *exact_power(Graph *graph, Value *x, double exponent)
 {
     if (exponent < 0) {
-        Value *inverse = exact_power(graph, x, -exponent);
-        return inverse ? build_unary(graph, "Reciprocal", inverse) : NULL;
+        Value *power = exact_power(graph, build_unary(graph, "Reciprocal", x), -exponent);
+        return exponent == -0.5 ? build_unary(graph, "Reciprocal", build_unary(graph, "Sqrt", x)) : power;
     }
     if (exponent == 0.5)
         return build_unary(graph, "Sqrt", x);
     if (exponent == 1)
         return x;
     if (exponent == 1.5)
-        return build_mul(graph, x, build_unary(graph, "Sqrt", x));
+        return build_unary(graph, "PowerThreeHalves", x);
     if (exponent != 2 && exponent != 3 && exponent != 4)
         return NULL;
     Value *square = build_unary(graph, "Square", x);
@@ -163,15 +156,19 @@ static void mod_expand(Graph *graph, Node *node, Value **replacements)
     replacements[0] = build_binary(graph, op, node->inputs[0], node->inputs[1]);
 }
 
-/* The quotient's integer part q is locally constant: d(x mod y) = dx - q dy, and q = (x - (x mod y)) / y, whether it is
- * truncated or floored. */
+/* The quotient's integer part q is locally constant: d(x mod y) = dx - q dy. Truncated, q = (x - fmod(x, y)) / y;
+ * floored it is one less where the two remainders differ. An infinite y has the quotients 0 and -1. */
+EXPRESSION(FmodDivisorGrad, 0, z *(truncated_modulo(x, y) - x) / y)
+EXPRESSION(RemainderDivisorGrad, 0,
+           z *((truncated_modulo(x, y) - x) / y + (truncated_modulo(x, y) == modulo(x, y) ? 0.0 : 1.0)))
+
 static void mod_gradient(Differentiator *d, Node *node)
 {
-    Graph *graph = d->graph;
-    Value *x = node->inputs[0], *y = node->inputs[1], *dz = dy_of(d, node, 0);
+    const char *divisor_grad = arena_printf(d->graph->arena, "%sDivisorGrad", node->op->name);
+    Value *dz = dy_of(d, node, 0);
     contribute(d, node, 0, dz);
     if (wants(d, node, 1))
-        contribute(d, node, 1, build_mul(graph, dz, build_div(graph, build_sub(graph, node->outputs[0], x), y)));
+        contribute(d, node, 1, build(d->graph, divisor_grad, 3, (Value *[]){node->inputs[0], node->inputs[1], dz}));
 }
 
 /* ---- minima and maxima ----------------------------------------------------------------------------------------- */
@@ -233,11 +230,11 @@ static void mean_expand(Graph *graph, Node *node, Value **replacements)
 
 /* ---- Clip ------------------------------------------------------------------------------------------------------ */
 
-/* Bounds are inclusive: at a bound the gradient flows to X, beyond it to the bound. */
+/* Between the bounds the gradient flows to X; at a bound, as beyond it, to the bound. */
 EXPRESSION_INT(ClipBelow, maximum(x, y))
 EXPRESSION_INT(ClipAbove, minimum(x, y))
-EXPRESSION(ClipBelowGrad, 0, x >= y ? z : 0.0)
-EXPRESSION(ClipAboveGrad, 0, x <= y ? z : 0.0)
+EXPRESSION(ClipBelowGrad, 0, x > y ? z : 0.0)
+EXPRESSION(ClipAboveGrad, 0, x < y ? z : 0.0)
 
 static void clip_bound_gradient(Differentiator *d, Node *node, const char *gradient_op)
 {
@@ -356,6 +353,7 @@ static void identity_expand(Graph *graph, Node *node, Value **replacements)
 }
 
 #define BINARY_ROW(NAME, SINCE, CLASS) ELEMENTWISE_INT(NAME), .inputs = "A, B", .since = SINCE, .precision = CLASS
+#define ARITHMETIC_ROW(NAME) ELEMENTWISE_BOTH(NAME), .inputs = "A, B", .since = 14, .precision = CLASS_PROMOTE
 
 #define VARIADIC_ROW(NAME, SINCE)                                                                                   \
     .name = #NAME, .inputs = "X...", .outputs = "Y", .since = SINCE, .precision = CLASS_PROMOTE, .kind = OP_EXPAND, \
@@ -367,12 +365,12 @@ static void identity_expand(Graph *graph, Node *node, Value **replacements)
     }
 
 const Op elementwise_ops[] = {
-    {BINARY_ROW(Add, 14, CLASS_PROMOTE), .gradient = add_gradient},
-    {BINARY_ROW(Sub, 14, CLASS_PROMOTE), .gradient = sub_gradient},
-    {BINARY_ROW(Mul, 14, CLASS_PROMOTE), .gradient = mul_gradient},
-    {BINARY_ROW(Div, 14, CLASS_PROMOTE), .gradient = div_gradient},
+    {ARITHMETIC_ROW(Add), .gradient = add_gradient},
+    {ARITHMETIC_ROW(Sub), .gradient = sub_gradient},
+    {ARITHMETIC_ROW(Mul), .gradient = mul_gradient},
+    {ARITHMETIC_ROW(Div), .gradient = div_gradient},
     GRADIENT_ROW(DivisorGrad, "Y, B, dY"),
-    {ELEMENTWISE_INT(Neg), .inputs = "X", .since = 13, .precision = CLASS_FOLLOW, .gradient = neg_gradient},
+    {ELEMENTWISE_BOTH(Neg), .inputs = "X", .since = 13, .precision = CLASS_FOLLOW, .gradient = neg_gradient},
     {ELEMENTWISE_INT(Abs), .inputs = "X", .since = 13, .precision = CLASS_FOLLOW, .gradient = abs_gradient},
     {ELEMENTWISE_INT(Sign), .inputs = "X", .since = 13, .precision = CLASS_FOLLOW},
     {.name = "Pow",
@@ -397,6 +395,8 @@ const Op elementwise_ops[] = {
      .expand = mod_expand},
     {BINARY_ROW(Remainder, 1, CLASS_FOLLOW), .internal = true, .gradient = mod_gradient},
     {BINARY_ROW(Fmod, 1, CLASS_FOLLOW), .internal = true, .gradient = mod_gradient},
+    GRADIENT_ROW(RemainderDivisorGrad, "A, B, dY"),
+    GRADIENT_ROW(FmodDivisorGrad, "A, B, dY"),
     {VARIADIC_ROW(Max, 13), .expand = max_expand},
     {VARIADIC_ROW(Min, 13), .expand = min_expand},
     {VARIADIC_ROW(Sum, 13), .expand = sum_expand},

@@ -41,10 +41,13 @@
     FUNCTION(absolute, abs)            \
     FUNCTION(sign, sign)               \
     FUNCTION(maximum, max)             \
-    FUNCTION(minimum, min)
-
-/* Integer operands are held in 128 bits: no operation on two 64-bit operands overflows, and the result wraps. */
-__extension__ typedef __int128 WideInt;
+    FUNCTION(minimum, min)             \
+    FUNCTION(int_sum, add)             \
+    FUNCTION(int_difference, sub)      \
+    FUNCTION(int_product, mul)         \
+    FUNCTION(int_quotient, div)        \
+    FUNCTION(shift_left, shl)          \
+    FUNCTION(shift_right, shr)
 
 static inline double sigmoid(double x)
 {
@@ -113,9 +116,44 @@ static inline WideInt int_modulo(WideInt x, WideInt y)
     return remainder != 0 && (remainder < 0) != (y < 0) ? remainder + y : remainder;
 }
 
+/* Integers only: emitted code calls functions that wrap. */
+static inline WideInt int_sum(WideInt x, WideInt y)
+{
+    return x + y;
+}
+
+static inline WideInt int_difference(WideInt x, WideInt y)
+{
+    return x - y;
+}
+
+/* Of 64 bits: of two unsigned ones 128 bits have no room for the sign. */
+static inline WideInt int_product(WideInt x, WideInt y)
+{
+    return (WideInt)(uint64_t)x * (int64_t)y;
+}
+
+/* Rounds towards zero, as C does; the undefined x / 0 is 0. */
+static inline WideInt int_quotient(WideInt x, WideInt y)
+{
+    return y == 0 ? 0 : x / y;
+}
+
+/* Nothing is left of a shift by the width or more, or by less than 0, but the sign of what shifts right. */
+static inline WideInt shift_left(WideInt x, WideInt y)
+{
+    return y >= 0 && y < 64 ? (WideInt)((uint64_t)x << y) : 0;
+}
+
+static inline WideInt shift_right(WideInt x, WideInt y)
+{
+    return x >> (y >= 0 && y < 64 ? y : 64);
+}
+
 static inline double real_modulo(double x, double y)
 {
-    return x - y * floor(x / y);
+    double remainder = fmod(x, y);
+    return remainder != 0 && (remainder < 0) != (y < 0) ? remainder + y : remainder;
 }
 
 #define power(x, y) _Generic((x), WideInt : int_power, default : pow)((x), (y))
@@ -127,29 +165,36 @@ static inline double real_modulo(double x, double y)
 #define absolute(x) _Generic((x), WideInt : int_absolute, default : fabs)((x))
 
 /* Unpacks operands and attributes for FORMULA over T; absent ones are 0. */
-#define EXPRESSION_SCALAR(FUNCTION, RESULT, T, ATTRIBUTES, FORMULA)                                        \
-    static RESULT FUNCTION(const RESULT *operands, int count, const double *attributes)                    \
+#define EXPRESSION_SCALAR(FUNCTION, T, ATTRIBUTES, FORMULA)                                                \
+    static T FUNCTION(const T *operands, int count, const double *attributes)                              \
     {                                                                                                      \
         const T x = operands[0], y = count > 1 ? operands[1] : 0, z = count > 2 ? operands[2] : 0;         \
         const double p0 = (ATTRIBUTES) > 0 ? attributes[0] : 0, p1 = (ATTRIBUTES) > 1 ? attributes[1] : 0; \
         (void)x, (void)y, (void)z, (void)p0, (void)p1;                                                     \
-        return (RESULT)(FORMULA);                                                                          \
+        return (T)(FORMULA);                                                                               \
     }
 
 /* FORMULA must reach `#` unexpanded, so each of these stringifies its own parameter. */
 #define EXPRESSION(NAME, ATTRIBUTES, FORMULA)   \
     static const char NAME##_text[] = #FORMULA; \
-    EXPRESSION_SCALAR(NAME##_scalar, double, double, ATTRIBUTES, FORMULA)
+    EXPRESSION_SCALAR(NAME##_scalar, double, ATTRIBUTES, FORMULA)
 
-#define EXPRESSION_INT(NAME, FORMULA)                            \
-    static const char NAME##_text[] = #FORMULA;                  \
-    EXPRESSION_SCALAR(NAME##_scalar, double, double, 0, FORMULA) \
-    EXPRESSION_SCALAR(NAME##_scalar_int, int64_t, WideInt, 0, FORMULA)
+#define EXPRESSION_INT(NAME, FORMULA)                    \
+    static const char NAME##_text[] = #FORMULA;          \
+    EXPRESSION_SCALAR(NAME##_scalar, double, 0, FORMULA) \
+    EXPRESSION_SCALAR(NAME##_scalar_int, WideInt, 0, FORMULA)
+
+/* One formula over floats and one over integers. */
+#define EXPRESSIONS(NAME, FORMULA, INTEGERS)             \
+    static const char NAME##_text[] = #FORMULA;          \
+    static const char NAME##_text_int[] = #INTEGERS;     \
+    EXPRESSION_SCALAR(NAME##_scalar, double, 0, FORMULA) \
+    EXPRESSION_SCALAR(NAME##_scalar_int, WideInt, 0, INTEGERS)
 
 /* Integers only, as in the bitwise operators. */
 #define EXPRESSION_INT_ONLY(NAME, FORMULA)      \
     static const char NAME##_text[] = #FORMULA; \
-    EXPRESSION_SCALAR(NAME##_scalar_int, int64_t, WideInt, 0, FORMULA)
+    EXPRESSION_SCALAR(NAME##_scalar_int, WideInt, 0, FORMULA)
 
 /* The designated initializers that every elementwise row shares. */
 #define ELEMENTWISE_FIELDS(NAME) \
@@ -157,5 +202,6 @@ static inline double real_modulo(double x, double y)
 
 #define ELEMENTWISE(NAME) ELEMENTWISE_FIELDS(NAME), .scalar = NAME##_scalar
 #define ELEMENTWISE_INT(NAME) ELEMENTWISE_FIELDS(NAME), .scalar = NAME##_scalar, .scalar_int = NAME##_scalar_int
+#define ELEMENTWISE_BOTH(NAME) ELEMENTWISE_INT(NAME), .expression_int = NAME##_text_int
 
 #endif

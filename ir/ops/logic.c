@@ -17,6 +17,8 @@ EXPRESSION_INT_ONLY(BitwiseAnd, x &y)
 EXPRESSION_INT_ONLY(BitwiseOr, x | y)
 EXPRESSION_INT_ONLY(BitwiseXor, x ^ y)
 EXPRESSION_INT_ONLY(BitwiseNot, ~x)
+EXPRESSION_INT_ONLY(ShiftLeft, shift_left(x, y))
+EXPRESSION_INT_ONLY(ShiftRight, shift_right(x, y))
 
 EXPRESSION(Floor, 0, floor(x))
 EXPRESSION(Ceil, 0, ceil(x))
@@ -24,22 +26,6 @@ EXPRESSION(Round, 0, rint(x))
 EXPRESSION(IsNaN, 0, x != x)
 /* p0: detect_negative, p1: detect_positive. Only an infinity is equal to itself and not to zero less itself. */
 EXPRESSION(IsInf, 2, x == x && x - x != 0.0 && (x < 0.0 ? p0 : p1) != 0.0)
-
-/* Shifts are of unsigned integers; one by the width or more leaves nothing. */
-static const char ShiftLeft_text[] = "y < 64 ? x << y : 0";
-static const char ShiftRight_text[] = "y < 64 ? x >> y : 0";
-
-static int64_t ShiftLeft_scalar_int(const int64_t *operands, int count, const double *attributes)
-{
-    (void)count, (void)attributes;
-    return (uint64_t)operands[1] < 64 ? (int64_t)((uint64_t)operands[0] << operands[1]) : 0;
-}
-
-static int64_t ShiftRight_scalar_int(const int64_t *operands, int count, const double *attributes)
-{
-    (void)count, (void)attributes;
-    return (uint64_t)operands[1] < 64 ? (int64_t)((uint64_t)operands[0] >> operands[1]) : 0;
-}
 
 static bool bit_shift_infer(Graph *graph, Node *node)
 {

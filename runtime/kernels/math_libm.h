@@ -26,6 +26,13 @@ PCC_INLINE float pcc_fmod_f32(float x, float y)
     return __builtin_fmodf(x, y);
 }
 
+/* The remainder of a quotient rounded down: y's sign. */
+PCC_INLINE float pcc_mod_f32(float x, float y)
+{
+    float remainder = pcc_fmod_f32(x, y);
+    return remainder != 0.0f && (remainder < 0.0f) != (y < 0.0f) ? remainder + y : remainder;
+}
+
 #define PCC_LIBM_F64(name)                       \
     PCC_INLINE double pcc_##name##_f64(double x) \
     {                                            \
@@ -71,7 +78,8 @@ PCC_INLINE double pcc_fmod_f64(double x, double y)
 /* The remainder of a quotient rounded down: y's sign. */
 PCC_INLINE double pcc_mod_f64(double x, double y)
 {
-    return x - y * __builtin_floor(x / y);
+    double remainder = pcc_fmod_f64(x, y);
+    return remainder != 0.0 && (remainder < 0.0) != (y < 0.0) ? remainder + y : remainder;
 }
 
 /* To the nearest integer, ties to even (the rounding mode is never changed). */

@@ -41,12 +41,6 @@ PCC_INLINE float pcc_floor_f32(float x)
     return pcc_copysign_f32(below, x);
 }
 
-/* The remainder of a quotient rounded down: y's sign. */
-PCC_INLINE float pcc_mod_f32(float x, float y)
-{
-    return x - y * pcc_floor_f32(x / y);
-}
-
 PCC_INLINE float pcc_ceil_f32(float x)
 {
     return -pcc_floor_f32(-x);

@@ -29,3 +29,21 @@ write_graph least.onnx "$(node top Max 'ids least' a)$(node other Max 'a two' c)
 agrees least.onnx
 expect 0 "" "$PCC" least.onnx --loss mse --precision 64 -o least.c
 grep -q INT64_MIN least.c || fail "least.c does not use the least i64"
+
+# Integers without a defined result in C: divisors of 0 and -1, counts that no shift takes, products beyond the width.
+# Every id becomes the number of `top`, at run time.
+top=00000000000000800500000000000000f8ffffffffffffff # {INT64_MIN, 5, -8}
+by=ffffffffffffffff00000000000000004600000000000000  # {-1, 0, 70}
+three=00000040000040c00000003f six=$three$three$three$three$three$three
+nodes= parts=
+for op in Div Mod Mul Sub Add BitShift; do
+    attributes=
+    [ $op = BitShift ] && attributes=$(field 5 "$(text_field 1 direction)$(field 4 "$(hex_of RIGHT)")a00103")
+    nodes=$nodes$(node of_$op $op 'c by' $op "$attributes")$(node sign_of_$op Sign $op sign_$op)
+    parts="$parts sign_$op"
+done
+write_graph integers.onnx "$(node low Max 'ids top' a)$(node high Min 'a top' c)$nodes$(
+    node all Concat "$parts" d "$(int_attribute axis 1)")$(node float Cast d f "$(int_attribute to 1)")$(
+    node scale Mul 'f w' y)$(tensor w 01 18 "$six")$(tensor top 07 3 $top)$(tensor by 07 3 $by)$(graph_input ids 07 '2 3')$(
+    graph_output y 01 '2 18')"
+agrees integers.onnx

@@ -199,6 +199,8 @@ static void the_f64_family_is_libm(void **state)
     assert_true(pcc_round_f64(2.5) == 2.0 && pcc_round_f64(-3.5) == -4.0);
     assert_true(isnan(pcc_sign_f64(nan(""))) && pcc_sign_f64(-3.0) == -1.0 && pcc_sign_f64(0.0) == 0.0);
     assert_true(pcc_fmod_f64(-5.5, 2.0) == -1.5 && pcc_fmod_f32(5.5f, -2.0f) == 1.5f);
+    assert_true(pcc_mod_f64(-5.5, 2.0) == 0.5 && pcc_mod_f32(5.5f, -2.0f) == -0.5f);
+    assert_true(pcc_mod_f32(-5.0f, INFINITY) == INFINITY && pcc_mod_f64(5.0, (double)INFINITY) == 5.0);
     assert_true(pcc_erf_f64(0.3) == erf(0.3) && pcc_pow_f64(1.5, 2.5) == pow(1.5, 2.5));
 }
 

@@ -17,6 +17,65 @@ static void arithmetic_over_floats_and_integers(void **state)
     ASSERT_CASE(*state, UNARY("Round(%0)", "f64", "0x1p-1, 0x1.8p+0, 0x1.4p+1, -0x1.4p+1", "4"), "f64[4]", 0, 2, 2, -2);
 }
 
+/* No operand has an undefined result. */
+static void integers_at_their_limits(void **state)
+{
+    static const struct {
+        const char *op, *dtype, *x, *y;
+        double expected[4];
+    } cases[] = {
+        {"Div", "i64", "5, -9223372036854775808, 7, -7", "0, -1, 2, 2", {0, -0x1p63, 3, -3}},
+        {"Div",
+         "u64",
+         "18446744073709551615, 18446744073709551614, 5, 0",
+         "2, 18446744073709551615, 0, 1",
+         {0x1p63, 0, 0, 0}},
+        {"Mod", "i32", "5, -2147483648, 7, -7", "0, -1, -3, 3", {0, 0, -2, 2}},
+        {"Mul", "i32", "65536, -2147483648, 46341, -1", "65536, -1, 46341, 7", {0, -0x1p31, -2147479015, -7}},
+        {"Sub", "i8", "-128, 127, 0, 1", "1, -1, -128, 2", {127, -128, -128, -1}},
+        {"Greater",
+         "u64",
+         "18446744073709551615, 1, 9223372036854775808, 0",
+         "1, 18446744073709551615, 7, 0",
+         {1, 0, 1, 0}},
+        {"Max", "u64", "9223372036854775808, 1, 2, 0", "1, 5, 1, 0", {-0x1p63, 5, 2, 0}}, /* in 64 bits with a sign */
+    };
+    Fixture *f = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_case(f,
+                    arena_printf(f->arena,
+                                 "const %%0 : %s[4] = {%s}\nconst %%1 : %s[4] = {%s}\n%%2 = %s(%%0, %%1)\noutput %%2",
+                                 cases[i].dtype, cases[i].x, cases[i].dtype, cases[i].y, cases[i].op),
+                    arena_printf(f->arena, "%s[4]", strcmp(cases[i].op, "Greater") == 0 ? "bool" : cases[i].dtype), 4,
+                    cases[i].expected);
+}
+
+/* By the width or more, or by less than 0, nothing is left but the sign of what shifts right, as in PyTorch. */
+static void shifts_by_any_count(void **state)
+{
+    static const struct {
+        const char *dtype, *x, *direction;
+        double expected[5];
+    } cases[] = {
+        {"i32", "-8", "LEFT", {-8, -16, 0, 0, 0}},  {"i32", "-8", "RIGHT", {-8, -4, -1, -1, -1}},
+        {"i32", "8", "RIGHT", {8, 4, 0, 0, 0}},     {"i8", "-8", "RIGHT", {-8, -4, -1, -1, -1}},
+        {"i8", "-8", "LEFT", {-8, -16, 0, 0, 0}},   {"i64", "-8", "RIGHT", {-8, -4, -1, -1, -1}},
+        {"i64", "1", "LEFT", {1, 2, 0x1p32, 0, 0}},
+    };
+    Fixture *f = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_case(f,
+                    arena_printf(f->arena,
+                                 "const %%0 : %s[] = {%s}\nconst %%1 : %s[5] = {0, 1, 32, 64, -1}\n"
+                                 "%%2 = BitShift(%%0, %%1) {direction=\"%s\"}\noutput %%2",
+                                 cases[i].dtype, cases[i].x, cases[i].dtype, cases[i].direction),
+                    arena_printf(f->arena, "%s[5]", cases[i].dtype), 5, cases[i].expected);
+    ASSERT_CASE(f,
+                "const %0 : u64[2] = {18446744073709551615, 9223372036854775808}\nconst %1 : u64[2] = {63, 64}\n"
+                "%2 = BitShift(%0, %1) {direction=\"RIGHT\"}\noutput %2",
+                "u64[2]", 1, 0);
+}
+
 static void remainders_take_the_sign_of_divisor_or_dividend(void **state)
 {
     const char *ints = "const %%0 : i64[4] = {7, -7, 7, -7}\nconst %%1 : i64[4] = {3, 3, -3, -3}\n"
@@ -28,6 +87,10 @@ static void remainders_take_the_sign_of_divisor_or_dividend(void **state)
                 "const %0 : f64[2] = {0x1.6p+2, -0x1.6p+2}\nconst %1 : f64[] = {0x1p+1}\n"
                 "%2 = Mod(%0, %1) {fmod=1}\noutput %2",
                 "f64[2]", 1.5, -1.5);
+    ASSERT_CASE(f,
+                "const %0 : f64[5] = {5, -5, 5, -5, 0}\nconst %1 : f64[5] = {inf, inf, -inf, -inf, -inf}\n"
+                "%2 = Mod(%0, %1)\noutput %2",
+                "f64[5]", 5, INFINITY, -INFINITY, -5, 0);
 }
 
 static void maxima_and_minima_fold_and_let_nan_win(void **state)
@@ -104,6 +167,8 @@ static void casts_truncate_and_test_for_zero(void **state)
     ASSERT_CASE(*state, UNARY("Cast(%0) {to=7}", "f32", "0x1.cp+0, -0x1.cp+0", "2"), "i64[2]", 1, -1);
     ASSERT_CASE(*state, UNARY("Cast(%0) {to=9}", "f32", "0x1p-1, 0x0p+0", "2"), "bool[2]", 1, 0);
     ASSERT_CASE(*state, UNARY("Cast(%0) {to=3}", "i64", "300, -1", "2"), "i8[2]", 44, -1);
+    ASSERT_CASE(*state, UNARY("Cast(%0) {to=7}", "f64", "nan, inf, -inf, 0x1p+63, -0x1p+80", "5"), "i64[5]", 0, 0x1p63,
+                -0x1p63, 0x1p63, -0x1p63);
     assert_refused(*state, UNARY("Cast(%0) {to=8}", "f32", "0x0p+0", "1"), "ONNX data type 8");
 }
 
@@ -248,21 +313,51 @@ static void gradients_of_selections_and_powers(void **state)
                    -1, 1);
 }
 
-/* At a tie central differences give the mean of both sides: half for Max and Min. */
-static void ties_split_and_bounds_belong_to_the_inside(void **state)
+/* At a tie central differences give the mean of both sides: half for Max and Min. At a bound X gets nothing, as beyond
+ * it: a bound that learns gets all. */
+static void ties_split_and_bounds_take_their_own(void **state)
 {
     Fixture *f = *state;
-    Graph *graph = parse_case(f,
-                              "param %0 : f64[2] = {0x1p+0, 0x1p+1}\nparam %1 : f64[2] = {0x1p+0, 0x1p+0}\n"
-                              "const %2 : f64[] = {0x1p+1}\n%3 = Max(%0, %1)\n%4 = Clip(%3, _, %2)\n%5 = Abs(%4)\n"
-                              "output %5",
-                              0, 1);
-    graph->loss = build_unbroadcast(graph, graph->outputs[0], &(Type){.dtype = DTYPE_F64});
-    const Options options = {.precision = "64-true", .accumulate = 1};
-    expand(graph, &options);
-    grad(graph, &options);
-    assert_tensor(graph, graph->gradients[0].value, 2, (double[]){0.5, 1});
-    assert_tensor(graph, graph->gradients[1].value, 2, (double[]){0.5, 0});
+    ASSERT_GRADIENTS(f, "param %0 : f64[2] = {1, 2}\nparam %1 : f64[2] = {1, 1}\n%2 = Max(%0, %1)\noutput %2", 0.5, 1,
+                     0.5, 0);
+    ASSERT_GRADIENTS(f,
+                     "param %0 : f64[5] = {-1, 0, 3, 6, 7}\nconst %1 : f64[] = {0}\nconst %2 : f64[] = {6}\n"
+                     "%3 = Clip(%0, %1, %2)\noutput %3",
+                     0, 0, 1, 0, 0);
+    ASSERT_GRADIENTS(f,
+                     "param %0 : f64[5] = {-1, 0, 3, 6, 7}\nparam %1 : f64[] = {0}\nparam %2 : f64[] = {6}\n"
+                     "%3 = Clip(%0, %1, %2)\noutput %3",
+                     0, 0, 1, 0, 0, 2, 2);
+}
+
+/* At their corners the activations have PyTorch's gradients; so do powers at zero. */
+static void gradients_at_corners(void **state)
+{
+    static const struct {
+        const char *op;
+        double at[5]; /* -3, -0.5, 0, 0.5, 3 */
+    } cases[] = {
+        {"HardSwish(%0)", {0, 1.0 / 3, 0.5, 2.0 / 3, 1}},
+        {"HardSigmoid(%0) {alpha=0x1p-2, beta=0x1p-1}", {0, 0.25, 0.25, 0.25, 0}},
+        {"HardSigmoid(%0) {alpha=0x1p+0, beta=0x1p-1}", {0, 0, 1, 0, 0}},
+        {"ThresholdedRelu(%0) {alpha=0x1p-1}", {0, 0, 0, 0, 1}},
+        {"Shrink(%0) {lambd=0x1p-1, bias=0x1p-1}", {1, 0, 0, 0, 1}},
+        {"Relu(%0)", {0, 0, 0, 1, 1}},
+        {"LeakyRelu(%0) {alpha=0x1p-2}", {0.25, 0.25, 0.25, 1, 1}},
+        {"Abs(%0)", {-1, -1, 0, 1, 1}},
+    };
+    Fixture *f = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_gradients(f,
+                         arena_printf(f->arena,
+                                      "param %%0 : f64[5] = {-3, -0x1p-1, 0, 0x1p-1, 3}\n%%1 = %s\noutput %%1",
+                                      cases[i].op),
+                         cases[i].at);
+    ASSERT_GRADIENTS(f, "param %0 : f64[2] = {0, 4}\nconst %1 : f64[] = {0x1.8p+0}\n%2 = Pow(%0, %1)\noutput %2", 0, 3);
+    ASSERT_GRADIENTS(f,
+                     "const %0 : f64[4] = {5, -5, 5, 7}\nparam %1 : f64[4] = {inf, inf, -inf, 2}\n"
+                     "%2 = Mod(%0, %1)\noutput %2",
+                     0, 1, 1, -3);
 }
 
 static void old_opsets_are_upgraded(void **state)
@@ -290,18 +385,19 @@ static void expressions_call_listed_functions_only(void **state)
         EXPRESSION_FUNCTIONS(FUNCTION)
 #undef FUNCTION
     };
-    for (int row = 0; row < op_count(); row++) {
-        const Op *op = op_at(row);
-        for (const char *call = op->expression; call && (call = strchr(call, '(')); call++) {
+    for (int row = 0; row < 2 * op_count(); row++) {
+        const Op *op = op_at(row / 2);
+        const char *expression = row % 2 ? op->expression_int : op->expression;
+        for (const char *call = expression; call && (call = strchr(call, '(')); call++) {
             size_t length = 0;
-            while (call - length > op->expression &&
-                   strchr("abcdefghijklmnopqrstuvwxyz0123456789", call[-1 - (long)length]))
+            while (call - length > expression &&
+                   strchr("abcdefghijklmnopqrstuvwxyz0123456789_", call[-1 - (long)length]))
                 length++;
             bool listed = length == 0;
             for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
                 listed |= strlen(functions[i]) == length && memcmp(functions[i], call - length, length) == 0;
             if (!listed)
-                fail_msg("%s calls an unlisted function: %s", op->name, op->expression);
+                fail_msg("%s calls an unlisted function: %s", op->name, expression);
         }
     }
 }
@@ -310,6 +406,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_WITH_FIXTURE(arithmetic_over_floats_and_integers),
+        TEST_WITH_FIXTURE(integers_at_their_limits),
+        TEST_WITH_FIXTURE(shifts_by_any_count),
         TEST_WITH_FIXTURE(remainders_take_the_sign_of_divisor_or_dividend),
         TEST_WITH_FIXTURE(maxima_and_minima_fold_and_let_nan_win),
         TEST_WITH_FIXTURE(constant_exponents_become_products_and_roots),
@@ -320,7 +418,8 @@ int main(void)
         TEST_WITH_FIXTURE(gradients_of_one_operand),
         TEST_WITH_FIXTURE(gradients_of_two_operands),
         TEST_WITH_FIXTURE(gradients_of_selections_and_powers),
-        TEST_WITH_FIXTURE(ties_split_and_bounds_belong_to_the_inside),
+        TEST_WITH_FIXTURE(ties_split_and_bounds_take_their_own),
+        TEST_WITH_FIXTURE(gradients_at_corners),
         TEST_WITH_FIXTURE(old_opsets_are_upgraded),
         TEST_WITH_FIXTURE(expressions_call_listed_functions_only),
     };
