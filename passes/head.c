@@ -2,8 +2,7 @@
  *
  * The head is the last product before the loss's output whose matrix is an initializer; it and its bias get N classes
  * and fresh values. Initialisers are PyTorch's: uniform in ±1/sqrt(fan in) for matrices, convolutions and the biases
- * behind them (Linear.reset_parameters), normal(0, 0.02) for embeddings, 1 and 0 for norms, whose fresh values are what
- * they multiply and add. */
+ * behind them (Linear.reset_parameters), normal(0, 0.02) for embeddings, 1 for what multiplies, 0 for what is added. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -155,34 +154,61 @@ void replace_head(Graph *graph, const Options *options)
     infer_from(graph, graph->first);
 }
 
+/* Over how many elements of operand `index` a product sums for each element of its result. */
+static int64_t contracted_dim(const Node *product, int index)
+{
+    static const char *const swaps[][2] = {{"trans_a", "trans_b"}, {"transA", "transB"}};
+    const Type *type = &product->inputs[index]->type;
+    bool swapped = attr_int(product, swaps[is_op(product, "Gemm")][index]) != 0;
+    if (type->rank < 2)
+        return element_count(type);
+    return type->dims[type->rank - ((index == 0) != swapped ? 1 : 2)];
+}
+
+static bool is_convolution(const Node *node)
+{
+    return is_op(node, "Conv") || is_op(node, "ConvTranspose");
+}
+
+/* PyTorch's fan in of the layer whose weight is operand `index` of `node`, as the node reads it, which may be
+ * transposed; a transposed convolution counts like a convolution. 0: it is no layer's weight. */
+static int64_t fan_in(const Node *node, int index)
+{
+    const Type *type = &node->inputs[index]->type;
+    if (is_convolution(node) && index == 1)
+        return dims_product(type, 1, type->rank);
+    return is_product(node) && index < 2 ? contracted_dim(node, index) : 0;
+}
+
+/* Of the layer that operand `index` of `node` is the bias of: its own, or an Add's of what a product gives. */
+static int64_t bias_fan_in(const Node *node, int index)
+{
+    if ((is_convolution(node) || is_op(node, "Gemm")) && index == 2)
+        return fan_in(node, 1);
+    if (!is_op(node, "Add") || node->inputs[index]->type.rank > 1)
+        return 0;
+    const Node *product = node->inputs[1 - index]->producer;
+    return product && is_product(product) ? contracted_dim(product, 1) : 0;
+}
+
 /* How --init random fills a parameter, by its first reader that says something. */
 static bool initialise_by_reader(Graph *graph, Value *param, const Node *node, int index, uint64_t *state)
 {
-    const Type *type = &param->type;
-    if (strstr(node->op->name, "Normalization")) {
+    int64_t fan = fan_in(node, index);
+    fan = fan > 0 ? fan : bias_fan_in(node, index);
+    if (fan > 0)
+        fill_uniform(graph, param, 1 / sqrt((double)fan), state);
+    else if (strstr(node->op->name, "Normalization"))
         fill_value(graph, param, index == 1 ? 1 : 0);
-        return true;
-    }
-    if (is_op(node, "Gather") && index == 0) {
+    else if (is_op(node, "Gather") && index == 0)
         fill_normal(graph, param, 0.02, state);
-        return true;
-    }
-    if (is_op(node, "Conv") && index == 1) {
-        fill_uniform(graph, param, 1 / sqrt((double)dims_product(type, 1, type->rank)), state);
-        return true;
-    }
-    if (is_product(node) && type->rank >= 2 && index < 2) {
-        bool swapped = is_op(node, "Gemm") && attr_int(node, index == 1 ? "transB" : "transA");
-        fill_uniform(graph, param, 1 / sqrt((double)type->dims[swapped ? type->rank - 1 : type->rank - 2]), state);
-        return true;
-    }
-    if ((is_op(node, "Conv") || is_op(node, "Gemm")) && index == 2) {
-        const Type *weight = &node->inputs[1]->type;
-        int64_t fan_in = element_count(weight) / element_count(type);
-        fill_uniform(graph, param, 1 / sqrt((double)(fan_in > 0 ? fan_in : 1)), state);
-        return true;
-    }
-    return false;
+    else if (is_op(node, "PRelu") && index == 1)
+        fill_value(graph, param, 0.25);
+    else if (is_op(node, "Mul") || (is_op(node, "Div") && index == 1))
+        fill_value(graph, param, 1); /* a scale, as of a norm that is spelt out */
+    else
+        return false;
+    return true;
 }
 
 static void initialise_param(Graph *graph, Value *param, uint64_t *state)
@@ -193,7 +219,7 @@ static void initialise_param(Graph *graph, Value *param, uint64_t *state)
                 initialise_by_reader(graph, param, node, i, state))
                 return;
     if (param->type.rank <= 1)
-        fill_value(graph, param, 0); /* a bias that is added, a scale would be with a norm */
+        fill_value(graph, param, 0); /* a shift */
     else
         fill_normal(graph, param, 0.02, state); /* tables that are added: positions, class tokens */
 }

@@ -80,6 +80,9 @@ int label_input_index(const Graph *graph, const Options *options)
 static Value *label_input(Graph *graph, const Options *options)
 {
     int index = label_input_index(graph, options);
+    if (index >= 0 && !is_label_like(graph->inputs[index]))
+        fatal(graph->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, "--labels '%s' is %s, but labels are i64 or i32",
+              options->labels, type_text(graph->arena, &graph->inputs[index]->type));
     if (index >= 0)
         return build_cast(graph, graph->inputs[index], DTYPE_I64);
     fatal(graph->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
