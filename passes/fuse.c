@@ -10,7 +10,7 @@
 
 #include "passes/match.h"
 
-enum { MAX_GROUP_NODES = 48, MAX_GROUP_INPUTS = 20 };
+enum { MAX_GROUP_NODES = 48, MAX_GROUP_INPUTS = 20 }; /* nodes: see PCC_WATCHED_NODES of numerics.h */
 /* Nodes that one search may look at: a group that is farther away than this is out of every cache anyway. */
 enum { MAX_SEARCHED_NODES = 512 };
 

@@ -12,7 +12,7 @@
 #include "storage.h"
 
 #define PCC_WATCHED_THREADS 256
-#define PCC_WATCHED_NODES 64 /* of one loop, its product and its stores */
+#define PCC_WATCHED_NODES 128 /* of one loop: its product, at most 48 nodes and as many stores */
 
 /* A node as the model calls it; type is text: "f16[128,64]". */
 typedef struct PccWatched {
