@@ -451,6 +451,9 @@ struct Op {
     /* OP_EXPAND: builds the replacement at the cursor and stores the values that replace outputs[i]. */
     void (*expand)(Graph *graph, Node *node, Value **replacements);
     bool expands_after_gradient; /* the row has a gradient of its own; expanded for code generation only */
+    /* OP_KERNEL with an expansion: is this node larger than the kernel takes? Then it expands before differentiation.
+     */
+    bool (*outgrows_kernel)(const Node *node);
     /* OP_ELEMENTWISE: C over operands x, y, z (or x0, x1, ... for variadic), attributes p0, p1, ... in the order of
      * `attributes`, calls of the functions that ops/expression.h lists; literals in any C form. */
     const char *expression;

@@ -32,14 +32,21 @@ static Node *expand_node(Graph *graph, Node *node, Forwarding *forwarding)
     return next;
 }
 
+static bool expands(const Node *node, bool keep_differentiable)
+{
+    const Op *op = node->op;
+    if (op->kind == OP_EXPAND)
+        return !(keep_differentiable && op->expands_after_gradient);
+    return op->outgrows_kernel && op->outgrows_kernel(node);
+}
+
 static void expand_all(Graph *graph, bool keep_differentiable)
 {
     int64_t budget = (int64_t)MAX_EXPANSIONS_PER_NODE * (graph->node_count + 1);
     Forwarding forwarding = {.graph = graph};
     for (Node *node = graph->first; node;) {
         forward_inputs(&forwarding, node);
-        bool expands = node->op->kind == OP_EXPAND && !(keep_differentiable && node->op->expands_after_gradient);
-        if (!expands) {
+        if (!expands(node, keep_differentiable)) {
             node = node->next;
             continue;
         }

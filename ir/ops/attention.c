@@ -280,6 +280,61 @@ static void attention_gradient(Differentiator *d, Node *node)
             contribute(d, node, i, grad->outputs[i]);
 }
 
+/* ---- wider rows than the kernel's ---- */
+
+static bool outgrows_kernel(const Node *node)
+{
+    Attention a = attention_of(node);
+    return a.width + a.value_width > PCC_ATTENTION_MAX_WIDTH;
+}
+
+/* scores, in their compute type, where query i sees the keys j <= i + keys - queries. */
+static Value *build_causal_scores(Graph *graph, Value *scores)
+{
+    int64_t queries = scores->type.dims[2], keys = scores->type.dims[3];
+    Tensor seen = tensor_alloc(graph->arena, make_type(DTYPE_BOOL, 2, (int64_t[]){queries, keys}));
+    for (int64_t i = 0; i < queries; i++)
+        for (int64_t j = 0; j < keys; j++)
+            seen.i[i * keys + j] = j <= i + keys - queries;
+    return build_where(graph, const_tensor(graph, &seen), scores, const_float(graph, scores->type.dtype, -INFINITY));
+}
+
+static Value *build_masked_scores(Graph *graph, Value *scores, Value *mask)
+{
+    Dtype dtype = scores->type.dtype;
+    if (!mask)
+        return scores;
+    if (mask->type.dtype == DTYPE_BOOL)
+        return build_where(graph, mask, scores, const_float(graph, dtype, -INFINITY));
+    return build_add(graph, scores, build_cast(graph, mask, dtype));
+}
+
+/* Softmax over the keys; 0 for a query that sees none. */
+static Value *build_weights(Graph *graph, Value *scores, bool masked)
+{
+    Dtype dtype = scores->type.dtype;
+    if (!masked)
+        return build_unary(graph, "Softmax", scores);
+    Value *zero = const_float(graph, dtype, 0), *largest = build_reduce_range(graph, "ReduceMax", scores, 3, 4);
+    Value *blind = build_binary(graph, "Equal", largest, const_float(graph, dtype, -INFINITY));
+    return build_where(graph, blind, zero, build_unary(graph, "Softmax", build_where(graph, blind, zero, scores)));
+}
+
+/* Two products and a softmax, with the scores whole. Scaled before the product, which f16 might overflow. */
+static void expand_wide_attention(Graph *graph, Node *node, Value **replacements)
+{
+    Attention a = attention_of(node);
+    Value *q = node->inputs[0], *mask = input(node, 3);
+    Value *k = build_repeated_heads(graph, node->inputs[1], a.group);
+    Value *v = build_repeated_heads(graph, node->inputs[2], a.group);
+    Value *scores = build_matmul(graph, build_scale(graph, q, a.scale), false, k, true);
+    scores = build_masked_scores(graph, build_cast(graph, scores, statistics_dtype(&q->type)), mask);
+    if (a.causal)
+        scores = build_causal_scores(graph, scores);
+    Value *weights = build_weights(graph, scores, mask || a.causal);
+    replacements[0] = build_matmul(graph, build_cast(graph, weights, v->type.dtype), false, v, false);
+}
+
 /* ---- kernels ---- */
 
 static void read_strides(const Value *operand, int64_t strides[3])
@@ -607,6 +662,8 @@ const Op attention_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_attention,
      .gradient = attention_gradient,
+     .expand = expand_wide_attention,
+     .outgrows_kernel = outgrows_kernel,
      .evaluate = evaluate_attention,
      .call = call_attention,
      .stored16 = true,

@@ -14,6 +14,7 @@
  *
  * Softmax is computed online over blocks of keys (Milakov and Gimelshein 2018; Dao et al. 2022), the gradient from the
  * recomputed products. Tiles live in the thread's scratch, which limits width + value_width to PCC_ATTENTION_MAX_WIDTH.
+ * Wider attention is expanded into products and a softmax before it comes here.
  * Products are register tiles of gemm_simd.h, written once for all shapes, so that an instance is a mere call. */
 #ifndef PCC_ATTENTION_H
 #define PCC_ATTENTION_H

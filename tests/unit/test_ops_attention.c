@@ -145,6 +145,43 @@ static Value *heads_of(Graph *graph, Value *x, int64_t heads)
     return build_transpose(graph, apart, (const int[]){0, 2, 1, 3});
 }
 
+/* An attention of rows too wide for the kernel, which may be expanded: with heads that share keys, more queries than
+ * keys so that the first sees none when causal, and masks of both kinds, of which one blocks a row. */
+static Graph *wide_attention(void **state, int kind, bool expanded)
+{
+    const Options options = {.precision = "64-true", .accumulate = 1};
+    Graph *graph = row_graph(state);
+    Value *q = PARAM(graph, 1, 1, 2, 3, 2001), *k = PARAM(graph, 2, 1, 1, 2, 2001), *v = PARAM(graph, 3, 1, 1, 2, 2000);
+    Value *open = int_constant(graph, TYPE(DTYPE_BOOL, 1, 1, 3, 2), DIMS(1, 1, 0, 0, 0, 1));
+    Value *masks[] = {NULL, NULL, open, PARAM(graph, 4, 1, 2, 1, 2)};
+    Value *y = fused(graph, q, k, v, masks[kind], 0.01, kind == 1);
+    Tensor weights = tensor_alloc(graph->arena, y->type);
+    for (int64_t i = 0; i < element_count(&y->type); i++)
+        weights.f[i] = noise(99, i);
+    graph->loss =
+        build_reduce_sum(graph, build_mul(graph, y, const_tensor(graph, &weights)), 4, DIMS(0, 1, 2, 3), false);
+    if (expanded)
+        expand(graph, &options);
+    grad(graph, &options);
+    graph_verify(graph);
+    return graph;
+}
+
+static void wide_rows_are_products_and_a_softmax(void **state)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        Graph *fused_graph = wide_attention(state, kind, false), *graph = wide_attention(state, kind, true);
+        for (const Node *node = graph->first; node; node = node->next)
+            assert_null(strstr(node->op->name, "Attention"));
+        assert_int_equal(graph->gradient_count, kind == 3 ? 4 : 3);
+        assert_tensor(graph, graph->loss, 1, evaluate_value(fused_graph, fused_graph->loss).f);
+        for (int i = 0; i < graph->gradient_count; i++) {
+            Tensor expected = evaluate_value(fused_graph, fused_graph->gradients[i].value);
+            assert_tensor(graph, graph->gradients[i].value, element_count(&expected.type), expected.f);
+        }
+    }
+}
+
 static void flat_operands_have_heads(void **state)
 {
     Graph *graph = row_graph(state);
@@ -268,6 +305,7 @@ int main(void)
         TEST_WITH_FIXTURE(a_trained_mask_may_block_a_row),
         TEST_WITH_FIXTURE(a_bool_mask_is_minus_infinity),
         TEST_WITH_FIXTURE(masks_and_statistics_have_dtypes_of_their_own),
+        TEST_WITH_FIXTURE(wide_rows_are_products_and_a_softmax),
         TEST_WITH_FIXTURE(flat_operands_have_heads),
         TEST_WITH_FIXTURE(bool_and_short_masks),
         TEST_WITH_FIXTURE(unsupported_parts_are_named),
