@@ -10,6 +10,7 @@
 #include "passes/autocast.h"
 #include "passes/match.h"
 #include "passes/policy_tables.h"
+#include "passes/spelt_variance.h"
 
 typedef struct Autocast {
     Graph *graph;
@@ -17,6 +18,7 @@ typedef struct Autocast {
     Policy *policy;
     Value **made[DTYPE_COUNT]; /* by value id: its Cast to that dtype, if there is one */
     int value_count;           /* of the ids that `made` has */
+    bool *in_variance;         /* by the id of a node's first output; NULL where the policy lowers norms */
     PrecisionReport *report;
 } Autocast;
 
@@ -59,9 +61,17 @@ static bool is_bias(const Node *node)
     return false;
 }
 
+static bool is_in_variance(const Autocast *a, const Node *node)
+{
+    const Value *output = node->outputs[0];
+    return a->in_variance && output && output->id < a->value_count && a->in_variance[output->id];
+}
+
 static Ruling decide(Autocast *a, const Node *node)
 {
     Ruling ruling = policy_rule_node(a->policy, node), tensor;
+    if (!ruling.by_rule && is_in_variance(a, node))
+        ruling = (Ruling){CLASS_KEEP, "a variance that is spelt out computes in f32, as the norms do", true};
     if (!ruling.by_rule && ruling.precision != CLASS_KEEP && is_bias(node))
         ruling = (Ruling){CLASS_LOWER, "the bias of a linear layer goes with its product", false};
     for (int i = 0; i < node->output_count; i++)
@@ -286,6 +296,8 @@ void autocast(Graph *graph, const Options *options)
     if (a.mode->low == a.mode->wide)
         return;
     a.policy = policy_create(graph, options);
+    if (policy_keeps_norms(a.policy))
+        a.in_variance = mark_spelt_variances(graph);
     a.report = graph->precision = NEW(graph->arena, PrecisionReport);
     for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
         if (is_float((Dtype)dtype))

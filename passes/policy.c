@@ -29,6 +29,11 @@ Policy *policy_create(Graph *graph, const Options *options)
     return policy;
 }
 
+bool policy_keeps_norms(const Policy *policy)
+{
+    return table_class(policy->table, find_op("LayerNormalization", strlen("LayerNormalization"))) == CLASS_KEEP;
+}
+
 int policy_files(const Policy *policy, const char *const **paths)
 {
     *paths = policy->list.files;

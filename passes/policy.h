@@ -29,8 +29,9 @@ Dtype policy_moments(const Options *options);
 /* What decided about a node or a tensor, for --explain-precision. */
 typedef struct Ruling {
     PrecisionClass precision;
-    const char *rule; /* "policy pcc: LayerNormalization computes in f32", "--keep-fp32 op:Softmax", "FILE:3: lower node:*" */
-    bool by_rule;     /* a keep or lower rule, not the policy's table */
+    const char
+        *rule; /* "policy pcc: LayerNormalization computes in f32", "--keep-fp32 op:Softmax", "FILE:3: lower node:*" */
+    bool by_rule; /* a keep or lower rule, not the policy's table */
 } Ruling;
 
 typedef struct Policy Policy;
@@ -42,6 +43,8 @@ Policy *policy_create(Graph *graph, const Options *options);
 Ruling policy_rule_node(Policy *policy, const Node *node);
 /* The last tensor: rule that names the value; false when none does. */
 bool policy_rule_tensor(Policy *policy, const Value *value, Ruling *ruling);
+/* Does its table compute LayerNormalization, and so what is spelt like it, in f32? */
+bool policy_keeps_norms(const Policy *policy);
 /* The files that it was read from, includes too. */
 int policy_files(const Policy *policy, const char *const **paths);
 /* Warns of each rule that has matched nothing, with the nearest names. */

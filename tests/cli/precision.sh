@@ -159,3 +159,27 @@ silent cast.onnx --loss mse
 # a product's result in 16 bits, and widened for the scatter's maximum: the gradient compares one with the other
 "$PCC" "$SOURCE/tests/data/scatter_max.onnx" --precision bf16-mixed -o scatter || fail "scatter_max does not build"
 expect 0 '"loss":[0-9]' ./scatter --bench 3
+
+# ---- variances that are spelt out ----
+# their squares, of about 1e-8, are zero in f16: the loss would be infinite and every step skipped
+spelt="$SOURCE/tests/data/spelt_variance.onnx --trainable w --trainable v --trainable head"
+first_loss() { # PRECISION: of 20 steps, of which some are taken
+    "$PCC" $spelt --batch 8 --precision "$1" -o spelt >output 2>&1 || fail "spelt_variance does not build: $(cat output)"
+    expect 0 "" ./spelt --data synthetic --steps 20 --quiet --seed 3 --log "$1.jsonl"
+    grep -q '"skipped":20' "$1.jsonl" && fail "$1 skips every step"
+    sed -n '1s/.*"loss":\([^,]*\),.*/\1/p' "$1.jsonl"
+}
+wanted=$(first_loss 32-true)
+for precision in 16-mixed 16-true; do
+    got=$(first_loss $precision)
+    awk -v got="$got" -v wanted="$wanted" 'BEGIN { exit !(got > 0.99 * wanted && got < 1.01 * wanted) }' ||
+        fail "the loss in $precision is $got, in 32-true $wanted"
+done
+why='a variance that is spelt out computes in f32, as the norms do'
+for line in "squares *Mul *f16,f16" "variance *ReduceMean *f32" "safe *Add *f32,f32" "normal *Div *f16,f32" \
+    "square_of_mean *Mul *f32,f32" "inverse *Pow *f32,f32" "normal_u *Mul *f16,f32"; do
+    explained "^$line *f32 *f32 *$why" $spelt --precision 16-true
+done
+explained "^centred *Sub .* f16 *policy pcc" $spelt --precision 16-true
+explained "^squares *Mul .* f16 *--lower op:Mul" $spelt --precision 16-true --lower op:Mul
+explained "^squares *Mul .* f16 *policy apex-O3" $spelt --precision 16-true --policy apex-O3
