@@ -178,18 +178,24 @@ static bool shape_of_input(Binder *binder, const ValueInfoProto *info, Type *typ
     return true;
 }
 
+/* The constant's elements in the dtype of `type`, whose dims become the constant's. */
+static const void *constant_data(const Import *import, const InputConstant *constant, Type *type)
+{
+    Tensor tensor = tensor_from_data(import->arena, &constant->type, constant->data);
+    *type = make_type(type->dtype, constant->type.rank, constant->type.dims);
+    if (is_float(type->dtype) != is_float(constant->type.dtype)) {
+        fatal(import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "input '%s' is %s, but the model wants %s",
+              constant->input, type_text(import->arena, &constant->type), type_text(import->arena, type));
+    }
+    tensor.type = *type;
+    return tensor_to_data(import->arena, &tensor);
+}
+
 static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
 {
     Import *import = binder->import;
     const InputConstant *constant = find_constant(binder, info->name);
     const char *name = arena_strndup(import->arena, info->name, strlen(info->name));
-    if (constant) {
-        Type type = constant->type;
-        const void *data = constant->data;
-        widen_tensor(import, &type, &data);
-        define_value(import, scope, NO_ORIGIN, name, const_create(import->graph, type, data, name));
-        return;
-    }
     int data_type = info->type && info->type->tensor_type ? info->type->tensor_type->elem_type : 0;
     Type type = {0};
     if (!dtype_from_onnx(data_type, &type.dtype)) {
@@ -198,12 +204,18 @@ static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
         define_value(import, scope, NO_ORIGIN, name, &import->poisoned);
         return;
     }
-    if (!shape_of_input(binder, info, &type)) {
+    widen_type(import, &type);
+    const void *data = constant ? constant_data(import, constant, &type) : NULL;
+    if (constant) {
+        find_shape(binder, info->name); /* the data say it already */
+    } else if (!shape_of_input(binder, info, &type)) {
         return;
     }
-    widen_type(import, &type);
-    Value *value = value_create(import->graph, VALUE_INPUT, type, name);
-    graph_add_input(import->graph, value);
+    Value *value = value_create(import->graph, constant && !constant->is_fed ? VALUE_CONST : VALUE_INPUT, type, name);
+    value->data = data;
+    if (value->kind == VALUE_INPUT) {
+        graph_add_input(import->graph, value);
+    }
     define_value(import, scope, NO_ORIGIN, name, value);
 }
 

@@ -43,27 +43,21 @@ static const void *aligned_copy(Arena *arena, const PccStTensor *tensor)
     return memcpy(arena_alloc(arena, tensor->bytes + 1), tensor->data, tensor->bytes);
 }
 
-/* The file's tensors bind the model's open dimensions. Short lists of integers are bound as constants: operands such
- * as Reshape's shape must be known to import a node. */
+/* The file's tensors bind the model's open dimensions, and are known where a node must know an operand to be imported,
+ * such as Reshape's shape. Short lists of integers, which are exact in any type, become constants throughout. */
 static void bind_inputs_by_file(Compilation *c, const PccSafetensors *file, ImportOptions *import)
 {
-    ShapeBinding *shapes = NEW_ARRAY(c->arena, ShapeBinding, import->shape_count + file->count + 1);
     InputConstant *constants = NEW_ARRAY(c->arena, InputConstant, file->count + 1);
-    for (int i = 0; i < import->shape_count; i++)
-        shapes[i] = import->shapes[i];
     for (int64_t i = 0; i < file->count; i++) {
         const PccStTensor *tensor = &file->tensors[i];
         const char *name = input_name(file, tensor);
         Type type = file_type(tensor);
         if (!name || !is_model_input(c->model, name))
             continue;
-        if (!is_float(type.dtype) && type.rank <= 1 && element_count(&type) <= MOST_STATIC_ELEMENTS)
-            constants[import->constant_count++] = (InputConstant){name, type, aligned_copy(c->arena, tensor)};
-        ShapeBinding *shape = &shapes[import->shape_count++];
-        *shape = (ShapeBinding){.input = name, .rank = type.rank};
-        memcpy(shape->dims, type.dims, sizeof shape->dims);
+        const bool is_list = !is_float(type.dtype) && type.rank <= 1 && element_count(&type) <= MOST_STATIC_ELEMENTS;
+        constants[import->constant_count++] =
+            (InputConstant){name, type, aligned_copy(c->arena, tensor), .is_fed = !is_list};
     }
-    import->shapes = shapes;
     import->constants = constants;
 }
 

@@ -46,11 +46,13 @@ typedef struct ShapeBinding {
     int64_t dims[MAX_RANK];
 } ShapeBinding;
 
-/* An input bound to a constant at compile time: dense little-endian data that outlive the graph. */
+/* The contents of an input that are known at import: dense little-endian data that outlive the graph. The elements take
+ * the dtype that the model declares. */
 typedef struct InputConstant {
     const char *input;
     Type type;
     const void *data;
+    bool is_fed; /* it stays an input, and only operands that must be constant read the data */
 } InputConstant;
 
 typedef struct ImportOptions {

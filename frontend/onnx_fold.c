@@ -97,7 +97,7 @@ static Value *as_constant(Import *import, Value *value, int depth, int *nodes)
     if (is_constant(value)) {
         return value;
     }
-    if (value->kind == VALUE_PARAM) {
+    if (value->kind == VALUE_PARAM || (value->kind == VALUE_INPUT && value->data)) {
         return const_create(import->graph, value->type, value->data, NULL);
     }
     Node *producer = value->producer;
