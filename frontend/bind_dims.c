@@ -191,6 +191,21 @@ static const void *constant_data(const Import *import, const InputConstant *cons
     return tensor_to_data(import->arena, &tensor);
 }
 
+/* Of an input that pcc cannot read: "a sequence", "a tensor of type STRING". */
+static const char *input_kind(Arena *arena, const ValueInfoProto *info)
+{
+    const Onnx__TypeProto *type = info->type;
+    if (type && type->tensor_type) {
+        return arena_printf(arena, "a tensor of type %s", onnx_data_type_name(type->tensor_type->elem_type));
+    }
+    return !type                      ? "of no type"
+           : type->sequence_type      ? "a sequence"
+           : type->map_type           ? "a map"
+           : type->sparse_tensor_type ? "a sparse tensor"
+           : type->optional_type      ? "optional"
+                                      : "no tensor";
+}
+
 static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
 {
     Import *import = binder->import;
@@ -199,9 +214,9 @@ static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
     int data_type = info->type && info->type->tensor_type ? info->type->tensor_type->elem_type : 0;
     Type type = {0};
     if (!dtype_from_onnx(data_type, &type.dtype)) {
-        unsupported(import, NO_ORIGIN, "input '%s' (%s)", name,
-                    data_type ? onnx_data_type_name(data_type) : "not a tensor");
-        define_value(import, scope, NO_ORIGIN, name, &import->poisoned);
+        Value *poisoned = unsupported_type(import, "input '%s' is %s; pcc reads tensors of numbers", name,
+                                           input_kind(import->arena, info));
+        define_value(import, scope, NO_ORIGIN, name, poisoned);
         return;
     }
     widen_type(import, &type);
@@ -307,6 +322,14 @@ void bind_inputs(Import *import, Scope *scope)
     Binder binder = {.import = import, .options = import->options};
     binder.used_dims = NEW_ARRAY(import->arena, bool, import->options->dim_count + 1);
     binder.used_shapes = NEW_ARRAY(import->arena, bool, import->options->shape_count + 1);
+    NameTable initializers = {0};
+    for (size_t i = 0; i < graph->n_initializer; i++) {
+        need(import, &initializers, graph->initializer[i]->name);
+    }
+    for (size_t i = 0; i < graph->n_sparse_initializer; i++) {
+        const TensorProto *values = graph->sparse_initializer[i]->values;
+        need(import, &initializers, values ? values->name : NULL);
+    }
     /* Before IR version 4 every initializer was an input too; since then one that is has a default. */
     const ValueInfoProto **inputs = NEW_ARRAY(import->arena, const ValueInfoProto *, graph->n_input + 1);
     size_t count = 0;
@@ -314,14 +337,18 @@ void bind_inputs(Import *import, Scope *scope)
         if (!graph->input[i]->name || !*graph->input[i]->name) {
             fatal(import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "input %zu has no name", i);
         }
-        if (!find_value(scope, graph->input[i]->name)) {
+        if (!name_table_find(&initializers, graph->input[i]->name)) {
             inputs[count++] = graph->input[i];
             note_batch_axis(&binder, graph->input[i]);
         }
     }
     check_batch(&binder);
     for (size_t i = 0; i < count; i++) {
-        bind_input(&binder, scope, inputs[i]);
+        if (is_cut_input(import, &scope->needed, inputs[i]->name)) {
+            find_shape(&binder, inputs[i]->name); /* may be given, but matters no more */
+        } else {
+            bind_input(&binder, scope, inputs[i]);
+        }
     }
     check_unused(&binder, count, inputs);
     if (import->diagnostics->error_count) {

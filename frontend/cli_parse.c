@@ -302,6 +302,8 @@ ImportOptions import_options(Arena *arena, Diagnostics *diagnostics, const Comma
                            .dim_count = line->dims.count,
                            .shapes = shapes,
                            .shape_count = line->shapes.count,
+                           .output = line->output,
+                           .labels = line->labels,
                            .widen = strcmp(line->precision, "64-true") == 0};
 }
 

@@ -100,6 +100,7 @@ static void write_outputs(Compilation *c, Tensor *tensors)
 static void evaluate_model(Compilation *c, const PccSafetensors *file)
 {
     ImportOptions import = import_options(c->arena, &c->diagnostics, &c->line);
+    import.any_output = true;
     check_model_exists(c);
     onnx_read(c->arena, &c->diagnostics, c->line.model, &c->model); /* for the names of its inputs */
     bind_inputs_by_file(c, file, &import);

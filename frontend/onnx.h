@@ -65,7 +65,10 @@ typedef struct ImportOptions {
     int shape_count;
     const InputConstant *constants;
     int constant_count;
-    bool widen; /* every float of the model is f64, so that its constants fold in double (64-true) */
+    const char *output; /* the value that the loss reads, a graph output or one inside; NULL: the first float output */
+    const char *labels; /* an input that is kept though nothing that is needed reads it, or NULL */
+    bool any_output;    /* there is no loss: every output may be left out, as long as one can be imported */
+    bool widen;         /* every float of the model is f64, so that its constants fold in double (64-true) */
 } ImportOptions;
 
 /* "NAME=N" and "INPUT=1x3x224x224" (an empty list of dims is a scalar); false when the text is not of that form. */

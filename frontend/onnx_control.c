@@ -16,8 +16,17 @@ typedef struct Control {
 
 static bool refuse(const Control *control, const char *why)
 {
+    int first = control->import->refusal_count;
     unsupported(control->import, control->origin, "%s %s", control->origin.op, why);
-    poison_outputs(control->import, control->body, control->scope, control->node);
+    poison_outputs(control->import, control->body, control->scope, control->node, first, 0, NULL);
+    return true;
+}
+
+/* What the node makes of its subgraphs' results depends on these, some of which were refused. */
+static bool pass_poison_on(const Control *control, size_t count, Value *const *values)
+{
+    poison_outputs(control->import, control->body, control->scope, control->node, control->import->refusal_count, count,
+                   values);
     return true;
 }
 
@@ -30,10 +39,21 @@ static const GraphProto *subgraph(const Control *control, const char *name)
     return attribute->g;
 }
 
-/* Imports the subgraph with these values for its inputs and stores those of its outputs; false when one of them was
- * refused. `suffix` tells iterations apart. */
+/* Which of a subgraph's results are needed: the first `states` are, the others where the node's output is that they
+ * become, from output `output` on. */
+static const bool *wanted_results(const Control *control, const GraphProto *graph, size_t states, size_t output)
+{
+    bool *wanted = NEW_ARRAY(control->import->arena, bool, graph->n_output + 1);
+    for (size_t i = 0; i < graph->n_output; i++) {
+        wanted[i] = i < states || is_needed(&control->scope->needed, node_output(control->node, output + i - states));
+    }
+    return wanted;
+}
+
+/* Imports the subgraph with these values for its inputs and stores the wanted ones of its outputs, NULL for the
+ * others; false when one of them was refused. `suffix` tells iterations apart. */
 static bool import_subgraph(const Control *control, const GraphProto *graph, const char *suffix, Value *const *inputs,
-                            Value **outputs)
+                            const bool *wanted, Value **outputs)
 {
     Import *import = control->import;
     Body body = *control->body;
@@ -46,16 +66,20 @@ static bool import_subgraph(const Control *control, const GraphProto *graph, con
     for (size_t i = 0; i < graph->n_input; i++) {
         define_value(import, &inner, control->origin, text_or_empty(graph->input[i]->name), inputs[i]);
     }
+    for (size_t i = 0; i < graph->n_output; i++) {
+        need(import, &inner.needed, wanted[i] ? graph->output[i]->name : NULL);
+    }
+    need_nodes(import, &inner.needed, graph->n_node, graph->node);
     import_initializers(import, &body, &inner, graph);
     import_nodes(import, &body, &inner, graph->n_node, graph->node);
     bool complete = true;
     for (size_t i = 0; i < graph->n_output; i++) {
-        outputs[i] = find_value(&inner, text_or_empty(graph->output[i]->name));
-        if (!outputs[i]) {
+        outputs[i] = wanted[i] ? find_value(&inner, text_or_empty(graph->output[i]->name)) : NULL;
+        if (wanted[i] && !outputs[i]) {
             fatal(import->diagnostics, EXIT_STATUS_INPUT, control->origin,
                   "the subgraph does not compute its output '%s'", text_or_empty(graph->output[i]->name));
         }
-        complete &= outputs[i] != &import->poisoned;
+        complete &= !outputs[i] || !is_poisoned(outputs[i]);
     }
     return complete;
 }
@@ -89,7 +113,7 @@ static bool import_if(const Control *control)
     const GraphProto *branch = subgraph(control, taken ? "then_branch" : "else_branch");
     check_signature(control, branch, 0, control->node->n_output);
     Value **results = NEW_ARRAY(control->import->arena, Value *, branch->n_output + 1);
-    import_subgraph(control, branch, "", NULL, results);
+    import_subgraph(control, branch, "", NULL, wanted_results(control, branch, 0, 0), results);
     for (size_t i = 0; i < branch->n_output; i++) {
         define_result(control->import, control->body, control->scope, control->node, i, results[i]);
     }
@@ -118,9 +142,12 @@ static void append(Arena *arena, Sequence *sequence, Value *value)
     sequence->items[sequence->count++] = value;
 }
 
-/* [item 0, item 1, ...] along a new axis, or backwards. */
+/* [item 0, item 1, ...] along a new axis, or backwards; NULL where nobody needs it. */
 static Value *stack(const Control *control, const Sequence *sequence, int64_t axis, bool backwards)
 {
+    if (!sequence->items[0]) {
+        return NULL;
+    }
     Graph *graph = control->import->graph;
     Value **rows = NEW_ARRAY(control->import->arena, Value *, sequence->count);
     graph->origin = control->origin;
@@ -173,24 +200,27 @@ static bool define_loop_results(const Control *control, size_t carried_count, Va
     return true;
 }
 
-/* One iteration of Loop: `values` are iteration, condition, carried...; the subgraph returns condition, carried...,
- * scanned... False when the next condition is not known. */
+/* One iteration of Loop: `values` are iteration, condition, carried...; `results` take condition, carried...,
+ * scanned... False when one of these was refused. */
 static bool iterate(const Control *control, const GraphProto *graph, int64_t iteration, size_t carried, Value **values,
-                    Sequence *sequences, int64_t *go_on)
+                    Value **results, Sequence *sequences)
 {
     Arena *arena = control->import->arena;
-    Value **results = NEW_ARRAY(arena, Value *, graph->n_output + 1);
     values[0] = scalar_constant(control->import, DTYPE_I64, iteration);
     values[1] = scalar_constant(control->import, DTYPE_BOOL, 1);
     spend_iteration(control);
-    bool complete = import_subgraph(control, graph, arena_printf(arena, "%" PRId64 "/", iteration), values, results);
-    for (size_t i = 0; complete && i < carried; i++) {
+    const char *suffix = arena_printf(arena, "%" PRId64 "/", iteration);
+    const bool *wanted = wanted_results(control, graph, 1 + carried, carried);
+    if (!import_subgraph(control, graph, suffix, values, wanted, results)) {
+        return false;
+    }
+    for (size_t i = 0; i < carried; i++) {
         values[2 + i] = results[1 + i];
     }
-    for (size_t i = 1 + carried; complete && i < graph->n_output; i++) {
+    for (size_t i = 1 + carried; i < graph->n_output; i++) {
         append(arena, &sequences[i - 1 - carried], results[i]);
     }
-    return complete && constant_scalar(control, results[0], go_on);
+    return true;
 }
 
 /* Loop (trip count M?, condition?, carried...) */
@@ -212,9 +242,13 @@ static bool import_loop(const Control *control)
     bool known = (!trips || constant_scalar(control, trips, &trip_count)) &&
                  (!condition || constant_scalar(control, condition, &go_on));
     Sequence *sequences = NEW_ARRAY(import->arena, Sequence, scanned + 1);
+    Value **results = NEW_ARRAY(import->arena, Value *, graph->n_output + 1);
     known = known && load_inputs(control, 2, values + 2);
     for (int64_t i = 0; known && go_on && i < trip_count; i++) {
-        known = iterate(control, graph, i, carried, values, sequences, &go_on);
+        if (!iterate(control, graph, i, carried, values, results, sequences)) {
+            return pass_poison_on(control, graph->n_output, results);
+        }
+        known = constant_scalar(control, results[0], &go_on);
     }
     if (!known || (scanned > 0 && sequences[0].count == 0)) {
         return refuse(control, "whose number of iterations is not known when the model is compiled");
@@ -279,6 +313,7 @@ static bool import_scan(const Control *control)
     Value **results = NEW_ARRAY(import->arena, Value *, node->n_output + 1);
     int64_t *axes = NEW_ARRAY(import->arena, int64_t, scanned);
     Sequence *sequences = NEW_ARRAY(import->arena, Sequence, stack_count + 1);
+    const bool *wanted = wanted_results(control, graph, states, states);
     bool known = load_inputs(control, 0, inputs);
     int64_t extent = known ? scan_extent(control, scanned, inputs + states, axes) : -1;
     for (size_t i = 0; known && i < states; i++) {
@@ -291,8 +326,10 @@ static bool import_scan(const Control *control)
             values[states + i] = slice_of(control, inputs[states + i], axes[i], backwards ? extent - 1 - step : step);
         }
         const char *suffix = arena_printf(import->arena, "%" PRId64 "/", step);
-        known = import_subgraph(control, graph, suffix, values, results);
-        for (size_t i = 0; known && i < node->n_output; i++) {
+        if (!import_subgraph(control, graph, suffix, values, wanted, results)) {
+            return pass_poison_on(control, graph->n_output, results);
+        }
+        for (size_t i = 0; i < node->n_output; i++) {
             if (i < states) {
                 values[i] = results[i];
             } else {
@@ -306,19 +343,17 @@ static bool import_scan(const Control *control)
     Value **stacked = NEW_ARRAY(import->arena, Value *, stack_count + 1);
     for (size_t i = 0; i < stack_count; i++) {
         int64_t axis = listed(control, "scan_output_axes", i);
-        axis += axis < 0 ? sequences[i].items[0]->type.rank + 1 : 0;
+        axis += axis < 0 && wanted[states + i] ? sequences[i].items[0]->type.rank + 1 : 0;
         stacked[i] = stack(control, &sequences[i], axis, listed(control, "scan_output_directions", i) == 1);
     }
     return define_loop_results(control, states, values, stack_count, stacked);
 }
 
-/* True when an input was refused: that has been reported, and the node's results are refused with it. */
-static bool pass_poison_on(const Control *control)
+static bool input_is_poisoned(const Control *control)
 {
     for (size_t i = 0; i < control->node->n_input; i++) {
         Value *value = node_input(control->import, control->scope, control->origin, control->node, i);
-        if (value == &control->import->poisoned) {
-            poison_outputs(control->import, control->body, control->scope, control->node);
+        if (value && is_poisoned(value)) {
             return true;
         }
     }
@@ -334,7 +369,7 @@ bool import_control(Import *import, const Body *body, Scope *scope, const NodePr
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!*normal_domain(node->domain) && strcmp(text_or_empty(node->op_type), rows[i].op) == 0) {
             Control control = {import, body, scope, node, node_origin(import, body, node)};
-            return pass_poison_on(&control) || rows[i].import(&control);
+            return input_is_poisoned(&control) ? pass_poison_on(&control, 0, NULL) : rows[i].import(&control);
         }
     }
     return false;

@@ -91,8 +91,17 @@ void inline_function(Import *import, const Body *body, Scope *scope, const NodeP
         Value *actual = node_input(import, scope, origin, node, i);
         define_value(import, &formals, origin, function->input[i], actual ? actual : &import->absent);
     }
+    for (size_t i = 0; i < node->n_output; i++) {
+        if (is_needed(&scope->needed, node->output[i])) {
+            need(import, &formals.needed, function->output[i]);
+        }
+    }
+    need_nodes(import, &formals.needed, function->n_node, function->node);
     import_nodes(import, &inner, &formals, function->n_node, function->node);
     for (size_t i = 0; i < node->n_output; i++) {
+        if (!is_needed(&scope->needed, node->output[i])) {
+            continue;
+        }
         Value *result = find_value(&formals, function->output[i]);
         if (!result || result == &import->absent) {
             fatal(import->diagnostics, EXIT_STATUS_INPUT, origin, "function '%s' does not define its output '%s'",

@@ -24,9 +24,9 @@ static void define_initializer(Import *import, const Body *body, Scope *scope, c
 
 static void refuse_initializer(Import *import, Scope *scope, const TensorProto *tensor)
 {
-    const char *name = text_or_empty(tensor ? tensor->name : NULL);
-    unsupported(import, NO_ORIGIN, "initializer '%s' (%s)", name, onnx_data_type_name(tensor ? tensor->data_type : 0));
-    define_value(import, scope, NO_ORIGIN, name, &import->poisoned);
+    const char *name = text_or_empty(tensor->name), *type = onnx_data_type_name(tensor->data_type);
+    Value *poisoned = unsupported_type(import, "initializer '%s' is of type %s, which pcc does not have", name, type);
+    define_value(import, scope, NO_ORIGIN, name, poisoned);
 }
 
 void import_initializers(Import *import, const Body *body, Scope *scope, const GraphProto *graph)
@@ -34,6 +34,9 @@ void import_initializers(Import *import, const Body *body, Scope *scope, const G
     Type type;
     for (size_t i = 0; i < graph->n_initializer; i++) {
         const TensorProto *tensor = graph->initializer[i];
+        if (tensor->name && *tensor->name && !is_needed(&scope->needed, tensor->name)) {
+            continue;
+        }
         if (tensor_type(import->model, NO_ORIGIN, tensor, &type)) {
             const void *data = tensor_data(import->model, NO_ORIGIN, tensor, &type);
             define_initializer(import, body, scope, tensor->name, &type, data);
@@ -43,6 +46,9 @@ void import_initializers(Import *import, const Body *body, Scope *scope, const G
     }
     for (size_t i = 0; i < graph->n_sparse_initializer; i++) {
         const SparseTensorProto *sparse = graph->sparse_initializer[i];
+        if (!sparse->values || !is_needed(&scope->needed, sparse->values->name)) {
+            continue;
+        }
         if (sparse_tensor_type(import->model, NO_ORIGIN, sparse, &type)) {
             const void *data = sparse_tensor_data(import->model, NO_ORIGIN, sparse, &type);
             define_initializer(import, body, scope, sparse->values->name, &type, data);
@@ -55,9 +61,12 @@ void import_initializers(Import *import, const Body *body, Scope *scope, const G
 /* ---- one node ------------------------------------------------------------------------------------------------------
  */
 
-/* The operator that a misspelt one may have been; NULL when none is near. */
+/* The operator that a misspelt one may have been; NULL when none is near, or when it is no slip. */
 static const char *nearest_operator(Import *import, const char *type)
 {
+    if (is_standard_operator(type)) {
+        return NULL;
+    }
     if (!import->operators) {
         import->operators = NEW_ARRAY(import->arena, const char *, op_count() + 1);
         for (int i = 0; i < op_count(); i++) {
@@ -110,12 +119,20 @@ static bool operands_of(Import *import, const Body *body, Scope *scope, Origin o
     *operands = NEW_ARRAY(import->arena, Value *, total + 1);
     for (size_t i = 0; i < total; i++) {
         Value *value = node_input(import, scope, origin, node, i);
-        if (value == &import->poisoned) {
+        if (value && is_poisoned(value)) {
             return false;
         }
         (*operands)[i] = value || i >= added ? value : tensors[i];
     }
     return true;
+}
+
+static void drop_output(Import *import, Node *node, int i)
+{
+    if (node->outputs[i]) {
+        import->graph->values[node->outputs[i]->id] = NULL;
+        node->outputs[i] = NULL;
+    }
 }
 
 static void name_outputs(Import *import, const Body *body, const NodeProto *from, Node *node)
@@ -124,10 +141,24 @@ static void name_outputs(Import *import, const Body *body, const NodeProto *from
         const char *name = node_output(from, (size_t)i);
         if (name) {
             node->outputs[i]->name = arena_printf(import->arena, "%s%s", body->prefix, name);
-        } else if (node->outputs[i]) {
-            import->graph->values[node->outputs[i]->id] = NULL;
-            node->outputs[i] = NULL;
+        } else {
+            drop_output(import, node, i);
         }
+    }
+}
+
+/* Indices of a pool, a mask of Dropout: optional outputs that nobody reads. */
+static void drop_unread_outputs(Import *import, const Scope *scope, const NodeProto *from, Node *node)
+{
+    OperandSpec spec;
+    for (int i = 0; i < node->output_count; i++) {
+        bool may_lack = find_operand(node->op->outputs, i, &spec) && spec.optional;
+        if (may_lack && !is_needed(&scope->needed, node_output(from, (size_t)i))) {
+            drop_output(import, node, i);
+        }
+    }
+    while (node->output_count > 1 && !node->outputs[node->output_count - 1]) {
+        node->output_count--;
     }
 }
 
@@ -147,7 +178,7 @@ static bool has_operands(Import *import, const Node *node)
 }
 
 /* Brings the node to the form that its row has, and types its outputs. */
-static bool normalise(Import *import, const Body *body, const NodeProto *from, Node *node)
+static bool normalise(Import *import, const Body *body, const Scope *scope, const NodeProto *from, Node *node)
 {
     Graph *graph = import->graph;
     Node *before = node->previous;
@@ -161,53 +192,81 @@ static bool normalise(Import *import, const Body *body, const NodeProto *from, N
     if (!upgraded) {
         return false;
     }
+    drop_unread_outputs(import, scope, from, node); /* an upgrade may read a meaning in how many there are */
     fold_helpers(import, before, node);
     fold_static_operands(import, node);
     return infer_node(graph, node);
 }
 
-static void define_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *from, Node *node)
+/* The node's results, constants where it folds; false after unsupported(). */
+static bool fold_outputs(Import *import, Node *node, Value ***results)
 {
-    Origin origin = node->origin;
-    Value **results = node->outputs;
+    *results = node->outputs;
     if (can_fold(node)) {
-        results = NEW_ARRAY(import->arena, Value *, node->output_count);
-        fold_node(import, node, results);
+        *results = NEW_ARRAY(import->arena, Value *, node->output_count);
+        fold_node(import, node, *results);
     } else if (node->op->kind == OP_STATIC) {
-        unsupported(import, origin, "%s, whose result is too large for a constant", node->op->name);
-        poison_outputs(import, body, scope, from);
-        return;
+        unsupported(import, node->origin, "%s, whose result is too large for a constant", node->op->name);
+        return false;
     } else {
         mark_states(import, node);
     }
-    for (int i = 0; i < node->output_count; i++) {
-        if (results[i] && node_output(from, (size_t)i)) {
-            define_value(import, scope, origin, from->output[i], results[i]);
-        }
+    return true;
+}
+
+/* Nodes behind `last`, newest first: of a node that was refused, and what its upgrade put before it. */
+static void remove_nodes_behind(Graph *graph, const Node *last)
+{
+    while (graph->last != last) {
+        node_remove(graph, graph->last);
     }
 }
 
-static void import_operator(Import *import, const Body *body, Scope *scope, const NodeProto *from)
+/* NULL after error() or unsupported(). */
+static Node *import_row(Import *import, const Body *body, Scope *scope, const NodeProto *from, const Op *op,
+                        Value ***results)
 {
     Origin origin = node_origin(import, body, from);
-    const Op *op = row_of(import, body, origin, from);
     int input_count = 0;
     Value **operands = NULL;
-    if (!op || !operands_of(import, body, scope, origin, from, op, &input_count, &operands)) {
-        poison_outputs(import, body, scope, from);
-        return;
+    if (!operands_of(import, body, scope, origin, from, op, &input_count, &operands)) {
+        return NULL;
     }
     import->graph->origin = origin;
     Node *node = node_create(import->graph, op, input_count, operands, (int)trimmed(from->n_output, from->output));
     name_outputs(import, body, from, node);
-    if (normalise(import, body, from, node)) {
-        define_outputs(import, body, scope, from, node);
+    bool imported = normalise(import, body, scope, from, node) && fold_outputs(import, node, results);
+    return imported ? node : NULL;
+}
+
+static void import_operator(Import *import, const Body *body, Scope *scope, const NodeProto *from)
+{
+    Node *last = import->graph->last, *node = NULL;
+    Value **results = NULL;
+    Attempt attempt = begin_attempt(import);
+    const Op *op = row_of(import, body, node_origin(import, body, from), from);
+    node = op ? import_row(import, body, scope, from, op, &results) : NULL;
+    if (!end_attempt(import, &attempt) || !node) {
+        remove_nodes_behind(import->graph, last);
+        poison_outputs(import, body, scope, from, attempt.first, 0, NULL);
         return;
     }
-    if (import->diagnostics->error_count + import->unsupported_count == 0) {
-        internal_error(import->diagnostics, origin, "the row of %s refuses the node without an error", op->name);
+    for (int i = 0; i < node->output_count; i++) {
+        if (results[i] && node_output(from, (size_t)i)) {
+            define_value(import, scope, node->origin, from->output[i], results[i]);
+        }
     }
-    poison_outputs(import, body, scope, from);
+}
+
+static void import_constant_node(Import *import, const Body *body, Scope *scope, const NodeProto *node)
+{
+    Attempt attempt = begin_attempt(import);
+    Value *constant = import_constant(import, body, node);
+    if (end_attempt(import, &attempt)) {
+        define_result(import, body, scope, node, 0, constant);
+    } else {
+        poison_outputs(import, body, scope, node, attempt.first, 0, NULL);
+    }
 }
 
 static void import_node(Import *import, const Body *body, Scope *scope, const NodeProto *node)
@@ -220,8 +279,7 @@ static void import_node(Import *import, const Body *body, Scope *scope, const No
     if (function) {
         inline_function(import, body, scope, node, function);
     } else if (!*normal_domain(node->domain) && !strcmp(text_or_empty(node->op_type), "Constant")) {
-        Value *constant = import_constant(import, body, node);
-        define_result(import, body, scope, node, 0, constant ? constant : &import->poisoned);
+        import_constant_node(import, body, scope, node);
     } else if (!import_control(import, body, scope, node)) {
         import_operator(import, body, scope, node);
     }
@@ -232,31 +290,14 @@ void import_nodes(Import *import, const Body *body, Scope *scope, size_t count, 
     scope->nodes = nodes;
     scope->node_count = count;
     for (size_t i = 0; i < count; i++) {
-        import_node(import, body, scope, nodes[i]);
+        if (node_is_needed(&scope->needed, nodes[i])) {
+            import_node(import, body, scope, nodes[i]);
+        }
     }
 }
 
 /* ---- the graph ------------------------------------------------------------------------------------------------------
  */
-
-static void import_outputs(Import *import, const Scope *scope, const GraphProto *graph)
-{
-    for (size_t i = 0; i < graph->n_output; i++) {
-        const char *name = text_or_empty(graph->output[i]->name);
-        Value *value = find_value(scope, name);
-        if (!value) {
-            fatal(import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "output '%s' is not computed by any node", name);
-        }
-        if (value != &import->poisoned) {
-            graph_add_output(import->graph, value);
-            import->graph->output_names[import->graph->output_count - 1] =
-                arena_strndup(import->arena, name, strlen(name));
-        }
-    }
-    if (graph->n_output == 0) {
-        fatal(import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "the graph has no outputs");
-    }
-}
 
 Graph *onnx_import(Arena *arena, Diagnostics *diagnostics, const char *path, const ImportOptions *options,
                    OnnxModel **model)
@@ -275,14 +316,11 @@ Graph *onnx_import(Arena *arena, Diagnostics *diagnostics, const char *path, con
     Body body = {.opset = default_opset(import, proto->n_opset_import, proto->opset_import), .prefix = ""};
     Scope scope = {0};
     index_functions(import);
+    need_outputs(import, &scope);
     import_initializers(import, &body, &scope, proto->graph);
     bind_inputs(import, &scope);
     import_nodes(import, &body, &scope, proto->graph->n_node, proto->graph->node);
-    import_outputs(import, &scope, proto->graph);
-    report_unsupported(import);
-    if (diagnostics->error_count) {
-        leave(diagnostics);
-    }
+    import_outputs(import, &scope);
     import->graph->origin = NO_ORIGIN;
     return import->graph;
 }

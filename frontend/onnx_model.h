@@ -54,6 +54,7 @@ const void *sparse_tensor_data(OnnxModel *model, Origin origin, const SparseTens
 typedef struct Scope {
     struct Scope *outer;
     NameTable values; /* name -> Value */
+    NameTable needed; /* the names that its results depend on: only what defines these is imported */
     NodeProto *const *nodes;
     size_t node_count;
 } Scope;
@@ -69,11 +70,7 @@ typedef struct Body {
     const char *prefix; /* of the names of nodes and values, so that those of two calls differ; "" in the main graph */
 } Body;
 
-/* What pcc does not have, and where the model asks for it. */
-typedef struct Unsupported {
-    Origin origin;
-    const char *text;
-} Unsupported;
+typedef struct Refusal Refusal; /* onnx_refuse.c */
 
 typedef struct Import {
     Arena *arena;
@@ -81,12 +78,14 @@ typedef struct Import {
     OnnxModel *model;
     const ImportOptions *options;
     Graph *graph;
-    Value poisoned; /* stands for the results of what was refused: errors must not cascade */
-    Value absent;   /* an optional formal input of a function that a call leaves out */
+    Value absent; /* an optional formal input of a function that a call leaves out */
     NameTable functions;
+    NameTable read;       /* the names that some node of the graph reads, needed or not */
+    const char **results; /* the names of the values that the import is for */
+    int result_count;
     int node_budget; /* nodes that may still be imported: functions and loops multiply */
-    Unsupported *unsupported;
-    int unsupported_count;
+    Refusal *refusals;
+    int refusal_count, refusal_searches;
     const char **operators; /* that pcc has, for did_you_mean(); NULL until one is wanted */
     int operator_count;
 } Import;
@@ -112,11 +111,49 @@ Value *node_input(Import *import, const Scope *scope, Origin origin, const NodeP
 const char *node_output(const NodeProto *node, size_t i);
 /* Defines output i of a call, If or loop as a value of its body, which takes the output's name. */
 void define_result(Import *import, const Body *body, Scope *scope, const NodeProto *node, size_t i, Value *value);
-/* After unsupported() or an error: the outputs are poisoned, and with them all that is computed from them. */
-void poison_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *node);
-/* Lists a node that pcc cannot import; all of them are reported together at the end. */
+/* ---- onnx_refuse.c: what cannot be imported ------------------------------------------------------------------------
+ */
+
+/* Notes that a node is an operator, or of a form, that pcc does not have. */
 void unsupported(Import *import, Origin origin, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void report_unsupported(Import *import);
+/* Likewise an input or initializer of such a type; returns the poisoned value to define. */
+Value *unsupported_type(Import *import, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Between the two, error() only notes a refusal. end_attempt() is true when nothing was refused in between. */
+typedef struct Attempt {
+    WithheldErrors *errors;
+    int error_count, first; /* errors and refusals before it */
+} Attempt;
+Attempt begin_attempt(Import *import);
+bool end_attempt(Import *import, const Attempt *attempt);
+
+/* A value that stands for a result that was refused, by the refusals from `first` on or since one of these values (not
+ * all of which need be poisoned, nor be there) was; what is computed from it must not be imported. */
+bool is_poisoned(const Value *value);
+Value *poison(Import *import, int first, size_t count, Value *const *causes);
+/* The outputs are poisoned, by refusals from `first` on, by the node's inputs or by these values. */
+void poison_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *node, int first, size_t count,
+                    Value *const *causes);
+
+/* Errors for all the refusals that these poisoned values depend on: operators that pcc does not have in one list. */
+void report_refusals(Import *import, size_t count, Value *const *values);
+/* The first of them in words: "node 'a' (Foo, domain ai.onnx) is not supported". */
+const char *refusal_summary(Import *import, Value *poisoned);
+
+/* ---- onnx_standard.c ---- */
+
+bool is_standard_operator(const char *name); /* of ONNX's default domain, in any opset */
+
+/* ---- onnx_needed.c: what need not be imported ----------------------------------------------------------------------
+ */
+
+void need(Import *import, NameTable *needed, const char *name); /* "" and NULL name nothing */
+bool is_needed(const NameTable *needed, const char *name);
+bool node_is_needed(const NameTable *needed, const NodeProto *node); /* one of its outputs is */
+/* All that a node reads, captures of its subgraphs included; and all that the names needed so far depend on, through
+ * nodes in topological order. */
+void need_operands(Import *import, NameTable *needed, const NodeProto *node);
+void need_nodes(Import *import, NameTable *needed, size_t count, NodeProto *const *nodes);
 
 /* ---- onnx_widen.c: ImportOptions.widen; nothing without it ---- */
 
@@ -127,8 +164,18 @@ void widen_attributes(Import *import, Node *node); /* Cast's `to` and its like *
 /* ---- onnx_import.c -------------------------------------------------------------------------------------------------
  */
 
+/* Those that the scope needs: call need_nodes() first. */
 void import_initializers(Import *import, const Body *body, Scope *scope, const GraphProto *graph);
 void import_nodes(Import *import, const Body *body, Scope *scope, size_t count, NodeProto *const *nodes);
+
+/* ---- onnx_outputs.c: the results of the graph ----------------------------------------------------------------------
+ */
+
+void need_outputs(Import *import, Scope *scope); /* fills import->results and scope->needed */
+bool is_cut_input(const Import *import, const NameTable *needed, const char *name); /* only nodes not needed read it */
+/* Makes what could be imported outputs of the graph, and leaves out the others with a note, and with them inputs that
+ * only they read. Errors that matter end the import. */
+void import_outputs(Import *import, const Scope *scope);
 
 /* ---- onnx_attributes.c ---------------------------------------------------------------------------------------------
  */
@@ -141,7 +188,7 @@ int tensor_operands(Import *import, const Body *body, Origin origin, const NodeP
                     Value *operands[MAX_TENSOR_OPERANDS]);
 /* The other attributes; false after an error or unsupported(). */
 bool import_attributes(Import *import, const Body *body, const NodeProto *from, Node *to);
-/* The value of a Constant node; NULL after unsupported(). */
+/* The value of a Constant node; NULL after error() or unsupported(). */
 Value *import_constant(Import *import, const Body *body, const NodeProto *node);
 
 /* ---- onnx_fold.c

@@ -114,71 +114,12 @@ const char *node_output(const NodeProto *node, size_t i)
 void define_result(Import *import, const Body *body, Scope *scope, const NodeProto *node, size_t i, Value *value)
 {
     const char *name = node_output(node, i);
-    if (!name) {
+    if (!name || !value) {
         return;
     }
-    bool computed = value != &import->poisoned && (value->kind == VALUE_TEMP || value->kind == VALUE_CONST);
+    bool computed = !is_poisoned(value) && (value->kind == VALUE_TEMP || value->kind == VALUE_CONST);
     if (computed) {
         value->name = arena_printf(import->arena, "%s%s", body->prefix, name);
     }
     define_value(import, scope, node_origin(import, body, node), name, value);
-}
-
-void poison_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *node)
-{
-    for (size_t i = 0; i < node->n_output; i++) {
-        define_result(import, body, scope, node, i, &import->poisoned);
-    }
-}
-
-/* ---- what pcc does not have ----------------------------------------------------------------------------------------
- */
-
-void unsupported(Import *import, Origin origin, const char *format, ...)
-{
-    va_list arguments, again;
-    va_start(arguments, format);
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    char *text = arena_alloc(import->arena, (size_t)length + 1);
-    vsnprintf(text, (size_t)length + 1, format, again);
-    va_end(again);
-    APPEND(import->arena, import->unsupported, import->unsupported_count, ((Unsupported){origin, text}));
-}
-
-/* "\n  node 'NAME' (WHAT)", or without a node's name. */
-static int print_item(char *to, size_t size, const Unsupported *item)
-{
-    const char *node = item->origin.node;
-    return snprintf(to, size, "\n  %s%s%s%s%s", node ? "node '" : "", node ? node : "", node ? "' (" : "", item->text,
-                    node ? ")" : "");
-}
-
-/* For people: one message with the list. */
-static void report_list(Import *import)
-{
-    int count = import->unsupported_count;
-    size_t length = 0;
-    for (int i = 0; i < count; i++) {
-        length += (size_t)print_item(NULL, 0, &import->unsupported[i]);
-    }
-    char *list = arena_alloc(import->arena, length + 1), *end = list;
-    for (int i = 0; i < count; i++) {
-        end += print_item(end, length + 1 - (size_t)(end - list), &import->unsupported[i]);
-    }
-    error(import->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN, "%d unsupported operator%s:%s", count,
-          count == 1 ? "" : "s", list);
-}
-
-void report_unsupported(Import *import)
-{
-    if (import->unsupported_count > 0 && !import->diagnostics->json) {
-        report_list(import);
-        return;
-    }
-    for (int i = 0; i < import->unsupported_count; i++) { /* for tools: an object each */
-        const Unsupported *item = &import->unsupported[i];
-        error(import->diagnostics, EXIT_STATUS_UNSUPPORTED, item->origin, "unsupported: %s", item->text);
-    }
 }

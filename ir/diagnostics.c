@@ -198,11 +198,30 @@ void warning(Diagnostics *d, Origin origin, const char *code, const char *format
     va_end(arguments);
 }
 
+static void withhold(WithheldErrors *list, ExitStatus status, Origin origin, const char *format, va_list arguments)
+    __attribute__((format(printf, 4, 0)));
+
+static void withhold(WithheldErrors *list, ExitStatus status, Origin origin, const char *format, va_list arguments)
+{
+    char *message = NULL;
+    if (vasprintf(&message, format, arguments) < 0)
+        message = NULL;
+    const char *text = message ? message : format;
+    APPEND(list->arena, list->items, list->count,
+           ((WithheldError){origin, status, arena_strndup(list->arena, text, strlen(text))}));
+    free(message);
+}
+
 void error(Diagnostics *d, ExitStatus status, Origin origin, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    report(d, SEVERITY_ERROR, origin, NULL, status, format, arguments);
+    if (d->withheld) {
+        withhold(d->withheld, status, origin, format, arguments);
+        d->error_count++;
+    } else {
+        report(d, SEVERITY_ERROR, origin, NULL, status, format, arguments);
+    }
     va_end(arguments);
 }
 
@@ -261,10 +280,10 @@ const char *did_you_mean(const char *word, const char *const *candidates, int co
     if (length == 0 || length > LONGEST_WORD)
         return NULL;
     const char *nearest = NULL;
-    int limit = 1 + (int)length / 4; /* one slip of the finger in four letters */
+    int limit = length < 8 ? 1 : (int)length / 4; /* one slip of the finger in four letters */
     for (int i = 0; i < count; i++) {
         size_t candidate_length = strlen(candidates[i]);
-        if (candidate_length > LONGEST_WORD)
+        if (candidate_length > LONGEST_WORD || strcmp(word, candidates[i]) == 0)
             continue;
         int distance = edit_distance(word, (int)length, candidates[i], (int)candidate_length);
         if (distance <= limit && distance < (int)length) {

@@ -61,6 +61,19 @@ typedef struct Origin {
     const char *op;   /* the ONNX operator it was, e.g. "Gemm" */
 } Origin;
 
+/* Errors that a caller may find do not matter: see Diagnostics.withheld. */
+typedef struct WithheldError {
+    Origin origin;
+    ExitStatus status;
+    const char *text;
+} WithheldError;
+
+typedef struct WithheldErrors {
+    Arena *arena;
+    WithheldError *items;
+    int count;
+} WithheldErrors;
+
 /* Messages go to `stream` (or are kept for --diagnostics=json) as
  *     FILE: error: node 'NAME' (OP): attribute 'axis' is 7, but the input has rank 4; ...
  * Errors are counted and the first error's status becomes the compile's; fatal() also leaves through `recover`. */
@@ -70,6 +83,7 @@ struct Diagnostics {
     bool json, color, werror;
     bool quiet; /* no notes and warnings */
     bool muted; /* errors are counted, not told: something is only tried */
+    WithheldErrors *withheld; /* where error() keeps its message instead of telling it; it counts. NULL: nowhere */
     int error_count, warning_count;
     ExitStatus status; /* of the first error */
     jmp_buf recover;   /* set by the caller of the compile; fatal() jumps here */

@@ -11,7 +11,7 @@ expect 3 '"code":"unsupported","node":"node_of_the_test","op":"Frobnicate"' \
     "$PCC" --diagnostics=json odd.onnx --loss mse -o train.c
 one_line
 # an object for each
-write_graph two.onnx "$(node first Frobnicate x z)$(node second Twiddle x y)$(graph_input x 01 3)$(graph_output y 01 3)"
+write_graph two.onnx "$(node first Frobnicate x z)$(node second Twiddle z y)$(graph_input x 01 3)$(graph_output y 01 3)"
 expect 3 '"node":"first","op":"Frobnicate"' "$PCC" --diagnostics=json two.onnx --loss mse -o train.c
 grep -q '^{.*"code":"unsupported","node":"second","op":"Twiddle".*}$' output || fail "no object of the second: $(cat output)"
 [ "$(wc -l <output)" = 2 ] || fail "not two objects: $(cat output)"

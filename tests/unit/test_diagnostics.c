@@ -114,6 +114,8 @@ static void test_did_you_mean(void **state)
     assert_string_equal(did_you_mean("LayerNormalisation", ops, count), "LayerNormalization");
     assert_string_equal(did_you_mean("LeakyRelus", ops, count), "LeakyRelu");
     assert_null(did_you_mean("Transpose", ops, count));
+    assert_null(did_you_mean("LSTM", (const char *const[]){"Sum"}, 1));
+    assert_null(did_you_mean("Relu", (const char *const[]){"Relu"}, 1)); /* the word itself is no slip */
     assert_null(did_you_mean("", ops, count));
     assert_null(did_you_mean("x", ops, count));
     char longer[100];

@@ -209,6 +209,147 @@ static void test_all_unsupported_operators_are_listed(void **state)
     assert_int_equal(test->fixture->diagnostics.error_count, 1);
 }
 
+static void test_no_hint_for_names_that_are_right(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0};
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node(&graph, "LSTM", "a", "x", "y");
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, write_model(test, &graph, 17, NULL),
+                   "1 unsupported operator:\n  node 'a' (LSTM, domain ai.onnx)\n");
+}
+
+/* A type is no operator: the list counts only these. */
+static void test_types_that_pcc_does_not_have(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0}, words = {0}, type = {0}, input = {0};
+    wire_int(&words, 1, 1);
+    wire_int(&words, 2, 8); /* a tensor of STRING */
+    wire_string(&words, 6, "cat");
+    wire_string(&words, 8, "words");
+    add_field(&graph, 5, &words);
+    wire_string(&input, 1, "s");
+    wire_string(&type, 4, ""); /* TypeProto.sequence_type */
+    add_field(&input, 2, &type);
+    add_field(&graph, 11, &input);
+    add_node(&graph, "Frobnicate", "a", "s words", "y");
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    const char *path = write_model(test, &graph, 17, NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, path, "input 's' is a sequence; pcc reads tensors of numbers");
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, path, "initializer 'words' is of type STRING");
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, path, "1 unsupported operator:");
+}
+
+/* ---- what is not needed
+ * --------------------------------------------------------------------------------------------- */
+
+/* y = relu(x); label of an operator that pcc does not have, words from a table of strings; dead nodes of every kind. */
+static const char *write_branches(ModelTest *test)
+{
+    WireBuffer graph = {0}, words = {0};
+    wire_int(&words, 1, 1);
+    wire_int(&words, 2, 8);
+    wire_string(&words, 6, "cat");
+    wire_string(&words, 8, "words");
+    add_field(&graph, 5, &words);
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_value(&graph, 11, "sizes", 7, 1, DIMS(2), NULL);
+    add_node(&graph, "Frobnicate", "dead", "x words", "d");
+    add_node(&graph, "NonZero", "count", "x", "unread");
+    add_node(&graph, "Neg", "inner", "x", "h");
+    add_node_of(&graph, 1, "Pick", "ai.onnx.ml", "pick", "h words", "label", NULL);
+    add_node(&graph, "NonZero", "where", "sizes", "indices");
+    add_node(&graph, "Relu", "relu", "h", "y");
+    add_value(&graph, 12, "label", 7, 1, DIMS(2), NULL);
+    add_value(&graph, 12, "indices", 7, 2, DIMS(1, 2), NULL);
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    return write_model(test, &graph, 17, NULL);
+}
+
+static void test_outputs_are_left_out(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_branches(test), &no_options);
+    assert_int_equal(graph->output_count, 1);
+    assert_string_equal(graph->output_names[0], "y");
+    assert_int_equal(node_count(graph), 2); /* Neg, Relu */
+    assert_int_equal(graph->input_count, 1);
+    assert_int_equal(test->fixture->diagnostics.error_count, 0);
+    assert_message(test->fixture, "note: output 'label' is left out: initializer 'words' is of type STRING, which pcc "
+                                  "does not have (and 1 more)\n");
+    assert_message(test->fixture,
+                   "note: output 'indices' is left out: node 'where' (NonZero): input 'X' of NonZero must be known");
+}
+
+static void test_the_losses_own_output_is_needed(void **state)
+{
+    ModelTest *test = *state;
+    const char *path = write_branches(test);
+    ASSERT_LEAVES(test->fixture, EXIT_STATUS_UNSUPPORTED, import_with(test, path, &(ImportOptions){.output = "label"}));
+    assert_message(test->fixture, "1 unsupported operator:\n  node 'pick' (Pick, domain ai.onnx.ml)\n");
+    assert_null(strstr(messages(test->fixture), "Frobnicate"));
+    assert_null(strstr(messages(test->fixture), "NonZero"));
+}
+
+static void test_an_output_inside(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_branches(test), &(ImportOptions){.output = "h"});
+    assert_int_equal(graph->output_count, 1);
+    assert_string_equal(graph->output_names[0], "h");
+    assert_int_equal(node_count(graph), 1);
+    assert_int_equal(graph->input_count, 1);
+    assert_null(strstr(messages(test->fixture), "left out"));
+}
+
+/* y of type `declared` by an operator that pcc does not have, z = relu(x). */
+static const char *write_two_outputs(ModelTest *test, int declared)
+{
+    WireBuffer graph = {0};
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node(&graph, "Frobnicate", "odd", "x", "y");
+    add_node(&graph, "Relu", "relu", "x", "z");
+    add_value(&graph, 12, "y", declared, 1, DIMS(2), NULL);
+    add_value(&graph, 12, "z", 1, 1, DIMS(2), NULL);
+    return write_model(test, &graph, 17, NULL);
+}
+
+/* Another output than the first of floats must not become the loss's without a word. */
+static void test_the_first_float_output_is_needed(void **state)
+{
+    ModelTest *test = *state;
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, write_two_outputs(test, 1), "node 'odd' (Frobnicate");
+    assert_int_equal(imported(test, write_two_outputs(test, 7), &no_options)->output_count, 1);
+    ImportOptions any = {.any_output = true};
+    assert_int_equal(imported(test, write_two_outputs(test, 1), &any)->output_count, 1);
+}
+
+static const char *write_max_pool(ModelTest *test, bool reads_indices)
+{
+    WireBuffer graph = {0}, fields = {0}, kernel = {0};
+    wire_string(&kernel, 1, "kernel_shape");
+    wire_int(&kernel, 8, 2);
+    wire_int(&kernel, 8, 2);
+    wire_int(&kernel, 20, 7);
+    add_field(&fields, 5, &kernel);
+    add_value(&graph, 11, "x", 1, 4, DIMS(1, 1, 4, 4), NULL);
+    add_node_of(&graph, 1, "MaxPool", NULL, "pool", "x", "y indices", &fields);
+    add_value(&graph, 12, "y", 1, 4, DIMS(1, 1, 3, 3), NULL);
+    if (reads_indices)
+        add_value(&graph, 12, "indices", 7, 4, DIMS(1, 1, 3, 3), NULL);
+    return write_model(test, &graph, 17, NULL);
+}
+
+static void test_unread_outputs_are_dropped(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_max_pool(test, false), &no_options);
+    assert_int_equal(graph->first->output_count, 1);
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, write_max_pool(test, true), "the output 'Indices' is not supported");
+}
+
 static void test_unsupported_attribute(void **state)
 {
     ModelTest *test = *state;
@@ -425,15 +566,31 @@ static void test_loop_is_unrolled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MODEL_TEST(test_kinds_names_and_origins), MODEL_TEST(test_bindings),
-        MODEL_TEST(test_binding_texts),           MODEL_TEST(test_unbound_dimension),
-        MODEL_TEST(test_bindings_of_nothing),     MODEL_TEST(test_batch_against_a_fixed_one),
-        MODEL_TEST(test_shape_arithmetic_folds),  MODEL_TEST(test_parameters_do_not_fold),
-        MODEL_TEST(test_old_nodes_are_upgraded),  MODEL_TEST(test_all_unsupported_operators_are_listed),
-        MODEL_TEST(test_unsupported_attribute),   MODEL_TEST(test_versions),
-        MODEL_TEST(test_functions_are_inlined),   MODEL_TEST(test_recursive_functions),
-        MODEL_TEST(test_functions_that_multiply), MODEL_TEST(test_if_takes_a_branch),
-        MODEL_TEST(test_loop_is_unrolled),        MODEL_TEST(test_constant_indices_out_of_range),
+        MODEL_TEST(test_kinds_names_and_origins),
+        MODEL_TEST(test_bindings),
+        MODEL_TEST(test_binding_texts),
+        MODEL_TEST(test_unbound_dimension),
+        MODEL_TEST(test_bindings_of_nothing),
+        MODEL_TEST(test_batch_against_a_fixed_one),
+        MODEL_TEST(test_shape_arithmetic_folds),
+        MODEL_TEST(test_parameters_do_not_fold),
+        MODEL_TEST(test_old_nodes_are_upgraded),
+        MODEL_TEST(test_all_unsupported_operators_are_listed),
+        MODEL_TEST(test_no_hint_for_names_that_are_right),
+        MODEL_TEST(test_types_that_pcc_does_not_have),
+        MODEL_TEST(test_outputs_are_left_out),
+        MODEL_TEST(test_the_losses_own_output_is_needed),
+        MODEL_TEST(test_an_output_inside),
+        MODEL_TEST(test_the_first_float_output_is_needed),
+        MODEL_TEST(test_unread_outputs_are_dropped),
+        MODEL_TEST(test_unsupported_attribute),
+        MODEL_TEST(test_versions),
+        MODEL_TEST(test_functions_are_inlined),
+        MODEL_TEST(test_recursive_functions),
+        MODEL_TEST(test_functions_that_multiply),
+        MODEL_TEST(test_if_takes_a_branch),
+        MODEL_TEST(test_loop_is_unrolled),
+        MODEL_TEST(test_constant_indices_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,7 +122,7 @@ static const char *write_tensor(ModelTest *test, int rank, const int64_t *dims, 
     static const uint8_t bytes[64];
     WireBuffer graph = small_graph(), tensor = raw_tensor("w", 1, rank, dims, bytes, size);
     add_field(&graph, 5, &tensor);
-    add_node(&graph, "Relu", "relu", "x", "y");
+    add_node(&graph, "Add", "add", "x w", "y");
     return write_model(test, &graph, 17, NULL);
 }
 
@@ -147,6 +147,7 @@ static void test_cycles_and_order(void **state)
     WireBuffer cycle = small_graph(), later = small_graph(), self = small_graph(), nowhere = small_graph();
     add_node(&cycle, "Add", "a", "x c", "b");
     add_node(&cycle, "Neg", "n", "b", "c");
+    add_node(&cycle, "Neg", "o", "c", "y");
     ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_model(test, &cycle, 17, NULL),
                    "node 'a' (Add): input 'c' comes from node 'n', which needs this node's output");
     add_node(&self, "Add", "a", "x y", "y");
@@ -174,8 +175,10 @@ static void test_duplicate_names(void **state)
         WireBuffer tensor = raw_tensor("w", 1, 1, DIMS(2), one, 8);
         add_field(&initializers, 5, &tensor);
     }
+    add_node(&initializers, "Add", "a", "x w", "y");
     ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_model(test, &initializers, 17, NULL), "'w' is defined twice");
     add_node(&input, "Neg", "a", "x", "x");
+    add_node(&input, "Neg", "b", "x", "y");
     ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_model(test, &input, 17, NULL), "'x' is defined twice");
 }
 
