@@ -11,7 +11,7 @@ typedef struct Binder {
     NameTable batch_symbols;     /* symbols that --batch binds, by their use as a first axis or by their name */
     bool took_batch;             /* an input's first axis was symbolic, or has that size */
     const ValueInfoProto *fixed; /* an input whose first axis is fixed at another size */
-    bool *used_dims, *used_shapes;
+    bool *used_dims, *used_shapes, *used_bindings;
     int unbound;
 } Binder;
 
@@ -72,16 +72,17 @@ static const Onnx__TensorShapeProto *declared_shape(const ValueInfoProto *info)
     return info->type && info->type->tensor_type ? info->type->tensor_type->shape : NULL;
 }
 
+/* Exporters also write a dimension that they do not know as "?": each is one of its own, and no symbol. */
 static const char *symbol_of(const Dimension *dim)
 {
     bool named = dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
-    return named && *dim->dim_param ? dim->dim_param : NULL;
+    return named && *dim->dim_param && strcmp(dim->dim_param, "?") != 0 ? dim->dim_param : NULL;
 }
 
-/* Exporters also write an unknown dimension as a negative value. */
+/* ... or as 0 or a negative value. */
 static bool is_fixed(const Dimension *dim)
 {
-    return dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && dim->dim_value >= 0;
+    return dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && dim->dim_value > 0;
 }
 
 static const ShapeBinding *find_shape(Binder *binder, const char *input)
@@ -106,6 +107,18 @@ static const InputConstant *find_constant(const Binder *binder, const char *inpu
     return NULL;
 }
 
+static const InputBinding *find_binding(const Binder *binder, const char *input)
+{
+    const InputBinding *found = NULL;
+    for (int i = 0; i < binder->options->binding_count; i++) {
+        if (strcmp(binder->options->bindings[i].input, input) == 0) {
+            found = &binder->options->bindings[i];
+            binder->used_bindings[i] = true;
+        }
+    }
+    return found;
+}
+
 static bool bound_symbol(Binder *binder, const char *symbol, int64_t *size)
 {
     bool found = false;
@@ -122,15 +135,25 @@ static bool bound_symbol(Binder *binder, const char *symbol, int64_t *size)
     return found;
 }
 
-static bool bind_dim(Binder *binder, const ValueInfoProto *info, size_t axis, const Dimension *dim, int64_t *size)
+/* The size of a dimension that is fixed, or that an option binds; false when it is open. */
+static bool size_of_dim(Binder *binder, size_t axis, const Dimension *dim, int64_t *size)
 {
     const char *symbol = symbol_of(dim);
     if (is_fixed(dim)) {
         *size = dim->dim_value;
         return true;
     }
-    if (symbol ? bound_symbol(binder, symbol, size) : axis == 0 && binder->options->batch > 0) {
-        *size = symbol ? *size : binder->options->batch;
+    if (symbol) {
+        return bound_symbol(binder, symbol, size);
+    }
+    *size = binder->options->batch;
+    return axis == 0 && binder->options->batch > 0;
+}
+
+static bool bind_dim(Binder *binder, const ValueInfoProto *info, size_t axis, const Dimension *dim, int64_t *size)
+{
+    const char *symbol = symbol_of(dim);
+    if (size_of_dim(binder, axis, dim, size)) {
         return true;
     }
     const char *batch = axis == 0 ? "--batch N or " : "";
@@ -178,6 +201,19 @@ static bool shape_of_input(Binder *binder, const ValueInfoProto *info, Type *typ
     return true;
 }
 
+/* Of an input that --bind makes constant: where the file leaves it open, as many elements as there are values. */
+static bool shape_of_binding(Binder *binder, const ValueInfoProto *info, const InputBinding *binding, Type *type)
+{
+    const Onnx__TensorShapeProto *shape = declared_shape(info);
+    int64_t size;
+    bool is_list = shape ? shape->n_dim == 1 && !size_of_dim(binder, 0, shape->dim[0], &size) : binding->count > 1;
+    if (find_shape(binder, info->name) || (shape && !is_list)) {
+        return shape_of_input(binder, info, type);
+    }
+    *type = make_type(type->dtype, is_list, &binding->count);
+    return true;
+}
+
 /* The constant's elements in the dtype of `type`, whose dims become the constant's. */
 static const void *constant_data(const Import *import, const InputConstant *constant, Type *type)
 {
@@ -209,6 +245,7 @@ static const char *input_kind(Arena *arena, const ValueInfoProto *info)
 static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
 {
     Import *import = binder->import;
+    const InputBinding *binding = find_binding(binder, info->name);
     const InputConstant *constant = find_constant(binder, info->name);
     const char *name = arena_strndup(import->arena, info->name, strlen(info->name));
     int data_type = info->type && info->type->tensor_type ? info->type->tensor_type->elem_type : 0;
@@ -220,15 +257,22 @@ static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
         return;
     }
     widen_type(import, &type);
-    const void *data = constant ? constant_data(import, constant, &type) : NULL;
-    if (constant) {
-        find_shape(binder, info->name); /* the data say it already */
-    } else if (!shape_of_input(binder, info, &type)) {
+    if (!binding && !constant) {
+        if (shape_of_input(binder, info, &type)) {
+            graph_add_input(import->graph, value_create(import->graph, VALUE_INPUT, type, name));
+            define_value(import, scope, NO_ORIGIN, name, import->graph->inputs[import->graph->input_count - 1]);
+        }
         return;
     }
-    Value *value = value_create(import->graph, constant && !constant->is_fed ? VALUE_CONST : VALUE_INPUT, type, name);
+    if (binding && !shape_of_binding(binder, info, binding, &type)) {
+        return;
+    }
+    find_shape(binder, info->name); /* of a constant, the data say it */
+    const void *data = binding ? bound_data(import, binding, &type) : constant_data(import, constant, &type);
+    const bool is_fed = !binding && constant->is_fed;
+    Value *value = value_create(import->graph, is_fed ? VALUE_INPUT : VALUE_CONST, type, name);
     value->data = data;
-    if (value->kind == VALUE_INPUT) {
+    if (is_fed) {
         graph_add_input(import->graph, value);
     }
     define_value(import, scope, NO_ORIGIN, name, value);
@@ -248,7 +292,7 @@ static void note_batch_axis(Binder *binder, const ValueInfoProto *info)
         }
         binder->took_batch |= named;
     }
-    if (shape && shape->n_dim > 0) {
+    if (shape && shape->n_dim > 0 && !find_binding(binder, info->name)) {
         const Dimension *first = shape->dim[0];
         bool agrees = !is_fixed(first) || first->dim_value == binder->options->batch;
         binder->took_batch |= agrees;
@@ -274,6 +318,13 @@ static const char *suggestion(Arena *arena, const char *word, const char *const 
 {
     const char *near = did_you_mean(word, candidates, count);
     return near ? arena_printf(arena, "; did you mean '%s'?", near) : "";
+}
+
+static void no_such_input(const Binder *binder, const char *option, const char *name, const char *const *names,
+                          int count)
+{
+    error(binder->import->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, "%s %s: no input has that name%s", option, name,
+          suggestion(binder->import->arena, name, names, count));
 }
 
 static void check_unused(const Binder *binder, size_t count, const ValueInfoProto *const *inputs)
@@ -309,9 +360,12 @@ static void check_unused(const Binder *binder, size_t count, const ValueInfoProt
     }
     for (int i = 0; i < binder->options->shape_count; i++) {
         if (!binder->used_shapes[i]) {
-            const char *name = binder->options->shapes[i].input;
-            error(binder->import->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, "--shape %s: no input has that name%s",
-                  name, suggestion(arena, name, names, name_count));
+            no_such_input(binder, "--shape", binder->options->shapes[i].input, names, name_count);
+        }
+    }
+    for (int i = 0; i < binder->options->binding_count; i++) {
+        if (!binder->used_bindings[i]) {
+            no_such_input(binder, "--bind", binder->options->bindings[i].input, names, name_count);
         }
     }
 }
@@ -321,6 +375,7 @@ void bind_inputs(Import *import, Scope *scope)
     const GraphProto *graph = import->model->proto->graph;
     Binder binder = {.import = import, .options = import->options};
     binder.used_dims = NEW_ARRAY(import->arena, bool, import->options->dim_count + 1);
+    binder.used_bindings = NEW_ARRAY(import->arena, bool, import->options->binding_count + 1);
     binder.used_shapes = NEW_ARRAY(import->arena, bool, import->options->shape_count + 1);
     NameTable initializers = {0};
     for (size_t i = 0; i < graph->n_initializer; i++) {

@@ -198,6 +198,8 @@ const CliOption cli_options[] = {
      .help = "bind a symbolic dimension; repeatable"},
     {"--shape", "INPUT=DIMS", OPTION_LIST, SECTION_SHAPES, EVERY, FIELD(shapes),
      .help = "bind an input's dims, as in x=1x3x224x224; repeatable"},
+    {"--bind", "INPUT=VALUE", OPTION_LIST, SECTION_SHAPES, EVERY, FIELD(bindings),
+     .help = "make an input a constant: a number, true, false, or a list as in 1,2; repeatable"},
 
     {"--head", "N", OPTION_COUNT, SECTION_FINETUNE, TRAINING, FIELD(head), .help = "a new last layer of N classes"},
     {"--trainable", "GLOB", OPTION_LIST, SECTION_FINETUNE, TRAINING, FIELD(trainable),

@@ -28,7 +28,7 @@ typedef struct CommandLine {
     const char *explain_precision_format; /* "json", or NULL: text */
     const char *loss, *output, *labels;
     int64_t batch;
-    TextList dims, shapes; /* as typed; import_options() parses them */
+    TextList dims, shapes, bindings; /* as typed; import_options() parses them */
     int64_t head;
     TextList trainable, freeze;
     const char *init;

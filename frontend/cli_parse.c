@@ -289,6 +289,11 @@ ImportOptions import_options(Arena *arena, Diagnostics *diagnostics, const Comma
 {
     DimBinding *dims = NEW_ARRAY(arena, DimBinding, line->dims.count + 1);
     ShapeBinding *shapes = NEW_ARRAY(arena, ShapeBinding, line->shapes.count + 1);
+    InputBinding *bindings = NEW_ARRAY(arena, InputBinding, line->bindings.count + 1);
+    for (int i = 0; i < line->bindings.count; i++)
+        if (!parse_input_binding(arena, line->bindings.items[i], &bindings[i]))
+            fatal(diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, "--bind: '%s' is not of the form INPUT=VALUE",
+                  line->bindings.items[i]);
     for (int i = 0; i < line->dims.count; i++)
         if (!parse_dim_binding(arena, line->dims.items[i], &dims[i]))
             fatal(diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, "--dim: '%s' is not of the form NAME=N",
@@ -302,6 +307,8 @@ ImportOptions import_options(Arena *arena, Diagnostics *diagnostics, const Comma
                            .dim_count = line->dims.count,
                            .shapes = shapes,
                            .shape_count = line->shapes.count,
+                           .bindings = bindings,
+                           .binding_count = line->bindings.count,
                            .output = line->output,
                            .labels = line->labels,
                            .widen = strcmp(line->precision, "64-true") == 0};

@@ -46,6 +46,13 @@ typedef struct ShapeBinding {
     int64_t dims[MAX_RANK];
 } ShapeBinding;
 
+/* --bind: an input that becomes a constant. */
+typedef struct InputBinding {
+    const char *input;
+    const char *values; /* "16000", "true", "1,2,3" */
+    int64_t count;      /* of values */
+} InputBinding;
+
 /* The contents of an input that are known at import: dense little-endian data that outlive the graph. The elements take
  * the dtype that the model declares. */
 typedef struct InputConstant {
@@ -63,7 +70,9 @@ typedef struct ImportOptions {
     int dim_count;
     const ShapeBinding *shapes;
     int shape_count;
-    const InputConstant *constants;
+    const InputBinding *bindings;
+    int binding_count;
+    const InputConstant *constants; /* bindings come before them */
     int constant_count;
     const char *output; /* the value that the loss reads, a graph output or one inside; NULL: the first float output */
     const char *labels; /* an input that is kept though nothing that is needed reads it, or NULL */
@@ -71,7 +80,9 @@ typedef struct ImportOptions {
     bool widen;         /* every float of the model is f64, so that its constants fold in double (64-true) */
 } ImportOptions;
 
-/* "NAME=N" and "INPUT=1x3x224x224" (an empty list of dims is a scalar); false when the text is not of that form. */
+/* "NAME=N", "INPUT=1x3x224x224" (an empty list of dims is a scalar) and "INPUT=VALUE,..."; false when the text is not
+ * of that form. */
+bool parse_input_binding(Arena *arena, const char *text, InputBinding *binding); /* bind_values.c */
 bool parse_dim_binding(Arena *arena, const char *text, DimBinding *binding);
 bool parse_shape_binding(Arena *arena, const char *text, ShapeBinding *binding);
 

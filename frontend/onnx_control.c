@@ -103,12 +103,25 @@ static bool constant_scalar(const Control *control, const Value *value, int64_t 
     return true;
 }
 
+/* Refuses what depends on a value that is not known; an input that it comes from can be bound. */
+static bool refuse_unknown(const Control *control, const char *what, const Value *value)
+{
+    const Import *import = control->import;
+    const Value *source = value && !is_poisoned(value) ? feeding_input(import->graph, value) : NULL;
+    const char *why = arena_printf(import->arena, "%s not known when the model is compiled", what);
+    if (source) {
+        why = arena_printf(import->arena, "%s: it depends on the input '%s'; give --bind %s=VALUE", why, source->name,
+                           source->name);
+    }
+    return refuse(control, why);
+}
+
 static bool import_if(const Control *control)
 {
     Value *condition = node_input(control->import, control->scope, control->origin, control->node, 0);
     int64_t taken;
     if (!condition || !constant_scalar(control, condition, &taken)) {
-        return refuse(control, "on a condition that is not known when the model is compiled");
+        return refuse_unknown(control, "on a condition that is", condition);
     }
     const GraphProto *branch = subgraph(control, taken ? "then_branch" : "else_branch");
     check_signature(control, branch, 0, control->node->n_output);
@@ -244,14 +257,16 @@ static bool import_loop(const Control *control)
     Sequence *sequences = NEW_ARRAY(import->arena, Sequence, scanned + 1);
     Value **results = NEW_ARRAY(import->arena, Value *, graph->n_output + 1);
     known = known && load_inputs(control, 2, values + 2);
+    const Value *unknown = trips && trip_count == INT64_MAX ? trips : condition;
     for (int64_t i = 0; known && go_on && i < trip_count; i++) {
         if (!iterate(control, graph, i, carried, values, results, sequences)) {
             return pass_poison_on(control, graph->n_output, results);
         }
         known = constant_scalar(control, results[0], &go_on);
+        unknown = results[0];
     }
     if (!known || (scanned > 0 && sequences[0].count == 0)) {
-        return refuse(control, "whose number of iterations is not known when the model is compiled");
+        return refuse_unknown(control, "whose number of iterations is", unknown);
     }
     Value **stacked = NEW_ARRAY(import->arena, Value *, scanned + 1);
     for (size_t i = 0; i < scanned; i++) {

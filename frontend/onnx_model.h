@@ -220,6 +220,11 @@ int default_opset(Import *import, size_t count, Onnx__OperatorSetIdProto *const 
 /* If, Loop and Scan; false when the node is none of them. */
 bool import_control(Import *import, const Body *body, Scope *scope, const NodeProto *node);
 
+/* ---- bind_values.c ---- */
+
+/* The values of a binding as data of that type; one value fills it. Fatal when they do not fit. */
+const void *bound_data(const Import *import, const InputBinding *binding, const Type *type);
+
 /* ---- bind_dims.c, onnx_states.c
  * -------------------------------------------------------------------------------------- */
 

@@ -16,6 +16,23 @@ static const char *missing_kind(const OperandSpec *spec, Dtype dtype)
     return spec->kind == 'b' && dtype != DTYPE_BOOL ? "bool" : NULL;
 }
 
+/* A small input may be a switch, such as Dropout's training_mode, that the user can bind. */
+static void unknown_operand(Graph *graph, const Node *node, const Value *operand, const OperandSpec *spec)
+{
+    enum { MOST_VALUES = 8 };
+    const Value *source = feeding_input(graph, operand);
+    const char *name = operand->name ? operand->name : "it", *what = "is computed";
+    const char *advice = "bind the model's dynamic dimensions or export it with constant shapes";
+    if (source && element_count(&source->type) <= MOST_VALUES) {
+        what = source == operand ? "is an input"
+                                 : arena_printf(graph->arena, "is computed from the input '%s'", source->name);
+        advice = arena_printf(graph->arena, "give --bind %s=VALUE", source->name);
+    }
+    error(graph->diagnostics, EXIT_STATUS_UNSUPPORTED, node->origin,
+          "input '%.*s' of %s must be known when the model is compiled, but '%s' %s; %s", spec->length, spec->name,
+          node->op->name, name, what, advice);
+}
+
 static bool check_input(Graph *graph, const Node *node, int i, const OperandSpec *spec)
 {
     const Value *operand = input(node, i);
@@ -25,10 +42,7 @@ static bool check_input(Graph *graph, const Node *node, int i, const OperandSpec
         return false;
     }
     if (operand && spec->is_static && (operand->kind != VALUE_CONST || !operand->data)) {
-        error(graph->diagnostics, EXIT_STATUS_UNSUPPORTED, node->origin,
-              "input '%.*s' of %s must be known when the model is compiled, but '%s' is computed; bind the model's "
-              "dynamic dimensions or export it with constant shapes",
-              spec->length, spec->name, node->op->name, operand->name ? operand->name : "it");
+        unknown_operand(graph, node, operand, spec);
         return false;
     }
     const char *missing = operand ? missing_kind(spec, operand->type.dtype) : NULL;

@@ -315,6 +315,9 @@ bool view_fits(const Value *value);
 bool is_graph_result(const Graph *graph, const Value *value); /* an output, the loss, a gradient or an update */
 void mark_graph_results(const Graph *graph, bool *marks);     /* all of them: by value id, false elsewhere */
 
+/* An input that the value is computed from; NULL when none is near. (sources.c) */
+const Value *feeding_input(const Graph *graph, const Value *value);
+
 /* Attributes. The getters fall back on the default in the op's row; a missing one without default is internal. */
 const Attr *find_attr(const Node *node, const char *name);
 bool has_attr(const Node *node, const char *name);

@@ -49,6 +49,8 @@ wrong "no place for the weights" m.onnx --batch 4 --emit c -o -
 wrong "is an option of 'pcc run', not of 'pcc'" m.onnx --inputs x -o train.c
 wrong "is an option of 'pcc', not of 'pcc run'" run m.onnx -o train.c
 wrong "needs --inputs" run m.onnx --dump out.safetensors
+wrong "no input has that name" m.onnx --batch 4 --bind nothing=1 -o train.c
+wrong "is not of the form INPUT=VALUE" m.onnx --batch 4 --bind x -o train.c
 wrong "is not an output" m.onnx --batch 4 --output logitz -o train.c
 wrong "matches no initializer" m.onnx --batch 4 --freeze 'nothing*' -o train.c
 only_files m.onnx output

@@ -131,6 +131,27 @@ static void test_batch_against_a_fixed_one(void **state)
     assert_int_equal(imported(test, path, &(ImportOptions){.batch = 1})->inputs[0]->type.dims[0], 1);
 }
 
+static void assert_open_dims(ModelTest *test, int64_t dim, const char *symbol)
+{
+    WireBuffer graph = {0};
+    add_value(&graph, 11, "x", 1, 2, DIMS(dim, dim), symbol);
+    add_node(&graph, "Relu", "relu", "x", "y");
+    add_value(&graph, 12, "y", 1, 2, DIMS(1, 3), NULL);
+    const char *path = write_model(test, &graph, 17, NULL);
+    ImportOptions shaped = {.batch = 4, .shapes = &(ShapeBinding){"x", 2, {4, 3}}, .shape_count = 1};
+    assert_int_equal(imported(test, path, &shaped)->inputs[0]->type.dims[1], 3);
+    ASSERT_LEAVES(test->fixture, EXIT_STATUS_INPUT, import_with(test, path, &(ImportOptions){.batch = 4}));
+    assert_message(test->fixture, "test: error: input 'x' has an unknown dimension on axis 1; give --shape x=AxBx...");
+}
+
+/* Dims that exporters do not know: each is open of its own, the first axis by --batch. */
+static void test_unknown_dimensions(void **state)
+{
+    assert_open_dims(*state, -1, "?"); /* add_value() takes -1 for a symbol */
+    assert_open_dims(*state, -1, "");
+    assert_open_dims(*state, 0, NULL);
+}
+
 /* ---- folding
  * --------------------------------------------------------------------------------------------------------- */
 
@@ -518,6 +539,61 @@ static const char *write_if(ModelTest *test, bool constant, uint8_t condition)
     return write_model(test, &graph, 17, NULL);
 }
 
+static const ImportOptions *bound_by(ModelTest *test, const char *text)
+{
+    InputBinding *binding = NEW(test->fixture->arena, InputBinding);
+    ImportOptions *options = NEW(test->fixture->arena, ImportOptions);
+    assert_true(parse_input_binding(test->fixture->arena, text, binding));
+    *options = (ImportOptions){.batch = 2, .bindings = binding, .binding_count = 1};
+    return options;
+}
+
+/* The condition is an input: --bind makes it a constant, and no input of the program. */
+static void test_bound_inputs(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_if(test, false, 0), bound_by(test, "c=true"));
+    assert_string_equal(graph->first->op->name, "Relu");
+    assert_int_equal(graph->input_count, 1);
+    assert_string_equal(imported(test, write_if(test, false, 0), bound_by(test, "c=0"))->first->op->name, "Neg");
+    graph = imported(test, write_linear(test), bound_by(test, "x=1,2,3,4,-5,6e-1,inf,0"));
+    assert_int_equal(graph->input_count, 0);
+    assert_true(((const float *)value_named(graph, "x")->data)[5] == 0.6f);
+    assert_true(((const float *)value_named(imported(test, write_linear(test), bound_by(test, "x=7")), "x")->data)[7] ==
+                7);
+}
+
+/* Without a message, for its form. */
+static void assert_binding_is_refused(ModelTest *test, const char *text, const char *message)
+{
+    InputBinding binding;
+    bool well_formed = parse_input_binding(test->fixture->arena, text, &binding);
+    assert_int_equal(well_formed, message != NULL);
+    if (well_formed) {
+        ASSERT_LEAVES(test->fixture, EXIT_STATUS_USAGE,
+                      import_with(test, write_if(test, false, 0), bound_by(test, text)));
+        assert_message(test->fixture, message);
+    }
+}
+
+static void test_bindings_that_do_not_fit(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {{"c=2", "--bind c=2: '2' is no value of its type; the input is bool[]"},
+                 {"c=", NULL},
+                 {"=1", NULL},
+                 {"c", NULL},
+                 {"c=true,false", "give one value, or as many as there are elements"},
+                 {"x=1,2,3", "give one value, or as many as there are elements; the input is f32[2]"},
+                 {"x=1,", "'' is no value of its type"},
+                 {"x=1,a", "'a' is no value of its type"},
+                 {"cc=1", "--bind cc: no input has that name; did you mean 'c'?"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_binding_is_refused(*state, cases[i].text, cases[i].message);
+    }
+}
+
 static void test_if_takes_a_branch(void **state)
 {
     ModelTest *test = *state;
@@ -528,7 +604,8 @@ static void test_if_takes_a_branch(void **state)
         assert_string_equal(graph->outputs[0]->name, "y");
     }
     ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, write_if(test, false, 0),
-                   "node 'if' (If on a condition that is not known when the model is compiled)");
+                   "node 'if' (If on a condition that is not known when the model is compiled: it depends on the input "
+                   "'c'; give --bind c=VALUE)");
 }
 
 /* for i < 3: a = -a, and b stacks each a */
@@ -576,6 +653,9 @@ int main(void)
         MODEL_TEST(test_parameters_do_not_fold),
         MODEL_TEST(test_old_nodes_are_upgraded),
         MODEL_TEST(test_all_unsupported_operators_are_listed),
+        MODEL_TEST(test_unknown_dimensions),
+        MODEL_TEST(test_bound_inputs),
+        MODEL_TEST(test_bindings_that_do_not_fit),
         MODEL_TEST(test_no_hint_for_names_that_are_right),
         MODEL_TEST(test_types_that_pcc_does_not_have),
         MODEL_TEST(test_outputs_are_left_out),
