@@ -1,7 +1,8 @@
 /* onnx_fold.c: evaluating at compile time what does not depend on data: shape arithmetic, constant tables. */
 #include "frontend/onnx_model.h"
 
-/* Larger results stay computed: a program that holds them would be larger than the computation. */
+/* Larger results stay computed: a program that holds them would be larger than the computation. What cannot be computed
+ * later, such as the zeros that an embedding starts from, may be larger. */
 static const int64_t max_folded_bytes = (int64_t)64 << 20;
 enum {
     MAX_STATIC_CHAIN = 64, /* nodes between an initializer and the static operand computed from it */
@@ -11,6 +12,11 @@ enum {
 static bool is_constant(const Value *value)
 {
     return value->kind == VALUE_CONST && value->data;
+}
+
+static bool may_hold(const Op *op, const Type *type)
+{
+    return type_bytes(type) <= max_folded_bytes || (op->kind == OP_STATIC && element_count(type) <= MAX_LARGE_ELEMENTS);
 }
 
 /* Shape-like rows (OP_STATIC) need only the types of the operands that are not static. */
@@ -26,7 +32,7 @@ bool can_fold(const Node *node)
         }
     }
     for (int i = 0; i < node->output_count; i++) {
-        if (node->outputs[i] && type_bytes(&node->outputs[i]->type) > max_folded_bytes) {
+        if (node->outputs[i] && !may_hold(node->op, &node->outputs[i]->type)) {
             return false;
         }
     }
@@ -51,6 +57,27 @@ static void evaluate_outputs(Graph *graph, const Node *node, Value **constants)
         constants[i] =
             !output ? NULL : const_create(graph, output->type, tensor_to_data(graph->arena, &outputs[i]), output->name);
     }
+}
+
+/* Counts large results against what the whole import may hold of them; false when that is spent. */
+static bool spend_elements(Import *import, const Node *node)
+{
+    for (int i = 0; i < node->output_count; i++) {
+        const Value *output = node->outputs[i];
+        if (output && type_bytes(&output->type) > max_folded_bytes) {
+            import->large_elements += element_count(&output->type);
+        }
+    }
+    return import->large_elements <= MAX_LARGE_ELEMENTS;
+}
+
+bool fold_results(Import *import, Node *node, Value **constants)
+{
+    if (!can_fold(node) || !spend_elements(import, node)) {
+        return false;
+    }
+    fold_node(import, node, constants);
+    return true;
 }
 
 void fold_node(Import *import, Node *node, Value **constants)

@@ -201,10 +201,10 @@ static bool normalise(Import *import, const Body *body, const Scope *scope, cons
 /* The node's results, constants where it folds; false after unsupported(). */
 static bool fold_outputs(Import *import, Node *node, Value ***results)
 {
+    Value **constants = NEW_ARRAY(import->arena, Value *, node->output_count);
     *results = node->outputs;
-    if (can_fold(node)) {
-        *results = NEW_ARRAY(import->arena, Value *, node->output_count);
-        fold_node(import, node, *results);
+    if (fold_results(import, node, constants)) {
+        *results = constants;
     } else if (node->op->kind == OP_STATIC) {
         unsupported(import, node->origin, "%s, whose result is too large for a constant", node->op->name);
         return false;

@@ -84,6 +84,7 @@ typedef struct Import {
     const char **results; /* the names of the values that the import is for */
     int result_count;
     int node_budget; /* nodes that may still be imported: functions and loops multiply */
+    int64_t large_elements; /* folded so far, see MAX_LARGE_ELEMENTS */
     Refusal *refusals;
     int refusal_count, refusal_searches;
     const char **operators; /* that pcc has, for did_you_mean(); NULL until one is wanted */
@@ -95,6 +96,7 @@ enum {
     MAX_FUNCTIONS = 10000,
     MAX_IMPORTED_NODES = 1000000,
     MAX_TENSOR_OPERANDS = 8,
+    MAX_LARGE_ELEMENTS = 1 << 28, /* of results above 64 MiB that must fold, in all */
 };
 
 /* ---- onnx_scope.c: names -------------------------------------------------------------------------------------------
@@ -197,6 +199,8 @@ Value *import_constant(Import *import, const Body *body, const NodeProto *node);
 bool can_fold(const Node *node);
 /* The node's outputs as constants, with their names; the node is removed. */
 void fold_node(Import *import, Node *node, Value **constants);
+/* The same of a node of the file; false when it does not fold, or its results are too large. */
+bool fold_results(Import *import, Node *node, Value **constants);
 /* A value just built, as a constant where that is possible. */
 Value *fold_value(Import *import, Value *value);
 /* Folds what `node` needs: helpers that an upgrade put between `after` and it, and the values that its static operands

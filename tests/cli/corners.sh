@@ -30,6 +30,7 @@ agrees least.onnx
 expect 0 "" "$PCC" least.onnx --loss mse --precision 64 -o least.c
 grep -q INT64_MIN least.c || fail "least.c does not use the least i64"
 
+
 # Integers without a defined result in C: divisors of 0 and -1, counts that no shift takes, products beyond the width.
 # Every id becomes the number of `top`, at run time.
 top=00000000000000800500000000000000f8ffffffffffffff # {INT64_MIN, 5, -8}
@@ -47,3 +48,10 @@ write_graph integers.onnx "$(node low Max 'ids top' a)$(node high Min 'a top' c)
     node scale Mul 'f w' y)$(tensor w 01 18 "$six")$(tensor top 07 3 $top)$(tensor by 07 3 $by)$(graph_input ids 07 '2 3')$(
     graph_output y 01 '2 18')"
 agrees integers.onnx
+
+# An embedding of 72 MB that starts from zeros: more than is folded where it could be computed.
+write_graph zeros.onnx "$(node zeros ConstantOfShape s e)$(node pick Gather 'e ids' p)$(node shift Add 'p w' y)$(
+    tensor s 07 2 20bf0200000000006400000000000000)$(tensor w 01 1 0000003f)$(graph_input ids 07 3)$(
+    graph_output y 01 '3 100')"
+expect 0 "" "$PCC" zeros.onnx --loss mse -o zeros.ir
+grep -q 'e.*f32\[180000,100\]' zeros.ir || fail "the zeros are not in the graph: $(head -c 600 zeros.ir)"
