@@ -139,8 +139,9 @@ static bool bound_symbol(Binder *binder, const char *symbol, int64_t *size)
 static bool size_of_dim(Binder *binder, size_t axis, const Dimension *dim, int64_t *size)
 {
     const char *symbol = symbol_of(dim);
+    const int64_t batch = rebatch_size(binder->import->rebatch);
     if (is_fixed(dim)) {
-        *size = dim->dim_value;
+        *size = axis == 0 && batch ? batch : dim->dim_value;
         return true;
     }
     if (symbol) {
@@ -260,6 +261,7 @@ static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
     if (!binding && !constant) {
         if (shape_of_input(binder, info, &type)) {
             graph_add_input(import->graph, value_create(import->graph, VALUE_INPUT, type, name));
+            rebatch_input(import, import->graph->inputs[import->graph->input_count - 1]);
             define_value(import, scope, NO_ORIGIN, name, import->graph->inputs[import->graph->input_count - 1]);
         }
         return;
@@ -302,14 +304,77 @@ static void note_batch_axis(Binder *binder, const ValueInfoProto *info)
 
 static void check_batch(const Binder *binder)
 {
-    if (binder->options->batch && !binder->took_batch && binder->fixed) {
-        int64_t size = declared_shape(binder->fixed)->dim[0]->dim_value;
-        fatal(binder->import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
-              "--batch %" PRId64 ": input '%s' has the fixed first dimension %" PRId64
-              "; export the model with a dynamic batch axis, give --batch %" PRId64
-              ", or override the input's shape with --shape",
-              binder->options->batch, binder->fixed->name, size, size);
+    const int64_t batch = binder->options->batch;
+    if (!batch || binder->took_batch || !binder->fixed || rebatch_size(binder->import->rebatch)) {
+        return;
     }
+    int64_t size = declared_shape(binder->fixed)->dim[0]->dim_value;
+    bool divides = batch % size == 0;
+    fatal(binder->import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+          "--batch %" PRId64 ": input '%s' has the fixed first dimension %" PRId64
+          ", which is part of the graph; export the model with a dynamic batch axis, or give --batch %" PRId64
+          "%s: --accumulate %" PRId64 " trains with %" PRId64 " samples an update",
+          batch, binder->fixed->name, size, size, divides ? "" : " and as many micro-batches as you like",
+          divides ? batch / size : 2, divides ? batch : 2 * size);
+}
+
+/* ---- a fixed batch that is to be another ------------------------------------------------------------------------- */
+
+static const ShapeBinding *last_shape(const ImportOptions *options, const char *input)
+{
+    const ShapeBinding *found = NULL;
+    for (int i = 0; i < options->shape_count; i++) {
+        found = strcmp(options->shapes[i].input, input) == 0 ? &options->shapes[i] : found;
+    }
+    return found;
+}
+
+static bool is_constant_input(const OnnxModel *model, const ImportOptions *options, const char *input)
+{
+    bool constant = false;
+    for (int i = 0; i < options->binding_count; i++) {
+        constant |= strcmp(options->bindings[i].input, input) == 0;
+    }
+    for (size_t i = 0; i < model->proto->graph->n_initializer; i++) {
+        constant |= strcmp(text_or_empty(model->proto->graph->initializer[i]->name), input) == 0;
+    }
+    return constant;
+}
+
+/* Every input that has a first axis has it fixed at 1, and --batch or --shape want the same other size of all. */
+int64_t wanted_batch(const OnnxModel *model, const ImportOptions *options)
+{
+    const GraphProto *graph = model->proto->graph;
+    int64_t batch = options->batch;
+    int found = 0;
+    for (size_t i = 0; i < graph->n_input; i++) {
+        const Onnx__TensorShapeProto *shape = declared_shape(graph->input[i]);
+        const char *name = text_or_empty(graph->input[i]->name);
+        if (is_constant_input(model, options, name) || (shape && shape->n_dim == 0)) {
+            continue;
+        }
+        const ShapeBinding *given = last_shape(options, name);
+        int64_t size = given && given->rank > 0 ? given->dims[0] : options->batch;
+        batch = batch ? batch : size;
+        if (!shape || !is_fixed(shape->dim[0]) || shape->dim[0]->dim_value != 1 || size != batch || size <= 1) {
+            return 0;
+        }
+        found++;
+    }
+    return found == 0 || options->constant_count ? 0 : batch;
+}
+
+ImportOptions file_batch_options(Arena *arena, const ImportOptions *options)
+{
+    ImportOptions file = *options;
+    ShapeBinding *shapes = NEW_ARRAY(arena, ShapeBinding, options->shape_count + 1);
+    for (int i = 0; i < options->shape_count; i++) {
+        shapes[i] = options->shapes[i];
+        shapes[i].dims[0] = 1;
+    }
+    file.batch = options->batch ? 1 : 0;
+    file.shapes = shapes;
+    return file;
 }
 
 /* ---- options that name nothing ---------------------------------------------------------------------------------- */

@@ -195,6 +195,7 @@ static bool normalise(Import *import, const Body *body, const Scope *scope, cons
     drop_unread_outputs(import, scope, from, node); /* an upgrade may read a meaning in how many there are */
     fold_helpers(import, before, node);
     fold_static_operands(import, node);
+    rebatch_operands(import, body, from, node);
     return infer_node(graph, node);
 }
 
@@ -247,10 +248,14 @@ static void import_operator(Import *import, const Body *body, Scope *scope, cons
     const Op *op = row_of(import, body, node_origin(import, body, from), from);
     node = op ? import_row(import, body, scope, from, op, &results) : NULL;
     if (!end_attempt(import, &attempt) || !node) {
+        if (attempt.first < import->refusal_count && rebatch_knew(import, body, from)) {
+            rebatch_refuse(import, node_origin(import, body, from), last_refusal(import));
+        }
         remove_nodes_behind(import->graph, last);
         poison_outputs(import, body, scope, from, attempt.first, 0, NULL);
         return;
     }
+    rebatch_results(import, body, from, node, results);
     for (int i = 0; i < node->output_count; i++) {
         if (results[i] && node_output(from, (size_t)i)) {
             define_value(import, scope, node->origin, from->output[i], results[i]);
@@ -299,19 +304,18 @@ void import_nodes(Import *import, const Body *body, Scope *scope, size_t count, 
 /* ---- the graph ------------------------------------------------------------------------------------------------------
  */
 
-Graph *onnx_import(Arena *arena, Diagnostics *diagnostics, const char *path, const ImportOptions *options,
-                   OnnxModel **model)
+static Graph *import_graph(OnnxModel *model, const ImportOptions *options, Rebatch *rebatch)
 {
-    onnx_read(arena, diagnostics, path, model);
-    const ModelProto *proto = (*model)->proto;
+    const ModelProto *proto = model->proto;
     const char *name = text_or_empty(proto->graph->name);
-    Import *import = NEW(arena, Import);
-    *import = (Import){.arena = arena,
-                       .diagnostics = diagnostics,
-                       .model = *model,
+    Import *import = NEW(model->arena, Import);
+    *import = (Import){.arena = model->arena,
+                       .diagnostics = model->diagnostics,
+                       .model = model,
                        .options = options,
+                       .rebatch = rebatch,
                        .node_budget = MAX_IMPORTED_NODES};
-    import->graph = graph_create(arena, diagnostics, arena_strndup(arena, name, strlen(name)));
+    import->graph = graph_create(import->arena, import->diagnostics, arena_strndup(import->arena, name, strlen(name)));
     import->graph->stage = "import";
     Body body = {.opset = default_opset(import, proto->n_opset_import, proto->opset_import), .prefix = ""};
     Scope scope = {0};
@@ -323,4 +327,21 @@ Graph *onnx_import(Arena *arena, Diagnostics *diagnostics, const char *path, con
     import_outputs(import, &scope);
     import->graph->origin = NO_ORIGIN;
     return import->graph;
+}
+
+Graph *onnx_import(Arena *arena, Diagnostics *diagnostics, const char *path, const ImportOptions *options,
+                   OnnxModel **model)
+{
+    onnx_read(arena, diagnostics, path, model);
+    const int64_t batch = wanted_batch(*model, options);
+    if (!batch) {
+        return import_graph(*model, options, NULL);
+    }
+    const Hush before = diagnostics_hush(diagnostics);
+    const ImportOptions file_options = file_batch_options(arena, options);
+    Rebatch *rebatch = rebatch_create(arena, batch);
+    import_graph(*model, &file_options, rebatch);
+    diagnostics_restore(diagnostics, before);
+    rebatch_begin(rebatch);
+    return import_graph(*model, options, rebatch);
 }

@@ -71,6 +71,7 @@ typedef struct Body {
 } Body;
 
 typedef struct Refusal Refusal; /* onnx_refuse.c */
+typedef struct Rebatch Rebatch; /* onnx_batch.c */
 
 typedef struct Import {
     Arena *arena;
@@ -83,7 +84,8 @@ typedef struct Import {
     NameTable read;       /* the names that some node of the graph reads, needed or not */
     const char **results; /* the names of the values that the import is for */
     int result_count;
-    int node_budget; /* nodes that may still be imported: functions and loops multiply */
+    Rebatch *rebatch;       /* of a file with a fixed batch that is read with another; or NULL */
+    int node_budget;        /* nodes that may still be imported: functions and loops multiply */
     int64_t large_elements; /* folded so far, see MAX_LARGE_ELEMENTS */
     Refusal *refusals;
     int refusal_count, refusal_searches;
@@ -139,12 +141,14 @@ void poison_outputs(Import *import, const Body *body, Scope *scope, const NodePr
 
 /* Errors for all the refusals that these poisoned values depend on: operators that pcc does not have in one list. */
 void report_refusals(Import *import, size_t count, Value *const *values);
+const char *last_refusal(const Import *import); /* the text of the newest */
 /* The first of them in words: "node 'a' (Foo, domain ai.onnx) is not supported". */
 const char *refusal_summary(Import *import, Value *poisoned);
 
 /* ---- onnx_standard.c ---- */
 
-bool is_standard_operator(const char *name); /* of ONNX's default domain, in any opset */
+bool is_standard_operator(const char *name);         /* of ONNX's default domain, in any opset */
+bool is_word_of(const char *list, const char *word); /* of a list of words each of which stands between spaces */
 
 /* ---- onnx_needed.c: what need not be imported ----------------------------------------------------------------------
  */
@@ -223,6 +227,25 @@ int default_opset(Import *import, size_t count, Onnx__OperatorSetIdProto *const 
 
 /* If, Loop and Scan; false when the node is none of them. */
 bool import_control(Import *import, const Body *body, Scope *scope, const NodeProto *node);
+
+/* The N that a file's fixed batch of 1 is to be read as; 0: as it stands. */
+int64_t wanted_batch(const OnnxModel *model, const ImportOptions *options);
+/* The options of an import of the file with its own batch. */
+ImportOptions file_batch_options(Arena *arena, const ImportOptions *options);
+
+/* ---- onnx_batch.c: a fixed batch read as another; nothing without import->rebatch ----------------------------------
+ */
+
+Rebatch *rebatch_create(Arena *arena, int64_t batch); /* for an import with the file's batch, which it records */
+void rebatch_begin(Rebatch *rebatch);                 /* what follows is the import with `batch` */
+int64_t rebatch_size(const Rebatch *rebatch);         /* N in that one; 0 before, or without */
+void rebatch_input(Import *import, const Value *value);
+/* Before a node's types are inferred, and when its results are there. Fatal when samples might mix. */
+void rebatch_operands(Import *import, const Body *body, const NodeProto *from, Node *node);
+void rebatch_results(Import *import, const Body *body, const NodeProto *from, const Node *node, Value *const *results);
+void rebatch_output(Import *import, const char *name, const Value *value);
+_Noreturn void rebatch_refuse(Import *import, Origin origin, const char *why);
+bool rebatch_knew(Import *import, const Body *body, const NodeProto *from); /* the recorded import had its results */
 
 /* ---- bind_values.c ---- */
 

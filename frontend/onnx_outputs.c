@@ -191,6 +191,7 @@ void import_outputs(Import *import, const Scope *scope)
     tell_left_out(import, values);
     for (int i = 0; i < import->result_count; i++) {
         if (!is_poisoned(values[i])) {
+            rebatch_output(import, import->results[i], values[i]);
             graph_add_output(graph, values[i]);
             graph->output_names[graph->output_count - 1] =
                 arena_strndup(import->arena, import->results[i], strlen(import->results[i]));

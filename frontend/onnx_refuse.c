@@ -213,6 +213,11 @@ void report_refusals(Import *import, size_t count, Value *const *values)
     }
 }
 
+const char *last_refusal(const Import *import)
+{
+    return import->refusals[import->refusal_count - 1].text;
+}
+
 /* "node 'afe' (ArrayFeatureExtractor, domain ai.onnx.ml) is not supported", and how many more there are. */
 const char *refusal_summary(Import *import, Value *poisoned)
 {

@@ -26,13 +26,18 @@ static const char names[] = /* each between spaces */
     "Sub Sum SwiGLU Swish Tan Tanh TensorScatter TfIdfVectorizer ThresholdedRelu Tile TopK Transpose Trilu Unique "
     "Unsqueeze Upsample Where Xor ";
 
-bool is_standard_operator(const char *name)
+bool is_word_of(const char *list, const char *word)
 {
-    const size_t length = strlen(name);
-    for (const char *at = names; length && (at = strstr(at, name)); at += length) {
+    const size_t length = strlen(word);
+    for (const char *at = list; length && (at = strstr(at, word)); at += length) {
         if (at[-1] == ' ' && at[length] == ' ') {
             return true;
         }
     }
     return false;
+}
+
+bool is_standard_operator(const char *name)
+{
+    return is_word_of(names, name);
 }

@@ -122,13 +122,67 @@ static void test_batch_against_a_fixed_one(void **state)
 {
     ModelTest *test = *state;
     WireBuffer graph = {0};
-    add_value(&graph, 11, "x", 1, 2, DIMS(1, 3), NULL);
+    add_value(&graph, 11, "x", 1, 2, DIMS(4, 3), NULL);
     add_node(&graph, "Relu", "relu", "x", "y");
-    add_value(&graph, 12, "y", 1, 2, DIMS(1, 3), NULL);
+    add_value(&graph, 12, "y", 1, 2, DIMS(4, 3), NULL);
     const char *path = write_model(test, &graph, 17, NULL);
     ASSERT_LEAVES(test->fixture, EXIT_STATUS_INPUT, import_with(test, path, &(ImportOptions){.batch = 8}));
-    assert_message(test->fixture, "--batch 8: input 'x' has the fixed first dimension 1");
-    assert_int_equal(imported(test, path, &(ImportOptions){.batch = 1})->inputs[0]->type.dims[0], 1);
+    assert_message(test->fixture, "--batch 8: input 'x' has the fixed first dimension 4");
+    assert_message(test->fixture, "give --batch 4: --accumulate 2 trains with 8 samples an update");
+    assert_int_equal(imported(test, path, &(ImportOptions){.batch = 4})->inputs[0]->type.dims[0], 4);
+}
+
+/* x [1, 2, 3, 4] through a Reshape to these dims, then `op` along `axis`. */
+static const char *write_reshaped(ModelTest *test, int rank, const int64_t *dims, const char *op, int64_t axis)
+{
+    WireBuffer graph = {0}, fields = {0};
+    WireBuffer shape = raw_tensor("shape", 7, 1, DIMS(rank), dims, 8 * (size_t)rank);
+    add_int_attribute(&fields, "axis", axis);
+    add_value(&graph, 11, "x", 1, 4, DIMS(1, 2, 3, 4), NULL);
+    add_field(&graph, 5, &shape);
+    add_node(&graph, "Reshape", "reshape", "x shape", "h");
+    add_node_of(&graph, 1, op, NULL, "along", "h", "y", &fields);
+    add_value(&graph, 12, "y", 1, rank, dims, NULL);
+    return write_model(test, &graph, 17, NULL);
+}
+
+static void assert_rebatched(ModelTest *test, int rank, const int64_t *dims, int64_t axis, Type wanted)
+{
+    Graph *graph = imported(test, write_reshaped(test, rank, dims, "Softmax", axis), &(ImportOptions){.batch = 5});
+    assert_int_equal(graph->inputs[0]->type.dims[0], 5);
+    assert_true(same_type(&graph->first->outputs[0]->type, &wanted));
+}
+
+/* A batch of 1 that the file fixes, read as 5: each sample is computed as the file computes the one. */
+static void test_a_fixed_batch_is_read_as_another(void **state)
+{
+    ModelTest *test = *state;
+    assert_rebatched(test, 2, DIMS(1, 24), 1, TYPE(DTYPE_F32, 5, 24));
+    assert_rebatched(test, 2, DIMS(1, -1), 1, TYPE(DTYPE_F32, 5, 24)); /* -1 would have folded the batch */
+    assert_rebatched(test, 3, DIMS(6, 2, 2), -1, TYPE(DTYPE_F32, 30, 2, 2));
+    assert_rebatched(test, 2, DIMS(-1, 4), -1, TYPE(DTYPE_F32, 30, 4));
+    ImportOptions shaped = {.shapes = &(ShapeBinding){"x", 4, {5, 2, 3, 4}}, .shape_count = 1};
+    Graph *graph = imported(test, write_reshaped(test, 2, DIMS(1, 24), "Softmax", 1), &shaped);
+    Type wanted = TYPE(DTYPE_F32, 5, 24);
+    assert_true(same_type(&graph->outputs[0]->type, &wanted));
+}
+
+static void assert_not_rebatched(ModelTest *test, int rank, const int64_t *dims, const char *op, int64_t axis)
+{
+    const char *path = write_reshaped(test, rank, dims, op, axis);
+    ASSERT_LEAVES(test->fixture, EXIT_STATUS_UNSUPPORTED, import_with(test, path, &(ImportOptions){.batch = 5}));
+    assert_message(test->fixture, "the file's batch of 1 is part of the graph, which cannot be read with 5 samples");
+    assert_message(test->fixture, "--accumulate 5 trains with 5 samples an update");
+}
+
+static void test_samples_do_not_mix(void **state)
+{
+    ModelTest *test = *state;
+    assert_not_rebatched(test, 1, DIMS(24), "Softmax", 0);
+    assert_not_rebatched(test, 2, DIMS(6, 4), "Softmax", 0);
+    assert_not_rebatched(test, 2, DIMS(6, 4), "Split", 0); /* the first samples, not the first half of each */
+    assert_not_rebatched(test, 2, DIMS(6, 4), "Flatten", 0);
+    assert_not_rebatched(test, 2, DIMS(6, 4), "ArgMax", 0);
 }
 
 static void assert_open_dims(ModelTest *test, int64_t dim, const char *symbol)
@@ -653,6 +707,8 @@ int main(void)
         MODEL_TEST(test_parameters_do_not_fold),
         MODEL_TEST(test_old_nodes_are_upgraded),
         MODEL_TEST(test_all_unsupported_operators_are_listed),
+        MODEL_TEST(test_a_fixed_batch_is_read_as_another),
+        MODEL_TEST(test_samples_do_not_mix),
         MODEL_TEST(test_unknown_dimensions),
         MODEL_TEST(test_bound_inputs),
         MODEL_TEST(test_bindings_that_do_not_fit),
