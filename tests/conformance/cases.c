@@ -45,7 +45,8 @@ static Graph *import_case(Arena *arena, Diagnostics *diagnostics, const char *pa
     for (int i = 0; i < test->input_count; i++) {
         const CaseTensor *tensor = &test->inputs[i];
         if (is_constant_input(test, i, choice)) {
-            constants[options.constant_count++] = (InputConstant){tensor->name, tensor->type, tensor->data};
+            constants[options.constant_count++] =
+                (InputConstant){.input = tensor->name, .type = tensor->type, .data = tensor->data};
             continue;
         }
         ShapeBinding shape = {.input = tensor->name, .rank = tensor->type.rank};

@@ -694,9 +694,33 @@ static void test_loop_is_unrolled(void **state)
     assert_string_equal(result->outputs[0]->name, "last");
 }
 
+/* An operator inside is what is refused, not the loop around it. */
+static void test_operators_inside_a_loop(void **state)
+{
+    ModelTest *test = *state;
+    int64_t trips = 3;
+    WireBuffer graph = {0}, body = {0}, fields = {0}, tensor = raw_tensor("m", 7, 0, NULL, &trips, 8);
+    add_field(&graph, 5, &tensor);
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_value(&body, 11, "i", 7, 0, NULL, NULL);
+    add_value(&body, 11, "go", 9, 0, NULL, NULL);
+    add_value(&body, 11, "a", 1, 1, DIMS(2), NULL);
+    add_node(&body, "Identity", "more", "go", "go_on");
+    add_node(&body, "Frobnicate", "odd", "a", "b");
+    add_node(&body, "Twiddle", "dead", "a", "unread");
+    add_value(&body, 12, "go_on", 9, 0, NULL, NULL);
+    add_value(&body, 12, "b", 1, 1, DIMS(2), NULL);
+    add_graph_attribute(&fields, "body", &body);
+    add_node_of(&graph, 1, "Loop", NULL, "loop", "m - x", "y", &fields);
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, write_model(test, &graph, 17, NULL),
+                   "1 unsupported operator:\n  node 'loop/0/odd' (Frobnicate, domain ai.onnx)\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        MODEL_TEST(test_operators_inside_a_loop),
         MODEL_TEST(test_kinds_names_and_origins),
         MODEL_TEST(test_bindings),
         MODEL_TEST(test_binding_texts),
