@@ -145,13 +145,24 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static DeclaredRole role_of(const void *context, const char *name)
+static Declaration declaration_of(void *context, const char *name)
 {
+    Declaration declared = {DECLARED_NOTHING, NULL};
     const char *kind = onnx_signature_kind(context, name);
-    return !kind                            ? ROLE_UNKNOWN
-           : strcmp(kind, "PARAMETER") == 0 ? ROLE_PARAMETER
-           : strcmp(kind, "BUFFER") == 0    ? ROLE_BUFFER
-                                            : ROLE_UNKNOWN;
+    if (kind)
+        declared.kind = strcmp(kind, "PARAMETER") == 0 ? DECLARED_PARAMETER : DECLARED_BUFFER;
+    else if (onnx_has_signature(context))
+        switch (onnx_folding(context, name, &declared.source)) {
+        case ONNX_FOLDED_PARAMETER:
+            declared.kind = DECLARED_FOLDED_PARAMETER;
+            break;
+        case ONNX_FOLDED_CONSTANT:
+            declared.kind = DECLARED_FOLDED_CONSTANT;
+            break;
+        case ONNX_NOT_FOLDED:
+            declared.kind = DECLARED_OTHERS;
+        }
+    return declared;
 }
 
 /* --dump-after and --passes name passes of the pipeline; what has to run cannot be left out, nor be chosen. */
@@ -205,8 +216,8 @@ void import_model(Compilation *c)
 void prepare_options(Compilation *c)
 {
     c->options = pass_options(&c->line);
-    c->options.role = role_of;
-    c->options.role_context = c->model;
+    c->options.declared = declaration_of;
+    c->options.declared_context = c->model;
     c->options.observe = observe_pass;
     c->options.observe_context = c;
     c->options.verify = c->line.audit;

@@ -68,7 +68,7 @@ static Footprint footprint_in_32_true(Compilation *c)
     options.precision_rule_count = 0;
     options.loss_scale = 0;
     options.observe = NULL;
-    options.role_context = model;
+    options.declared_context = model;
     const Program program = run_pipeline(graph, &options);
     const Footprint footprint = footprint_of(&program, &options);
     onnx_close(model);

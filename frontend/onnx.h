@@ -29,9 +29,16 @@ void onnx_read_tensor(Arena *arena, Diagnostics *diagnostics, const char *path, 
 /* Paths of the external data files that were read, as far as the import has come: for depfiles. */
 int onnx_external_files(const OnnxModel *model, const char *const **paths);
 
+/* ---- onnx_declared.c: what the exporter says in metadata ----------------------------------------------------- */
+
 /* What PyTorch's dynamo exporter says of a value in metadata (InputSpec.kind): "PARAMETER", "BUFFER",
  * "CONSTANT_TENSOR", "USER_INPUT", ...; NULL when it says nothing. */
 const char *onnx_signature_kind(const OnnxModel *model, const char *name);
+bool onnx_has_signature(const OnnxModel *model); /* of any value */
+
+/* Where the exporter says that it computed a tensor from others: is a parameter among them? That is *source. */
+typedef enum OnnxFolding { ONNX_NOT_FOLDED, ONNX_FOLDED_PARAMETER, ONNX_FOLDED_CONSTANT } OnnxFolding;
+OnnxFolding onnx_folding(OnnxModel *model, const char *name, const char **source);
 
 /* ---- bind_dims.c: from symbolic to static shapes --------------------------------------------------------------- */
 

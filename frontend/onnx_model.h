@@ -28,6 +28,8 @@ struct OnnxModel {
     ModelProto *proto;
     ExternalFiles *external;
     NameTable signature_kinds; /* name -> const char */
+    NameTable folded_from;     /* name -> const char: a list in Python's form */
+    bool has_signature;        /* of the whole module: a name that it lacks is no parameter */
 };
 
 /* "" for NULL and for "ai.onnx". */
@@ -37,6 +39,10 @@ static inline const char *text_or_empty(const char *text)
     return text ? text : "";
 }
 const char *onnx_data_type_name(int data_type); /* "FLOAT", ...; "an unknown type" */
+
+/* ---- onnx_declared.c: the exporter's metadata ---- */
+
+void index_declarations(OnnxModel *model);
 
 /* ---- onnx_tensor.c: TensorProto to a dense buffer ---------------------------------------------------------------- */
 

@@ -136,28 +136,13 @@ static void check_version(OnnxModel *model)
     }
 }
 
-/* PyTorch writes the kind into the metadata of the value_info that has the initializer's name. */
-static void index_signature_kinds(OnnxModel *model, size_t count, ValueInfoProto *const *infos)
-{
-    static const char key[] = "pkg.torch.export.graph_signature.InputSpec.kind";
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < infos[i]->n_metadata_props; j++) {
-            const Onnx__StringStringEntryProto *entry = infos[i]->metadata_props[j];
-            if (infos[i]->name && entry->key && entry->value && strcmp(entry->key, key) == 0) {
-                name_table_set(&model->signature_kinds, model->arena, infos[i]->name, entry->value);
-            }
-        }
-    }
-}
-
 void onnx_read(Arena *arena, Diagnostics *diagnostics, const char *path, OnnxModel **result)
 {
     OnnxModel *model = *result = model_create(arena, diagnostics, path);
     open_file(model);
     model->proto = (ModelProto *)unpack(model, &onnx__model_proto__descriptor);
     check_version(model);
-    index_signature_kinds(model, model->proto->graph->n_value_info, model->proto->graph->value_info);
-    index_signature_kinds(model, model->proto->graph->n_input, model->proto->graph->input);
+    index_declarations(model);
 }
 
 void onnx_close(OnnxModel *model)
@@ -176,11 +161,6 @@ void onnx_close(OnnxModel *model)
 int onnx_external_files(const OnnxModel *model, const char *const **paths)
 {
     return external_files_list(model->external, paths);
-}
-
-const char *onnx_signature_kind(const OnnxModel *model, const char *name)
-{
-    return name_table_find(&model->signature_kinds, name);
 }
 
 void onnx_read_tensor(Arena *arena, Diagnostics *diagnostics, const char *path, Type *type, const void **data,

@@ -23,14 +23,14 @@ static NameTable stored_values(Compilation *c)
     return table;
 }
 
-static Row make_row(Compilation *c, const TensorProto *tensor, const NameTable *stored, const unsigned char *readings)
+static Row make_row(const TensorProto *tensor, const NameTable *stored, const Judge *judge)
 {
     const char *name = tensor->name ? tensor->name : "";
     const Value *value = name_table_find(stored, name);
     Dtype dtype;
     Row row = {.name = name, .id = -1};
     if (value && value->kind == VALUE_PARAM)
-        row = (Row){name, value->id, value->type, trainable_verdict(readings, value, &c->options)};
+        row = (Row){name, value->id, value->type, judge_tensor(judge, value)};
     else if (value && value->kind == VALUE_STATE)
         row = (Row){name, -1, value->type, {false, "a running statistic of BatchNormalization"}};
     else if (dtype_from_onnx(tensor->data_type, &dtype) && is_float(dtype))
@@ -62,9 +62,9 @@ void print_trainable(Compilation *c, FILE *stream)
     Row *rows = NEW_ARRAY(c->arena, Row, count + 1);
     prepare_options(c);
     const NameTable stored = stored_values(c);
-    const unsigned char *readings = initializer_readings(c->imported);
+    const Judge judge = make_judge(c->imported, &c->options);
     for (int i = 0; i < count; i++) {
-        rows[i] = make_row(c, graph->initializer[i], &stored, readings);
+        rows[i] = make_row(graph->initializer[i], &stored, &judge);
         learning += rows[i].verdict.learns;
     }
     if (learning > 0)

@@ -435,6 +435,22 @@ typedef enum Striding {
     STRIDING_ANY,
 } Striding;
 
+/* What an operand is to its operator where that tells parameters from constants (pass `trainable`). */
+typedef enum OperandRole {
+    ROLE_DATA,
+    ROLE_WEIGHT,    /* what models learn: of products, convolutions, normalizations, embeddings */
+    ROLE_STATISTIC, /* running mean or variance */
+    ROLE_SLOPE,     /* of PRelu: learned, and often one number */
+    ROLE_GAIN,      /* of an operator that exporters put neutral ones in */
+    ROLE_SHIFT,     /* and neutral zeros */
+    ROLE_EXPONENT,
+    ROLE_BOUND,     /* of Clip, Max, Min */
+    ROLE_CHOICE,    /* a branch of Where: filled in where a condition says so */
+    ROLE_SCATTERED, /* written by indices, or what is written over */
+    ROLE_FACTOR,
+    ROLE_TERM,
+} OperandRole;
+
 typedef enum OpKind {
     OP_KERNEL,      /* one call of a kernel: `call` */
     OP_ELEMENTWISE, /* one expression over broadcast operands: `expression` */
@@ -450,10 +466,11 @@ struct Op {
     const char *inputs;
     const char *outputs;    /* "Y, Mean?, InvStdDev?" */
     const char *attributes; /* "axis:int=-1, epsilon:float=1e-5, mode:string=linear, pads:ints, k:int!": ! required */
-    int since;              /* the opset whose meaning this row has; newer ones up to `until` agree */
-    int until;              /* 0: the newest known (28) */
-    bool internal;          /* pcc's own: not importable from ONNX */
-    bool is_random;         /* never folded, never merged */
+    OperandRole roles[MAX_RANK]; /* by operand position; all of a variadic one have the first's */
+    int since;                   /* the opset whose meaning this row has; newer ones up to `until` agree */
+    int until;                   /* 0: the newest known (28) */
+    bool internal;               /* pcc's own: not importable from ONNX */
+    bool is_random;              /* never folded, never merged */
     PrecisionClass precision;
     OpKind kind;
     /* Older opsets (>= 7) to this row's meaning: attributes into operands and so on, before inference. May return

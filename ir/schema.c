@@ -72,6 +72,13 @@ bool next_attr(const char **cursor, AttrSpec *spec)
     return true;
 }
 
+OperandRole operand_role(const Op *op, int i)
+{
+    OperandSpec spec;
+    bool variadic = find_operand(op->inputs, 0, &spec) && spec.is_variadic;
+    return variadic ? op->roles[0] : i < MAX_RANK ? op->roles[i] : ROLE_DATA;
+}
+
 bool find_operand(const char *signature, int i, OperandSpec *spec)
 {
     for (int k = 0; next_operand(&signature, spec); k++)

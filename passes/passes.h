@@ -20,9 +20,20 @@ typedef enum RecomputeKind { RECOMPUTE_NONE, RECOMPUTE_AUTO, RECOMPUTE_ALL, RECO
 
 extern const char *const recompute_names[RECOMPUTE_KINDS]; /* as --recompute spells them */
 
-/* What the exporter says of an initializer; NULL when it says nothing. Implemented by the importer. */
-typedef enum DeclaredRole { ROLE_UNKNOWN, ROLE_PARAMETER, ROLE_BUFFER } DeclaredRole;
-typedef DeclaredRole (*RoleLookup)(const void *context, const char *initializer);
+/* What the exporter says of a stored tensor. Implemented by the importer. */
+typedef enum DeclaredKind {
+    DECLARED_NOTHING, /* as of everything else in the file */
+    DECLARED_OTHERS,  /* nothing, but it declares parameters */
+    DECLARED_PARAMETER,
+    DECLARED_BUFFER,           /* or a constant tensor */
+    DECLARED_FOLDED_PARAMETER, /* computed from parameters, of which `source` is one */
+    DECLARED_FOLDED_CONSTANT,  /* computed from no parameter */
+} DeclaredKind;
+typedef struct Declaration {
+    DeclaredKind kind;
+    const char *source;
+} Declaration;
+typedef Declaration (*DeclarationLookup)(void *context, const char *tensor);
 
 /* Told of each pass that has run: on which graph ("model", "train", "evaluate"), and how long it took. */
 typedef void (*PassObserver)(void *context, const char *pass, const char *which, const Graph *graph, double seconds);
@@ -47,18 +58,18 @@ typedef struct Options {
     int trainable_count, freeze_count;
     bool init_random; /* --init random */
     uint64_t seed;
-    const char *optimizer;  /* "adamw", ... */
-    double clip_norm;       /* 0: none */
-    int64_t accumulate;     /* micro-batches per update */
+    const char *optimizer; /* "adamw", ... */
+    double clip_norm;      /* 0: none */
+    int64_t accumulate;    /* micro-batches per update */
     RecomputeKind recompute;
     const char *dump_after; /* pass name or NULL; "all" dumps after each */
     FILE *dump_stream;
     const char *passes;   /* comma-separated: of the optional passes only these run; NULL: all */
     PassObserver observe; /* or NULL */
     void *observe_context;
-    bool verify; /* run the verifier after every pass */
-    RoleLookup role;
-    const void *role_context;
+    bool verify;                /* run the verifier after every pass */
+    DeclarationLookup declared; /* or NULL */
+    void *declared_context;
 } Options;
 
 typedef void Pass(Graph *graph, const Options *options);
@@ -106,13 +117,20 @@ Pass fuse;                 /* elementwise groups; epilogues of matrix products a
 Pass layout;               /* views instead of copies */
 Pass schedule;             /* the order of execution */
 
-/* trainable.c: the verdict for `--print trainable`. */
+/* verdict.c: also for `--print trainable`. */
 typedef struct Verdict {
     bool learns;
     const char *reason;
 } Verdict;
-const unsigned char *initializer_readings(const Graph *graph); /* by value id: for verdicts on this graph */
-Verdict trainable_verdict(const unsigned char *readings, const Value *initializer, const Options *options);
+typedef struct Judge {
+    const Graph *graph;
+    const Options *options;
+    const unsigned *readings; /* by value id: see trainable.h */
+} Judge;
+Judge make_judge(const Graph *graph, const Options *options);
+Verdict judge_tensor(const Judge *judge, const Value *stored); /* of a VALUE_PARAM of the judge's graph */
+/* trainable.c: warns of what --trainable names in vain: a parameter of `before`, none after differentiation. */
+void warn_unreached(const Graph *before, const Graph *after, const Options *options);
 
 /* loss.c */
 LossKind default_loss(const Graph *graph); /* what --loss is when it is not given */

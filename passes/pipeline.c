@@ -104,6 +104,7 @@ Program run_pipeline(Graph *imported, const Options *options)
     inference(program.evaluate, options);
     for (const PassInfo *pass = pipeline_passes; pass->name; pass++)
         run_pass(pass, program.train, options, "train");
+    warn_unreached(program.evaluate, program.train, options);
     agree_on_parameters(program.train, program.evaluate);
     for (const PassInfo *pass = pipeline_passes; pass->name; pass++)
         if (!pass->training_only)

@@ -264,6 +264,7 @@ static void call_training_grad(const Node *node, KernelCall *call)
 const Op batchnorm_ops[] = {
     {.name = "BatchNormalization",
      .inputs = "X:float, scale:float, B:float, input_mean:float, input_var:float",
+     .roles = {ROLE_DATA, ROLE_WEIGHT, ROLE_WEIGHT, ROLE_STATISTIC, ROLE_STATISTIC},
      .outputs = "Y, running_mean?, running_var?",
      .attributes = "epsilon:float=1e-5, momentum:float=0.9, training_mode:int=0",
      .since = 15,

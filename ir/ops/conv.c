@@ -435,6 +435,7 @@ static void expand_conv_transpose(Graph *graph, Node *node, Value **replacements
 const Op conv_ops[] = {
     {.name = "Conv",
      .inputs = "X:float, W:float, B:float?",
+     .roles = {ROLE_DATA, ROLE_WEIGHT, ROLE_WEIGHT},
      .outputs = "Y",
      .attributes = "auto_pad:string=NOTSET, dilations:ints, group:int=1, kernel_shape:ints, pads:ints, strides:ints",
      .since = 1,
@@ -444,6 +445,7 @@ const Op conv_ops[] = {
      .expand = expand_conv},
     {.name = "ConvTranspose",
      .inputs = "X:float, W:float, B:float?",
+     .roles = {ROLE_DATA, ROLE_WEIGHT, ROLE_WEIGHT},
      .outputs = "Y",
      .attributes = "auto_pad:string=NOTSET, dilations:ints, group:int=1, kernel_shape:ints, output_padding:ints, "
                    "output_shape:ints, pads:ints, strides:ints",

@@ -315,6 +315,7 @@ static bool infer_einsum(Graph *graph, Node *node)
 const Op einsum_ops[] = {
     {.name = "Einsum",
      .inputs = "Inputs...",
+     .roles = {ROLE_WEIGHT},
      .outputs = "Output",
      .attributes = "equation:string!",
      .since = 12,

@@ -280,6 +280,7 @@ static void reverse_sequence_expand(Graph *graph, Node *node, Value **replacemen
 const Op index_ops[] = {
     {.name = "Gather",
      .inputs = "X, Indices:int",
+     .roles = {ROLE_WEIGHT},
      .outputs = "Y",
      .attributes = "axis:int=0",
      .since = 13,

@@ -442,6 +442,7 @@ static void expand_lrn(Graph *graph, Node *node, Value **replacements)
 const Op norm_ops[] = {
     {.name = "LayerNormalization",
      .inputs = "X:float, Scale:float?, B:float?",
+     .roles = {ROLE_DATA, ROLE_WEIGHT, ROLE_WEIGHT},
      .outputs = "Y, Mean?, InvStdDev?",
      .attributes = "axis:int=-1, epsilon:float=1e-5, stash_type:int=1, stored:int=0",
      .since = 17,
@@ -467,6 +468,7 @@ const Op norm_ops[] = {
      .aliases = 1},
     {.name = "RMSNormalization",
      .inputs = "X:float, scale:float",
+     .roles = {ROLE_DATA, ROLE_WEIGHT},
      .outputs = "Y, InvRms?",
      .attributes = "axis:int=-1, epsilon:float=1e-5, stash_type:int=1, stored:int=0",
      .since = 23,
@@ -492,6 +494,7 @@ const Op norm_ops[] = {
      .aliases = 1},
     {.name = "InstanceNormalization",
      .inputs = "input:float, scale:float, B:float",
+     .roles = {ROLE_DATA, ROLE_GAIN, ROLE_SHIFT}, /* GroupNorm is spelt as one whose scale is ones and bias zeros */
      .outputs = "output",
      .attributes = "epsilon:float=1e-5",
      .since = 6,
@@ -501,6 +504,7 @@ const Op norm_ops[] = {
      .expand = expand_instance_norm},
     {.name = "GroupNormalization",
      .inputs = "X:float, scale:float, bias:float",
+     .roles = {ROLE_DATA, ROLE_WEIGHT, ROLE_WEIGHT},
      .outputs = "Y",
      .attributes = "epsilon:float=1e-5, num_groups:int!, stash_type:int=1",
      .since = 21,

@@ -474,11 +474,11 @@ static void scatter_nd_call(const Node *node, KernelCall *call)
     finish_scatter_call(node, call);
 }
 
-#define SCATTER_ELEMENTS_ROW                                                                                   \
-    .inputs = "Data, Indices:int, Updates", .outputs = "Y", .attributes = "axis:int=0, reduction:string=none", \
-    .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL, .upgrade = scatter_upgrade,                       \
-    .infer = scatter_elements_infer, .gradient = scatter_gradient, .evaluate = scatter_elements_evaluate,      \
-    .call = scatter_elements_call, .stored16 = true
+#define SCATTER_ELEMENTS_ROW                                                                                      \
+    .inputs = "Data, Indices:int, Updates", .roles = {ROLE_SCATTERED, ROLE_DATA, ROLE_SCATTERED}, .outputs = "Y", \
+    .attributes = "axis:int=0, reduction:string=none", .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL,   \
+    .upgrade = scatter_upgrade, .infer = scatter_elements_infer, .gradient = scatter_gradient,                    \
+    .evaluate = scatter_elements_evaluate, .call = scatter_elements_call, .stored16 = true
 
 #define GATHER_GRAD_ROW(NAME, PREFIX)                                                                \
     .name = #NAME, .inputs = "dY:float, Indices:int", .outputs = "dX", .since = 1, .internal = true, \
@@ -519,6 +519,7 @@ const Op scatter_ops[] = {
     {.name = "Scatter", SCATTER_ELEMENTS_ROW, .until = 10},
     {.name = "ScatterND",
      .inputs = "Data, Indices:int, Updates",
+     .roles = {ROLE_SCATTERED, ROLE_DATA, ROLE_SCATTERED},
      .outputs = "Y",
      .attributes = "reduction:string=none",
      .since = 18,

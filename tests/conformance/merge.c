@@ -114,10 +114,10 @@ Graph *merge_cases(Arena *arena, Diagnostics *diagnostics, const Case *cases, in
     return graph;
 }
 
-static DeclaredRole every_initializer_learns(const void *context, const char *name)
+static Declaration every_initializer_learns(void *context, const char *name)
 {
     (void)context, (void)name;
-    return ROLE_PARAMETER;
+    return (Declaration){DECLARED_PARAMETER, NULL};
 }
 
 Options conformance_options(const char *precision)
@@ -129,5 +129,5 @@ Options conformance_options(const char *precision)
                      .optimizer = "sgd",
                      .accumulate = 1,
                      .verify = true,
-                     .role = every_initializer_learns};
+                     .declared = every_initializer_learns};
 }

@@ -174,10 +174,10 @@ static void evaluate(Graph *graph, const Node *node)
         }
 }
 
-static DeclaredRole every_initializer_learns(const void *context, const char *name)
+static Declaration every_initializer_learns(void *context, const char *name)
 {
     (void)context, (void)name;
-    return ROLE_PARAMETER;
+    return (Declaration){DECLARED_PARAMETER, NULL};
 }
 
 /* The mean of the node's first float output and a parameter of its own is the loss. */
@@ -202,7 +202,7 @@ static void compile(Graph *graph, const Node *node)
                              .optimizer = "sgd",
                              .accumulate = 1,
                              .verify = true,
-                             .role = every_initializer_learns};
+                             .declared = every_initializer_learns};
     const EmitOptions emit = {
         .model_path = "fuzz", .command_line = "", .source_name = "f.c", .weights_name = "f.w", .library = true};
     Program program = run_pipeline(graph, &options);
