@@ -1,7 +1,8 @@
 /* export_template.c: the file with the trained payloads cut out, and the list of where they go back in.
  *
- * Works on the wire format, not on the unpacked model: what is not a trained initializer is copied as bytes, whatever
- * it is. Messages are written innermost first; a message's length counts the payloads that are not in the template. */
+ * Works on the wire format, not on the unpacked model: what is no trained initializer or Constant node is copied as
+ * bytes, whatever it is. Messages are written innermost first; a message's length counts the payloads that are not in
+ * the template. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,23 @@
 /* Field numbers of the public IR format that are rewritten (onnx.proto). */
 enum {
     MODEL_GRAPH = 7,
+    GRAPH_NODE = 1,
     GRAPH_INITIALIZER = 5,
     GRAPH_INPUT = 11,
     GRAPH_OUTPUT = 12,
     GRAPH_VALUE_INFO = 13,
     GRAPH_SPARSE_INITIALIZER = 15,
+    NODE_OUTPUT = 2,
+    NODE_NAME = 3,
+    NODE_OP_TYPE = 4,
+    NODE_ATTRIBUTE = 5,
+    ATTRIBUTE_NAME = 1,
+    ATTRIBUTE_F = 2,
+    ATTRIBUTE_TENSOR = 5,
+    ATTRIBUTE_GRAPH = 6,
+    ATTRIBUTE_FLOATS = 7,
+    ATTRIBUTE_TYPE = 20,
+    ATTRIBUTE_SPARSE_TENSOR = 22,
     VALUE_NAME = 1,
     VALUE_TYPE = 2,
     TYPE_TENSOR = 1,
@@ -49,8 +62,10 @@ typedef struct Piece {
 typedef struct Exporter {
     Arena *arena;
     Diagnostics *diagnostics;
-    NameTable trained;  /* name -> const OnnxTrained */
-    NameTable reshaped; /* name -> const OnnxReshaped */
+    const char *prefix;    /* of the names in the graph being copied, as the import gives them to branches; "": main */
+    bool trained_branches; /* some trained name has a prefix */
+    NameTable trained;     /* name -> const OnnxTrained */
+    NameTable reshaped;    /* name -> const OnnxReshaped */
 } Exporter;
 
 static void add_splice(Exporter *exporter, Piece *piece, OnnxSplice splice, uint64_t bytes)
@@ -121,15 +136,20 @@ static void read_dims(const WireField *field, Type *type)
     }
 }
 
+/* The string under the prefix of the graph that it stands in. */
+static const char *prefixed(const Exporter *exporter, const WireField *field)
+{
+    return arena_printf(exporter->arena, "%s%.*s", exporter->prefix, (int)(field->end - field->body),
+                        (const char *)field->body);
+}
+
 static TensorHead read_head(Exporter *exporter, const WireField *tensor)
 {
     TensorHead head = {0};
     const uint8_t *cursor = tensor->body;
     for (WireField field; next_field(&cursor, tensor->end, &field);) {
         if (field.number == TENSOR_NAME && field.type == WIRE_LENGTH) {
-            size_t length = (size_t)(field.end - field.body);
-            const char *name = arena_strndup(exporter->arena, (const char *)field.body, length);
-            head.trained = name_table_find(&exporter->trained, name);
+            head.trained = name_table_find(&exporter->trained, prefixed(exporter, &field));
         } else if (field.number == TENSOR_DATA_TYPE) {
             head.data_type = (int64_t)varint_value(&field);
         } else if (field.number == TENSOR_RAW_DATA) {
@@ -191,13 +211,15 @@ static void copy_tensor(Exporter *exporter, const WireField *tensor, const Tenso
     }
 }
 
-/* A sparse initializer's values as a dense tensor, when they are trained: their name, with the dims of the whole. */
-static bool copy_sparse(Exporter *exporter, const WireField *sparse, Piece *piece)
+/* A sparse tensor's values as a dense one, when they are trained: their name, with the dims of the whole. `trained`
+ * says so of an attribute, the name (NULL) of an initializer. */
+static bool copy_sparse(Exporter *exporter, const WireField *sparse, const OnnxTrained *trained, Piece *piece)
 {
     const uint8_t *cursor = sparse->body;
     for (WireField field; next_field(&cursor, sparse->end, &field);) {
         if (field.number == SPARSE_VALUES && field.type == WIRE_LENGTH) {
             TensorHead head = read_head(exporter, &field);
+            head.trained = trained ? trained : head.trained;
             if (head.trained) {
                 copy_tensor(exporter, &field, &head, &(Type){.rank = -1}, piece);
                 return true;
@@ -296,18 +318,143 @@ static bool copy_initializer(Exporter *exporter, const WireField *field, Piece *
             return true;
         }
     } else if (field->type == WIRE_LENGTH && field->number == GRAPH_SPARSE_INITIALIZER &&
-               copy_sparse(exporter, field, &tensor)) {
+               copy_sparse(exporter, field, NULL, &tensor)) {
         add_message(exporter, graph, GRAPH_INITIALIZER, &tensor);
         return true;
     }
     return false;
 }
 
+/* ---- nodes: Constants that are trained, and the branches of If that hold some ---- */
+
+static void copy_graph(Exporter *exporter, const WireField *graph, Piece *piece);
+
+/* What of a node its import goes by. */
+typedef struct NodeHead {
+    const char *name, *output; /* both with the prefix; output: the first, or NULL */
+    bool is_constant, is_if;
+} NodeHead;
+
+static bool is_text(const WireField *field, const char *text)
+{
+    size_t length = strlen(text);
+    return (size_t)(field->end - field->body) == length && memcmp(field->body, text, length) == 0;
+}
+
+static NodeHead read_node(Exporter *exporter, const WireField *node)
+{
+    NodeHead head = {0};
+    const uint8_t *cursor = node->body;
+    for (WireField field; next_field(&cursor, node->end, &field);) {
+        if (field.number == NODE_OP_TYPE) {
+            head.is_constant = is_text(&field, "Constant");
+            head.is_if = is_text(&field, "If");
+        } else if (field.number == NODE_NAME && field.end > field.body) {
+            head.name = prefixed(exporter, &field);
+        } else if (field.number == NODE_OUTPUT && !head.output) {
+            head.output = prefixed(exporter, &field);
+        }
+    }
+    head.name = head.name ? head.name : head.output;
+    return head;
+}
+
+/* The attribute's value as the `t` of an AttributeProto; false when it is none that holds floats. */
+static bool copy_constant_data(Exporter *exporter, const WireField *field, const OnnxTrained *trained, Piece *attribute)
+{
+    Piece tensor = {0};
+    TensorHead head = {.trained = trained, .data_type = 1};
+    if (field->number == ATTRIBUTE_TENSOR) {
+        head = read_head(exporter, field);
+        head.trained = trained;
+        copy_tensor(exporter, field, &head, &head.type, &tensor);
+    } else if (field->number == ATTRIBUTE_F || field->number == ATTRIBUTE_FLOATS) {
+        add_dims(&tensor, &trained->type);
+        wire_int(&tensor.bytes, TENSOR_DATA_TYPE, head.data_type);
+        add_payload(exporter, &tensor, &head);
+    } else if (field->number != ATTRIBUTE_SPARSE_TENSOR || !copy_sparse(exporter, field, trained, &tensor)) {
+        return false;
+    }
+    add_message(exporter, attribute, ATTRIBUTE_TENSOR, &tensor);
+    return true;
+}
+
+/* value_float, value_floats and sparse_value become `value`, whose t takes the place of the (first) field. */
+static void copy_constant_attribute(Exporter *exporter, const WireField *attribute, const OnnxTrained *trained,
+                                    Piece *node)
+{
+    enum { TENSOR = 4 };
+    Piece piece = {0};
+    bool done = false;
+    const uint8_t *cursor = attribute->body;
+    for (WireField field; next_field(&cursor, attribute->end, &field);) {
+        if (field.number == ATTRIBUTE_NAME) {
+            wire_tag(&piece.bytes, ATTRIBUTE_NAME, WIRE_LENGTH);
+            wire_varint(&piece.bytes, strlen("value"));
+            wire_append(&piece.bytes, "value", strlen("value"));
+        } else if (field.number == ATTRIBUTE_TYPE) {
+            wire_int(&piece.bytes, ATTRIBUTE_TYPE, TENSOR);
+        } else if (!done && copy_constant_data(exporter, &field, trained, &piece)) {
+            done = true;
+        } else if (field.number != ATTRIBUTE_FLOATS) {
+            wire_append(&piece.bytes, field.start, (size_t)(field.end - field.start));
+        }
+    }
+    add_message(exporter, node, NODE_ATTRIBUTE, &piece);
+}
+
+static void copy_branch(Exporter *exporter, const WireField *attribute, const NodeHead *head, Piece *node)
+{
+    const char *outer = exporter->prefix;
+    Piece piece = {0};
+    const uint8_t *cursor = attribute->body;
+    exporter->prefix = arena_printf(exporter->arena, "%s/", head->name);
+    for (WireField field; next_field(&cursor, attribute->end, &field);) {
+        if (field.number == ATTRIBUTE_GRAPH && field.type == WIRE_LENGTH) {
+            Piece graph = {0};
+            copy_graph(exporter, &field, &graph);
+            add_message(exporter, &piece, ATTRIBUTE_GRAPH, &graph);
+        } else {
+            wire_append(&piece.bytes, field.start, (size_t)(field.end - field.start));
+        }
+    }
+    exporter->prefix = outer;
+    add_message(exporter, node, NODE_ATTRIBUTE, &piece);
+}
+
+/* Writes the node when the field is one that holds what is trained. */
+static bool copy_node(Exporter *exporter, const WireField *field, Piece *graph)
+{
+    if (field->number != GRAPH_NODE || field->type != WIRE_LENGTH) {
+        return false;
+    }
+    NodeHead head = read_node(exporter, field);
+    const OnnxTrained *trained =
+        head.is_constant && head.output ? name_table_find(&exporter->trained, head.output) : NULL;
+    if (!trained && !(head.is_if && head.name && exporter->trained_branches)) {
+        return false;
+    }
+    Piece node = {0};
+    const uint8_t *cursor = field->body;
+    for (WireField part; next_field(&cursor, field->end, &part);) {
+        if (part.number != NODE_ATTRIBUTE || part.type != WIRE_LENGTH) {
+            wire_append(&node.bytes, part.start, (size_t)(part.end - part.start));
+        } else if (trained) {
+            copy_constant_attribute(exporter, &part, trained, &node);
+        } else {
+            copy_branch(exporter, &part, &head, &node);
+        }
+    }
+    add_message(exporter, graph, GRAPH_NODE, &node);
+    return true;
+}
+
 static void copy_graph(Exporter *exporter, const WireField *graph, Piece *piece)
 {
     const uint8_t *cursor = graph->body;
     for (WireField field; next_field(&cursor, graph->end, &field);) {
-        if (!copy_initializer(exporter, &field, piece) && !copy_value_info(exporter, &field, piece)) {
+        if (!copy_initializer(exporter, &field, piece) && !copy_value_info(exporter, &field, piece) &&
+            !copy_node(exporter, &field, piece)) {
             wire_append(&piece->bytes, field.start, (size_t)(field.end - field.start));
         }
     }
@@ -330,9 +477,10 @@ static void copy_model(Exporter *exporter, const OnnxModel *model, Piece *piece)
 bool onnx_export_template(const OnnxModel *model, Arena *arena, int trained_count, const OnnxTrained *trained,
                           int reshaped_count, const OnnxReshaped *reshaped, OnnxTemplate *result)
 {
-    Exporter exporter = {.arena = arena, .diagnostics = model->diagnostics};
+    Exporter exporter = {.arena = arena, .diagnostics = model->diagnostics, .prefix = ""};
     for (int i = 0; i < trained_count; i++) {
         name_table_set(&exporter.trained, arena, trained[i].name, (void *)(uintptr_t)&trained[i]);
+        exporter.trained_branches |= strchr(trained[i].name, '/') != NULL;
     }
     for (int i = 0; i < reshaped_count; i++) {
         name_table_set(&exporter.reshaped, arena, reshaped[i].name, (void *)(uintptr_t)&reshaped[i]);

@@ -210,9 +210,8 @@ static Value *constant_from_sparse(Import *import, Origin origin, const SparseTe
     return const_create(import->graph, type, data, NULL);
 }
 
-Value *import_constant(Import *import, const Body *body, const NodeProto *node)
+static Value *constant_value(Import *import, const Body *body, Origin origin, const NodeProto *node)
 {
-    Origin origin = node_origin(import, body, node);
     const AttributeProto *value = node->n_attribute == 1 ? resolve(body, node->attribute[0]) : NULL;
     if (!value) {
         error(import->diagnostics, EXIT_STATUS_INPUT, origin, "Constant needs exactly one attribute, but has %zu",
@@ -237,4 +236,22 @@ Value *import_constant(Import *import, const Body *body, const NodeProto *node)
                     type_name(type_of(value)));
         return NULL;
     }
+}
+
+/* A tensor of floats may be a weight, as an initializer may; one float is a number in a formula until a weight's reader
+ * takes it. The value is known by the output's name. */
+Value *import_constant(Import *import, const Body *body, const NodeProto *node)
+{
+    Value *value = constant_value(import, body, node_origin(import, body, node), node);
+    const char *name = node_output(node, 0);
+    if (!value || !name || body->repeated || !is_float(value->type.dtype)) {
+        return value;
+    }
+    value->name = arena_printf(import->arena, "%s%s", body->prefix, name);
+    if (element_count(&value->type) > 1) {
+        value->kind = VALUE_PARAM;
+    } else if (element_count(&value->type) == 1) {
+        name_table_set(&import->lone_floats, import->arena, value->name, value);
+    }
+    return value;
 }

@@ -51,7 +51,7 @@ static const bool *wanted_results(const Control *control, const GraphProto *grap
 }
 
 /* Imports the subgraph with these values for its inputs and stores the wanted ones of its outputs, NULL for the
- * others; false when one of them was refused. `suffix` tells iterations apart. */
+ * others; false when one of them was refused. `suffix` tells iterations apart; "": there is only one. */
 static bool import_subgraph(const Control *control, const GraphProto *graph, const char *suffix, Value *const *inputs,
                             const bool *wanted, Value **outputs)
 {
@@ -61,6 +61,7 @@ static bool import_subgraph(const Control *control, const GraphProto *graph, con
         fatal(import->diagnostics, EXIT_STATUS_INPUT, control->origin, "subgraphs are nested more than %d deep",
               MAX_BODY_DEPTH);
     }
+    body.repeated |= *suffix != '\0';
     body.prefix = arena_printf(import->arena, "%s/%s", control->origin.node, suffix);
     Scope inner = {.outer = control->scope};
     for (size_t i = 0; i < graph->n_input; i++) {

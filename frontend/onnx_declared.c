@@ -1,5 +1,5 @@
-/* onnx_declared.c: what PyTorch's dynamo exporter says of tensors in metadata: which are parameters, and which it folded
- * from which others. */
+/* onnx_declared.c: what PyTorch's dynamo exporter says of tensors in metadata: which are parameters, and which it
+ * folded from which others. */
 #include <string.h>
 
 #include "frontend/onnx_model.h"

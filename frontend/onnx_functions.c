@@ -82,7 +82,7 @@ void inline_function(Import *import, const Body *body, Scope *scope, const NodeP
 {
     Origin origin = node_origin(import, body, node);
     check_call(import, body, origin, node, function);
-    Body inner = {.caller = body, .function = function, .call = node, .depth = body->depth + 1};
+    Body inner = {.caller = body, .function = function, .call = node, .depth = body->depth + 1, .repeated = true};
     inner.opset = default_opset(import, function->n_opset_import, function->opset_import);
     inner.opset = inner.opset ? inner.opset : body->opset;
     inner.prefix = arena_printf(import->arena, "%s/", origin.node);

@@ -16,7 +16,7 @@ static void define_initializer(Import *import, const Body *body, Scope *scope, c
     }
     Type widened = *type;
     widen_tensor(import, &widened, &data);
-    ValueKind kind = is_float(type->dtype) ? VALUE_PARAM : VALUE_CONST;
+    ValueKind kind = is_float(type->dtype) && !body->repeated ? VALUE_PARAM : VALUE_CONST;
     Value *value = value_create(import->graph, kind, widened, arena_printf(import->arena, "%s%s", body->prefix, name));
     value->data = data;
     define_value(import, scope, NO_ORIGIN, name, value);
@@ -210,6 +210,7 @@ static bool fold_outputs(Import *import, Node *node, Value ***results)
         unsupported(import, node->origin, "%s, whose result is too large for a constant", node->op->name);
         return false;
     } else {
+        mark_weights(import, node);
         mark_states(import, node);
     }
     return true;

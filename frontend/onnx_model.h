@@ -73,6 +73,7 @@ typedef struct Body {
     const NodeProto *call;
     int depth;          /* of function calls and subgraphs */
     int opset;          /* of the default domain; 0: not imported */
+    bool repeated;      /* a function's or a loop's, which may be read several times: what it stores does not learn */
     const char *prefix; /* of the names of nodes and values, so that those of two calls differ; "" in the main graph */
 } Body;
 
@@ -85,6 +86,7 @@ typedef struct Import {
     OnnxModel *model;
     const ImportOptions *options;
     Graph *graph;
+    NameTable lone_floats; /* Constant nodes of one float, which a reader may yet show to be weights: name -> Value */
     Value absent; /* an optional formal input of a function that a call leaves out */
     NameTable functions;
     NameTable read;       /* the names that some node of the graph reads, needed or not */
@@ -264,6 +266,8 @@ const void *bound_data(const Import *import, const InputBinding *binding, const 
 /* Defines the graph's inputs that are no initializers. */
 void bind_inputs(Import *import, Scope *scope);
 
+/* Makes Constant nodes of one float parameters where the node reads a weight or a statistic. */
+void mark_weights(Import *import, Node *node);
 /* Makes the running statistics of a BatchNormalization in training mode states. */
 void mark_states(Import *import, Node *node);
 

@@ -1,8 +1,10 @@
-/* onnx_states.c: the running statistics of BatchNormalization are initializers like any other in the file; in training
- * mode they are states, which the step writes. Pass bind_states adds the updates. */
+/* onnx_states.c: what the reader of a stored tensor makes of it. The running statistics of BatchNormalization are
+ * initializers like any other in the file; in training mode they are states, which the step writes. Pass bind_states
+ * adds the updates. */
 #include <string.h>
 
 #include "frontend/onnx_model.h"
+#include "ir/schema.h"
 
 /* The initializer as a state; a second reader of the same initializer gets a copy, since both would write it. */
 static Value *state_of(Import *import, const Node *node, Value *statistics)
@@ -16,6 +18,19 @@ static Value *state_of(Import *import, const Node *node, Value *statistics)
                                arena_printf(import->arena, "%s:%s", statistics->name, suffix));
     copy->data = statistics->data;
     return copy;
+}
+
+void mark_weights(Import *import, Node *node)
+{
+    for (int i = 0; i < node->input_count; i++) {
+        Value *operand = node->inputs[i];
+        OperandRole role = operand_role(node->op, i);
+        bool weight = role == ROLE_WEIGHT || role == ROLE_SLOPE || role == ROLE_STATISTIC;
+        if (weight && operand && operand->kind == VALUE_CONST && operand->name &&
+            name_table_find(&import->lone_floats, operand->name) == operand) {
+            operand->kind = VALUE_PARAM;
+        }
+    }
 }
 
 void mark_states(Import *import, Node *node)

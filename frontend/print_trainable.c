@@ -1,4 +1,5 @@
-/* print_trainable.c: the pass `trainable` explained, in the order of the model's initializers. */
+/* print_trainable.c: the pass `trainable` explained: the model's initializers in their order, then the floats in
+ * Constant nodes that could be weights. */
 #include "frontend/print_trainable.h"
 
 #include "frontend/name_table.h"
@@ -54,22 +55,24 @@ static void follow_gradients(Compilation *c, Row *rows, int count)
     }
 }
 
-void print_trainable(Compilation *c, FILE *stream)
+/* Of what the graph stores besides the file's initializers: Constant nodes, and initializers of branches. */
+static int add_other_rows(Compilation *c, const Judge *judge, Row *rows, int count)
 {
-    const GraphProto *graph = c->model->proto->graph;
-    int count = (int)graph->n_initializer, learning = 0;
-    int64_t elements = 0, total = 0;
-    Row *rows = NEW_ARRAY(c->arena, Row, count + 1);
-    prepare_options(c);
-    const NameTable stored = stored_values(c);
-    const Judge judge = make_judge(c->imported, &c->options);
-    for (int i = 0; i < count; i++) {
-        rows[i] = make_row(graph->initializer[i], &stored, &judge);
-        learning += rows[i].verdict.learns;
+    NameTable listed = {0};
+    for (int i = 0; i < count; i++)
+        name_table_set(&listed, c->arena, rows[i].name, &rows[i]);
+    for (int i = 0; i < c->imported->value_count; i++) {
+        const Value *value = c->imported->values[i];
+        if (value && value->kind == VALUE_PARAM && value->name && !name_table_find(&listed, value->name))
+            rows[count++] = (Row){value->name, value->id, value->type, judge_tensor(judge, value)};
     }
-    if (learning > 0)
-        follow_gradients(c, rows, count);
-    learning = 0;
+    return count;
+}
+
+static void print_rows(Compilation *c, FILE *stream, const Row *rows, int count)
+{
+    int learning = 0;
+    int64_t elements = 0, total = 0;
     for (int i = 0; i < count; i++) {
         const Row *row = &rows[i];
         fprintf(stream, "%-6s  %-20s %s: %s\n", row->verdict.learns ? "trains" : "fixed",
@@ -80,4 +83,23 @@ void print_trainable(Compilation *c, FILE *stream)
     }
     fprintf(stream, "%d of %d initializers train: %lld of %lld elements\n", learning, count, (long long)elements,
             (long long)total);
+}
+
+void print_trainable(Compilation *c, FILE *stream)
+{
+    const GraphProto *graph = c->model->proto->graph;
+    int count = (int)graph->n_initializer;
+    bool any = false;
+    Row *rows = NEW_ARRAY(c->arena, Row, count + c->imported->value_count + 1);
+    prepare_options(c);
+    const NameTable stored = stored_values(c);
+    const Judge judge = make_judge(c->imported, &c->options);
+    for (int i = 0; i < count; i++)
+        rows[i] = make_row(graph->initializer[i], &stored, &judge);
+    count = add_other_rows(c, &judge, rows, count);
+    for (int i = 0; i < count; i++)
+        any |= rows[i].verdict.learns;
+    if (any)
+        follow_gradients(c, rows, count);
+    print_rows(c, stream, rows, count);
 }
