@@ -270,5 +270,8 @@ void bind_inputs(Import *import, Scope *scope);
 void mark_weights(Import *import, Node *node);
 /* Makes the running statistics of a BatchNormalization in training mode states. */
 void mark_states(Import *import, Node *node);
+/* Exporters store tensors of equal contents once: a statistic that is also a fresh scale or bias becomes a tensor of its
+ * own. After all nodes. */
+void separate_statistics(Import *import);
 
 #endif

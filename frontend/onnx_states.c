@@ -45,3 +45,40 @@ void mark_states(Import *import, Node *node)
         }
     }
 }
+
+/* By value id: is it read as anything but a statistic? */
+static bool *mark_other_readers(const Graph *graph)
+{
+    bool *others = NEW_ARRAY(graph->arena, bool, graph->value_count + 1);
+    for (const Node *node = graph->first; node; node = node->next) {
+        for (int i = 0; i < node->input_count; i++) {
+            if (node->inputs[i] && operand_role(node->op, i) != ROLE_STATISTIC) {
+                others[node->inputs[i]->id] = true;
+            }
+        }
+    }
+    return others;
+}
+
+void separate_statistics(Import *import)
+{
+    Graph *graph = import->graph;
+    const bool *others = mark_other_readers(graph);
+    const int stored = graph->value_count;
+    for (Node *node = graph->first; node; node = node->next) {
+        for (int i = 0; i < node->input_count; i++) {
+            Value *operand = node->inputs[i];
+            if (!operand || operand->id >= stored || !others[operand->id] ||
+                operand_role(node->op, i) != ROLE_STATISTIC) {
+                continue;
+            }
+            if (operand->kind == VALUE_PARAM && !attr_int(node, "training_mode")) {
+                node->inputs[i] = const_create(graph, operand->type, operand->data, NULL);
+            } else if (operand->kind == VALUE_PARAM || operand->kind == VALUE_STATE) {
+                operand->kind = VALUE_STATE;
+                node->inputs[i] = state_of(import, node, operand);
+                operand->kind = VALUE_PARAM;
+            }
+        }
+    }
+}

@@ -74,6 +74,8 @@ static const char *why_filling(const Value *value, unsigned readings, double fil
         return setting(readings);
     if (neutral && is_generated_name(value->name))
         return "a neutral scale or bias of InstanceNormalization under a generated name";
+    if (is_constant_name(value->name))
+        return "a constant by its name: one value";
     if (is_read_as_weight(readings))
         return NULL;
     if (is_generated_name(value->name) && is_empty_mask(value))

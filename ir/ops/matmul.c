@@ -317,7 +317,7 @@ static void expand_gemm(Graph *graph, Node *node, Value **replacements)
 const Op matmul_ops[] = {
     {.name = "MatMul",
      .inputs = "A, B",
-     .roles = {ROLE_WEIGHT, ROLE_WEIGHT},
+     .roles = {ROLE_DATA, ROLE_WEIGHT},
      .outputs = "Y",
      .attributes = "trans_a:int=0, trans_b:int=0, stored:int=0",
      .since = 7,
@@ -330,7 +330,7 @@ const Op matmul_ops[] = {
      .stored16 = true},
     {.name = "Gemm",
      .inputs = "A, B, C?",
-     .roles = {ROLE_WEIGHT, ROLE_WEIGHT, ROLE_WEIGHT},
+     .roles = {ROLE_DATA, ROLE_WEIGHT, ROLE_WEIGHT},
      .outputs = "Y",
      .attributes = "alpha:float=1, beta:float=1, transA:int=0, transB:int=0",
      .since = 7,
