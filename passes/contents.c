@@ -30,25 +30,29 @@ bool has_one_value(const Value *value, double *which)
     return true;
 }
 
+/* Very negative numbers may differ (sums of two masks); one number throughout need not be as negative: Swin's -100. */
 bool is_attention_mask(const Value *value)
 {
-    int64_t count = element_count(&value->type), blocked = 0;
+    const double very_negative = -1e4, negative = -50;
+    int64_t count = element_count(&value->type);
+    double blocked = 0;
     for (int64_t i = 0; i < count; i++) {
         double x = element(value, i);
-        if (x != 0 && !(x <= -1e4))
+        if (x != 0 && !(x <= very_negative) && !(x <= negative && count > 1 && (blocked == 0 || x == blocked)))
             return false;
-        blocked += x != 0;
+        blocked = x != 0 ? x : blocked;
     }
-    return blocked > 0;
+    return blocked != 0;
 }
 
-/* Zeros [batch, 1, queries, keys]. A position bias has heads, and no batch. */
+/* Zeros [batch, 1, queries, keys] or [queries, keys]. A position bias has heads, and no batch. */
 bool is_empty_mask(const Value *value)
 {
     const int64_t *dims = value->type.dims;
+    const int rank = value->type.rank;
     double filling;
-    return value->type.rank == 4 && dims[1] == 1 && dims[2] > 1 && dims[3] > 1 && has_one_value(value, &filling) &&
-           filling == 0;
+    return (rank == 2 || (rank == 4 && dims[1] == 1)) && dims[rank - 2] > 1 && dims[rank - 1] > 1 &&
+           has_one_value(value, &filling) && filling == 0;
 }
 
 /* ---- tables ---- */

@@ -78,7 +78,8 @@ static const char *why_filling(const Value *value, unsigned readings, double fil
         return "a constant by its name: one value";
     if (is_read_as_weight(readings))
         return NULL;
-    if (is_generated_name(value->name) && is_empty_mask(value))
+    if (is_generated_name(value->name) && is_empty_mask(value) &&
+        (value->type.rank == 4 || (readings & READ_BEFORE_SOFTMAX)))
         return "an attention mask that blocks nothing: zeros for all heads";
     if (readings & READ_BY_SAMPLE)
         return "one value, with a row for each sample of the batch";
