@@ -41,6 +41,11 @@ static const struct {
      "The program will train, but its --export will refuse: the trained model would pass the 2 GiB that one protobuf\n"
      "message can hold, or its template does not fit into memory. --save still writes every tensor under its ONNX\n"
      "name, as safetensors.\n"},
+    {"parameter-per-sample",
+     "A tensor that trains has the batch as its first axis: an exporter with a static batch has repeated a parameter,\n"
+     "such as a class token, once a sample, or folded a constant that looks like a parameter. Each place in the batch\n"
+     "then learns a row of its own, though the same sample may stand anywhere. Export the model with a dynamic batch\n"
+     "axis, or --freeze the tensor.\n"},
     {"policy-without-effect",
      "32-true and 64-true have one dtype for everything. A policy, --keep-fp32 and --lower choose between float32 and\n"
      "16 bits; give a --precision that has both, such as bf16-mixed.\n"},
@@ -61,6 +66,13 @@ static const struct {
                            "has more summands than 2^8 or 2^11, one of them is less than half an ulp of the result, "
                            "and float16 overflows at\n"
                            "65504. Keep the node with --keep-fp32 node:NAME, or use a mean.\n"},
+    {"trainable-statistic",
+     "--trainable names a running mean or variance of BatchNormalization. These follow the batches with the node's\n"
+     "momentum in training mode, and stay as they are in inference mode; no gradient moves them.\n"},
+    {"trainable-without-gradient",
+     "--trainable names a tensor that the loss does not depend on, or only through operators that have no derivative,\n"
+     "such as ArgMax or the class weights of a loss. It keeps its value. --print trainable lists what has a "
+     "gradient.\n"},
     {"update-nearest-too-small",
      "A 16-bit weight that takes its update by rounding to nearest does not move when the update is less than half an\n"
      "ulp: in bfloat16 a weight of 1 ignores steps below 0.002 for ever, however many there are. The warning counts "

@@ -6,7 +6,7 @@ expect 0 "^MatMul .*yes" "$PCC" --print supported-ops
 expect 0 "^32-true" "$PCC" --print precisions
 expect 0 "grad .*training only" "$PCC" --print passes
 expect 0 "^compiler" "$PCC" --print host
-expect 0 "trains .*a named float initializer" "$PCC" m.onnx --batch 4 --print trainable
+expect 0 "trains .*a named float tensor" "$PCC" m.onnx --batch 4 --print trainable
 expect 0 "initializers train" "$PCC" m.onnx --batch 4 --print trainable
 expect 0 "^arena *[1-9][0-9]* bytes" "$PCC" m.onnx --batch 4 --print memory
 "$PCC" --print man >pcc.1 || fail "--print man failed"
