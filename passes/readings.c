@@ -56,7 +56,7 @@ static bool is_by_sample(const Reader *r, const Node *node, int i)
     const OperandRole role = operand_role(node->op, i);
     const bool aligned = role == ROLE_TERM || role == ROLE_FACTOR || role == ROLE_CHOICE || role == ROLE_BOUND ||
                          is_op(node, "Concat") || (is_op(node, "MatMul") && operand->type.rank > 2);
-    return aligned && r->batch > 1 && result && operand->type.rank == result->type.rank && operand->type.rank > 0 &&
+    return aligned && r->batch > 1 && result && operand->type.rank == result->type.rank && operand->type.rank > 1 &&
            operand->type.dims[0] == r->batch && result->type.dims[0] == r->batch;
 }
 

@@ -75,6 +75,13 @@ static void warn_statistics(const Judge *judge)
                 named.text);
 }
 
+/* Not as the module has it: an exporter's, which may have folded the batch into it. */
+static bool is_exporters_own(const Judge *judge, const Value *value)
+{
+    const DeclaredKind kind = declaration_of(judge, value).kind;
+    return kind == DECLARED_FOLDED_PARAMETER || (kind != DECLARED_PARAMETER && is_generated_name(value->name));
+}
+
 /* Rows of the batch are not the same samples from step to step. */
 static void warn_rows_of_batch(const Judge *judge)
 {
@@ -82,7 +89,7 @@ static void warn_rows_of_batch(const Judge *judge)
     NameList named = {graph->arena, "", 0};
     for (int i = 0; i < graph->value_count; i++)
         if (is_judged(graph->values[i]) && (judge->readings[i] & READ_BY_SAMPLE) &&
-            !is_named_literally(graph->values[i]->name, judge->options))
+            is_exporters_own(judge, graph->values[i]) && !is_named_literally(graph->values[i]->name, judge->options))
             add_name(&named, graph->values[i]->name);
     if (named.count > 0)
         warning(graph->diagnostics, NO_ORIGIN, "parameter-per-sample",

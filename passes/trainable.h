@@ -37,6 +37,7 @@ bool is_buffer_name(const char *name);
 /* ---- verdict.c ---- */
 
 bool matches_any(const char *name, const char *const *globs, int count);
-bool is_statistic(const Judge *judge, const Value *value); /* of BatchNormalization */
+Declaration declaration_of(const Judge *judge, const Value *value); /* the exporter's */
+bool is_statistic(const Judge *judge, const Value *value);          /* of BatchNormalization */
 
 #endif

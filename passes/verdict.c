@@ -129,6 +129,13 @@ bool is_statistic(const Judge *judge, const Value *value)
     return (judge->readings[value->id] & READ_AS(STATISTIC)) || is_statistic_name(value->name);
 }
 
+Declaration declaration_of(const Judge *judge, const Value *value)
+{
+    const Options *options = judge->options;
+    return options->declared ? options->declared(options->declared_context, value->name)
+                             : (Declaration){DECLARED_NOTHING, NULL};
+}
+
 static Verdict judge_declared(const Judge *judge, const Value *value, Declaration declared)
 {
     switch (declared.kind) {
@@ -157,7 +164,5 @@ Verdict judge_tensor(const Judge *judge, const Value *value)
         return matches_any(value->name, options->trainable, options->trainable_count)
                    ? learns("--trainable")
                    : is_fixed("not named by --trainable");
-    const Declaration nothing = {DECLARED_NOTHING, NULL};
-    return judge_declared(judge, value,
-                          options->declared ? options->declared(options->declared_context, value->name) : nothing);
+    return judge_declared(judge, value, declaration_of(judge, value));
 }

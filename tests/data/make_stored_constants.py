@@ -94,11 +94,11 @@ def folded():
 
 
 def merged():
-    nodes = [helper.make_node('BatchNormalization', ['x', 'ones', 'zeros', 'zeros', 'ones'], ['h']),
+    nodes = [helper.make_node('BatchNormalization', ['x', 'bn.scale', 'bn.bias', 'bn.bias', 'bn.scale'], ['h']),
              helper.make_node('Gemm', ['h', 'w'], ['y'])]
     save('merged_statistics.onnx',
          helper.make_graph(nodes, 'merged', [info('x', 4, 3)], [info('y', 4, 2)],
-                           [tensor('ones', numpy.ones(3)), tensor('zeros', numpy.zeros(3)), weight('w', 3, 2)]))
+                           [tensor('bn.scale', numpy.ones(3)), tensor('bn.bias', numpy.zeros(3)), weight('w', 3, 2)]))
 
 
 constant_weights()
