@@ -16,6 +16,8 @@ typedef struct ReferenceRun {
     Tensor *fixed;    /* by value id: inputs, target, parameters and states as they stand now */
     double **moment1; /* by index of the gradient */
     double **moment2;
+    Perturbation perturbation;
+    bool *learned; /* by value id: depends on parameters */
     double loss[REFERENCE_STEPS];
     PccStTensor *results;
     int result_count;
@@ -45,29 +47,97 @@ static void add_result(ReferenceRun *run, const char *kind, const char *name, co
     APPEND(graph->arena, run->results, run->result_count, result);
 }
 
-/* splitmix64 (Steele, Lea, Flood 2014), a sign a value. */
-static void perturb(const Tensor *tensor, Perturbation perturbation, uint64_t id)
+/* ---- rounding
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* splitmix64 (Steele, Lea, Flood 2014): the i-th sign of a stream. */
+static double random_sign(uint64_t stream, uint64_t i)
 {
-    if (perturbation.roundoff == 0 || !is_float(tensor->type.dtype))
-        return;
-    uint64_t state = perturbation.draw * 0x9e3779b97f4a7c15u + id;
-    for (int64_t i = 0, count = element_count(&tensor->type); i < count; i++) {
-        uint64_t z = state += 0x9e3779b97f4a7c15u;
-        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-        tensor->f[i] *= z >> 63 ? 1 + perturbation.roundoff : 1 - perturbation.roundoff;
-    }
+    uint64_t z = stream + (i + 1) * 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z >> 63 ? 1 : -1;
 }
 
-static void perturb_all(ReferenceRun *run, Perturbation perturbation)
+static uint64_t float_bits(double value)
+{
+    const float narrow = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &narrow, sizeof bits);
+    return bits;
+}
+
+/* Integers that no parameter has touched are exact in every precision: counts, positions, indices on their way. */
+static bool is_exact(const ReferenceRun *run, const Value *value, double x)
+{
+    return !run->learned[value->id] && x == floor(x);
+}
+
+static void perturb_operand(const ReferenceRun *run, const Value *value)
+{
+    const Tensor *tensor = &run->fixed[value->id];
+    const uint64_t stream = run->perturbation.draw * 0x9e3779b97f4a7c15u + ((uint64_t)value->id << 32);
+    for (int64_t i = 0, count = tensor->f ? element_count(&tensor->type) : 0; i < count; i++)
+        if (!is_exact(run, value, tensor->f[i]))
+            tensor->f[i] *= 1 + run->perturbation.roundoff * random_sign(stream, (uint64_t)i);
+}
+
+static void perturb_operands(ReferenceRun *run)
 {
     const Graph *graph = run->graph;
     for (int i = 0; i < graph->value_count; i++) {
         const Value *value = graph->values[i];
         if (value && (value->kind == VALUE_PARAM || value->kind == VALUE_INPUT))
-            perturb(&run->fixed[i], perturbation, (uint64_t)i << 32);
+            perturb_operand(run, value);
     }
 }
+
+/* An output that is an input's own storage is not computed. */
+static bool is_computed(const Node *node, const Tensor *tensors, const Tensor *result)
+{
+    for (int i = 0; i < node->input_count; i++)
+        if (node->inputs[i] && tensors[node->inputs[i]->id].f == result->f)
+            return false;
+    return result->f != NULL;
+}
+
+static void perturb_result(const ReferenceRun *run, const Value *value, const Tensor *tensor, int step)
+{
+    const double roundoff = run->perturbation.roundoff;
+    const uint64_t stream =
+        (run->perturbation.draw * REFERENCE_STEPS + (uint64_t)step) * 0x9e3779b97f4a7c15u + ((uint64_t)value->id << 32);
+    for (int64_t i = 0, count = element_count(&tensor->type); i < count; i++) {
+        double *x = &tensor->f[i];
+        if (!is_exact(run, value, *x))
+            *x *= 1 + roundoff * (random_sign(stream, (uint64_t)i) + random_sign(~stream, float_bits(*x)));
+    }
+}
+
+static void perturb_results(const ReferenceRun *run, const Node *node, const Tensor *tensors, int step)
+{
+    for (int i = 0; i < node->output_count && node->op->kind != OP_VIEW; i++) {
+        const Value *value = node->outputs[i];
+        if (value && is_computed(node, tensors, &tensors[value->id]))
+            perturb_result(run, value, &tensors[value->id], step);
+    }
+}
+
+/* Which values depend on parameters? */
+static void mark_learned(ReferenceRun *run)
+{
+    Graph *graph = run->graph;
+    run->learned = NEW_ARRAY(graph->arena, bool, graph->value_count);
+    for (int i = 0; i < graph->value_count; i++)
+        run->learned[i] = graph->values[i] && graph->values[i]->kind == VALUE_PARAM;
+    for (const Node *node = graph->first; node; node = node->next)
+        for (int i = 0; i < node->input_count; i++)
+            for (int k = 0; k < node->output_count && node->inputs[i] && run->learned[node->inputs[i]->id]; k++)
+                if (node->outputs[k])
+                    run->learned[node->outputs[k]->id] = true;
+}
+
+/* ---- before the first step
+ * ------------------------------------------------------------------------------------------- */
 
 static void fix_inputs(ReferenceRun *run, uint64_t seed)
 {
@@ -99,6 +169,9 @@ static void fix_weights(ReferenceRun *run)
         run->moment2[i] = NEW_ARRAY(graph->arena, double, count);
     }
 }
+
+/* ---- steps
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static void add_first_step(ReferenceRun *run, Graph *scratch, Tensor *tensors)
 {
@@ -153,7 +226,11 @@ static void run_step(ReferenceRun *run, int step)
     scratch.arena = arena_create(SIZE_MAX, diagnostics);
     Tensor *tensors = NEW_ARRAY(scratch.arena, Tensor, scratch.value_count);
     memcpy(tensors, run->fixed, (size_t)scratch.value_count * sizeof *tensors);
-    evaluate_graph(&scratch, tensors);
+    for (const Node *node = scratch.first; node; node = node->next) {
+        evaluate_next(&scratch, node, tensors);
+        if (run->perturbation.roundoff > 0)
+            perturb_results(run, node, tensors, step);
+    }
     run->loss[step] = evaluated_tensor(&scratch, tensors, scratch.loss).f[0];
     if (step == 0)
         add_first_step(run, &scratch, tensors);
@@ -179,11 +256,13 @@ void write_reference(Graph *imported, const Options *options, uint64_t seed, Per
     wide.precision = "64-true";
     wide.accumulate = 1; /* a probe's micro-batches are all the same batch */
     differentiate(imported, &wide);
-    ReferenceRun run = {.graph = imported, .options = &wide};
+    ReferenceRun run = {.graph = imported, .options = &wide, .perturbation = perturbation};
     run.fixed = NEW_ARRAY(imported->arena, Tensor, imported->value_count);
     fix_inputs(&run, seed);
     fix_weights(&run);
-    perturb_all(&run, perturbation);
+    mark_learned(&run);
+    if (perturbation.roundoff > 0)
+        perturb_operands(&run);
     for (int step = 0; step < REFERENCE_STEPS; step++)
         run_step(&run, step);
     add_last_step(&run);

@@ -8,8 +8,9 @@
 enum { REFERENCE_STEPS = 3 };
 extern const ReferenceHyper reference_hyper; /* of every verified run */
 
-/* What inputs and parameters of floats are multiplied by before the first step: 1 + roundoff or 1 - roundoff, at random
- * by `draw`. With roundoff 0 it is the reference. */
+/* What rounding could do: parameters, inputs and the result of every operator are multiplied by 1 + roundoff or
+ * 1 - roundoff, and results once more with one sign for all equal numbers, as these round alike. The
+ * signs are random by `draw`. With roundoff 0 it is the reference. */
 typedef struct Perturbation {
     double roundoff;
     uint64_t draw;

@@ -276,17 +276,21 @@ Tensor evaluated_tensor(Graph *graph, Tensor *tensors, const Value *value)
     return *tensor;
 }
 
+void evaluate_next(Graph *graph, const Node *node, Tensor *tensors)
+{
+    Tensor *inputs = NEW_ARRAY(graph->arena, Tensor, node->input_count);
+    Tensor *outputs = NEW_ARRAY(graph->arena, Tensor, node->output_count);
+    for (int i = 0; i < node->input_count; i++)
+        if (node->inputs[i])
+            inputs[i] = evaluated_tensor(graph, tensors, node->inputs[i]);
+    evaluate_node(graph, node, inputs, outputs);
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i])
+            tensors[node->outputs[i]->id] = outputs[i];
+}
+
 void evaluate_graph(Graph *graph, Tensor *tensors)
 {
-    for (const Node *node = graph->first; node; node = node->next) {
-        Tensor *inputs = NEW_ARRAY(graph->arena, Tensor, node->input_count);
-        Tensor *outputs = NEW_ARRAY(graph->arena, Tensor, node->output_count);
-        for (int i = 0; i < node->input_count; i++)
-            if (node->inputs[i])
-                inputs[i] = evaluated_tensor(graph, tensors, node->inputs[i]);
-        evaluate_node(graph, node, inputs, outputs);
-        for (int i = 0; i < node->output_count; i++)
-            if (node->outputs[i])
-                tensors[node->outputs[i]->id] = outputs[i];
-    }
+    for (const Node *node = graph->first; node; node = node->next)
+        evaluate_next(graph, node, tensors);
 }

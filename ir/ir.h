@@ -512,6 +512,7 @@ void evaluate_node(Graph *graph, const Node *node, const Tensor *inputs, Tensor 
 /* Evaluates every node in order. tensors: by value id; the caller sets those of inputs and target (zeroed elsewhere),
  * and may set others instead of their data. */
 void evaluate_graph(Graph *graph, Tensor *tensors);
+void evaluate_next(Graph *graph, const Node *node, Tensor *tensors); /* one node of that walk */
 /* tensors[value->id], read from the value's data when nothing set it. */
 Tensor evaluated_tensor(Graph *graph, Tensor *tensors, const Value *value);
 /* p0, p1, ... of an elementwise node: its int and float attributes in the row's order; absent without default: 0. */
