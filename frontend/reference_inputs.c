@@ -1,5 +1,7 @@
-/* reference_inputs.c: draws inputs from a seed. What an integer input may hold follows from what reads it. */
+/* reference_inputs.c: draws inputs from a seed. */
 #include "frontend/reference_inputs.h"
+
+#include "frontend/reference_ranges.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,10 +33,17 @@ static void draw_normal(Tensor *tensor, uint64_t seed)
         tensor->f[i] = (double)(float)random_normal(seed, (uint64_t)i);
 }
 
-static void draw_below(Tensor *tensor, int64_t extent, uint64_t seed)
+/* Whole numbers, both ends among them. */
+static void draw_from(Tensor *tensor, Range range, uint64_t seed)
 {
-    for (int64_t i = 0, count = element_count(&tensor->type); i < count; i++)
-        tensor->i[i] = (int64_t)(random_bits(seed, (uint64_t)i) % (uint64_t)extent);
+    const uint64_t extent = (uint64_t)(range.most - range.least) + 1;
+    for (int64_t i = 0, count = element_count(&tensor->type); i < count; i++) {
+        const int64_t x = (int64_t)range.least + (int64_t)(random_bits(seed, (uint64_t)i) % extent);
+        if (tensor->f)
+            tensor->f[i] = (double)x;
+        else
+            tensor->i[i] = x;
+    }
 }
 
 /* Three quarters ones; the first of each row is one, so that no row is masked as a whole. */
@@ -43,70 +52,6 @@ static void draw_mask(Tensor *tensor, uint64_t seed)
     int64_t row = tensor->type.rank > 0 ? tensor->type.dims[tensor->type.rank - 1] : 1;
     for (int64_t i = 0, count = element_count(&tensor->type); i < count; i++)
         tensor->i[i] = i % row == 0 || random_bits(seed, (uint64_t)i) % 4 != 0;
-}
-
-/* ---- what reads an integer input --------------------------------------------------------------------------------- */
-
-typedef struct IndexUse {
-    const char *op;
-    int operand;      /* the one that holds indices or classes */
-    int extent_of;    /* the operand whose axis bounds them */
-    const char *axis; /* the attribute that names the axis, or NULL: fixed_axis */
-    int fixed_axis;
-} IndexUse;
-
-static const IndexUse index_uses[] = {
-    {"Gather", 1, 0, "axis", 0},
-    {"GatherElements", 1, 0, "axis", 0},
-    {"ScatterElements", 1, 0, "axis", 0},
-    {"CrossEntropy", 1, 0, "axis", 0},
-    {"SoftmaxCrossEntropyLoss", 1, 0, NULL, 1},
-    {"NegativeLogLikelihoodLoss", 1, 0, NULL, 1},
-};
-
-/* The bound that `node` sets for the values of `value`; 0: none. */
-static int64_t bound_by_node(const Node *node, const Value *value)
-{
-    for (size_t k = 0; k < sizeof index_uses / sizeof *index_uses; k++) {
-        const IndexUse *use = &index_uses[k];
-        if (strcmp(node->op->name, use->op) != 0 || input(node, use->operand) != value)
-            continue;
-        const Type *type = &input(node, use->extent_of)->type;
-        int64_t axis = use->axis ? attr_int(node, use->axis) : use->fixed_axis;
-        return type->dims[axis < 0 ? axis + type->rank : axis];
-    }
-    return 0;
-}
-
-/* Does output 0 hold nothing but elements of operand `value`? */
-static bool passes_elements(const Node *node, const Value *value)
-{
-    static const char *const gathers[] = {"Cast", "Gather", "GatherElements", "Identity"};
-    bool moves = node->op->kind == OP_VIEW;
-    for (size_t k = 0; k < sizeof gathers / sizeof *gathers; k++)
-        moves |= strcmp(node->op->name, gathers[k]) == 0;
-    return moves && input(node, 0) == value;
-}
-
-/* The smallest bound that any reader sets, through nodes that only move elements. */
-static int64_t index_bound(const Graph *graph, const Value *source)
-{
-    bool *carries = NEW_ARRAY(graph->arena, bool, graph->value_count);
-    int64_t least = 0;
-    carries[source->id] = true;
-    for (const Node *node = graph->first; node; node = node->next)
-        for (int i = 0; i < node->input_count; i++) {
-            const Value *value = node->inputs[i];
-            if (!value || !carries[value->id])
-                continue;
-            int64_t bound = bound_by_node(node, value);
-            if (bound > 0 && (least == 0 || bound < least))
-                least = bound;
-            for (int k = 0; k < node->output_count && passes_elements(node, value); k++)
-                if (node->outputs[k])
-                    carries[node->outputs[k]->id] = true;
-        }
-    return least;
 }
 
 /* The extent of the class axis of the output that the loss reads; 0 where it has none. */
@@ -127,15 +72,16 @@ Tensor random_input(Graph *graph, const Options *options, int index, uint64_t se
 {
     const Value *value = graph->inputs[index];
     Tensor tensor = tensor_alloc(graph->arena, value->type);
-    int64_t bound = tensor.f ? 0 : index_bound(graph, value);
-    if (bound == 0 && !tensor.f && label_input_index(graph, options) == index)
-        bound = class_count(graph, options);
-    if (tensor.f)
+    const InputRange found = input_range(graph, value);
+    const int64_t classes = label_input_index(graph, options) == index ? class_count(graph, options) : 0;
+    if (tensor.f && !found.is_index)
         draw_normal(&tensor, seed);
-    else if (bound > 0)
-        draw_below(&tensor, bound, seed);
-    else
+    else if (!found.is_index && classes > 0)
+        draw_from(&tensor, (Range){0, (double)classes - 1}, seed);
+    else if (!found.is_index && found.range.least == 0 && found.range.most == 1)
         draw_mask(&tensor, seed);
+    else
+        draw_from(&tensor, found.range, seed);
     return tensor;
 }
 
@@ -143,7 +89,7 @@ Tensor random_target(Graph *graph, const Options *options, uint64_t seed)
 {
     Tensor tensor = tensor_alloc(graph->arena, graph->target->type);
     if (tensor.i)
-        draw_below(&tensor, class_count(graph, options), seed);
+        draw_from(&tensor, (Range){0, fmax((double)class_count(graph, options) - 1, 0)}, seed);
     else
         draw_normal(&tensor, seed);
     for (int64_t i = 0; options->loss == LOSS_BCE_WITH_LOGITS && i < element_count(&tensor.type); i++)

@@ -5,7 +5,8 @@
 #include "passes/passes.h"
 
 /* Values for graph->inputs[index]. Floats are normal, rounded to f32 so that every precision reads the same. Integers
- * that index an axis, or are labels, stay below its extent; others are masks of ones and some zeros. */
+ * are of the range that their readers tell (reference_ranges.h), labels below the number of classes, masks mostly ones.
+ */
 Tensor random_input(Graph *graph, const Options *options, int index, uint64_t seed);
 
 /* Values for graph->target: classes below the extent of the logits' class axis, or floats. */
