@@ -18,6 +18,7 @@ typedef struct Fixture {
     Arena *arena;
     char *messages;
     size_t message_bytes;
+    size_t first_checked, end_checked; /* what the last assert_message() looked at */
 } Fixture;
 
 static inline int fixture_setup(void **state)
@@ -48,10 +49,21 @@ static inline const char *messages(Fixture *fixture)
     return fixture->messages;
 }
 
+/* Another part of what the last assert_message() looked at. */
+static inline void assert_also(Fixture *fixture, const char *part)
+{
+    const char *text = messages(fixture) + fixture->first_checked;
+    size_t length = fixture->end_checked - fixture->first_checked;
+    if (!memmem(text, length, part, strlen(part)))
+        fail_msg("expected '%s' in: %.*s", part, (int)length, text);
+}
+
+/* Looks at the messages since the last check, so that none of an earlier step will do. */
 static inline void assert_message(Fixture *fixture, const char *part)
 {
-    if (!strstr(messages(fixture), part))
-        fail_msg("expected '%s' in: %s", part, fixture->messages);
+    fixture->first_checked = fixture->end_checked;
+    fixture->end_checked = strlen(messages(fixture));
+    assert_also(fixture, part);
 }
 
 /* Runs a statement that must end in fatal() or leave() with this status. */

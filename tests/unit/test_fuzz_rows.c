@@ -209,18 +209,22 @@ static void compile(Graph *graph, const Node *node)
     assert_non_null(emit_program(&program, &options, &emit).text);
 }
 
+typedef enum Outcome { REFUSED, TOO_LARGE, ACCEPTED } Outcome;
+
 /* Internal rows get their operands from pcc and from .ir files: these must not crash either, but nothing compiles. */
-static bool try_row(Fixture *fixture, const Op *op, const char **text)
+static Outcome try_row(Fixture *fixture, const Op *op, const char **text)
 {
     Graph *graph = graph_create(fixture->arena, &fixture->diagnostics, "fuzz");
     Node *node = random_node(graph, op);
     *text = printed(fixture, graph, 8);
-    if (!infer_node(graph, node) || !is_small(node))
-        return false;
+    if (!infer_node(graph, node))
+        return REFUSED;
+    if (!is_small(node))
+        return TOO_LARGE;
     evaluate(graph, node);
     if (!op->internal && op->kind != OP_STATIC) /* which the importer folds */
         compile(graph, node);
-    return true;
+    return ACCEPTED;
 }
 
 /* One node in an arena of its own. True when inference took it. */
@@ -231,18 +235,18 @@ static bool fuzz_once(uint64_t seed)
     Fixture *fixture = holder;
     static const char *text; /* survives the jump back */
     text = NULL;
-    volatile bool accepted = false;
+    volatile Outcome outcome = REFUSED; /* by inference, or by a jump out of a later step */
     state_of_generator = seed * 0x2545f4914f6cdd1du;
     const Op *op = op_at((int)random_below(op_count()));
     fixture->diagnostics.can_recover = true;
     if (setjmp(fixture->diagnostics.recover) == 0)
-        accepted = try_row(fixture, op, &text);
+        outcome = try_row(fixture, op, &text);
     if (fixture->diagnostics.status == EXIT_STATUS_INTERNAL)
         fail_msg("FUZZ_SEED=%llu, %s: %s%s", (unsigned long long)seed, op->name, messages(fixture), text ? text : "");
-    if (!accepted && fixture->diagnostics.error_count == 0 && fixture->diagnostics.status != EXIT_STATUS_OK)
-        fail_msg("FUZZ_SEED=%llu, %s: refused without a message", (unsigned long long)seed, op->name);
+    if (outcome == REFUSED && messages(fixture)[0] == '\0')
+        fail_msg("FUZZ_SEED=%llu, %s: refused without a message: %s", (unsigned long long)seed, op->name, text);
     fixture_teardown(&holder);
-    return accepted;
+    return outcome == ACCEPTED;
 }
 
 static uint64_t from_environment(const char *name, uint64_t fallback)
