@@ -2,8 +2,8 @@
  * each, and compares the printed graph with NAME.want beside it. UPDATE=1 in the environment rewrites NAME.want.
  *
  * The first line is a comment: "# passes: expand grad simplify [option=value ...]"; options are precision, policy, rule
- * ("keep:op:Softmax", "lower:node:*"; repeatable), honour-casts, loss, trainable, freeze, accumulate, head and
- * recompute. */
+ * ("keep:op:Softmax", "lower:node:*"; repeatable), honour-casts, loss, trainable, freeze, accumulate, head, init,
+ * seed and recompute. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +80,10 @@ static bool set_option(Golden *golden, const char *word)
         options->accumulate = atoi(value);
     else if (strncmp(word, "head=", 5) == 0)
         options->head = atoi(value);
+    else if (strncmp(word, "init=", 5) == 0)
+        options->init_random = strcmp(value, "random") == 0;
+    else if (strncmp(word, "seed=", 5) == 0)
+        options->seed = strtoull(value, NULL, 10);
     else if (strncmp(word, "recompute=", 10) == 0)
         options->recompute = strcmp(value, "all") == 0 ? RECOMPUTE_ALL : RECOMPUTE_AUTO;
     else if (strncmp(word, "loss=", 5) == 0)
