@@ -387,12 +387,11 @@ static bool steps_are_rounding(Arena *arena, const Comparison *noise, const char
 }
 
 /* Rounding alone makes about the same difference, though more than this precision explains: neither right nor wrong can
- * be said. In 16 bits that is usual, and the tolerances are made for it. */
+ * be said. In 16 bits the tolerances are made for much of that. */
 static bool is_undecided(const ComparedTensor *row, double error, const char *precision)
 {
-    const double about = 4;
-    return find_tolerance(precision)->steps != STEPS_IGNORED && row->error > row->tolerance &&
-           row->error <= about * error && isfinite(error);
+    const double about = 4, usual = find_tolerance(precision)->steps == STEPS_IGNORED ? 0.4 : 0;
+    return row->error > row->tolerance && row->error <= about * error && error >= usual && isfinite(error);
 }
 
 static void allow_rounding(ComparedTensor *row, double error, double roundoff)
