@@ -22,9 +22,11 @@ static void test_an_origin_may_be_partial(void **state)
 static void test_the_first_error_gives_the_status(void **state)
 {
     Fixture *fixture = *state;
-    error(&fixture->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN, "one");
-    error(&fixture->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "two");
-    ASSERT_LEAVES(fixture, EXIT_STATUS_UNSUPPORTED, leave(&fixture->diagnostics));
+    ASSERT_LEAVES(fixture, EXIT_STATUS_UNSUPPORTED, {
+        error(&fixture->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN, "one");
+        error(&fixture->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "two");
+        leave(&fixture->diagnostics);
+    });
     assert_int_equal(fixture->diagnostics.error_count, 2);
 }
 
