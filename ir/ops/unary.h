@@ -25,9 +25,9 @@ static inline void unary_gradient(Differentiator *d, Node *node, const char *gra
 
 #define UNARY_DEFINE(NAME, ATTRIBUTES, COUNT, SINCE, CLASS, FORMULA, SAVED, GRADIENT) \
     static const char NAME##_text[] = #FORMULA;                                       \
-    EXPRESSION_SCALAR(NAME##_scalar, double, COUNT, FORMULA)                  \
+    EXPRESSION_SCALAR(NAME##_scalar, double, COUNT, FORMULA)                          \
     static const char NAME##Grad_text[] = #GRADIENT;                                  \
-    EXPRESSION_SCALAR(NAME##Grad_scalar, double, COUNT, GRADIENT)             \
+    EXPRESSION_SCALAR(NAME##Grad_scalar, double, COUNT, GRADIENT)                     \
     static void NAME##_gradient(Differentiator *d, Node *node)                        \
     {                                                                                 \
         unary_gradient(d, node, #NAME "Grad", SAVED_##SAVED);                         \
