@@ -332,9 +332,7 @@ static bool import_scan(const Control *control)
     const bool *wanted = wanted_results(control, graph, states, states);
     bool known = load_inputs(control, 0, inputs);
     int64_t extent = known ? scan_extent(control, scanned, inputs + states, axes) : -1;
-    for (size_t i = 0; known && i < states; i++) {
-        values[i] = inputs[i];
-    }
+    memcpy(values, inputs, states * sizeof *values);
     for (int64_t step = 0; known && step < extent; step++) {
         spend_iteration(control);
         for (size_t i = 0; i < scanned; i++) {
