@@ -9,7 +9,7 @@
 static Graph *build_chain(Arena *arena, Diagnostics *diagnostics, int depth)
 {
     Graph *graph = graph_create(arena, diagnostics, "chain");
-    static const float weights[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static const float weights[8] = {1, -2, 3, 5, -4, 6, 8, 7}; /* no progression, which would be a constant */
     const Type rows = TYPE(DTYPE_F32, 4, 8), row = TYPE(DTYPE_F32, 8);
     Value *x = value_create(graph, VALUE_INPUT, rows, "x");
     graph_add_input(graph, x);
