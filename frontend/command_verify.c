@@ -171,8 +171,9 @@ static void report(Verification *v)
     print_comparison(stdout, &comparison, c->line.verbose ? ALL : WORST);
     if (comparison.undecided > 0)
         printf("note: %d tensors cannot be told right from wrong at %s, where rounding alone changes them as much; "
-               "--precision 64-true or a larger --batch can\n",
-               comparison.undecided, c->line.precision);
+               "%sa larger --batch can\n",
+               comparison.undecided, c->line.precision,
+               strcmp(c->line.precision, "64-true") == 0 ? "" : "--precision 64-true or ");
     const char *with = c->line.reference ? c->line.reference : "the reference evaluator";
     v->differs = comparison.failed > 0;
     if (v->differs)

@@ -179,6 +179,8 @@ static Range factor_of(Range product, Range other)
 {
     if (is_empty(other))
         return (Range){product.least > 0 ? sqrt(product.least) : 0, sqrt(fmax(product.most, 0))};
+    if (other.least == 0 && other.most == 0)
+        return ANYTHING;
     if (other.most <= 0)
         return factor_of(negated(product), negated(other));
     const Range both = other.least < 0 ? intersect(product, negated(product)) : product;
@@ -300,17 +302,19 @@ static Ranges find_ranges(Graph *graph)
     return r;
 }
 
+/* Integers that a double holds exactly, as far as the dtype goes. */
 static Range dtype_range(Dtype dtype)
 {
     const int bits = dtype == DTYPE_BOOL ? 1 : 8 * dtype_info[dtype].bytes - dtype_info[dtype].is_signed;
-    return (Range){dtype_info[dtype].is_signed ? -ldexp(1, bits) : 0, ldexp(1, bits < 53 ? bits : 53) - 1};
+    const double most = ldexp(1, bits < 53 && !is_float(dtype) ? bits : 53) - 1;
+    return (Range){dtype_info[dtype].is_signed || is_float(dtype) ? -most : 0, most};
 }
 
 /* Whole numbers inside, not negative where that can be. One number is left of what contradicts itself. */
 static Range whole(Range range)
 {
     Range inside = {ceil(range.least), floor(range.most)};
-    if (inside.most >= 0)
+    if (inside.most > 0)
         inside.least = fmax(inside.least, 0);
     inside.most = fmax(inside.most, inside.least);
     return inside;
@@ -327,8 +331,7 @@ InputRange input_range(Graph *graph, const Value *input)
     const Ranges r = find_ranges(graph);
     const Range must = r.must[input->id], should = r.should[input->id];
     if (is_finite(must))
-        return (InputRange){whole(is_float(input->type.dtype) ? must : intersect(must, dtype_range(input->type.dtype))),
-                            true};
+        return (InputRange){whole(intersect(must, dtype_range(input->type.dtype))), true};
     if (is_float(input->type.dtype))
         return (InputRange){ANYTHING, false};
     const Range hinted = is_finite(should) && !is_empty(should) ? should : bytes;

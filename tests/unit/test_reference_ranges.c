@@ -60,6 +60,21 @@ static void test_arithmetic_on_indices(void **state)
                  0, 20, true);
 }
 
+/* Factors of any size and sign: what they leave is a number that can be drawn. */
+static void test_extreme_factors(void **state)
+{
+    const struct {
+        const char *factor;
+        double most;
+    } cases[] = {{"0x0p+0", 255}, {"-0x1p+0", 0}, {"0x1p-120", 0x1p53 - 1}, {"0x1p+100", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_range(*state,
+                     arena_printf(((Fixture *)*state)->arena, "%sconst %%2 : f32[] = {%s}", IDS, cases[i].factor),
+                     "%3 = Cast(%0) {to=1}\n%4 = Mul(%3, %2)\n%5 = Cast(%4) {to=7}\n%6 = Gather(%1, %5) {axis=0}\n"
+                     "output %6",
+                     i == 1 ? -10 : 0, cases[i].most, i > 0);
+}
+
 static void test_floats_that_become_indices(void **state)
 {
     assert_range(*state, "input %0 \"x\" : f32[3]\nparam %1 \"t\" : f32[2,4] = {" ROW ", " ROW "}",
@@ -92,9 +107,8 @@ static void test_hints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_WITH_FIXTURE(test_indices),
-        TEST_WITH_FIXTURE(test_arithmetic_on_indices),
-        TEST_WITH_FIXTURE(test_floats_that_become_indices),
+        TEST_WITH_FIXTURE(test_indices),         TEST_WITH_FIXTURE(test_arithmetic_on_indices),
+        TEST_WITH_FIXTURE(test_extreme_factors), TEST_WITH_FIXTURE(test_floats_that_become_indices),
         TEST_WITH_FIXTURE(test_hints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
