@@ -10,6 +10,7 @@ Graph *graph_create(Arena *arena, Diagnostics *diagnostics, const char *name)
     graph->diagnostics = diagnostics;
     graph->name = name;
     graph->stage = "";
+    graph->loss_output = -1;
     return graph;
 }
 

@@ -253,6 +253,12 @@ typedef struct Binding {
     Value *value;
 } Binding;
 
+/* What the model's file calls the axes of one of its inputs or outputs. */
+typedef struct DeclaredAxes {
+    const char *name;
+    const char *symbols[MAX_RANK]; /* NULL: none, or one that an exporter made up */
+} DeclaredAxes;
+
 struct Graph {
     Arena *arena;
     Diagnostics *diagnostics;
@@ -267,8 +273,13 @@ struct Graph {
     Value **inputs, **outputs;
     const char **output_names; /* as the model calls its outputs, whatever value they have become */
     int input_count, output_count;
-    Value *target; /* or NULL */
-    Value *loss;   /* scalar, or NULL before pass `loss` */
+    Value *target;                /* or NULL */
+    Value *loss;                  /* scalar, or NULL before pass `loss` */
+    int64_t batch;                /* samples of a step, 0 before pass `loss`: see passes/batch.c */
+    int loss_output;              /* index of the output that the loss reads; -1 before pass `loss` */
+    const char *batch_symbol;     /* what the model's file calls that axis, or NULL */
+    const DeclaredAxes *declared; /* of the model's inputs and outputs, as its importer knows them */
+    int declared_count;
     Binding *gradients, *updates;
     int gradient_count, update_count;
     Value **scalars; /* what const_float() made */
@@ -471,11 +482,15 @@ struct Op {
     int until;                   /* 0: the newest known (28) */
     bool internal;               /* pcc's own: not importable from ONNX */
     bool is_random;              /* never folded, never merged */
+    bool keeps_order;            /* output 0 has operand 0's elements in the same row-major order, as Reshape's */
     PrecisionClass precision;
     OpKind kind;
     /* Older opsets (>= 7) to this row's meaning: attributes into operands and so on, before inference. May return
      * false after error(). NULL: they agree. */
     bool (*upgrade)(Graph *graph, Node *node, int opset);
+    /* The axis of output 0 that holds what axis `axis` of operand i holds, position by position; -1: none does, or that
+     * is not known. NULL: elementwise rows align from the last axis; others keep operand 0's axes. */
+    int (*follow_axis)(const Node *node, int i, int axis);
     /* Sets every present output's type; false after error() with the node's origin. */
     bool (*infer)(Graph *graph, Node *node);
     /* Contributes to the cotangents of the inputs (see differentiator below). NULL: no gradient flows. */

@@ -423,6 +423,8 @@ static void parse_output(Parser *p, Graph *graph)
         *name = NULL;
     else if (lex_peek(&p->lexer) == '"')
         *name = lex_string(&p->lexer);
+    if (lex_accept_word(&p->lexer, "scored"))
+        graph->loss_output = graph->output_count - 1;
 }
 
 static void parse_binding(Parser *p, Graph *graph, void (*add)(Graph *, Value *, Value *))
@@ -451,6 +453,8 @@ static void parse_statement(Parser *p, Graph *graph, PendingView **pending)
         parse_copy(p, graph, pending);
     } else if (lex_accept_word(lexer, "output")) {
         parse_output(p, graph);
+    } else if (lex_accept_word(lexer, "batch")) {
+        graph->batch = lex_int(lexer);
     } else if (lex_accept_word(lexer, "loss")) {
         graph->loss = parse_use(p, graph);
     } else if (lex_accept_word(lexer, "gradient")) {

@@ -9,7 +9,8 @@
  *       graph "fused" stage ""
  *       ...
  *     }
- *     output %5 "logits"
+ *     output %5 "logits" scored
+ *     batch 128
  *     loss %7
  *     gradient %1 = %9
  *     update %3 = %12
@@ -256,8 +257,8 @@ static void print_bindings(Printer *p, const char *keyword, const Binding *bindi
     }
 }
 
-/* output %5 "name", the name only where it is not the value's own. */
-static void print_output(Printer *p, const Value *value, const char *name)
+/* output %5 "name" scored: the name only where it is not the value's own, `scored` where the loss reads it. */
+static void print_output(Printer *p, const Value *value, const char *name, bool scored)
 {
     bool own = name ? value->name && strcmp(name, value->name) == 0 : !value->name;
     print_indent(p);
@@ -268,7 +269,7 @@ static void print_output(Printer *p, const Value *value, const char *name)
         print_string(p, name);
     else if (!own)
         fputc('_', p->stream);
-    fputc('\n', p->stream);
+    fputs(scored ? " scored\n" : "\n", p->stream);
 }
 
 static void print_graph(Printer *p, const Graph *graph)
@@ -283,7 +284,11 @@ static void print_graph(Printer *p, const Graph *graph)
     for (const Node *node = graph->first; node; node = node->next)
         print_node(p, node);
     for (int i = 0; i < graph->output_count; i++)
-        print_output(p, graph->outputs[i], graph->output_names[i]);
+        print_output(p, graph->outputs[i], graph->output_names[i], i == graph->loss_output);
+    if (graph->batch > 0) {
+        print_indent(p);
+        fprintf(p->stream, "batch %" PRId64 "\n", graph->batch);
+    }
     if (graph->loss) {
         print_indent(p);
         fprintf(p->stream, "loss %%%d\n", graph->loss->id);

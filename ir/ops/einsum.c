@@ -312,6 +312,13 @@ static bool infer_einsum(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, type);
 }
 
+static int einsum_follow_axis(const Node *node, int i, int axis)
+{
+    Term terms[MAX_TERMS];
+    Labels result;
+    return parse_equation(node, terms, &result) ? find_label(&result, terms[i].labels.of[axis]) : -1;
+}
+
 const Op einsum_ops[] = {
     {.name = "Einsum",
      .inputs = "Inputs...",
@@ -321,6 +328,7 @@ const Op einsum_ops[] = {
      .since = 12,
      .precision = CLASS_LOWER,
      .kind = OP_EXPAND,
+     .follow_axis = einsum_follow_axis,
      .infer = infer_einsum,
      .expand = expand_einsum},
     {0},

@@ -439,6 +439,7 @@ const Op elementwise_ops[] = {
      .since = 13,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .keeps_order = true,
      .infer = infer_like_first,
      .expand = identity_expand},
     {0},

@@ -51,6 +51,14 @@ static bool gather_infer(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, type);
 }
 
+static int gather_follow_axis(const Node *node, int i, int axis)
+{
+    int gathered = axis_of(node, node->inputs[0]->type.rank), added = node->inputs[1]->type.rank - 1;
+    if (i == 1)
+        return gathered + axis;
+    return axis == gathered ? -1 : axis < gathered ? axis : axis + added;
+}
+
 static void gather_gradient(Differentiator *d, Node *node)
 {
     const Type *x = &node->inputs[0]->type;
@@ -193,6 +201,11 @@ static bool one_hot_infer(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, type);
 }
 
+static int one_hot_follow_axis(const Node *node, int i, int axis)
+{
+    return i == 0 ? axis + (axis >= axis_of(node, node->outputs[0]->type.rank)) : -1;
+}
+
 /* values[1] is summed where the index is, values[0] elsewhere. */
 static void one_hot_gradient(Differentiator *d, Node *node)
 {
@@ -287,6 +300,7 @@ const Op index_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .upgrade = gather_upgrade,
+     .follow_axis = gather_follow_axis,
      .infer = gather_infer,
      .gradient = gather_gradient,
      .evaluate = gather_evaluate,
@@ -312,6 +326,7 @@ const Op index_ops[] = {
      .precision = CLASS_NONE,
      .kind = OP_KERNEL,
      .upgrade = one_hot_upgrade,
+     .follow_axis = one_hot_follow_axis,
      .infer = one_hot_infer,
      .gradient = one_hot_gradient,
      .evaluate = one_hot_evaluate,

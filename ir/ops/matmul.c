@@ -95,6 +95,20 @@ static bool infer_matmul(Graph *graph, Node *node)
     return set_stored_type(graph, node, result);
 }
 
+static int matmul_follow_axis(const Node *node, int i, int axis)
+{
+    int own = node->inputs[i]->type.rank, other = node->inputs[1 - i]->type.rank, result = node->outputs[0]->type.rank;
+    int matrix = axis - (own - 2); /* 0, 1: rows, columns; below: an axis of the batch */
+    bool swapped = attr_int(node, i == 0 ? "trans_a" : "trans_b");
+    if (own < 2)
+        return -1;
+    if (matrix < 0)
+        return axis + result - (other > 1 ? 2 : 1) - (own - 2);
+    if (matrix != (i == 0 ? swapped : !swapped))
+        return -1; /* summed over */
+    return i == 1 || other < 2 ? result - 1 : result - 2;
+}
+
 /* ---- reference ---- */
 
 /* Offset of the operand's matrix for the `index`-th matrix of the result, whose batch dims are `batch`. */
@@ -303,6 +317,14 @@ static bool infer_gemm(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, result);
 }
 
+static int gemm_follow_axis(const Node *node, int i, int axis)
+{
+    if (i == 2)
+        return axis + 2 - node->inputs[2]->type.rank;
+    bool rows = axis == (attr_int(node, i == 0 ? "transA" : "transB") ? 1 : 0);
+    return i == 0 ? (rows ? 0 : -1) : (rows ? -1 : 1);
+}
+
 /* Y = alpha·op(A)·op(B) + beta·C */
 static void expand_gemm(Graph *graph, Node *node, Value **replacements)
 {
@@ -323,6 +345,7 @@ const Op matmul_ops[] = {
      .since = 7,
      .precision = CLASS_LOWER,
      .kind = OP_KERNEL,
+     .follow_axis = matmul_follow_axis,
      .infer = infer_matmul,
      .gradient = matmul_gradient,
      .evaluate = evaluate_matmul,
@@ -336,6 +359,7 @@ const Op matmul_ops[] = {
      .since = 7,
      .precision = CLASS_LOWER,
      .kind = OP_EXPAND,
+     .follow_axis = gemm_follow_axis,
      .infer = infer_gemm,
      .expand = expand_gemm},
     {0},

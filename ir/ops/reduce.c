@@ -57,6 +57,17 @@ static bool reduce_infer(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, type);
 }
 
+static int reduce_follow_axis(const Node *node, int i, int axis)
+{
+    bool chosen[MAX_RANK];
+    int to = axis;
+    if (i != 0 || !reduced_axes(node->graph, node, chosen) || chosen[axis])
+        return -1;
+    for (int before = 0; before < axis; before++)
+        to -= chosen[before] && !attr_int(node, "keepdims");
+    return to;
+}
+
 /* `value`, of the output's dims, with the reduced axes as 1, so that it broadcasts against the operand. */
 static Value *keep_axes(Graph *graph, const Node *node, Value *value)
 {
@@ -417,7 +428,7 @@ static void prod_over_call(const Node *node, KernelCall *call)
 #define REDUCE_ROW(NAME, SINCE, CLASS)                                                                      \
     .name = #NAME, .inputs = "X, Axes:int?!", .outputs = "Y",                                               \
     .attributes = "keepdims:int=1, noop_with_empty_axes:int=0", .since = SINCE, .precision = CLASS_##CLASS, \
-    .kind = OP_EXPAND, .upgrade = reduce_upgrade, .infer = reduce_infer
+    .kind = OP_EXPAND, .follow_axis = reduce_follow_axis, .upgrade = reduce_upgrade, .infer = reduce_infer
 
 #define OVER_ROW(NAME, PREFIX, CLASS)                                                                               \
     .name = #NAME, .inputs = "X:float", .outputs = "Y", .attributes = "stored:int=0", .since = 1, .internal = true, \
@@ -432,6 +443,7 @@ const Op reduce_ops[] = {
      .since = 13,
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,
+     .follow_axis = reduce_follow_axis,
      .upgrade = sum_upgrade,
      .infer = reduce_infer,
      .gradient = sum_gradient,

@@ -474,11 +474,33 @@ static void scatter_nd_call(const Node *node, KernelCall *call)
     finish_scatter_call(node, call);
 }
 
+/* ---- where axes go -------------------------------------------------------------------------------------------------
+ */
+
+static int gather_elements_follow_axis(const Node *node, int i, int axis)
+{
+    return i == 0 && axis == axis_of(node, node->inputs[0]->type.rank) ? -1 : axis;
+}
+
+static int gather_nd_follow_axis(const Node *node, int i, int axis)
+{
+    int64_t known = i == 0 ? attr_int(node, "batch_dims") : node->inputs[1]->type.rank - 1;
+    return axis < known ? axis : -1;
+}
+
+/* Updates go wherever the indices say. */
+static int scatter_follow_axis(const Node *node, int i, int axis)
+{
+    (void)node;
+    return i == 0 ? axis : -1;
+}
+
 #define SCATTER_ELEMENTS_ROW                                                                                      \
     .inputs = "Data, Indices:int, Updates", .roles = {ROLE_SCATTERED, ROLE_DATA, ROLE_SCATTERED}, .outputs = "Y", \
     .attributes = "axis:int=0, reduction:string=none", .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL,   \
-    .upgrade = scatter_upgrade, .infer = scatter_elements_infer, .gradient = scatter_gradient,                    \
-    .evaluate = scatter_elements_evaluate, .call = scatter_elements_call, .stored16 = true
+    .upgrade = scatter_upgrade, .follow_axis = scatter_follow_axis, .infer = scatter_elements_infer,              \
+    .gradient = scatter_gradient, .evaluate = scatter_elements_evaluate, .call = scatter_elements_call,           \
+    .stored16 = true
 
 #define GATHER_GRAD_ROW(NAME, PREFIX)                                                                \
     .name = #NAME, .inputs = "dY:float, Indices:int", .outputs = "dX", .since = 1, .internal = true, \
@@ -493,6 +515,7 @@ const Op scatter_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .upgrade = indices_upgrade,
+     .follow_axis = gather_elements_follow_axis,
      .infer = gather_elements_infer,
      .gradient = gather_gradient,
      .evaluate = gather_elements_evaluate,
@@ -506,6 +529,7 @@ const Op scatter_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .upgrade = indices_upgrade,
+     .follow_axis = gather_nd_follow_axis,
      .infer = gather_nd_infer,
      .gradient = gather_gradient,
      .evaluate = gather_nd_evaluate,
@@ -526,6 +550,7 @@ const Op scatter_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .upgrade = scatter_upgrade,
+     .follow_axis = scatter_follow_axis,
      .infer = scatter_nd_infer,
      .gradient = scatter_gradient,
      .evaluate = scatter_nd_evaluate,

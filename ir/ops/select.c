@@ -29,6 +29,12 @@ static bool arg_infer(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, type);
 }
 
+static int arg_follow_axis(const Node *node, int i, int axis)
+{
+    int searched = axis_of(node, node->inputs[0]->type.rank);
+    return i != 0 || axis == searched ? -1 : axis - (searched < axis && !attr_int(node, "keepdims"));
+}
+
 /* Does candidate beat best? NaN beats every number. */
 static bool beats(double candidate, double best, bool largest)
 {
@@ -195,7 +201,7 @@ static void topk_call(const Node *node, KernelCall *call)
 #define ARG_ROW(NAME)                                                                                                  \
     .name = #NAME, .inputs = "X", .outputs = "Y", .attributes = "axis:int=0, keepdims:int=1, select_last_index:int=0", \
     .since = 13, .precision = CLASS_NONE, .kind = OP_KERNEL, .upgrade = arg_upgrade, .infer = arg_infer,               \
-    .stored16 = true
+    .follow_axis = arg_follow_axis, .stored16 = true
 
 const Op select_ops[] = {
     {ARG_ROW(ArgMax), .evaluate = argmax_evaluate, .call = argmax_call},

@@ -161,6 +161,15 @@ static void read_strided(const Tensor *x, const int64_t *strides, Tensor *y)
     while (next_index(y->type.rank, y->type.dims, index));
 }
 
+static int transpose_follow_axis(const Node *node, int i, int axis)
+{
+    int permutation[MAX_RANK], to = 0;
+    permutation_of(node, permutation);
+    while (permutation[to] != axis)
+        to++;
+    return i == 0 ? to : -1;
+}
+
 static void transpose_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
 {
     (void)arena;
@@ -188,6 +197,11 @@ static bool expand_infer(Graph *graph, Node *node)
                       type_text(graph->arena, &to));
     type.dtype = x->dtype;
     return set_output_type(graph, node, 0, type);
+}
+
+static int expand_follow_axis(const Node *node, int i, int axis)
+{
+    return i == 0 ? axis + node->outputs[0]->type.rank - node->inputs[0]->type.rank : -1;
 }
 
 /* The differentiator sums over the axes that broadcasting expanded. */
@@ -261,6 +275,13 @@ static bool concat_infer(Graph *graph, Node *node)
             return REJECT(graph, node, "the result would be too large");
     }
     return set_output_type(graph, node, 0, type);
+}
+
+/* Of every operand. */
+static int concat_follow_axis(const Node *node, int i, int axis)
+{
+    (void)i;
+    return axis == axis_of(node, node->outputs[0]->type.rank) ? -1 : axis;
 }
 
 static void concat_gradient(Differentiator *d, Node *node)
@@ -449,11 +470,11 @@ static void space_to_depth_expand(Graph *graph, Node *node, Value **replacements
 
 const Op shape_ops[] = {
     {VIEW_ROW(Reshape, 14), .inputs = "X, Shape:int!", .outputs = "Y", .attributes = "allowzero:int=0",
-     .infer = reshape_infer, .gradient = reshape_gradient, .evaluate = same_elements_evaluate},
+     .keeps_order = true, .infer = reshape_infer, .gradient = reshape_gradient, .evaluate = same_elements_evaluate},
     {VIEW_ROW(Transpose, 13), .inputs = "X", .outputs = "Y", .attributes = "perm:ints", .infer = transpose_infer,
-     .gradient = transpose_gradient, .evaluate = transpose_evaluate},
+     .follow_axis = transpose_follow_axis, .gradient = transpose_gradient, .evaluate = transpose_evaluate},
     {VIEW_ROW(Expand, 13), .inputs = "X, Shape:int!", .outputs = "Y", .infer = expand_infer,
-     .gradient = expand_gradient, .evaluate = expand_evaluate},
+     .follow_axis = expand_follow_axis, .gradient = expand_gradient, .evaluate = expand_evaluate},
     {.name = "Concat",
      .inputs = "X...",
      .outputs = "Y",
@@ -461,17 +482,18 @@ const Op shape_ops[] = {
      .since = 13,
      .precision = CLASS_PROMOTE,
      .kind = OP_VIEW,
+     .follow_axis = concat_follow_axis,
      .infer = concat_infer,
      .gradient = concat_gradient,
      .evaluate = concat_evaluate},
     {VIEW_ROW(Split, 18), .inputs = "X, Split:int?!", .outputs = "Y...", .attributes = "axis:int=0, num_outputs:int",
      .upgrade = split_upgrade, .infer = split_infer, .gradient = split_gradient, .evaluate = split_evaluate},
-    {EXPAND_ROW(Flatten, 13), .inputs = "X", .attributes = "axis:int=1", .infer = flatten_infer,
+    {EXPAND_ROW(Flatten, 13), .inputs = "X", .attributes = "axis:int=1", .keeps_order = true, .infer = flatten_infer,
      .expand = reshape_expand},
-    {EXPAND_ROW(Squeeze, 13), .inputs = "X, Axes:int?!", .upgrade = axes_upgrade, .infer = squeeze_infer,
-     .expand = reshape_expand},
-    {EXPAND_ROW(Unsqueeze, 13), .inputs = "X, Axes:int!", .upgrade = axes_upgrade, .infer = unsqueeze_infer,
-     .expand = reshape_expand},
+    {EXPAND_ROW(Squeeze, 13), .inputs = "X, Axes:int?!", .keeps_order = true, .upgrade = axes_upgrade,
+     .infer = squeeze_infer, .expand = reshape_expand},
+    {EXPAND_ROW(Unsqueeze, 13), .inputs = "X, Axes:int!", .keeps_order = true, .upgrade = axes_upgrade,
+     .infer = unsqueeze_infer, .expand = reshape_expand},
     {EXPAND_ROW(Tile, 13), .inputs = "X, Repeats:int!", .infer = tile_infer, .expand = tile_expand},
     {EXPAND_ROW(DepthToSpace, 13), .inputs = "X", .attributes = "blocksize:int!, mode:string=DCR",
      .infer = depth_to_space_infer, .expand = depth_to_space_expand},
