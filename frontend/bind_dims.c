@@ -475,3 +475,48 @@ void bind_inputs(Import *import, Scope *scope)
         leave(import->diagnostics);
     }
 }
+
+/* ---- the axes' names ------------------------------------------------------------------------------------------------
+ */
+
+/* Exporters make up a name for an axis that is not known: torch.onnx "logits_dim_0", TensorFlow's converter "unk__12".
+ */
+static bool is_made_up(const char *symbol)
+{
+    return strstr(symbol, "_dim_") || !strncmp(symbol, "unk__", strlen("unk__"));
+}
+
+static void declare(Import *import, DeclaredAxes *declared, int *count, const ValueInfoProto *info)
+{
+    const Onnx__TensorShapeProto *shape = info ? declared_shape(info) : NULL;
+    if (!shape || !info->name || shape->n_dim > MAX_RANK) {
+        return;
+    }
+    DeclaredAxes *axes = &declared[(*count)++];
+    axes->name = arena_strndup(import->arena, info->name, strlen(info->name));
+    for (size_t axis = 0; axis < shape->n_dim; axis++) {
+        const char *symbol = symbol_of(shape->dim[axis]);
+        axes->symbols[axis] =
+            symbol && !is_made_up(symbol) ? arena_strndup(import->arena, symbol, strlen(symbol)) : NULL;
+    }
+}
+
+void declare_axes(Import *import, const GraphProto *graph)
+{
+    DeclaredAxes *declared = NEW_ARRAY(import->arena, DeclaredAxes, graph->n_input + graph->n_output + 1);
+    int count = 0;
+    for (size_t i = 0; i < graph->n_input; i++) {
+        declare(import, declared, &count, graph->input[i]);
+    }
+    for (size_t i = 0; i < graph->n_output; i++) {
+        declare(import, declared, &count, graph->output[i]);
+    }
+    for (size_t i = 0; i < graph->n_value_info && import->options->output; i++) {
+        if (!strcmp(text_or_empty(graph->value_info[i]->name), import->options->output)) {
+            declare(import, declared, &count, graph->value_info[i]);
+            break;
+        }
+    }
+    import->graph->declared = declared;
+    import->graph->declared_count = count;
+}

@@ -188,7 +188,7 @@ const CliOption cli_options[] = {
     {"--loss", "KIND", OPTION_TEXT, SECTION_OBJECTIVE, TRAINING, FIELD(loss), .choices = loss_choices,
      .help = "what is minimised (output for a scalar output, else cross-entropy)"},
     {"--output", "NAME", OPTION_TEXT, SECTION_OBJECTIVE, TRAINING, FIELD(output),
-     .help = "the graph output that the loss reads (the first)"},
+     .help = "the value that the loss reads, an output of the graph or one inside (the first output)"},
     {"--labels", "INPUT", OPTION_TEXT, SECTION_OBJECTIVE, TRAINING, FIELD(labels),
      .help = "the integer input that holds the labels (the only one)"},
 

@@ -326,6 +326,7 @@ static Graph *import_graph(OnnxModel *model, const ImportOptions *options, Rebat
     bind_inputs(import, &scope);
     import_nodes(import, &body, &scope, proto->graph->n_node, proto->graph->node);
     import_outputs(import, &scope);
+    declare_axes(import, proto->graph);
     separate_statistics(import);
     import->graph->origin = NO_ORIGIN;
     return import->graph;

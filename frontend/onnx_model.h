@@ -268,6 +268,10 @@ void bind_inputs(Import *import, Scope *scope);
 
 /* Makes Constant nodes of one float parameters where the node reads a weight or a statistic. */
 void mark_weights(Import *import, Node *node);
+
+/* graph->declared: what the file calls the axes of inputs, outputs and the value that --output names. */
+void declare_axes(Import *import, const GraphProto *graph);
+
 /* Makes the running statistics of a BatchNormalization in training mode states. */
 void mark_states(Import *import, Node *node);
 /* Exporters store tensors of equal contents once: a statistic that is also a fresh scale or bias becomes a tensor of its

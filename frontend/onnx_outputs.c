@@ -176,6 +176,56 @@ static void remove_cut_inputs(Import *import)
     graph->input_count = kept;
 }
 
+/* The value of that name, be it inside a function or a loop; lists the names of all that nodes compute. */
+static Value *find_computed(Import *import, const Scope *scope, const char *name, const char ***names, int *count)
+{
+    const Graph *graph = import->graph;
+    Value *found = find_value(scope, name);
+    for (int i = 0; i < graph->value_count; i++) {
+        Value *value = graph->values[i];
+        if (!value || !value->producer || !value->name) {
+            continue;
+        }
+        APPEND(import->arena, *names, *count, value->name);
+        found = !found && !strcmp(value->name, name) ? value : found;
+    }
+    return found;
+}
+
+static void add_output(Import *import, const char *name, Value *value)
+{
+    rebatch_output(import, name, value);
+    graph_add_output(import->graph, value);
+    import->graph->output_names[import->graph->output_count - 1] = arena_strndup(import->arena, name, strlen(name));
+}
+
+/* --output names none of the results: a value inside a function or a loop, which becomes one more. */
+static void import_named_output(Import *import, const Scope *scope)
+{
+    const char *name = import->options->output, **names = NULL;
+    int count = 0;
+    for (int i = 0; name && i < import->result_count; i++) {
+        APPEND(import->arena, names, count, import->results[i]);
+        if (!strcmp(names[i], name)) {
+            return;
+        }
+    }
+    Value *value = name ? find_computed(import, scope, name, &names, &count) : NULL;
+    if (!name || (value && is_poisoned(value))) {
+        return;
+    }
+    if (value && !value->producer) {
+        fatal(import->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
+              "--output '%s' is an input or a constant: name a value that nodes compute", name);
+    }
+    if (!value) {
+        const char *near = did_you_mean(name, names, count);
+        fatal(import->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, "--output '%s' is no value of the graph%s%s%s", name,
+              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    add_output(import, name, value);
+}
+
 void import_outputs(Import *import, const Scope *scope)
 {
     Graph *graph = import->graph;
@@ -191,12 +241,10 @@ void import_outputs(Import *import, const Scope *scope)
     tell_left_out(import, values);
     for (int i = 0; i < import->result_count; i++) {
         if (!is_poisoned(values[i])) {
-            rebatch_output(import, import->results[i], values[i]);
-            graph_add_output(graph, values[i]);
-            graph->output_names[graph->output_count - 1] =
-                arena_strndup(import->arena, import->results[i], strlen(import->results[i]));
+            add_output(import, import->results[i], values[i]);
         }
     }
+    import_named_output(import, scope);
     if (import->refusal_count > 0) {
         remove_dead_nodes(graph);
         remove_cut_inputs(import);

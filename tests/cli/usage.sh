@@ -51,6 +51,6 @@ wrong "is an option of 'pcc', not of 'pcc run'" run m.onnx -o train.c
 wrong "needs --inputs" run m.onnx --dump out.safetensors
 wrong "no input has that name" m.onnx --batch 4 --bind nothing=1 -o train.c
 wrong "is not of the form INPUT=VALUE" m.onnx --batch 4 --bind x -o train.c
-wrong "is not an output" m.onnx --batch 4 --output logitz -o train.c
+wrong "is no value of the graph; did you mean .logits.?" m.onnx --batch 4 --output logitz -o train.c
 wrong "matches no initializer" m.onnx --batch 4 --freeze 'nothing*' -o train.c
 only_files m.onnx output
