@@ -39,12 +39,27 @@ static int64_t layout_label_slot(const PccProgram *program)
     }
 }
 
+/* One sample with axes of its own in every input, such as a graph's nodes and edges: each comes whole, by the sample.
+ */
+static bool layout_is_whole(const PccProgram *program)
+{
+    bool ranked = false;
+    for (int64_t i = 0; i < program->input_count; i++) {
+        if (program->inputs[i].rank > 0 && program->inputs[i].dims[0] == 1)
+            return false;
+        ranked |= program->inputs[i].rank > 0;
+    }
+    return program->batch == 1 && ranked;
+}
+
 /* Targets always come by the sample, perhaps with more rows than one: those of flattened logits [B * T, V]. An input
  * with another first dim than the batch is the same for all samples. */
 static bool layout_is_shared(const PccProgram *program, const PccTensor *tensor)
 {
     if (tensor->rank == 0)
         return true;
+    if (layout_is_whole(program))
+        return false;
     return tensor == &program->target ? tensor->dims[0] % program->batch != 0 : tensor->dims[0] != program->batch;
 }
 
