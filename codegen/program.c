@@ -145,6 +145,13 @@ static void print_stored(Emitter *e, Text *text, const char *table, const Stored
     blank(text);
 }
 
+/* The last of the graph's outputs may be the loss's own (passes/loss.c): it has no name. */
+static int count_outputs(const Graph *train)
+{
+    int last = train->output_count - 1;
+    return train->loss_output == last && last >= 0 && !train->output_names[last] ? last : train->output_count;
+}
+
 static void print_interface(Emitter *e, Text *text, Graph *train, const MemoryPlan *plan)
 {
     if (train->input_count > 0) {
@@ -157,9 +164,11 @@ static void print_interface(Emitter *e, Text *text, Graph *train, const MemoryPl
     line(text, "static const PccTensor outputs[] = {");
     for (int i = 0; i < train->output_count; i++) {
         View window = window_of(train->outputs[i]);
-        line(text, "%s,",
-             tensor_text(e->arena, train->output_names[i] ? train->output_names[i] : "output", &train->outputs[i]->type,
-                         offset_text(e->arena, plan->offset[window.base->id])));
+        const char *name = train->output_names[i] ? train->output_names[i] : train->outputs[i]->name;
+        line(text, "%s,%s",
+             tensor_text(e->arena, name ? name : "output", &train->outputs[i]->type,
+                         offset_text(e->arena, plan->offset[window.base->id])),
+             i < count_outputs(train) ? "" : " /* what the loss reads */");
     }
     line(text, "};");
     blank(text);
@@ -305,14 +314,6 @@ static const char *hyper_defaults(const Emitter *e)
     internal_error(e->graph->diagnostics, NO_ORIGIN, "optimizer '%s' has no defaults", e->options->optimizer);
 }
 
-static int loss_output_index(const Graph *graph, const Options *options)
-{
-    for (int i = 0; options->output && i < graph->output_count; i++)
-        if (graph->output_names[i] && strcmp(graph->output_names[i], options->output) == 0)
-            return i;
-    return 0;
-}
-
 /* The window of torch.amp.GradScaler and of Apex, which also bounds the scale. */
 static void print_scaling(Emitter *e, Text *text)
 {
@@ -357,9 +358,9 @@ static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_byte
     if (train->input_count > 0)
         line(text, ".inputs = inputs, .input_count = PCC_COUNT(inputs),");
     line(text, ".outputs = outputs,");
-    line(text, ".output_count = PCC_COUNT(outputs),");
+    line(text, ".output_count = PCC_COUNT(outputs)%s,", count_outputs(train) < train->output_count ? " - 1" : "");
     line(text, ".loss = %s,", loss_constants[e->options->loss]);
-    line(text, ".loss_output = %d,", loss_output_index(train, e->options));
+    line(text, ".loss_output = %d,", train->loss_output);
     line(text, ".label_input = %d,", label_input_index(train, e->options));
     if (train->target)
         line(text, ".target = %s,", tensor_text(e->arena, "target", &train->target->type, "0"));

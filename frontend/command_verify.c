@@ -80,7 +80,9 @@ static const char *evaluate_reference(Verification *v, Perturbation perturbation
 {
     Compilation *c = &v->compilation;
     const char *path = temporary_file(c, name);
+    Hush before = diagnostics_hush(&c->diagnostics); /* the compile has said it all */
     write_reference(graph_clone(v->imported), &c->options, (uint64_t)c->line.seed, perturbation, path);
+    diagnostics_restore(&c->diagnostics, before);
     return path;
 }
 

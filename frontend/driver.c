@@ -225,7 +225,7 @@ void prepare_options(Compilation *c)
     c->options.verify = true;
 #endif
     if (!c->options.loss_given)
-        c->options.loss = default_loss(c->imported);
+        c->options.loss = default_loss(c->imported, &c->options);
 }
 
 void run_passes(Compilation *c)

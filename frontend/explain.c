@@ -6,6 +6,12 @@
 static const struct {
     const char *code, *meaning;
 } warnings[] = {
+    {"batch-not-first",
+     "The model calls an axis of an input batch, batch_size or N that is not its first. The program is fed sample by\n"
+     "sample, on the first axis of each input, so that time steps of one batch would be taken for samples. Export the\n"
+     "model with inputs [batch, ...] (batch_first=True in PyTorch), or with a Transpose in front; what the model "
+     "computes\n"
+     "inside and its outputs may lie as they like.\n"},
     {"batchnorm-statistics-16-bit",
      "A rule lowers a running mean or variance of BatchNormalization. Each step moves it by momentum times the\n"
      "difference to the batch, which soon is less than half an ulp of 16 bits: the statistic would freeze at what\n"
@@ -23,6 +29,15 @@ static const struct {
      "float16 rounds what is not above 2^-25 (3e-8) to zero. An epsilon of 1e-8 that guards a division or a logarithm\n"
      "is lost, and the division by zero that it was to prevent happens. Keep the node with --keep-fp32 node:NAME, use\n"
      "--precision bf16-mixed, or export the model with an epsilon of at least 1e-6.\n"},
+    {"loss-of-probabilities",
+     "The cross-entropies and bce-with-logits take logits, any numbers, and normalise them themselves. This output is\n"
+     "made by Softmax, LogSoftmax or Sigmoid: it would be normalised twice, and the loss hardly falls (with three\n"
+     "classes never below 0.55). Where the activation is the one that goes with the loss, pcc reads what is in front "
+     "of "
+     "it;\n"
+     "here it is another, or is normalised over another axis than the classes'. Choose the --loss that goes with it, "
+     "or\n"
+     "name the logits with --output, which takes any value of the graph.\n"},
     {"model-casts-ignored",
      "The model has Casts between floating-point types, often left over from how it was trained. --precision and\n"
      "--policy decide which values have 16 bits, so those Casts do nothing. With --honour-casts they are kept, and "

@@ -57,15 +57,10 @@ static void draw_mask(Tensor *tensor, uint64_t seed)
 /* The extent of the class axis of the output that the loss reads; 0 where it has none. */
 static int64_t class_count(const Graph *graph, const Options *options)
 {
-    for (int i = 0; i < graph->output_count; i++) {
-        const Type *type = &graph->outputs[i]->type;
-        if (options->output ? strcmp(graph->output_names[i], options->output) != 0 : !is_float(type->dtype))
-            continue;
-        if (type->rank < 2)
-            return 0;
-        return type->dims[options->loss == LOSS_CROSS_ENTROPY ? 1 : type->rank - 1];
-    }
-    return 0;
+    if (graph->loss_output < 0 || graph->outputs[graph->loss_output]->type.rank < 2)
+        return 0;
+    const Type *type = &graph->outputs[graph->loss_output]->type;
+    return type->dims[options->loss == LOSS_CROSS_ENTROPY ? 1 : type->rank - 1];
 }
 
 Tensor random_input(Graph *graph, const Options *options, int index, uint64_t seed)

@@ -177,6 +177,8 @@ static void add_first_step(ReferenceRun *run, Graph *scratch, Tensor *tensors)
 {
     const Graph *graph = run->graph;
     for (int i = 0; i < graph->output_count; i++) {
+        if (!graph->output_names[i])
+            continue; /* the loss's own */
         Tensor output = evaluated_tensor(scratch, tensors, graph->outputs[i]);
         add_result(run, "output/", graph->output_names[i], &output);
     }

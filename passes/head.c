@@ -89,12 +89,9 @@ static bool keeps_classes(const Node *node)
 
 static Node *find_head(Graph *graph, const Options *options)
 {
-    Value *output = NULL;
-    for (int i = 0; i < graph->output_count && !output; i++)
-        if (options->output ? strcmp(graph->output_names[i], options->output) == 0
-                            : is_float(graph->outputs[i]->type.dtype))
-            output = graph->outputs[i];
-    for (Value *value = output; value && value->producer; value = value->producer->inputs[0]) {
+    int index = scored_output(graph, options);
+    for (Value *value = index >= 0 ? graph->outputs[index] : NULL; value && value->producer;
+         value = value->producer->inputs[0]) {
         Node *node = value->producer;
         if (is_product(node))
             return initializer_behind(node->inputs[1]) ? node : NULL;

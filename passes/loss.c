@@ -1,59 +1,39 @@
 /* loss.c: attaches the loss that --loss names to the output that it reads. */
-#include <inttypes.h>
 #include <string.h>
 
-#include "passes/passes.h"
+#include "passes/batch_axis.h"
+#include "passes/logits.h"
 
 const char *const loss_names[LOSS_COUNT] = {"cross-entropy", "token-cross-entropy", "causal-lm",
                                             "mse",           "bce-with-logits",     "output"};
 
-static int output_index(const Graph *graph, const Options *options)
+int scored_output(const Graph *graph, const Options *options)
 {
-    if (graph->output_count == 0)
-        fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "the graph has no outputs: there is nothing to train");
     for (int i = 0; i < graph->output_count; i++)
-        if (options->output ? strcmp(graph->output_names[i], options->output) == 0
+        if (options->output ? graph->output_names[i] && strcmp(graph->output_names[i], options->output) == 0
                             : is_float(graph->outputs[i]->type.dtype))
             return i;
-    if (!options->output)
+    return -1;
+}
+
+/* scored_output(), or the end of the compile. */
+static int output_index(const Graph *graph, const Options *options)
+{
+    int index = scored_output(graph, options);
+    if (graph->output_count == 0)
+        fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "the graph has no outputs: there is nothing to train");
+    if (index < 0 && !options->output)
         fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
               "no output is floating-point: there is nothing to train");
+    if (index >= 0 && !is_float(graph->outputs[index]->type.dtype))
+        fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+              "--output '%s' is %s: a loss needs floating-point values", options->output,
+              type_text(graph->arena, &graph->outputs[index]->type));
+    if (index >= 0)
+        return index;
     const char *near = did_you_mean(options->output, graph->output_names, graph->output_count);
     fatal(graph->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, "--output '%s' is not an output of the graph%s%s%s",
           options->output, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-}
-
-static int64_t rows_of(const Value *value)
-{
-    return value->type.rank > 0 ? value->type.dims[0] : 0;
-}
-
-/* Samples of a step whose inputs are all integers: token ids [B, T], beside positions [1, T] or [T] perhaps. The
- * target's rows are theirs, [B, ...], or flattened, [B · T]. */
-static int64_t batch_of_targets(const Graph *graph, int64_t targets)
-{
-    int64_t batch = 0;
-    for (int i = 0; i < graph->input_count; i++) {
-        int64_t rows = rows_of(graph->inputs[i]);
-        if (rows == targets)
-            return targets;
-        if (rows > 0 && targets % rows == 0 && batch <= 1 && rows > batch)
-            batch = rows;
-    }
-    return batch ? batch : targets;
-}
-
-int64_t graph_batch(const Graph *graph)
-{
-    for (int i = 0; i < graph->input_count; i++)
-        if (is_float(graph->inputs[i]->type.dtype) && graph->inputs[i]->type.rank > 0)
-            return graph->inputs[i]->type.dims[0];
-    if (graph->target && graph->target->type.rank > 0)
-        return batch_of_targets(graph, rows_of(graph->target));
-    for (int i = 0; i < graph->input_count; i++)
-        if (graph->inputs[i]->type.rank > 0)
-            return graph->inputs[i]->type.dims[0];
-    return 1;
 }
 
 static bool is_label_like(const Value *input)
@@ -97,35 +77,91 @@ static Value *make_target(Graph *graph, Type type)
     return graph->target = value_create(graph, VALUE_TARGET, type, "target");
 }
 
-static Value *cross_entropy(Graph *graph, Value *logits, Value *target, int axis, int64_t shift)
+/* The axis of the classes in an output that the loss reads, -1: every element is predicted by itself. */
+static int class_axis_of(const Type *type, LossKind loss)
 {
-    Value *operands[] = {logits, target};
+    return loss == LOSS_CROSS_ENTROPY                                   ? 1
+           : loss == LOSS_TOKEN_CROSS_ENTROPY || loss == LOSS_CAUSAL_LM ? type->rank - 1
+                                                                        : -1;
+}
+
+static const struct {
+    int rank;
+    const char *form;
+} least[LOSS_COUNT] = {
+    [LOSS_CROSS_ENTROPY] = {2, "logits [N, C, ...]"},
+    [LOSS_TOKEN_CROSS_ENTROPY] = {3, "logits [B, T, C]"},
+    [LOSS_CAUSAL_LM] = {3, "logits [B, T, V]"},
+    [LOSS_MSE] = {1, "samples on its first axis"},
+    [LOSS_BCE_WITH_LOGITS] = {1, "samples on its first axis"},
+};
+
+static void check_form(Graph *graph, const Value *output, const char *name, LossKind loss)
+{
+    const Type *type = &output->type;
+    if (type->rank < least[loss].rank)
+        fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+              "--loss %s reads output '%s' of type %s, but it needs %s; name another output with --output or another "
+              "--loss",
+              loss_names[loss], name, type_text(graph->arena, type), least[loss].form);
+    int axis = class_axis_of(type, loss);
+    if (axis >= 0 && type->dims[axis] == 1)
+        fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+              "--loss %s reads output '%s' of type %s, which has one class (axis %d): the loss would always be 0; use "
+              "--loss bce-with-logits for yes or no, --loss mse for a number",
+              loss_names[loss], name, type_text(graph->arena, type), axis);
+}
+
+/* What the loss reads becomes an output, unless it is one already: the runtime judges predictions by it. It has no
+ * name, as it is none of the model's. */
+static void score(Graph *graph, Value *scores, int index)
+{
+    graph->loss_output = index;
+    for (int i = 0; graph->outputs[graph->loss_output] != scores && i < graph->output_count; i++)
+        graph->loss_output = graph->outputs[i] == scores ? i : graph->loss_output;
+    if (graph->outputs[graph->loss_output] == scores)
+        return;
+    graph_add_output(graph, scores);
+    graph->loss_output = graph->output_count - 1;
+    graph->output_names[graph->loss_output] = NULL;
+}
+
+static Value *scores_of(Graph *graph, int index, LossKind loss)
+{
+    Value *output = graph->outputs[index];
+    const char *name = graph->output_names[index] ? graph->output_names[index] : "output";
+    check_form(graph, output, name, loss);
+    find_batch(graph, output, name);
+    int axis = class_axis_of(&output->type, loss);
+    Value *scores = loss == LOSS_MSE ? output : logits_behind(graph, output, name, loss, axis);
+    scores = scores_batch_first(graph, scores, name, axis);
+    score(graph, scores, index);
+    return scores;
+}
+
+/* i64 labels: the dims of the scores less the classes. */
+static Value *make_labels(Graph *graph, const Value *scores, int axis)
+{
+    Type labels = scores->type;
+    labels.dtype = DTYPE_I64;
+    labels.rank--;
+    for (int i = axis; i < labels.rank; i++)
+        labels.dims[i] = scores->type.dims[i + 1];
+    return make_target(graph, labels);
+}
+
+static Value *cross_entropy(Graph *graph, const Options *options, Value *logits)
+{
+    const bool shifted = options->loss == LOSS_CAUSAL_LM;
+    const int axis = class_axis_of(&logits->type, options->loss);
+    Value *operands[] = {logits, shifted ? label_input(graph, options) : make_labels(graph, logits, axis)};
     Node *node = build_begin(graph, "CrossEntropy", 2, operands, 3);
     set_int(graph, node, "axis", axis);
-    set_int(graph, node, "shift", shift);
+    set_int(graph, node, "shift", shifted ? logits->type.dims[axis - 1] : 0);
     set_int(graph, node, "ignore_index", -100);
     set_int(graph, node, "reduction", 2);
     set_int(graph, node, "batch", logits->type.dims[0]);
     return build_finish(graph, node);
-}
-
-static void need_rank(Graph *graph, const Value *output, const Options *options, int least, const char *form)
-{
-    if (output->type.rank < least)
-        fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
-              "--loss %s reads output '%s' of type %s, but it needs %s; name another output with --output or another "
-              "--loss",
-              loss_names[options->loss], output->name ? output->name : "?", type_text(graph->arena, &output->type),
-              form);
-}
-
-static Value *scalar_output(Graph *graph, Value *output)
-{
-    if (element_count(&output->type) != 1 || !is_float(output->type.dtype))
-        fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
-              "--loss output needs a scalar output, but '%s' is %s; choose a --loss, or the loss with --output",
-              output->name ? output->name : "?", type_text(graph->arena, &output->type));
-    return build_reshape(graph, output, 0, NULL);
 }
 
 static Value *regression(Graph *graph, const char *op, Value *output)
@@ -133,49 +169,44 @@ static Value *regression(Graph *graph, const char *op, Value *output)
     return build_binary(graph, op, output, make_target(graph, output->type));
 }
 
+static Value *scalar_output(Graph *graph, int index)
+{
+    Value *output = graph->outputs[index];
+    if (element_count(&output->type) != 1)
+        fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+              "--loss output needs a scalar output, but '%s' is %s; choose a --loss, or the loss with --output",
+              graph->output_names[index] ? graph->output_names[index] : "?", type_text(graph->arena, &output->type));
+    find_batch(graph, NULL, NULL);
+    graph->loss_output = index;
+    return build_reshape(graph, output, 0, NULL);
+}
+
 void attach_loss(Graph *graph, const Options *options)
 {
     int index = output_index(graph, options);
-    Value *output = graph->outputs[index];
-    Type labels = output->type;
-    labels.dtype = DTYPE_I64;
     graph->origin = (Origin){"loss", loss_names[options->loss]};
     switch (options->loss) {
     case LOSS_CROSS_ENTROPY:
-        need_rank(graph, output, options, 2, "logits [N, C, ...]");
-        for (int i = 1; i + 1 < labels.rank; i++)
-            labels.dims[i] = labels.dims[i + 1];
-        labels.rank--;
-        graph->loss = cross_entropy(graph, output, make_target(graph, labels), 1, 0);
-        break;
     case LOSS_TOKEN_CROSS_ENTROPY:
-        need_rank(graph, output, options, 3, "logits [B, T, C]");
-        labels.rank--;
-        graph->loss = cross_entropy(graph, output, make_target(graph, labels), output->type.rank - 1, 0);
-        break;
     case LOSS_CAUSAL_LM:
-        need_rank(graph, output, options, 3, "logits [B, T, V]");
-        graph->loss = cross_entropy(graph, output, label_input(graph, options), output->type.rank - 1,
-                                    output->type.dims[output->type.rank - 2]);
+        graph->loss = cross_entropy(graph, options, scores_of(graph, index, options->loss));
         break;
     case LOSS_MSE:
-        graph->loss = regression(graph, "MeanSquaredError", output);
+        graph->loss = regression(graph, "MeanSquaredError", scores_of(graph, index, options->loss));
         break;
     case LOSS_BCE_WITH_LOGITS:
-        graph->loss = regression(graph, "BceWithLogits", output);
+        graph->loss = regression(graph, "BceWithLogits", scores_of(graph, index, options->loss));
         break;
     case LOSS_OUTPUT:
     case LOSS_COUNT:
-        graph->loss = scalar_output(graph, output);
+        graph->loss = scalar_output(graph, index);
         break;
     }
     graph->origin = NO_ORIGIN;
 }
 
-LossKind default_loss(const Graph *graph)
+LossKind default_loss(const Graph *graph, const Options *options)
 {
-    for (int i = 0; i < graph->output_count; i++)
-        if (is_float(graph->outputs[i]->type.dtype))
-            return element_count(&graph->outputs[i]->type) == 1 ? LOSS_OUTPUT : LOSS_CROSS_ENTROPY;
-    return LOSS_CROSS_ENTROPY;
+    int index = scored_output(graph, options);
+    return index >= 0 && element_count(&graph->outputs[index]->type) == 1 ? LOSS_OUTPUT : LOSS_CROSS_ENTROPY;
 }

@@ -133,9 +133,10 @@ Verdict judge_tensor(const Judge *judge, const Value *stored); /* of a VALUE_PAR
 void warn_unreached(const Graph *before, const Graph *after, const Options *options);
 
 /* loss.c */
-LossKind default_loss(const Graph *graph); /* what --loss is when it is not given */
-int64_t
-graph_batch(const Graph *graph); /* samples of a step: by the float input's first dim, else by target and inputs */
+LossKind default_loss(const Graph *graph, const Options *options); /* what --loss is when it is not given */
+/* Index of the output that --output names, else of the first that is floating-point; -1: there is none. */
+int scored_output(const Graph *graph, const Options *options);
+int64_t graph_batch(const Graph *graph); /* batch.c: samples of a step */
 int label_input_index(const Graph *graph, const Options *options); /* the input that holds integer labels, -1: none */
 
 /* simplify.c: also used between other passes. */

@@ -151,14 +151,15 @@ typedef struct PccProgram {
     const PccTensor *outputs; /* in the arena, valid after step() or evaluate() until the next call */
     int64_t output_count;
     PccLoss loss;
-    int64_t loss_output;             /* index of the output the loss reads: logits, prediction, or the scalar itself */
-    int64_t label_input;             /* index of the input that holds integer labels, or -1 */
-    PccTensor target;                /* rank -1: the loss takes no target */
-    PccHyper hyper;                  /* defaults for the command line */
-    double (*step)(PccStep *s);      /* forward and backward; returns the unscaled loss */
-    double (*evaluate)(PccStep *s);  /* forward in inference mode; returns the loss */
-    PccUpdate (*update)(PccStep *s); /* unscale, check, clip, update every parameter */
-    const char *weights_file;        /* initial weights: a file name beside the executable or the source */
+    int64_t loss_output; /* index in `outputs` of what the loss reads: logits or prediction, samples first, or the
+                          * scalar itself; output_count: an entry behind them, which is no output of the model */
+    int64_t label_input; /* index of the input that holds integer labels, or -1 */
+    PccTensor target;    /* rank -1: the loss takes no target */
+    PccHyper hyper;      /* defaults for the command line */
+    double (*step)(PccStep *s);            /* forward and backward; returns the unscaled loss */
+    double (*evaluate)(PccStep *s);        /* forward in inference mode; returns the loss */
+    PccUpdate (*update)(PccStep *s);       /* unscale, check, clip, update every parameter */
+    const char *weights_file;              /* initial weights: a file name beside the executable or the source */
     const unsigned char *embedded_weights; /* or the file's bytes (--embed-weights) */
     size_t embedded_bytes;
 } PccProgram;

@@ -82,9 +82,14 @@ tensor() { # NAME TYPE DIMS HEX: TYPE is 01 (f32) or 07 (i64); little-endian ele
     field 5 "${dims}10$2$(text_field 8 "$1")$(field 9 "$4")"
 }
 
-value_info() { # NAME TYPE DIMS: ValueInfoProto
+value_info() { # NAME TYPE DIMS: ValueInfoProto; a dim is a number or a symbol
     local shape= dim
-    for dim in $3; do shape=$shape$(field 1 "$(printf '08%02x' "$dim")"); done
+    for dim in $3; do
+        case $dim in
+        [0-9]*) shape=$shape$(field 1 "$(printf '08%02x' "$dim")") ;;
+        *) shape=$shape$(field 1 "$(text_field 2 "$dim")") ;;
+        esac
+    done
     printf '%s%s' "$(text_field 1 "$1")" "$(field 2 "$(field 1 "08$2$(field 2 "$shape")")")"
 }
 

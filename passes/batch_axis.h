@@ -1,0 +1,51 @@
+/* batch_axis.h: where the samples of a batch lie in a value, and values with the samples first. */
+#ifndef PCC_BATCH_AXIS_H
+#define PCC_BATCH_AXIS_H
+
+#include "passes/passes.h"
+
+/* The samples of a value of `batch` samples as a digit of its row-major order: element e is of sample
+ * e / inner % batch with inner = elements / (outer · batch). Dims do not matter: [T, B, C], [T · B, C] and [T, B · C]
+ * have outer = T. */
+enum {
+    PLACE_NONE = 0,     /* the value does not depend on the samples */
+    PLACE_UNKNOWN = -1, /* it does, but not sample by sample, or nobody can tell */
+    /* above: outer */
+};
+
+/* dims[axis] = major · batch · minor. */
+typedef struct Digit {
+    int axis;
+    int64_t major, minor;
+} Digit;
+
+/* The axis that the samples are a part of; false when they are parts of several. */
+bool find_digit(const Type *type, int64_t outer, int64_t batch, Digit *digit);
+/* The place of every value, by id: from the inputs and the target through each operator. */
+const int64_t *follow_batch(const Graph *graph, int64_t batch);
+/* Where the batch is an axis of a value. */
+int64_t place_on_axis(const Type *type, int axis);
+
+/* ---- batch.c ---- */
+
+/* What the model's file calls the axes of that input or output; NULL when it says nothing. */
+const DeclaredAxes *declared_axes(const Graph *graph, const char *name);
+/* The axis of an input that has the samples, -1 when none has. */
+int input_batch_axis(const Graph *graph, const Value *input, int64_t batch);
+/* The axis of an output that is called as the batch is, -1 when none is, or several. */
+int output_batch_axis(const Graph *graph, const Value *output, const char *name);
+/* Sets graph->batch: how many samples there are, of which the loss reads what `scores` has; NULL: its own scalar. */
+void find_batch(Graph *graph, const Value *scores, const char *output);
+
+/* ---- batch_first.c ---- */
+
+/* `value`, whose samples lie at `outer`, with the samples first: [T, B, C] becomes [B, T, C], [T · B, C] becomes
+ * [B · T, C]. The value itself where they are first already. NULL when they are parts of several axes.
+ * build_batch_back() is the inverse, for the value that build_batch_first(like) has become. */
+Value *build_batch_first(Graph *graph, Value *value, int64_t outer, int64_t batch);
+Value *build_batch_back(Graph *graph, Value *value, const Type *like, int64_t outer, int64_t batch);
+/* What the loss reads, with the samples first where there are several: the value itself or one that is named
+ * OUTPUT/batch_first. class_axis: of the value, -1 for none. */
+Value *scores_batch_first(Graph *graph, Value *scores, const char *output, int class_axis);
+
+#endif
