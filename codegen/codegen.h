@@ -4,6 +4,8 @@
 
 #include "passes/passes.h"
 
+extern const Target target_c; /* C for CPUs */
+
 typedef struct EmitOptions {
     const char *model_path;   /* for the header comment */
     const char *command_line; /* for the header comment: options only */

@@ -79,6 +79,7 @@ int state_index(const Weights *weights, const Value *state);
 
 /* instances.c: `text` spells its own name as @@. Returns the function's final name; `stem` is the readable part. */
 const char *intern_function(Emitter *e, const char *stem, const char *text);
+const char *substitute_name(Arena *arena, const char *text, const char *name);
 
 /* body.c: the statements of a scalar program. operands[i] and results[i] are C expressions of elements in memory, but
  * for the first `in_registers` operands. */
@@ -88,15 +89,18 @@ void print_body(Emitter *e, Text *text, const Graph *body, int in_registers, con
 const char *stored_expression(Arena *arena, const Value *value, const char *computed);
 
 /* numerics.c, for --check-numerics, else nothing: after a node's call; after one element of the `member`th node of the
- * body that is printed; and in its place, what a loop without such calls begins with: omp simd. */
+ * body that is printed. */
 void print_watched(Emitter *e, Text *text, const Node *node);
 void print_watched_element(Emitter *e, Text *text, int member, const Value *value, const char *expression);
-void print_simd(Emitter *e, Text *text);
 
-/* loops.c, store.c, calls.c: the function that runs `node`; returns its name. */
-const char *emit_loop(Emitter *e, const Node *node);
-void print_store(Emitter *e, Text *text, const Node *node, Dtype compute);
-const char *emit_kernel_call(Emitter *e, const Node *node, const KernelCall *call);
+/* What a target prints its own way; the rest of the file is the targets' common one (program.c). */
+typedef struct Printers {
+    /* Includes and macros; `mixed`: something is stored in 16 or 8 bits. */
+    void (*prologue)(Emitter *e, Text *text, bool mixed);
+    /* The statement that runs a node, of kind OP_LOOP or OP_KERNEL; its function is interned. */
+    const char *(*run_loop)(Emitter *e, const Node *node);
+    const char *(*run_kernel)(Emitter *e, const Node *node);
+} Printers;
 
 /* Axes of a loop nest after dropping those of size 1 and merging those that every operand walks as one. */
 typedef struct LoopNest {
@@ -106,8 +110,8 @@ typedef struct LoopNest {
     int64_t (*strides)[MAX_RANK]; /* [operand][axis] */
 } LoopNest;
 
-/* Operands are aligned to `loop` from the right, with stride 0 where they broadcast. The last `fixed` axes are kept
- * as they are. */
+/* nest.c. Operands are aligned to `loop` from the right, with stride 0 where they broadcast. The last `fixed` axes are
+ * kept as they are. */
 LoopNest make_nest(Arena *arena, const Type *loop, Value *const *operands, int operand_count, int fixed);
 
 /* addresses.c: the C expression of an operand's first element, typed. */

@@ -68,9 +68,3 @@ void print_watched_element(Emitter *e, Text *text, int member, const Value *valu
     if (e->options->check_numerics && is_float(value->type.dtype))
         line(text, "pcc_watch_element(%d, (double)%s);", member, expression);
 }
-
-void print_simd(Emitter *e, Text *text)
-{
-    if (!e->options->check_numerics)
-        line(text, "#pragma omp simd");
-}

@@ -46,23 +46,6 @@ static bool stores_16_bits(const Graph *graph)
     return false;
 }
 
-static void print_includes(Text *text, bool mixed, bool check_numerics)
-{
-    if (mixed)
-        line(text, "#define PCC_MIXED 1 /* kernels and updates of 16-bit and 8-bit storage */");
-    line(text, "#include <pcc/pcc.h>");
-    line(text, "#include <pcc/kernels/kernels.h>");
-    if (check_numerics)
-        line(text, "#include <pcc/kernels/numerics.h>");
-    line(text, "PCC_WIDEST_VECTORS");
-    blank(text);
-    line(text, "/* Typed pointers: into a block at a byte offset, to what the step was given. */");
-    line(text, "#define AT(type, block, offset) ((type *)(void *)((block) + (offset)))");
-    line(text, "#define INPUT(type, index) ((const type *)s->inputs[index])");
-    line(text, "#define TARGET(type) ((const type *)s->target)");
-    blank(text);
-}
-
 static const char *dims_text(Arena *arena, const Type *type)
 {
     Text *text = text_create(arena);
@@ -174,57 +157,14 @@ static void print_interface(Emitter *e, Text *text, Graph *train, const MemoryPl
     blank(text);
 }
 
-static const char *run_node(Emitter *e, const Node *node)
-{
-    Text *call = text_create(e->arena);
-    if (strcmp(node->op->name, "Fused") == 0) {
-        append(call, "%s(", emit_loop(e, node));
-        for (int i = 0; i < node->input_count + node->output_count; i++)
-            append(call, "%s%s", i ? ", " : "",
-                   operand_address(e, i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count]));
-        append(call, ");");
-        return call->data;
-    }
-    KernelCall kernel;
-    fill_kernel_call(e->graph, node, &kernel);
-    const char *name = emit_kernel_call(e, node, &kernel), *separator = "";
-    int extra = node->body ? node->body->input_count - 1 : 0, own = node->input_count - extra;
-    append(call, "%s(", name);
-    for (int i = 0; i < own; i++) {
-        if (!node->inputs[i] || (i < 32 && kernel.dropped_inputs >> i & 1))
-            continue;
-        append(call, "%s%s", separator, operand_address(e, node->inputs[i]));
-        separator = ", ";
-    }
-    if (kernel.has_store) {
-        append(call, "%s&(struct %s_epilogue){", separator, name);
-        for (int i = 0; i < extra; i++)
-            append(call, "%s%s", i ? ", " : "", operand_address(e, node->inputs[own + i]));
-        for (int i = 0; i < node->output_count; i++)
-            append(call, "%s%s", extra + i ? ", " : "", operand_address(e, node->outputs[i]));
-        append(call, "}");
-        separator = ", ";
-    }
-    for (int i = 0; !kernel.has_store && i < node->output_count; i++) {
-        if (!node->outputs[i])
-            continue;
-        append(call, "%s%s", separator, operand_address(e, node->outputs[i]));
-        separator = ", ";
-    }
-    if (kernel.scratch_bytes > 0) {
-        append(call, "%sa + 0x%llx", separator, (unsigned long long)e->plan.scratch_offset[node->id]);
-        separator = ", ";
-    }
-    append(call, "%s);", kernel.needs_step || kernel.has_store ? arena_printf(e->arena, "%ss", separator) : "");
-    return call->data;
-}
-
 /* The call with its ONNX name: behind it where that fits, else above it. */
 static void print_node(Emitter *e, Text *text, const Node *node, int position)
 {
     enum { FITS = 112 };
     const char *name = node->origin.node ? node->origin.node : node->op->name;
-    const char *call = run_node(e, node), *what = comment_text(e->arena, name);
+    const Printers *printers = e->options->target->printers;
+    const char *call = node->op->kind == OP_LOOP ? printers->run_loop(e, node) : printers->run_kernel(e, node);
+    const char *what = comment_text(e->arena, name);
     if (strlen(call) + strlen(what) < FITS) {
         line(text, "%s /* %d %s */", call, position, what);
     } else {
@@ -394,7 +334,8 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     Arena *arena = train->arena;
     Weights weights = plan_weights(train, program->evaluate, options, arena);
     Instances instances = {0};
-    MemoryPlan train_plan = plan_memory(train), evaluate_plan = plan_memory(program->evaluate);
+    MemoryPlan train_plan = plan_memory(train, options->target);
+    MemoryPlan evaluate_plan = plan_memory(program->evaluate, options->target);
     int64_t arena_bytes =
         train_plan.arena_bytes > evaluate_plan.arena_bytes ? train_plan.arena_bytes : evaluate_plan.arena_bytes;
     Emitter e = {.arena = arena,
@@ -411,7 +352,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     e.graph = train;
     print_header(&e, text, program, arena_bytes);
     bool mixed = stores_16_bits(train) || stores_16_bits(program->evaluate) || updates_mixed(&weights, options);
-    print_includes(text, mixed, options->check_numerics);
+    options->target->printers->prologue(&e, text, mixed);
     print_params(&e, text);
     print_stored(&e, text, "states", weights.states, weights.state_count);
     print_stored(&e, text, "constants", weights.constants, weights.constant_count);

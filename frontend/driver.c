@@ -216,6 +216,7 @@ void import_model(Compilation *c)
 void prepare_options(Compilation *c)
 {
     c->options = pass_options(&c->line);
+    c->options.target = &target_c;
     c->options.declared = declaration_of;
     c->options.declared_context = c->model;
     c->options.observe = observe_pass;

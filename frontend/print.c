@@ -21,11 +21,9 @@ void print_version(FILE *stream)
 
 static const char *how(const Op *op)
 {
-    static const char *const kinds[] = {[OP_KERNEL] = "kernel",
-                                        [OP_ELEMENTWISE] = "expression",
-                                        [OP_EXPAND] = "expansion",
-                                        [OP_VIEW] = "view",
-                                        [OP_STATIC] = "at compile time"};
+    static const char *const kinds[] = {
+        [OP_KERNEL] = "kernel", [OP_ELEMENTWISE] = "expression", [OP_EXPAND] = "expansion", [OP_VIEW] = "view",
+        [OP_LOOP] = "loop",     [OP_STATIC] = "at compile time"};
     return kinds[op->kind];
 }
 
@@ -164,7 +162,7 @@ static void print_memory(Compilation *c, FILE *stream)
     run_passes(c);
     EmitOptions emit = {.source_name = "", .weights_name = ""};
     Emitted emitted = emit_source(c, &emit);
-    MemoryPlan plan = plan_memory(c->program.train);
+    MemoryPlan plan = plan_memory(c->program.train, c->options.target);
     const WeightsBytes *w = &emitted.weights;
     fprintf(stream,
             "weights %lld bytes = parameters %lld + states %lld + constants %lld + gradients %lld + moments %lld ",

@@ -168,7 +168,7 @@ void write_report(Compilation *c, FILE *stream)
 {
     EmitOptions emit = {.source_name = "", .weights_name = ""};
     Emitted emitted = emit_source(c, &emit);
-    MemoryPlan plan = plan_memory(c->program.train);
+    MemoryPlan plan = plan_memory(c->program.train, c->options.target);
     print_head(c, stream);
     print_totals(c, stream, &emitted, &plan);
     print_memory_picture(c, stream, &plan);

@@ -1,71 +1,115 @@
-/* call.c: the literals of kernel calls, as C text. */
-#include "ir/ir.h"
+/* call.c: typed arguments of kernel calls. */
+#include "ir/schema.h"
+#include "ir/target.h"
 
-#include <math.h>
 #include <string.h>
 
-static void append_literal(KernelCall *call, const char *literal)
+static Argument *append_argument(KernelCall *call, Argument argument)
 {
-    APPEND(call->arena, call->literals, call->literal_count, literal);
+    APPEND(call->arena, call->arguments, call->argument_count, argument);
+    return &call->arguments[call->argument_count - 1];
+}
+
+static Argument *append_literal(KernelCall *call, Argument literal)
+{
+    call->literal_count++;
+    return append_argument(call, literal);
+}
+
+static Argument dims_argument(KernelCall *call, int count, const int64_t *values)
+{
+    int64_t *dims = NEW_ARRAY(call->arena, int64_t, count + 1);
+    if (count > 0)
+        memcpy(dims, values, (size_t)count * sizeof(*dims));
+    return (Argument){.kind = ARGUMENT_DIMS, .count = count, .dims = dims};
 }
 
 void call_int(KernelCall *call, int64_t value)
 {
-    /* C has no literal of the least int64_t: -9223372036854775808 is an operator and a literal too large. */
-    append_literal(call, value == INT64_MIN ? "INT64_MIN" : arena_printf(call->arena, "%lld", (long long)value));
+    append_literal(call, (Argument){.kind = ARGUMENT_INT, .i = value});
 }
 
-/* Kernels take attributes as double (docs/kernels.md), whatever the suffix. */
 void call_float(KernelCall *call, double value)
 {
-    const char *infinity = value < 0 ? "-__builtin_inf()" : "__builtin_inf()";
-    append_literal(call, isnan(value)   ? "__builtin_nan(\"\")"
-                         : isinf(value) ? infinity
-                                        : arena_printf(call->arena, "%a", value));
+    append_literal(call, (Argument){.kind = ARGUMENT_FLOAT, .f = value});
 }
 
 void call_dims(KernelCall *call, int count, const int64_t *values)
 {
-    const char *list = "";
-    for (int i = 0; i < count; i++)
-        list = arena_printf(call->arena, "%s%s%lld", list, i ? ", " : "", (long long)values[i]);
-    /* An empty initializer is not C11: no dims are one that is not read. */
-    append_literal(call, arena_printf(call->arena, "(const int64_t[]){%s}", count ? list : "0"));
+    append_literal(call, dims_argument(call, count, values));
 }
 
-static const char *formatted(Arena *arena, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
-
-static const char *formatted(Arena *arena, const char *format, va_list arguments)
+Argument *call_struct(KernelCall *call, const char *type)
 {
-    va_list again;
-    va_copy(again, arguments);
-    size_t size = (size_t)vsnprintf(NULL, 0, format, arguments) + 1;
-    char *text = arena_alloc(arena, size);
-    vsnprintf(text, size, format, again);
-    va_end(again);
-    return text;
+    return append_literal(call, (Argument){.kind = ARGUMENT_STRUCT, .name = type});
 }
 
-void call_text(KernelCall *call, const char *format, ...)
+static void append_field(KernelCall *call, Argument *structure, const char *name, Argument field)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    append_literal(call, formatted(call->arena, format, arguments));
-    va_end(arguments);
+    field.name = name;
+    APPEND(call->arena, structure->fields, structure->count, field);
 }
 
-void call_after_input(KernelCall *call, int input, const char *format, ...)
+void struct_int(KernelCall *call, Argument *structure, const char *field, int64_t value)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    call->after_input[input] = formatted(call->arena, format, arguments);
-    va_end(arguments);
+    append_field(call, structure, field, (Argument){.kind = ARGUMENT_INT, .i = value});
 }
 
-void operand_strides(const Value *operand, int64_t strides[MAX_RANK])
+void struct_float(KernelCall *call, Argument *structure, const char *field, double value)
 {
-    if (operand->view.base)
-        memcpy(strides, operand->view.strides, sizeof operand->view.strides);
-    else
-        dense_strides(&operand->type, strides);
+    append_field(call, structure, field, (Argument){.kind = ARGUMENT_FLOAT, .f = value});
+}
+
+void struct_dims(KernelCall *call, Argument *structure, const char *field, int count, const int64_t *values)
+{
+    append_field(call, structure, field, dims_argument(call, count, values));
+}
+
+void call_following(KernelCall *call, int operand, int64_t value)
+{
+    Argument literal = {.kind = ARGUMENT_INT, .i = value, .operand = operand};
+    APPEND(call->arena, call->following, call->following_count, literal);
+}
+
+/* ---- the operands, from the operator's signature ----------------------------------------------------------------- */
+
+static void append_inputs(KernelCall *call, const Node *node)
+{
+    const int listed = listed_operands(node->op->inputs, own_input_count(node));
+    for (int i = 0; i < listed; i++) {
+        if (operand_is_static(node->op, i) || (i < 32 && call->dropped_inputs >> i & 1))
+            continue;
+        append_argument(call, (Argument){.kind = ARGUMENT_INPUT, .operand = i});
+        for (int j = 0; j < call->following_count; j++)
+            if (call->following[j].operand == i)
+                append_argument(call, call->following[j]);
+    }
+}
+
+static void append_outputs(KernelCall *call, const Node *node)
+{
+    const int listed = listed_operands(node->op->outputs, node->output_count);
+    for (int i = 0; i < listed; i++)
+        append_argument(call, (Argument){.kind = ARGUMENT_OUTPUT, .operand = i});
+}
+
+void call_operands(KernelCall *call, const Node *node, const Kernel *kernel)
+{
+    append_inputs(call, node);
+    if (!kernel->stores)
+        append_outputs(call, node);
+    if (kernel->scratch)
+        append_argument(call, (Argument){.kind = ARGUMENT_SCRATCH, .i = kernel->scratch(node, call)});
+    if (kernel->stores)
+        append_argument(call, (Argument){.kind = ARGUMENT_STORE});
+    if (kernel->stores || call->needs_step)
+        append_argument(call, (Argument){.kind = ARGUMENT_STEP});
+}
+
+int64_t call_scratch_bytes(const KernelCall *call)
+{
+    for (int i = 0; i < call->argument_count; i++)
+        if (call->arguments[i].kind == ARGUMENT_SCRATCH)
+            return call->arguments[i].i;
+    return -1;
 }

@@ -301,6 +301,14 @@ bool is_graph_result(const Graph *graph, const Value *value)
            is_bound(graph->updates, graph->update_count, value);
 }
 
+void operand_strides(const Value *operand, int64_t strides[MAX_RANK])
+{
+    if (operand->view.base)
+        memcpy(strides, operand->view.strides, sizeof operand->view.strides);
+    else
+        dense_strides(&operand->type, strides);
+}
+
 bool view_fits(const Value *value)
 {
     const Value *base = value->view.base;

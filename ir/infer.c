@@ -252,7 +252,12 @@ static bool check_types(Graph *graph, const Node *node)
 
 bool has_epilogue(const Node *node)
 {
-    return node->body && node->op->evaluate;
+    return node->body && node->op->kind == OP_KERNEL;
+}
+
+int own_input_count(const Node *node)
+{
+    return has_epilogue(node) ? node->input_count - (node->body->input_count - 1) : node->input_count;
 }
 
 static bool check_node(Graph *graph, Node *node)

@@ -321,6 +321,8 @@ void forward_all(const Forwarding *forwarding);     /* in a walk of its own */
 int *count_uses(const Graph *graph);
 /* The nodes that read each value: users[id] is a NULL-terminated array. */
 Node ***collect_users(const Graph *graph);
+/* Element strides of an operand: its view's, or dense. */
+void operand_strides(const Value *operand, int64_t strides[MAX_RANK]);
 /* Does the value's window lie inside its base's buffer, with elements as wide as the base's? True without a base. */
 bool view_fits(const Value *value);
 bool is_graph_result(const Graph *graph, const Value *value); /* an output, the loss, a gradient or an update */
@@ -412,40 +414,6 @@ typedef struct Differentiator Differentiator;
 /* Integer operands are held in 128 bits: no operation on two of 64 bits overflows, and the result wraps. */
 __extension__ typedef __int128 WideInt;
 
-/* Literals of one kernel call (docs/kernels.md): filled by a row's `call`. The operands follow the literals: inputs
- * in order without the static ones, then outputs, then scratch when scratch_bytes > 0, then the step. */
-typedef struct KernelCall {
-    Arena *arena;
-    const char *kernel; /* "layer_norm": called as pcc_layer_norm_f32 */
-    Dtype suffix;       /* preset to the compute dtype of the float operands, else to the first operand's dtype */
-    bool mixed;         /* some float operand is stored in 16 bits: called as pcc_layer_norm_mixed, suffix is f32, and
-                         * float operands are PccIn and PccOut (runtime/kernels/storage.h). A row whose kernel only
-                         * moves bits clears it and sets suffix to DTYPE_I16 */
-    const char **literals;
-    int literal_count;
-    int64_t scratch_bytes; /* -1: the kernel takes none; 0: it takes NULL */
-    bool needs_step;
-    bool has_store;          /* the kernel hands its results to a store function: the row's only output, and the
-                              * node's body, are its business; signature: ..., scratch, store, context, step */
-    uint32_t dropped_inputs; /* bit i: input i is not passed (static, or merged into a literal) */
-    const char *after_input[MAX_RANK]; /* literals that follow input i, e.g. its strides: ", 768, 1"; or NULL */
-} KernelCall;
-
-void call_int(KernelCall *call, int64_t value);
-void call_float(KernelCall *call, double value);                    /* hex float of the suffix's dtype */
-void call_dims(KernelCall *call, int count, const int64_t *values); /* (const int64_t[]){...} */
-void call_text(KernelCall *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void call_after_input(KernelCall *call, int input, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Element strides of an operand: its view's, or dense. */
-void operand_strides(const Value *operand, int64_t strides[MAX_RANK]);
-
-/* How a node may read or write an operand that is a View. */
-typedef enum Striding {
-    STRIDING_DENSE, /* needs dense row-major */
-    STRIDING_ROWS,  /* any strides, but the last dim's is 1 */
-    STRIDING_ANY,
-} Striding;
-
 /* What an operand is to its operator where that tells parameters from constants (pass `trainable`). */
 typedef enum OperandRole {
     ROLE_DATA,
@@ -463,10 +431,11 @@ typedef enum OperandRole {
 } OperandRole;
 
 typedef enum OpKind {
-    OP_KERNEL,      /* one call of a kernel: `call` */
+    OP_KERNEL,      /* one call of a kernel of the target (ir/target.h) */
     OP_ELEMENTWISE, /* one expression over broadcast operands: `expression` */
     OP_EXPAND,      /* replaced by other ops in pass `expand` (before or after differentiation): `expand` */
     OP_VIEW,        /* moves no data when layout can help it: Reshape, Transpose, Slice, Split, Concat, Expand, ... */
+    OP_LOOP,        /* one loop over broadcast operands: the node's body. Made by pass `fuse` */
     OP_STATIC,      /* must be folded at compile time: Shape, Size, ConstantOfShape, Range, ... */
 } OpKind;
 
@@ -497,12 +466,10 @@ struct Op {
     void (*gradient)(Differentiator *d, Node *node);
     /* The meaning, in double. Outputs are allocated, with their types. NULL for elementwise rows and expansions. */
     void (*evaluate)(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs);
-    /* OP_EXPAND: builds the replacement at the cursor and stores the values that replace outputs[i]. */
+    /* Builds the replacement at the cursor and stores the values that replace outputs[i]: of every OP_EXPAND node, and
+     * of an OP_KERNEL node that the target's kernel does not take. */
     void (*expand)(Graph *graph, Node *node, Value **replacements);
     bool expands_after_gradient; /* the row has a gradient of its own; expanded for code generation only */
-    /* OP_KERNEL with an expansion: is this node larger than the kernel takes? Then it expands before differentiation.
-     */
-    bool (*outgrows_kernel)(const Node *node);
     /* OP_ELEMENTWISE: C over operands x, y, z (or x0, x1, ... for variadic), attributes p0, p1, ... in the order of
      * `attributes`, calls of the functions that ops/expression.h lists; literals in any C form. */
     const char *expression;
@@ -510,11 +477,6 @@ struct Op {
     const char *expression_int;                                                    /* over integers; NULL: the same */
     WideInt (*scalar_int)(const WideInt *operands, int count, const double *attributes); /* NULL: floats only */
     bool returns_bool; /* comparisons: the output is bool whatever the operands */
-    /* OP_KERNEL: the literals of the call. */
-    void (*call)(const Node *node, KernelCall *call);
-    bool stored16; /* OP_KERNEL: it reads and writes operands of 16 bits; else pass `legalise` puts Casts around */
-    Striding input_striding[MAX_RANK], output_striding[MAX_RANK]; /* by operand position */
-    int aliases; /* 1 + i: output 0 may take input i's buffer when that input dies here; 0: never */
 };
 
 int op_count(void);

@@ -96,6 +96,18 @@ int operand_spec_count(const char *signature)
     return count;
 }
 
+int listed_operands(const char *signature, int present)
+{
+    OperandSpec spec;
+    int listed = 0;
+    while (next_operand(&signature, &spec)) {
+        if (spec.is_variadic)
+            return present;
+        listed++;
+    }
+    return present > listed ? present : listed;
+}
+
 bool find_attr_spec(const Op *op, const char *name, AttrSpec *spec)
 {
     const char *cursor = op->attributes;

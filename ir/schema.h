@@ -31,6 +31,11 @@ int operand_spec_count(const char *signature);
 bool find_attr_spec(const Op *op, const char *name, AttrSpec *spec);
 /* Is the node's body an epilogue of its own product (MatMul, Conv), and not all of its meaning (Fused)? */
 bool has_epilogue(const Node *node);
+/* Inputs without those of an epilogue, which come last. */
+int own_input_count(const Node *node);
+/* Operands that a call passes: those that the signature lists, absent trailing ones too; of a variadic one, `present`.
+ */
+int listed_operands(const char *signature, int present);
 const char *attr_kind_name(AttrKind kind);
 
 #endif

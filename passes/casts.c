@@ -183,14 +183,21 @@ static void fuse_load(Graph *graph, Node *node, int i)
         node->inputs[i] = wide;
 }
 
+typedef struct CastFusion {
+    Graph *graph;
+    const Target *target;
+    Node ***users;   /* by value id */
+    bool *is_result; /* by value id: leaves the graph */
+} CastFusion;
+
 /* Does the kernel give what it gives when it reads operand `value`, of 16 bits, as f32? */
-static bool may_read_wide(Graph *graph, Node *node, Value *value)
+static bool may_read_wide(const CastFusion *f, Node *node, Value *value)
 {
     const Dtype narrow = value->type.dtype;
-    if (node->op->kind != OP_KERNEL || !node->op->stored16 || has_attr(node, "stored"))
+    if (!kernel_is_stored16(f->target, node) || has_attr(node, "stored"))
         return false;
     value->type.dtype = DTYPE_F32;
-    const bool may = keeps_stored_types(graph, node);
+    const bool may = keeps_stored_types(f->graph, node);
     if (has_attr(node, "stored"))
         remove_attr(node, "stored");
     value->type.dtype = narrow;
@@ -198,38 +205,37 @@ static bool may_read_wide(Graph *graph, Node *node, Value *value)
 }
 
 /* May every reader, behind views or not? A result of the graph has to be what it is. */
-static bool all_may_read_wide(Graph *graph, Node ***users, const bool *is_result, Value *value)
+static bool all_may_read_wide(const CastFusion *f, Value *value)
 {
-    bool may = !is_result[value->id];
-    for (Node **reader = users[value->id]; reader && *reader && may; reader++)
-        may = is_view(*reader) ? all_may_read_wide(graph, users, is_result, (*reader)->outputs[0])
-                               : may_read_wide(graph, *reader, value);
+    bool may = !f->is_result[value->id];
+    for (Node **reader = f->users[value->id]; reader && *reader && may; reader++)
+        may = is_view(*reader) ? all_may_read_wide(f, (*reader)->outputs[0]) : may_read_wide(f, *reader, value);
     return may;
 }
 
 /* Views of the value have its dtype; what kernels make of it keeps its own. */
-static void widen_views(Graph *graph, Node ***users, Value *value)
+static void widen_views(const CastFusion *f, Value *value)
 {
     value->type.dtype = DTYPE_F32;
-    for (Node **reader = users[value->id]; reader && *reader; reader++) {
+    for (Node **reader = f->users[value->id]; reader && *reader; reader++) {
         if (is_view(*reader))
-            widen_views(graph, users, (*reader)->outputs[0]);
+            widen_views(f, (*reader)->outputs[0]);
         else
-            keeps_stored_types(graph, *reader);
+            keeps_stored_types(f->graph, *reader);
     }
 }
 
 /* Kernels widen f16 to f32 before they compute. What the caller gives in f32 they read as it is: rounding it first
  * would cost a pass over memory and lose bits for nothing. bf16 is another matter: it is multiplied as bf16. */
-static void read_input_wide(Graph *graph, Node ***users, const bool *is_result, Node *cast)
+static void read_input_wide(const CastFusion *f, Node *cast)
 {
     Value *given = cast->inputs[0], *rounded = cast->outputs[0];
     if (given->kind != VALUE_INPUT || given->type.dtype != DTYPE_F32 || rounded->type.dtype != DTYPE_F16 ||
-        !all_may_read_wide(graph, users, is_result, rounded))
+        !all_may_read_wide(f, rounded))
         return;
-    widen_views(graph, users, rounded);
-    report_cast(graph, given, DTYPE_F32, DTYPE_F16, 0, cast->origin, "fused");
-    replace_value(graph, rounded, given);
+    widen_views(f, rounded);
+    report_cast(f->graph, given, DTYPE_F32, DTYPE_F16, 0, cast->origin, "fused");
+    replace_value(f->graph, rounded, given);
 }
 
 static Node *sole_reader(Node *const *readers)
@@ -238,24 +244,25 @@ static Node *sole_reader(Node *const *readers)
 }
 
 /* Is it the gradient of an f32 parameter, perhaps reshaped? Then rounding it to 16 bits on the way would be in vain. */
-static bool becomes_gradient(const Graph *graph, Node ***users, const Value *value)
+static bool becomes_gradient(const CastFusion *f, const Value *value)
 {
-    for (const Node *reader = sole_reader(users[value->id]); reader && is_op(reader, "Reshape");
-         reader = sole_reader(users[value->id]))
+    for (const Node *reader = sole_reader(f->users[value->id]); reader && is_op(reader, "Reshape");
+         reader = sole_reader(f->users[value->id]))
         value = reader->outputs[0];
-    for (int i = 0; i < graph->gradient_count; i++)
-        if (graph->gradients[i].value == value)
+    for (int i = 0; i < f->graph->gradient_count; i++)
+        if (f->graph->gradients[i].value == value)
             return true;
     return false;
 }
 
 /* The only reader of output 0 converts it: the kernel stores it so. */
-static void fuse_store(Graph *graph, Node *node, Node ***users, const bool *is_result)
+static void fuse_store(const CastFusion *f, Node *node)
 {
+    Graph *graph = f->graph;
     Value *computed = node->outputs[0];
-    Node *reader = sole_reader(users[computed->id]);
-    if (!reader || is_result[computed->id] ||
-        !(narrows(reader) || (widens(reader) && becomes_gradient(graph, users, reader->outputs[0]))))
+    Node *reader = sole_reader(f->users[computed->id]);
+    if (!reader || f->is_result[computed->id] ||
+        !(narrows(reader) || (widens(reader) && becomes_gradient(f, reader->outputs[0]))))
         return;
     Value *stored = reader->outputs[0];
     const bool was_told = has_attr(node, "stored");
@@ -282,20 +289,21 @@ static void fuse_store(Graph *graph, Node *node, Node ***users, const bool *is_r
 
 void fuse_casts(Graph *graph, const Options *options)
 {
-    (void)options;
-    Node ***users = collect_users(graph);
     const int value_count = graph->value_count;
-    bool *is_result = NEW_ARRAY(graph->arena, bool, value_count + 1);
-    mark_graph_results(graph, is_result);
+    CastFusion f = {.graph = graph,
+                    .target = options->target,
+                    .users = collect_users(graph),
+                    .is_result = NEW_ARRAY(graph->arena, bool, value_count + 1)};
+    mark_graph_results(graph, f.is_result);
     for (Node *node = graph->first; node; node = node->next)
         if (narrows(node))
-            read_input_wide(graph, users, is_result, node);
+            read_input_wide(&f, node);
     AttrSpec stored;
     for (Node *node = graph->first; node; node = node->next) {
-        if (node->op->kind != OP_KERNEL || !node->op->stored16)
+        if (!kernel_is_stored16(f.target, node))
             continue;
         if (find_attr_spec(node->op, "stored", &stored) && node->outputs[0] && node->outputs[0]->id < value_count)
-            fuse_store(graph, node, users, is_result);
+            fuse_store(&f, node);
         for (int i = 0; i < node->input_count; i++)
             fuse_load(graph, node, i);
     }
@@ -349,11 +357,10 @@ static void legalise_node(Graph *graph, Node *node, Value **wide, int count)
 
 void legalise(Graph *graph, const Options *options)
 {
-    (void)options;
     const int count = graph->value_count;
     Value **wide = NEW_ARRAY(graph->arena, Value *, count + 1);
     for (Node *node = graph->first; node; node = node->next)
-        if (node->op->kind == OP_KERNEL && !node->op->stored16 && touches_low(node))
+        if (node->op->kind == OP_KERNEL && !kernel_is_stored16(options->target, node) && touches_low(node))
             legalise_node(graph, node, wide, count);
     graph->cursor = NULL;
     graph->origin = NO_ORIGIN;

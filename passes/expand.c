@@ -32,21 +32,21 @@ static Node *expand_node(Graph *graph, Node *node, Forwarding *forwarding)
     return next;
 }
 
-static bool expands(const Node *node, bool keep_differentiable)
+static bool expands(const Target *target, const Node *node, bool keep_differentiable)
 {
     const Op *op = node->op;
     if (op->kind == OP_EXPAND)
         return !(keep_differentiable && op->expands_after_gradient);
-    return op->outgrows_kernel && op->outgrows_kernel(node);
+    return op->kind == OP_KERNEL && op->expand && !kernel_takes(target, node);
 }
 
-static void expand_all(Graph *graph, bool keep_differentiable)
+static void expand_all(Graph *graph, const Target *target, bool keep_differentiable)
 {
     int64_t budget = (int64_t)MAX_EXPANSIONS_PER_NODE * (graph->node_count + 1);
     Forwarding forwarding = {.graph = graph};
     for (Node *node = graph->first; node;) {
         forward_inputs(&forwarding, node);
-        if (!expands(node, keep_differentiable)) {
+        if (!expands(target, node, keep_differentiable)) {
             node = node->next;
             continue;
         }
@@ -60,12 +60,10 @@ static void expand_all(Graph *graph, bool keep_differentiable)
 
 void expand(Graph *graph, const Options *options)
 {
-    (void)options;
-    expand_all(graph, true);
+    expand_all(graph, options->target, true);
 }
 
 void expand_kernels(Graph *graph, const Options *options)
 {
-    (void)options;
-    expand_all(graph, false);
+    expand_all(graph, options->target, false);
 }

@@ -24,6 +24,7 @@ typedef struct Group {
 
 typedef struct Fusion {
     Graph *graph;
+    const Target *target;
     Node ***users;
     bool *is_result;  /* by value id: an output, gradient, ... of the graph */
     int *position;    /* by node id */
@@ -373,7 +374,7 @@ static void remove_members(Fusion *f, Group *group)
 static void assign_groups(Fusion *f, Group **groups, int *group_count)
 {
     for (Node *node = f->graph->first; node; node = node->next) {
-        if (stores_through_epilogue(node)) {
+        if (stores_through_epilogue(f->target, node)) {
             groups[(*group_count)++] = new_group(f, node, NULL);
         } else if (node->op->kind == OP_ELEMENTWISE && !f->is_load[node->id]) {
             Group *group = choose_group(f, node);
@@ -401,6 +402,7 @@ static void mark_loads(Fusion *f)
 void fuse(Graph *graph, const Options *options)
 {
     Fusion f = {.graph = graph,
+                .target = options->target,
                 .users = collect_users(graph),
                 .is_result = NEW_ARRAY(graph->arena, bool, graph->value_count + 1)};
     mark_graph_results(graph, f.is_result);

@@ -9,10 +9,12 @@
  * dense buffers. */
 #include <string.h>
 
+#include "ir/schema.h"
 #include "passes/view.h"
 
 typedef struct Layout {
     Graph *graph;
+    const Target *target;
     Node ***users;  /* by value id, as before the pass: new values have no entry */
     bool *placed;   /* by value id: the window is decided */
     bool *anchored; /* by value id: others lie inside its buffer */
@@ -34,36 +36,35 @@ static bool striding_accepts(Striding striding, const Type *type, const View *wi
 }
 
 /* Elementwise loops and epilogues address any strides; a view node falls back on a copy, which does too. */
-static bool reader_accepts(const Node *reader, const Value *value, const View *window)
+static bool reader_accepts(const Target *target, const Node *reader, const Value *value, const View *window)
 {
-    if (reader->op->kind == OP_ELEMENTWISE || is_view_node(reader) || strcmp(reader->op->name, "Fused") == 0)
+    if (reader->op->kind != OP_KERNEL)
         return true;
     for (int i = 0; i < reader->input_count; i++) {
         if (reader->inputs[i] != value)
             continue;
-        bool epilogue = reader->body && i >= reader->input_count - (reader->body->input_count - 1);
-        Striding striding = epilogue ? STRIDING_ANY : i < MAX_RANK ? reader->op->input_striding[i] : STRIDING_DENSE;
+        bool epilogue = i >= own_input_count(reader);
+        Striding striding = epilogue ? STRIDING_ANY : input_striding(target, reader, i);
         if (!striding_accepts(striding, &value->type, window))
             return false;
     }
     return true;
 }
 
-static bool writer_accepts(const Node *writer, const Value *value, const View *window)
+static bool writer_accepts(const Target *target, const Node *writer, const Value *value, const View *window)
 {
-    if (writer->op->kind == OP_ELEMENTWISE || strcmp(writer->op->name, "Fused") == 0 || stores_through_epilogue(writer))
+    if (writer->op->kind != OP_KERNEL || stores_through_epilogue(target, writer))
         return true;
     for (int i = 0; i < writer->output_count; i++)
         if (writer->outputs[i] == value)
-            return striding_accepts(i < MAX_RANK ? writer->op->output_striding[i] : STRIDING_DENSE, &value->type,
-                                    window);
+            return striding_accepts(output_striding(target, writer, i), &value->type, window);
     return false;
 }
 
 static bool readers_accept(const Layout *layout, const Value *value, const View *window, const Node *except)
 {
     for (Node **user = layout->users[value->id]; user && *user; user++)
-        if (*user != except && !reader_accepts(*user, value, window))
+        if (*user != except && !reader_accepts(layout->target, *user, value, window))
             return false;
     return true;
 }
@@ -103,7 +104,7 @@ static bool request(Layout *layout, Value *value, const View *window, const Node
                              request(layout, producer->inputs[0], &inner, producer);
         if (!can)
             return false;
-    } else if (!writer_accepts(producer, value, window)) {
+    } else if (!writer_accepts(layout->target, producer, value, window)) {
         return false;
     }
     place(layout, value, window);
@@ -239,8 +240,8 @@ static void own_outputs(Layout *layout, bool *taken)
 
 void layout(Graph *graph, const Options *options)
 {
-    (void)options;
-    Layout state = {.graph = graph, .users = collect_users(graph), .value_count = graph->value_count};
+    Layout state = {
+        .graph = graph, .target = options->target, .users = collect_users(graph), .value_count = graph->value_count};
     /* copies add values; each view node adds at most two */
     int capacity = graph->value_count * 3 + 1;
     state.placed = NEW_ARRAY(graph->arena, bool, capacity);

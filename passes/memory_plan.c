@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/schema.h"
 #include "passes/view.h"
-
-enum { ALIGNMENT = 64 };
 
 typedef struct Buffer {
     int64_t bytes, offset;
@@ -18,6 +17,7 @@ typedef struct Buffer {
 
 typedef struct Planner {
     Graph *graph;
+    const Target *target;
     MemoryPlan plan;
     Buffer *buffers;
     int buffer_count;
@@ -28,9 +28,10 @@ typedef struct Planner {
     int positions;
 } Planner;
 
-static int64_t round_up(int64_t bytes)
+static int64_t round_up(const Planner *p, int64_t bytes)
 {
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    const int64_t alignment = p->target->alignment;
+    return (bytes + alignment - 1) / alignment * alignment;
 }
 
 static int root_id(Value *value)
@@ -83,9 +84,8 @@ static void mark_results(Planner *p)
 static bool may_overwrite(const Planner *p, const Node *node, int index)
 {
     Value *in = node->inputs[index];
-    bool loop = strcmp(node->op->name, "Fused") == 0;
-    bool epilogue = node->body && !loop && index >= node->input_count - (node->body->input_count - 1);
-    if (!in || in->kind != VALUE_TEMP || !(loop || epilogue || node->op->aliases == index + 1))
+    bool loop = node->op->kind == OP_LOOP, epilogue = index >= own_input_count(node);
+    if (!in || in->kind != VALUE_TEMP || !(loop || epilogue || kernel_aliases(p->target, node, index)))
         return false;
     View window = window_of(in);
     int root = window.base->id;
@@ -105,7 +105,7 @@ static bool try_in_place(Planner *p, const Node *node, int output)
     int root = root_id(out);
     if (root != out->id || p->external[root] || p->kept[root] || p->plan.first_use[root] != p->position[node->id])
         return false;
-    bool loop = strcmp(node->op->name, "Fused") == 0;
+    bool loop = node->op->kind == OP_LOOP;
     for (int i = 0; i < node->input_count; i++) {
         if (!node->inputs[i] || (output > 0 && !node->body) || !may_overwrite(p, node, i))
             continue;
@@ -123,7 +123,7 @@ static bool try_in_place(Planner *p, const Node *node, int output)
 
 static int new_buffer(Planner *p, int64_t bytes, int first, int last)
 {
-    p->buffers[p->buffer_count] = (Buffer){round_up(bytes), -1, first, last};
+    p->buffers[p->buffer_count] = (Buffer){round_up(p, bytes), -1, first, last};
     return p->buffer_count++;
 }
 
@@ -141,7 +141,7 @@ static void make_buffers(Planner *p)
             p->buffer_of[root->id] =
                 new_buffer(p, type_bytes(&root->type), p->plan.first_use[root->id], p->plan.last_use[root->id]);
         }
-        int64_t scratch = node_scratch_bytes(p->graph, node);
+        int64_t scratch = node_scratch_bytes(p->target, node);
         if (scratch > 0)
             p->plan.scratch_offset[node->id] = new_buffer(p, scratch, at, at); /* the index, until it is placed */
     }
@@ -252,9 +252,9 @@ static void record_offsets(Planner *p)
             p->plan.scratch_offset[node->id] = p->buffers[p->plan.scratch_offset[node->id]].offset;
 }
 
-MemoryPlan plan_memory(Graph *graph)
+MemoryPlan plan_memory(Graph *graph, const Target *target)
 {
-    Planner p = {.graph = graph};
+    Planner p = {.graph = graph, .target = target};
     Arena *arena = graph->arena;
     int values = graph->value_count + 1, nodes = graph->node_count + 1;
     p.plan.offset = NEW_ARRAY(arena, int64_t, values);

@@ -3,6 +3,7 @@
 #define PCC_PASSES_H
 
 #include "ir/ir.h"
+#include "ir/target.h"
 
 typedef enum LossKind {
     LOSS_CROSS_ENTROPY,       /* logits [N, C, ...], target i64 [N, ...] */
@@ -62,6 +63,7 @@ typedef struct Options {
     double clip_norm;      /* 0: none */
     int64_t accumulate;    /* micro-batches per update */
     RecomputeKind recompute;
+    const Target *target;   /* whose kernels the program will call */
     const char *dump_after; /* pass name or NULL; "all" dumps after each */
     FILE *dump_stream;
     const char *passes;   /* comma-separated: of the optional passes only these run; NULL: all */
@@ -150,11 +152,6 @@ typedef struct MemoryPlan {
     int fullest;        /* the position at which most bytes are live */
     int64_t live_bytes; /* and how many: the lower bound of arena_bytes */
 } MemoryPlan;
-/* kernel_call.c. Does the node hand its results to a store function, so that they may go anywhere? */
-bool stores_through_epilogue(const Node *node);
-/* Bytes of scratch a node's kernel asks for. */
-int64_t node_scratch_bytes(Graph *graph, const Node *node);
-void fill_kernel_call(Graph *graph, const Node *node, KernelCall *call);
-MemoryPlan plan_memory(Graph *graph);
+MemoryPlan plan_memory(Graph *graph, const Target *target);
 
 #endif

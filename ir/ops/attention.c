@@ -1,20 +1,12 @@
 /* attention.c: scaled dot-product attention. ONNX's Attention expands into pcc's ScaledDotProductAttention, fused and
  * tiled by its kernel; its operands may be strided views, such as the heads of one projection. RotaryEmbedding expands
  * into elementwise operators. */
-#include "ir/ops/row.h"
-#include "runtime/kernels/attention_scratch.h"
+#include "ir/ops/geometry.h"
 
 #include <math.h>
 #include <string.h>
 
-/* q[batch, heads, queries, width], k[batch, heads/group, keys, width], v[batch, heads/group, keys, value_width]. */
-typedef struct Attention {
-    int64_t batch, heads, queries, keys, width, value_width, group;
-    double scale;
-    bool causal;
-} Attention;
-
-static Attention attention_of(const Node *node)
+Attention attention_of(const Node *node)
 {
     const Type *q = &node->inputs[0]->type, *k = &node->inputs[1]->type, *v = &node->inputs[2]->type;
     return (Attention){.batch = q->dims[0],
@@ -95,7 +87,7 @@ typedef struct Head {
     int64_t mask_at, mask_query, mask_key;
 } Head;
 
-static int64_t broadcast_stride(const Type *type, const int64_t *strides, int axis)
+int64_t broadcast_stride(const Type *type, const int64_t *strides, int axis)
 {
     return type->dims[axis] == 1 ? 0 : strides[axis];
 }
@@ -282,12 +274,6 @@ static void attention_gradient(Differentiator *d, Node *node)
 
 /* ---- wider rows than the kernel's ---- */
 
-static bool outgrows_kernel(const Node *node)
-{
-    Attention a = attention_of(node);
-    return a.width + a.value_width > PCC_ATTENTION_MAX_WIDTH;
-}
-
 /* scores, in their compute type, where query i sees the keys j <= i + keys - queries. */
 static Value *build_causal_scores(Graph *graph, Value *scores)
 {
@@ -333,88 +319,6 @@ static void expand_wide_attention(Graph *graph, Node *node, Value **replacements
         scores = build_causal_scores(graph, scores);
     Value *weights = build_weights(graph, scores, mask || a.causal);
     replacements[0] = build_matmul(graph, build_cast(graph, weights, v->type.dtype), false, v, false);
-}
-
-/* ---- kernels ---- */
-
-static void read_strides(const Value *operand, int64_t strides[3])
-{
-    int64_t all[MAX_RANK];
-    operand_strides(operand, all);
-    memcpy(strides, all, 3 * sizeof *strides);
-}
-
-static PccAttention kernel_shape(const Node *node, const Value *y)
-{
-    Attention a = attention_of(node);
-    PccAttention shape = {.batch = a.batch,
-                          .heads = a.heads,
-                          .queries = a.queries,
-                          .keys = a.keys,
-                          .width = a.width,
-                          .value_width = a.value_width,
-                          .scale = a.scale,
-                          .causal = a.causal,
-                          .kv_group = a.group};
-    read_strides(node->inputs[0], shape.q_stride);
-    read_strides(node->inputs[1], shape.k_stride);
-    read_strides(node->inputs[2], shape.v_stride);
-    read_strides(y, shape.y_stride);
-    if (input(node, 3)) {
-        int64_t strides[MAX_RANK];
-        operand_strides(node->inputs[3], strides);
-        for (int i = 0; i < 4; i++)
-            shape.mask_stride[i] = broadcast_stride(&node->inputs[3]->type, strides, i);
-    }
-    return shape;
-}
-
-static const char *strides_text(KernelCall *call, const char *name, const int64_t strides[3])
-{
-    return arena_printf(call->arena, ", .%s = {%" PRId64 ", %" PRId64 ", %" PRId64 "}", name, strides[0], strides[1],
-                        strides[2]);
-}
-
-/* The literal of both kernels, but for its closing brace. */
-static const char *shape_text(KernelCall *call, const PccAttention *s)
-{
-    return arena_printf(
-        call->arena,
-        "(PccAttention){.batch = %" PRId64 ", .heads = %" PRId64 ", .queries = %" PRId64 ", .keys = %" PRId64
-        ", .width = %" PRId64 ", .value_width = %" PRId64 ", .scale = %a, .causal = %" PRId64 ", .kv_group = %" PRId64
-        "%s%s%s%s, .mask_stride = {%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "}",
-        s->batch, s->heads, s->queries, s->keys, s->width, s->value_width, s->scale, s->causal, s->kv_group,
-        strides_text(call, "q_stride", s->q_stride), strides_text(call, "k_stride", s->k_stride),
-        strides_text(call, "v_stride", s->v_stride), strides_text(call, "y_stride", s->y_stride), s->mask_stride[0],
-        s->mask_stride[1], s->mask_stride[2], s->mask_stride[3]);
-}
-
-static bool has_bool_mask(const Node *node)
-{
-    return input(node, 3) && node->inputs[3]->type.dtype == DTYPE_BOOL;
-}
-
-static void call_attention(const Node *node, KernelCall *call)
-{
-    PccAttention shape = kernel_shape(node, node->outputs[0]);
-    call->kernel = has_bool_mask(node) ? "attention_visible" : "attention";
-    call->needs_step = true;
-    call_text(call, "%s}", shape_text(call, &shape));
-}
-
-static void call_attention_grad(const Node *node, KernelCall *call)
-{
-    PccAttention shape = kernel_shape(node, node->inputs[4]);
-    read_strides(node->inputs[7], shape.dy_stride);
-    read_strides(node->outputs[0], shape.dq_stride);
-    read_strides(node->outputs[1], shape.dk_stride);
-    read_strides(node->outputs[2], shape.dv_stride);
-    call->kernel = has_bool_mask(node) ? "attention_visible_grad" : "attention_grad";
-    call->needs_step = true;
-    call->scratch_bytes = (int64_t)pcc_attention_grad_scratch_bytes(shape, (size_t)dtype_info[call->suffix].bytes);
-    call_text(call, "%s%s%s%s%s}", shape_text(call, &shape), strides_text(call, "dy_stride", shape.dy_stride),
-              strides_text(call, "dq_stride", shape.dq_stride), strides_text(call, "dk_stride", shape.dk_stride),
-              strides_text(call, "dv_stride", shape.dv_stride));
 }
 
 /* ---- ONNX's Attention ---- */
@@ -663,12 +567,7 @@ const Op attention_ops[] = {
      .infer = infer_attention,
      .gradient = attention_gradient,
      .expand = expand_wide_attention,
-     .outgrows_kernel = outgrows_kernel,
-     .evaluate = evaluate_attention,
-     .call = call_attention,
-     .stored16 = true,
-     .input_striding = {STRIDING_ROWS, STRIDING_ROWS, STRIDING_ROWS},
-     .output_striding = {STRIDING_ROWS}},
+     .evaluate = evaluate_attention},
     {.name = "ScaledDotProductAttentionGrad",
      .inputs = "Q:float, K:float, V:float, mask?, Y:float, max:float, inverse_sum:float, dY:float",
      .outputs = "dQ, dK, dV",
@@ -677,12 +576,7 @@ const Op attention_ops[] = {
      .precision = CLASS_LOWER,
      .kind = OP_KERNEL,
      .infer = infer_attention_grad,
-     .evaluate = evaluate_attention_grad,
-     .call = call_attention_grad,
-     .stored16 = true,
-     .input_striding =
-         {[0] = STRIDING_ROWS, [1] = STRIDING_ROWS, [2] = STRIDING_ROWS, [4] = STRIDING_ROWS, [7] = STRIDING_ROWS},
-     .output_striding = {STRIDING_ROWS, STRIDING_ROWS, STRIDING_ROWS}},
+     .evaluate = evaluate_attention_grad},
     {.name = "RotaryEmbedding",
      .inputs = "X, cos_cache, sin_cache, position_ids?",
      .outputs = "Y",

@@ -1,26 +1,13 @@
 /* batchnorm.c: BatchNormalization. In inference mode it is an affine map of each channel and expands into one, so that
  * scale and bias train; in training mode it is pcc's BatchNormalizationTraining, in the layout of channels_last. */
-#include "ir/ops/row.h"
-#include "runtime/kernels/norm_scratch.h"
+#include "ir/ops/geometry.h"
 
 #include <math.h>
 
-/* Activations as [outer, channels, inner]: channels-last has inner == 1. */
-typedef struct Channels {
-    int64_t outer, count, inner;
-} Channels;
-
-static Channels channels_of(const Node *node, const Type *x)
+Channels channels_of(const Node *node, const Type *x)
 {
     int axis = attr_int(node, "channels_last") ? x->rank - 1 : 1;
     return (Channels){dims_product(x, 0, axis), x->dims[axis], dims_product(x, axis + 1, x->rank)};
-}
-
-/* The literal `batch`: the samples of a step, that of the first axis unless the node says otherwise. */
-static int64_t samples_of(const Node *node, const Type *x)
-{
-    int64_t batch = attr_int(node, "batch");
-    return batch ? batch : x->dims[0];
 }
 
 static bool check_channel_operands(Graph *graph, Node *node, int first, int last, int64_t channels)
@@ -233,34 +220,6 @@ static void training_gradient(Differentiator *d, Node *node)
             contribute(d, node, i, grad->outputs[i]);
 }
 
-/* ---- kernels ---- */
-
-static void call_channels(const Node *node, KernelCall *call, const char *kernel)
-{
-    const Type *x = &node->inputs[0]->type;
-    Channels n = channels_of(node, x);
-    call->kernel = kernel;
-    call->needs_step = true;
-    call_int(call, samples_of(node, x));
-    call_int(call, n.outer);
-    call_int(call, n.count);
-    call_int(call, n.inner);
-    call->scratch_bytes =
-        (int64_t)pcc_batch_norm_scratch_bytes(n.outer, n.count, n.inner, (size_t)dtype_info[call->suffix].bytes);
-}
-
-static void call_statistics(const Node *node, KernelCall *call)
-{
-    call_channels(node, call, "batch_norm_statistics");
-    call_float(call, attr_float(node, "epsilon"));
-    call_float(call, attr_float(node, "momentum"));
-}
-
-static void call_training_grad(const Node *node, KernelCall *call)
-{
-    call_channels(node, call, "batch_norm_grad");
-}
-
 const Op batchnorm_ops[] = {
     {.name = "BatchNormalization",
      .inputs = "X:float, scale:float, B:float, input_mean:float, input_var:float",
@@ -292,9 +251,7 @@ const Op batchnorm_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_statistics,
-     .evaluate = evaluate_statistics,
-     .call = call_statistics,
-     .stored16 = true},
+     .evaluate = evaluate_statistics},
     {.name = "BatchNormalizationGrad",
      .inputs = "dY:float, X:float, scale:float, saved_mean:float, saved_rstd:float",
      .outputs = "dX, dScale, dB",
@@ -303,9 +260,6 @@ const Op batchnorm_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .infer = infer_training_grad,
-     .evaluate = evaluate_training_grad,
-     .call = call_training_grad,
-     .stored16 = true,
-     .aliases = 1},
+     .evaluate = evaluate_training_grad},
     {0},
 };

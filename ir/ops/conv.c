@@ -6,18 +6,9 @@
  *
  * Each is linear in both operands, so that the three are one another's gradients. X and Y are activations in the
  * layout of attribute channels_last; W is [O, C/group, kernel...] always. */
-#include "ir/ops/window.h"
-#include "runtime/kernels/scratch.h"
+#include "ir/ops/geometry.h"
 
 #include <string.h>
-
-/* All that defines one convolution, whichever of its three tensors is the result. */
-typedef struct Convolution {
-    Activation x, y;
-    Window window;
-    int64_t group;
-    bool channels_last;
-} Convolution;
 
 static int64_t channels_per_group(const Convolution *c)
 {
@@ -39,7 +30,7 @@ static void read_kernel(const Type *weight, Window *window)
 }
 
 /* The convolution of an inferred node, from those of its operands that are not NULL. */
-static Convolution convolution_of(const Node *node, const Type *x, const Type *w, const Type *y)
+Convolution convolution_of(const Node *node, const Type *x, const Type *w, const Type *y)
 {
     Convolution c = {.window = node_window(node, (x ? x : y)->rank - 2),
                      .group = attr_int(node, "group"),
@@ -256,50 +247,6 @@ static void grad_weight_gradient(Differentiator *d, Node *node)
         contribute(d, node, 1, build_convolution(d->graph, "Convolution", x, dw, &c));
 }
 
-/* ---- kernels ---- */
-
-static void call_conv(KernelCall *call, const char *kernel, const Convolution *c)
-{
-    const Window *w = &c->window;
-    PccConv shape = {.n = c->x.n, .c = c->x.c, .o = c->y.c, .groups = c->group};
-    memcpy(shape.in, w->in, sizeof shape.in);
-    memcpy(shape.out, w->out, sizeof shape.out);
-    memcpy(shape.kernel, w->kernel, sizeof shape.kernel);
-    memcpy(shape.stride, w->stride, sizeof shape.stride);
-    memcpy(shape.dilation, w->dilation, sizeof shape.dilation);
-    memcpy(shape.pad, w->before, sizeof shape.pad);
-    call->kernel = kernel;
-    call->needs_step = true;
-    call->scratch_bytes = (int64_t)pcc_conv_scratch_bytes(shape, (size_t)dtype_info[call->suffix].bytes);
-    call_text(call,
-              "(PccConv){.n = %" PRId64 ", .c = %" PRId64 ", .o = %" PRId64 ", .groups = %" PRId64
-              ", .in = %s, .out = %s, .kernel = %s, .stride = %s, .dilation = %s, .pad = %s}",
-              shape.n, shape.c, shape.o, shape.groups, spatial_text(call->arena, shape.in),
-              spatial_text(call->arena, shape.out), spatial_text(call->arena, shape.kernel),
-              spatial_text(call->arena, shape.stride), spatial_text(call->arena, shape.dilation),
-              spatial_text(call->arena, shape.pad));
-}
-
-static void call_convolution(const Node *node, KernelCall *call)
-{
-    Convolution c = convolution_of(node, &node->inputs[0]->type, &node->inputs[1]->type, &node->outputs[0]->type);
-    call->has_store = true;
-    call_conv(call, "conv", &c);
-}
-
-static void call_grad_input(const Node *node, KernelCall *call)
-{
-    Convolution c = convolution_of(node, &node->outputs[0]->type, &node->inputs[1]->type, &node->inputs[0]->type);
-    call->has_store = true;
-    call_conv(call, "conv_grad_input", &c);
-}
-
-static void call_grad_weight(const Node *node, KernelCall *call)
-{
-    Convolution c = convolution_of(node, &node->inputs[0]->type, &node->outputs[0]->type, &node->inputs[1]->type);
-    call_conv(call, "conv_grad_weight", &c);
-}
-
 /* ---- ONNX's rows ---- */
 
 /* kernel_shape may be left out: it is the weights'. */
@@ -463,9 +410,7 @@ const Op conv_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_convolution,
      .gradient = convolution_gradient,
-     .evaluate = evaluate_convolution,
-     .call = call_convolution,
-     .stored16 = true},
+     .evaluate = evaluate_convolution},
     {.name = "ConvolutionGradInput",
      .inputs = "Y:float, W:float",
      .outputs = "X",
@@ -475,9 +420,7 @@ const Op conv_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_grad_input,
      .gradient = grad_input_gradient,
-     .evaluate = evaluate_grad_input,
-     .call = call_grad_input,
-     .stored16 = true},
+     .evaluate = evaluate_grad_input},
     {.name = "ConvolutionGradWeight",
      .inputs = "X:float, Y:float",
      .outputs = "W",
@@ -487,8 +430,6 @@ const Op conv_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_grad_weight,
      .gradient = grad_weight_gradient,
-     .evaluate = evaluate_grad_weight,
-     .call = call_grad_weight,
-     .stored16 = true},
+     .evaluate = evaluate_grad_weight},
     {0},
 };

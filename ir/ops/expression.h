@@ -197,8 +197,7 @@ static inline double real_modulo(double x, double y)
     EXPRESSION_SCALAR(NAME##_scalar_int, WideInt, 0, FORMULA)
 
 /* The designated initializers that every elementwise row shares. */
-#define ELEMENTWISE_FIELDS(NAME) \
-    .name = #NAME, .outputs = "Y", .kind = OP_ELEMENTWISE, .expression = NAME##_text, .aliases = 1
+#define ELEMENTWISE_FIELDS(NAME) .name = #NAME, .outputs = "Y", .kind = OP_ELEMENTWISE, .expression = NAME##_text
 
 #define ELEMENTWISE(NAME) ELEMENTWISE_FIELDS(NAME), .scalar = NAME##_scalar
 #define ELEMENTWISE_INT(NAME) ELEMENTWISE_FIELDS(NAME), .scalar = NAME##_scalar, .scalar_int = NAME##_scalar_int

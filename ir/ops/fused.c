@@ -32,27 +32,6 @@ static void evaluate_copy(Arena *arena, const Node *node, const Tensor *inputs, 
     }
 }
 
-static void copy_call(const Node *node, KernelCall *call)
-{
-    const Type *type = &node->inputs[0]->type;
-    int64_t x[MAX_RANK], y[MAX_RANK], one = 1;
-    operand_strides(node->inputs[0], x);
-    operand_strides(node->outputs[0], y);
-    call->kernel = "copy";
-    call_by_width(call, node->inputs[0]);
-    call_int(call, type->rank ? type->rank : 1);
-    call_dims(call, type->rank ? type->rank : 1, type->rank ? type->dims : &one);
-    call_dims(call, type->rank ? type->rank : 1, type->rank ? x : &one);
-    call_dims(call, type->rank ? type->rank : 1, type->rank ? y : &one);
-}
-
-static void accumulate_call(const Node *node, KernelCall *call)
-{
-    call->kernel = "accumulate";
-    call_int(call, element_count(&node->inputs[0]->type));
-    call->needs_step = true;
-}
-
 static bool infer_loss_scale(Graph *graph, Node *node)
 {
     (void)graph;
@@ -69,13 +48,6 @@ static void evaluate_loss_scale(Arena *arena, const Node *node, const Tensor *in
     outputs[0].f[0] = 1;
 }
 
-static void loss_scale_call(const Node *node, KernelCall *call)
-{
-    (void)node;
-    call->kernel = "loss_scale";
-    call->needs_step = true;
-}
-
 const Op fused_ops[] = {
     {
         /* One loop over broadcast operands; the body is the scalar program. Every output has the dims of the loop. */
@@ -84,10 +56,8 @@ const Op fused_ops[] = {
         .outputs = "results...",
         .internal = true,
         .precision = CLASS_NONE,
-        .kind = OP_KERNEL,
+        .kind = OP_LOOP,
         .infer = infer_fused,
-        .input_striding = {STRIDING_ANY, STRIDING_ANY, STRIDING_ANY, STRIDING_ANY, STRIDING_ANY, STRIDING_ANY,
-                           STRIDING_ANY, STRIDING_ANY},
     },
     {
         /* Y = X, from one window to another. */
@@ -99,10 +69,6 @@ const Op fused_ops[] = {
         .kind = OP_KERNEL,
         .infer = infer_copy,
         .evaluate = evaluate_copy,
-        .call = copy_call,
-        .stored16 = true,
-        .input_striding = {STRIDING_ANY},
-        .output_striding = {STRIDING_ANY},
     },
     {
         /* Sum = X in the first micro-batch of an update, Sum + X in the others. */
@@ -114,8 +80,6 @@ const Op fused_ops[] = {
         .kind = OP_KERNEL,
         .infer = infer_copy,
         .evaluate = evaluate_copy,
-        .call = accumulate_call,
-        .stored16 = true,
     },
     {
         /* What multiplies the loss before differentiation, so that 16-bit gradients do not vanish: the step's. */
@@ -127,7 +91,6 @@ const Op fused_ops[] = {
         .kind = OP_KERNEL,
         .infer = infer_loss_scale,
         .evaluate = evaluate_loss_scale,
-        .call = loss_scale_call,
     },
     {0},
 };

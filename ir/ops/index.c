@@ -1,8 +1,8 @@
 /* index.c: reading along one axis by index: Gather, its adjoint, OneHot, ReverseSequence.
  *
  * Negative indices count from the end. An index out of range reads a zero and writes nothing, as in the kernels. */
+#include "ir/ops/geometry.h"
 #include "ir/ops/support.h"
-#include "runtime/kernels/index_lines.h"
 
 /* ---- Gather --------------------------------------------------------------------------------------------------------
  */
@@ -69,12 +69,7 @@ static void gather_gradient(Differentiator *d, Node *node)
     contribute(d, node, 0, build_finish(d->graph, scatter));
 }
 
-/* The extents that a gather or its adjoint loops over: x[outer, axis, inner], y[outer, count, inner]. */
-typedef struct GatherExtents {
-    int64_t outer, axis, inner, count;
-} GatherExtents;
-
-static GatherExtents gather_extents(const Node *node, const Type *x)
+GatherExtents gather_extents(const Node *node, const Type *x)
 {
     int axis = axis_of(node, x->rank);
     return (GatherExtents){dims_product(x, 0, axis), x->dims[axis], dims_product(x, axis + 1, x->rank),
@@ -101,22 +96,6 @@ static void gather_evaluate(Arena *arena, const Node *node, const Tensor *inputs
         if (from >= 0)
             copy_element(&outputs[0], i, &inputs[0], from);
     }
-}
-
-static void gather_literals(KernelCall *call, const char *kernel, GatherExtents e)
-{
-    call->kernel = kernel;
-    call_int(call, e.outer);
-    call_int(call, e.axis);
-    call_int(call, e.inner);
-    call_int(call, e.count);
-}
-
-/* gather(outer, axis, inner, count, x, indices, y) */
-static void gather_call(const Node *node, KernelCall *call)
-{
-    gather_literals(call, "gather", gather_extents(node, &node->inputs[0]->type));
-    call_by_width(call, node->inputs[0]);
 }
 
 /* GatherGrad(dY, Indices): x's dims are dY's with `dim` in the place of the indices' dims. */
@@ -154,14 +133,6 @@ static void gather_grad_evaluate(Arena *arena, const Node *node, const Tensor *i
         if (to >= 0)
             outputs[0].f[to] += inputs[0].f[i];
     }
-}
-
-/* gather_grad(outer, axis, inner, count, dy, indices, dx, scratch) */
-static void gather_grad_call(const Node *node, KernelCall *call)
-{
-    GatherExtents extents = gather_extents(node, &node->outputs[0]->type);
-    gather_literals(call, "gather_grad", extents);
-    call->scratch_bytes = (int64_t)pcc_readers_bytes(extents.axis, extents.count);
 }
 
 /* ---- OneHot --------------------------------------------------------------------------------------------------------
@@ -239,19 +210,6 @@ static void one_hot_evaluate(Arena *arena, const Node *node, const Tensor *input
     }
 }
 
-/* one_hot(outer, depth, inner, indices, values, y) */
-static void one_hot_call(const Node *node, KernelCall *call)
-{
-    const Type *y = &node->outputs[0]->type;
-    int axis = axis_of(node, y->rank);
-    call->kernel = "one_hot";
-    call->suffix = y->dtype;
-    call_by_width(call, node->outputs[0]);
-    call_int(call, dims_product(y, 0, axis));
-    call_int(call, y->dims[axis]);
-    call_int(call, dims_product(y, axis + 1, y->rank));
-}
-
 /* ---- ReverseSequence -----------------------------------------------------------------------------------------------
  */
 
@@ -303,9 +261,7 @@ const Op index_ops[] = {
      .follow_axis = gather_follow_axis,
      .infer = gather_infer,
      .gradient = gather_gradient,
-     .evaluate = gather_evaluate,
-     .call = gather_call,
-     .stored16 = true},
+     .evaluate = gather_evaluate},
     {.name = "GatherGrad",
      .inputs = "dY:float, Indices:int",
      .outputs = "dX",
@@ -315,9 +271,7 @@ const Op index_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = gather_grad_infer,
-     .evaluate = gather_grad_evaluate,
-     .call = gather_grad_call,
-     .stored16 = true},
+     .evaluate = gather_grad_evaluate},
     {.name = "OneHot",
      .inputs = "Indices, Depth!, Values",
      .outputs = "Y",
@@ -329,9 +283,7 @@ const Op index_ops[] = {
      .follow_axis = one_hot_follow_axis,
      .infer = one_hot_infer,
      .gradient = one_hot_gradient,
-     .evaluate = one_hot_evaluate,
-     .call = one_hot_call,
-     .stored16 = true},
+     .evaluate = one_hot_evaluate},
     {.name = "ReverseSequence",
      .inputs = "X, Lengths:int",
      .outputs = "Y",

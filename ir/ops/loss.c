@@ -1,26 +1,15 @@
 /* loss.c: losses. A loss kernel counts only the valid samples of the step, so it takes the number of samples of a full
  * batch: attribute `batch`, or 0 for the first axis. */
-#include "ir/ops/row.h"
+#include "ir/ops/geometry.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { REDUCTION_NONE, REDUCTION_SUM, REDUCTION_MEAN }; /* as the kernels number them */
 
-static int64_t samples_of(const Node *node, const Type *x)
-{
-    int64_t batch = attr_int(node, "batch");
-    return batch ? batch : x->dims[0];
-}
-
 /* ---- CrossEntropy ---- */
 
-/* logits[outer, classes, inner] against target[outer, inner]. */
-typedef struct Scores {
-    int64_t outer, classes, inner;
-} Scores;
-
-static Scores scores_of(const Node *node, const Type *logits)
+Scores scores_of(const Node *node, const Type *logits)
 {
     int axis = axis_of(node, logits->rank);
     return (Scores){dims_product(logits, 0, axis), logits->dims[axis], dims_product(logits, axis + 1, logits->rank)};
@@ -172,30 +161,6 @@ static bool infer_cross_entropy_grad(Graph *graph, Node *node)
     return set_stored_type(graph, node, *logits);
 }
 
-static void call_scores(const Node *node, KernelCall *call, const char *kernel, const Type *logits)
-{
-    Scores s = scores_of(node, logits);
-    call->kernel = kernel;
-    call->needs_step = true;
-    call_int(call, samples_of(node, logits));
-    call_int(call, s.outer);
-    call_int(call, s.classes);
-    call_int(call, s.inner);
-    call_int(call, attr_int(node, "ignore_index"));
-    call_int(call, attr_int(node, "shift"));
-    call_int(call, attr_int(node, "reduction"));
-}
-
-static void call_cross_entropy(const Node *node, KernelCall *call)
-{
-    call_scores(node, call, "cross_entropy", &node->inputs[0]->type);
-}
-
-static void call_cross_entropy_grad(const Node *node, KernelCall *call)
-{
-    call_scores(node, call, "cross_entropy_grad", &node->inputs[1]->type);
-}
-
 /* ---- means over every element ---- */
 
 static bool check_pair(Graph *graph, const Node *node, const Type *y, const Type *target)
@@ -302,35 +267,6 @@ static void mse_gradient(Differentiator *d, Node *node)
 static void bce_gradient(Differentiator *d, Node *node)
 {
     contribute_pair_grad(d, node, "BceWithLogitsGrad");
-}
-
-static void call_pair(const Node *node, KernelCall *call, const char *kernel, const Type *y)
-{
-    int64_t samples = samples_of(node, y);
-    call->kernel = kernel;
-    call->needs_step = true;
-    call_int(call, samples);
-    call_int(call, element_count(y) / samples);
-}
-
-static void call_mse(const Node *node, KernelCall *call)
-{
-    call_pair(node, call, "mse", &node->inputs[0]->type);
-}
-
-static void call_mse_grad(const Node *node, KernelCall *call)
-{
-    call_pair(node, call, "mse_grad", &node->inputs[1]->type);
-}
-
-static void call_bce(const Node *node, KernelCall *call)
-{
-    call_pair(node, call, "bce_with_logits", &node->inputs[0]->type);
-}
-
-static void call_bce_grad(const Node *node, KernelCall *call)
-{
-    call_pair(node, call, "bce_with_logits_grad", &node->inputs[1]->type);
 }
 
 /* ---- ONNX's rows ---- */
@@ -473,9 +409,7 @@ const Op loss_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_cross_entropy,
      .gradient = cross_entropy_gradient,
-     .evaluate = evaluate_cross_entropy,
-     .call = call_cross_entropy,
-     .stored16 = true},
+     .evaluate = evaluate_cross_entropy},
     {.name = "CrossEntropyGrad",
      .inputs = "dloss:float, logits:float, target:int, weight:float?, lse:float, total:float",
      .outputs = "dlogits",
@@ -484,10 +418,7 @@ const Op loss_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_cross_entropy_grad,
-     .evaluate = evaluate_cross_entropy_grad,
-     .call = call_cross_entropy_grad,
-     .stored16 = true,
-     .aliases = 2},
+     .evaluate = evaluate_cross_entropy_grad},
     {.name = "MeanSquaredError",
      .inputs = "y:float, target:float",
      .outputs = "loss",
@@ -497,9 +428,7 @@ const Op loss_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_pair_loss,
      .gradient = mse_gradient,
-     .evaluate = evaluate_mse,
-     .call = call_mse,
-     .stored16 = true},
+     .evaluate = evaluate_mse},
     {.name = "MeanSquaredErrorGrad",
      .inputs = "dloss:float, y:float, target:float",
      .outputs = "dy",
@@ -508,10 +437,7 @@ const Op loss_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_pair_loss_grad,
-     .evaluate = evaluate_mse_grad,
-     .call = call_mse_grad,
-     .stored16 = true,
-     .aliases = 2},
+     .evaluate = evaluate_mse_grad},
     {.name = "BceWithLogits",
      .inputs = "y:float, target:float",
      .outputs = "loss",
@@ -521,9 +447,7 @@ const Op loss_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_pair_loss,
      .gradient = bce_gradient,
-     .evaluate = evaluate_bce,
-     .call = call_bce,
-     .stored16 = true},
+     .evaluate = evaluate_bce},
     {.name = "BceWithLogitsGrad",
      .inputs = "dloss:float, y:float, target:float",
      .outputs = "dy",
@@ -532,9 +456,6 @@ const Op loss_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_pair_loss_grad,
-     .evaluate = evaluate_bce_grad,
-     .call = call_bce_grad,
-     .stored16 = true,
-     .aliases = 2},
+     .evaluate = evaluate_bce_grad},
     {0},
 };

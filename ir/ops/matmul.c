@@ -1,17 +1,8 @@
 /* matmul.c: matrix products. MatMul carries pcc's attributes trans_a and trans_b: an operand's last two dims are then
  * read swapped. Gemm is MatMul, Mul and Add. */
-#include "ir/ops/row.h"
-#include "runtime/kernels/scratch.h"
+#include "ir/ops/geometry.h"
 
 #include <assert.h>
-
-/* An operand of a product as a stack of matrices [batch..., rows, columns], in the order that the product reads it:
- * transposed, and completed by a dim of 1 where the operand is a vector (numpy's rule). Strides in elements. */
-typedef struct Matrices {
-    Type batch;
-    int64_t batch_strides[MAX_RANK];
-    int64_t rows, columns, row_stride, column_stride;
-} Matrices;
 
 static Matrices matrices_of(const Type *type, const int64_t *strides, bool swapped, bool is_left)
 {
@@ -38,7 +29,7 @@ static Matrices matrices_of(const Type *type, const int64_t *strides, bool swapp
     return m;
 }
 
-static Matrices operand_matrices(const Node *node, int i)
+Matrices operand_matrices(const Node *node, int i)
 {
     int64_t strides[MAX_RANK];
     operand_strides(node->inputs[i], strides);
@@ -221,86 +212,6 @@ static void matmul_gradient(Differentiator *d, Node *node)
     }
 }
 
-/* ---- kernel ---- */
-
-/* The stride of dims [0, count) taken as one; false when they do not lie evenly. */
-static bool collapse(int count, const int64_t *dims, const int64_t *strides, int64_t *stride)
-{
-    int64_t extent = 0;
-    *stride = 0;
-    for (int i = count - 1; i >= 0; i--) {
-        if (dims[i] == 1)
-            continue;
-        if (extent == 0)
-            *stride = strides[i];
-        else if (strides[i] != extent)
-            return false;
-        extent = strides[i] * dims[i];
-    }
-    return true;
-}
-
-/* A's matrices are one with more rows when each begins where the one before it ends. */
-static bool rows_continue(const Matrices *a)
-{
-    int64_t dims[MAX_RANK], strides[MAX_RANK], stride;
-    int rank = a->batch.rank;
-    for (int i = 0; i < rank; i++) {
-        dims[i] = a->batch.dims[i];
-        strides[i] = a->batch_strides[i];
-    }
-    dims[rank] = a->rows;
-    strides[rank] = a->row_stride;
-    return collapse(rank + 1, dims, strides, &stride) && (a->rows == 1 || stride == a->row_stride);
-}
-
-static void call_gemm(KernelCall *call, const Matrices *a, const Matrices *b)
-{
-    int64_t rows = a->rows * element_count(&a->batch), stride = a->row_stride;
-    if (a->rows == 1)
-        collapse(a->batch.rank, a->batch.dims, a->batch_strides, &stride);
-    call->kernel = "gemm";
-    call_int(call, rows);
-    call_int(call, b->columns);
-    call_int(call, a->columns);
-    call_after_input(call, 0, ", %" PRId64 ", %" PRId64, rows == 1 ? a->columns : stride, a->column_stride);
-    call_after_input(call, 1, ", %" PRId64 ", %" PRId64, b->row_stride, b->column_stride);
-    call->scratch_bytes = (int64_t)pcc_gemm_scratch_bytes(rows, b->columns, a->columns, dtype_info[call->suffix].bytes);
-}
-
-static void call_gemm_batched(KernelCall *call, const Matrices *a, const Matrices *b, int64_t batch)
-{
-    const Matrices *operands[] = {a, b};
-    call->kernel = "gemm_batched";
-    call_int(call, batch);
-    call_int(call, a->rows);
-    call_int(call, b->columns);
-    call_int(call, a->columns);
-    for (int i = 0; i < 2; i++) {
-        const Matrices *m = operands[i];
-        int64_t stride, own = element_count(&m->batch);
-        bool even = collapse(m->batch.rank, m->batch.dims, m->batch_strides, &stride);
-        assert(even && (own == 1 || own == batch));
-        (void)even;
-        call_after_input(call, i, ", %" PRId64 ", %" PRId64 ", %" PRId64, own == 1 ? 0 : stride, m->row_stride,
-                         m->column_stride);
-    }
-    call->scratch_bytes =
-        (int64_t)pcc_gemm_batched_scratch_bytes(batch, a->rows, b->columns, a->columns, dtype_info[call->suffix].bytes);
-}
-
-static void call_matmul(const Node *node, KernelCall *call)
-{
-    Matrices a = operand_matrices(node, 0), b = operand_matrices(node, 1);
-    Type batch;
-    broadcast_dims(&a.batch, &b.batch, &batch);
-    call->has_store = call->needs_step = true;
-    if (element_count(&b.batch) == 1 && rows_continue(&a))
-        call_gemm(call, &a, &b);
-    else
-        call_gemm_batched(call, &a, &b, element_count(&batch));
-}
-
 /* ---- Gemm ---- */
 
 static bool infer_gemm(Graph *graph, Node *node)
@@ -348,9 +259,7 @@ const Op matmul_ops[] = {
      .follow_axis = matmul_follow_axis,
      .infer = infer_matmul,
      .gradient = matmul_gradient,
-     .evaluate = evaluate_matmul,
-     .call = call_matmul,
-     .stored16 = true},
+     .evaluate = evaluate_matmul},
     {.name = "Gemm",
      .inputs = "A, B, C?",
      .roles = {ROLE_DATA, ROLE_WEIGHT, ROLE_WEIGHT},

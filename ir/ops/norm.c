@@ -1,18 +1,12 @@
 /* norm.c: layer and RMS normalisation, and the normalisations that expand into them. Mean and reciprocal deviation are
  * kept for the gradient in the shape of the input with the normalised axes 1, in the compute type (f32 or f64). */
-#include "ir/ops/row.h"
-#include "runtime/kernels/norm_scratch.h"
+#include "ir/ops/geometry.h"
 
 #include <math.h>
 
 /* ---- shapes ---- */
 
-/* x[rows, width]: the axes from `axis` on are normalised together. */
-typedef struct Rows {
-    int64_t count, width;
-} Rows;
-
-static Rows rows_of(const Node *node, const Type *x)
+Rows rows_of(const Node *node, const Type *x)
 {
     int axis = axis_of(node, x->rank);
     return (Rows){dims_product(x, 0, axis), dims_product(x, axis, x->rank)};
@@ -232,46 +226,6 @@ static void rms_norm_gradient(Differentiator *d, Node *node)
     contribute_outputs(d, node, grad, 2);
 }
 
-/* ---- kernels ---- */
-
-static void call_rows(const Node *node, KernelCall *call, const char *kernel, bool with_epsilon)
-{
-    Rows rows = rows_of(node, &node->inputs[0]->type);
-    call->kernel = kernel;
-    call_int(call, rows.count);
-    call_int(call, rows.width);
-    if (with_epsilon)
-        call_float(call, attr_float(node, "epsilon"));
-}
-
-static void call_layer_norm(const Node *node, KernelCall *call)
-{
-    call_rows(node, call, "layer_norm", true);
-}
-
-static void call_rms_norm(const Node *node, KernelCall *call)
-{
-    call_rows(node, call, "rms_norm", true);
-}
-
-static void call_grad_rows(const Node *node, KernelCall *call, const char *kernel)
-{
-    Rows rows = rows_of(node, &node->inputs[0]->type);
-    call_rows(node, call, kernel, false);
-    call->scratch_bytes =
-        (int64_t)pcc_layer_norm_scratch_bytes(rows.count, rows.width, (size_t)dtype_info[call->suffix].bytes);
-}
-
-static void call_layer_norm_grad(const Node *node, KernelCall *call)
-{
-    call_grad_rows(node, call, "layer_norm_grad");
-}
-
-static void call_rms_norm_grad(const Node *node, KernelCall *call)
-{
-    call_grad_rows(node, call, "rms_norm_grad");
-}
-
 /* ---- normalisations that expand ---- */
 
 static bool infer_like_input(Graph *graph, Node *node)
@@ -450,10 +404,7 @@ const Op norm_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_layer_norm,
      .gradient = layer_norm_gradient,
-     .evaluate = evaluate_layer_norm,
-     .call = call_layer_norm,
-     .stored16 = true,
-     .aliases = 1},
+     .evaluate = evaluate_layer_norm},
     {.name = "LayerNormalizationGrad",
      .inputs = "dY:float, X:float, Scale:float?, Mean:float, InvStdDev:float",
      .outputs = "dX, dScale?, dB?",
@@ -462,10 +413,7 @@ const Op norm_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_norm_grad,
-     .evaluate = evaluate_layer_norm_grad,
-     .call = call_layer_norm_grad,
-     .stored16 = true,
-     .aliases = 1},
+     .evaluate = evaluate_layer_norm_grad},
     {.name = "RMSNormalization",
      .inputs = "X:float, scale:float",
      .roles = {ROLE_DATA, ROLE_WEIGHT},
@@ -476,10 +424,7 @@ const Op norm_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_rms_norm,
      .gradient = rms_norm_gradient,
-     .evaluate = evaluate_rms_norm,
-     .call = call_rms_norm,
-     .stored16 = true,
-     .aliases = 1},
+     .evaluate = evaluate_rms_norm},
     {.name = "RMSNormalizationGrad",
      .inputs = "dY:float, X:float, scale:float, InvRms:float",
      .outputs = "dX, dScale?",
@@ -488,10 +433,7 @@ const Op norm_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_norm_grad,
-     .evaluate = evaluate_rms_norm_grad,
-     .call = call_rms_norm_grad,
-     .stored16 = true,
-     .aliases = 1},
+     .evaluate = evaluate_rms_norm_grad},
     {.name = "InstanceNormalization",
      .inputs = "input:float, scale:float, B:float",
      .roles = {ROLE_DATA, ROLE_GAIN, ROLE_SHIFT}, /* GroupNorm is spelt as one whose scale is ones and bias zeros */

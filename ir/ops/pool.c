@@ -1,23 +1,9 @@
 /* pool.c: pooling. ONNX's MaxPool and AveragePool expand into pcc's MaxPoolWithIndex and AveragePooling, whose windows
  * are normal (window.h), in the layout of attribute channels_last; the global pools are reductions. */
-#include "ir/ops/window.h"
+#include "ir/ops/geometry.h"
 
 #include <math.h>
 #include <string.h>
-
-/* What an average divides by: the window's positions inside the input or, with count_include_pad, inside the padded
- * input. What ceil_mode's last window hangs over behind the padding, `overhang` positions, never counts. */
-typedef struct Divisor {
-    bool include_pad;
-    int64_t overhang[MAX_SPATIAL];
-} Divisor;
-
-typedef struct Pool {
-    Activation x, y;
-    Window window;
-    Divisor divisor;
-    bool channels_last;
-} Pool;
 
 #define POOL_ATTRIBUTES "kernel_shape:ints!, " WINDOW_ATTRIBUTES ", channels_last:int=0"
 #define AVERAGE_ATTRIBUTES POOL_ATTRIBUTES ", count_include_pad:int=0, overhang:ints"
@@ -54,7 +40,7 @@ static void set_divisor(Graph *graph, Node *node, const Divisor *divisor, int ra
 }
 
 /* The pool of an inferred row of pcc's own, from its input or its output; the other extents follow. */
-static Pool pool_of(const Node *node, const Type *x, const Type *y)
+Pool pool_of(const Node *node, const Type *x, const Type *y)
 {
     const Type *known = x ? x : y;
     Pool p = {.channels_last = attr_int(node, "channels_last"), .window = node_window(node, known->rank - 2)};
@@ -314,46 +300,6 @@ static void average_gradient(Differentiator *d, Node *node)
     contribute(d, node, 0, build_finish(d->graph, grad));
 }
 
-/* ---- kernels ---- */
-
-static void call_pool(KernelCall *call, const char *kernel, const Pool *p)
-{
-    const Window *w = &p->window;
-    call->kernel = kernel;
-    call_text(call,
-              "(PccPool){.n = %" PRId64 ", .c = %" PRId64 ", .in = %s, .out = %s, .kernel = %s, .stride = %s, "
-              ".dilation = %s, .pad = %s, .count_include_pad = %d, "
-              ".overhang = %s}",
-              p->x.n, p->x.c, spatial_text(call->arena, w->in), spatial_text(call->arena, w->out),
-              spatial_text(call->arena, w->kernel), spatial_text(call->arena, w->stride),
-              spatial_text(call->arena, w->dilation), spatial_text(call->arena, w->before), p->divisor.include_pad,
-              spatial_text(call->arena, p->divisor.overhang));
-}
-
-static void call_max(const Node *node, KernelCall *call)
-{
-    Pool p = pool_of(node, &node->inputs[0]->type, NULL);
-    call_pool(call, "max_pool", &p);
-}
-
-static void call_max_grad(const Node *node, KernelCall *call)
-{
-    Pool p = pool_of(node, NULL, &node->inputs[0]->type);
-    call_pool(call, "max_pool_grad", &p);
-}
-
-static void call_average(const Node *node, KernelCall *call)
-{
-    Pool p = pool_of(node, &node->inputs[0]->type, NULL);
-    call_pool(call, "average_pool", &p);
-}
-
-static void call_average_grad(const Node *node, KernelCall *call)
-{
-    Pool p = pool_of(node, NULL, &node->inputs[0]->type);
-    call_pool(call, "average_pool_grad", &p);
-}
-
 /* ---- ONNX's rows ---- */
 
 static bool onnx_window(Graph *graph, Node *node, Window *window)
@@ -559,9 +505,7 @@ const Op pool_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_max_pool,
      .gradient = max_gradient,
-     .evaluate = evaluate_max,
-     .call = call_max,
-     .stored16 = true},
+     .evaluate = evaluate_max},
     {.name = "MaxPoolGrad",
      .inputs = "dY:float, Index:int",
      .outputs = "dX",
@@ -570,9 +514,7 @@ const Op pool_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .infer = infer_pool_grad,
-     .evaluate = evaluate_max_grad,
-     .call = call_max_grad,
-     .stored16 = true},
+     .evaluate = evaluate_max_grad},
     {.name = "AveragePooling",
      .inputs = "X",
      .outputs = "Y",
@@ -582,9 +524,7 @@ const Op pool_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_pool,
      .gradient = average_gradient,
-     .evaluate = evaluate_average,
-     .call = call_average,
-     .stored16 = true},
+     .evaluate = evaluate_average},
     {.name = "AveragePoolGrad",
      .inputs = "dY",
      .outputs = "dX",
@@ -593,8 +533,6 @@ const Op pool_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .infer = infer_pool_grad,
-     .evaluate = evaluate_average_grad,
-     .call = call_average_grad,
-     .stored16 = true},
+     .evaluate = evaluate_average_grad},
     {0},
 };

@@ -78,23 +78,6 @@ static void dropout_gradient(Differentiator *d, Node *node)
     contribute(d, node, 0, build_finish(d->graph, grad));
 }
 
-static void call_dropout(const Node *node, KernelCall *call)
-{
-    call->kernel = "dropout";
-    call->needs_step = true;
-    call_int(call, element_count(&node->inputs[0]->type));
-    call_float(call, attr_float(node, "ratio"));
-    call_int(call, attr_int(node, "node"));
-}
-
-static void call_dropout_grad(const Node *node, KernelCall *call)
-{
-    call->kernel = "dropout_grad";
-    call->needs_step = true;
-    call_int(call, element_count(&node->inputs[0]->type));
-    call_float(call, attr_float(node, "ratio"));
-}
-
 /* ---- random tensors ---- */
 
 /* The element type: attribute `dtype`, an ONNX number, else that of the tensor which `like` gives; else f32. */
@@ -184,26 +167,6 @@ static void evaluate_uniform(Arena *arena, const Node *node, const Tensor *input
     fill(&outputs[0], (attr_float(node, "first") + attr_float(node, "second")) / 2);
 }
 
-static void call_random(const Node *node, KernelCall *call, const char *kernel)
-{
-    call->kernel = kernel;
-    call->needs_step = true;
-    call_int(call, element_count(&node->outputs[0]->type));
-    call_float(call, attr_float(node, "first"));
-    call_float(call, attr_float(node, "second"));
-    call_int(call, attr_int(node, "node"));
-}
-
-static void call_normal(const Node *node, KernelCall *call)
-{
-    call_random(node, call, "random_normal");
-}
-
-static void call_uniform(const Node *node, KernelCall *call)
-{
-    call_random(node, call, "random_uniform");
-}
-
 #define NORMAL_ATTRIBUTES "dtype:int, mean:float=0, scale:float=1, seed:float"
 #define UNIFORM_ATTRIBUTES "dtype:int, low:float=0, high:float=1, seed:float"
 #define TENSOR_ATTRIBUTES "dtype:int!, shape:ints!, first:float!, second:float!, node:int!"
@@ -231,10 +194,7 @@ const Op random_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_dropout_training,
      .gradient = dropout_gradient,
-     .evaluate = evaluate_dropout,
-     .call = call_dropout,
-     .stored16 = true,
-     .aliases = 1},
+     .evaluate = evaluate_dropout},
     {.name = "DropoutGrad",
      .inputs = "dY, mask",
      .outputs = "dX",
@@ -243,10 +203,7 @@ const Op random_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .infer = infer_like_first,
-     .evaluate = evaluate_dropout_grad,
-     .call = call_dropout_grad,
-     .stored16 = true,
-     .aliases = 1},
+     .evaluate = evaluate_dropout_grad},
     {.name = "RandomNormal",
      .outputs = "output",
      .attributes = NORMAL_ATTRIBUTES ", shape:ints!",
@@ -292,9 +249,7 @@ const Op random_ops[] = {
      RANDOM_ROW,
      .kind = OP_KERNEL,
      .infer = infer_random,
-     .evaluate = evaluate_normal,
-     .call = call_normal,
-     .stored16 = true},
+     .evaluate = evaluate_normal},
     {.name = "UniformTensor", /* first, second: its bounds */
      .outputs = "Y",
      .attributes = TENSOR_ATTRIBUTES,
@@ -302,8 +257,6 @@ const Op random_ops[] = {
      RANDOM_ROW,
      .kind = OP_KERNEL,
      .infer = infer_random,
-     .evaluate = evaluate_uniform,
-     .call = call_uniform,
-     .stored16 = true},
+     .evaluate = evaluate_uniform},
     {0},
 };

@@ -4,7 +4,6 @@
  * over axes that are not neighbours is one such step for each run of neighbours, the last run first; for means that is
  * right because every partial mean is over equally many elements. */
 #include "ir/ops/support.h"
-#include "runtime/kernels/reduce_scratch.h"
 
 #include <math.h>
 
@@ -389,42 +388,6 @@ static void prod_over_evaluate(Arena *arena, const Node *node, const Tensor *inp
     over_evaluate(&inputs[0], &outputs[0], 1, combine_prod);
 }
 
-/* reduce_*(outer, reduced, inner, x, y, scratch) */
-static void over_call(const Node *node, KernelCall *call, const char *kernel)
-{
-    const int64_t *dims = node->inputs[0]->type.dims;
-    call->kernel = kernel;
-    for (int i = 0; i < 3; i++)
-        call_int(call, dims[i]);
-    call->scratch_bytes =
-        (int64_t)pcc_reduce_scratch_bytes(dims[0], dims[1], dims[2], (size_t)dtype_info[call->suffix].bytes);
-}
-
-static void sum_over_call(const Node *node, KernelCall *call)
-{
-    over_call(node, call, "reduce_sum");
-}
-
-static void mean_over_call(const Node *node, KernelCall *call)
-{
-    over_call(node, call, "reduce_mean");
-}
-
-static void max_over_call(const Node *node, KernelCall *call)
-{
-    over_call(node, call, "reduce_max");
-}
-
-static void min_over_call(const Node *node, KernelCall *call)
-{
-    over_call(node, call, "reduce_min");
-}
-
-static void prod_over_call(const Node *node, KernelCall *call)
-{
-    over_call(node, call, "reduce_prod");
-}
-
 #define REDUCE_ROW(NAME, SINCE, CLASS)                                                                      \
     .name = #NAME, .inputs = "X, Axes:int?!", .outputs = "Y",                                               \
     .attributes = "keepdims:int=1, noop_with_empty_axes:int=0", .since = SINCE, .precision = CLASS_##CLASS, \
@@ -432,8 +395,7 @@ static void prod_over_call(const Node *node, KernelCall *call)
 
 #define OVER_ROW(NAME, PREFIX, CLASS)                                                                               \
     .name = #NAME, .inputs = "X:float", .outputs = "Y", .attributes = "stored:int=0", .since = 1, .internal = true, \
-    .precision = CLASS_##CLASS, .kind = OP_KERNEL, .infer = over_infer, .evaluate = PREFIX##_over_evaluate,         \
-    .call = PREFIX##_over_call, .stored16 = true
+    .precision = CLASS_##CLASS, .kind = OP_KERNEL, .infer = over_infer, .evaluate = PREFIX##_over_evaluate
 
 const Op reduce_ops[] = {
     {.name = "ReduceSum",

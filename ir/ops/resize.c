@@ -1,7 +1,7 @@
 /* resize.c: Resize and Upsample, one axis at a time: along it every output position is a weighted sum of input
  * positions, a sparse matrix [out, in] that ResizeAxis applies and ResizeAxisGrad transposes. Semantics of ONNX
  * Resize-19; opset 10 and Upsample are its asymmetric case. */
-#include "ir/ops/row.h"
+#include "ir/ops/geometry.h"
 
 #include <math.h>
 
@@ -22,34 +22,26 @@ static int choice(const char *const *names, const char *name)
     return -1;
 }
 
-/* One axis of a resize. */
-typedef struct Axis {
-    int64_t outer, in, inner, out;
-    int mode, coordinate, rounding;
-    double scale, cubic;
-    bool exclude_outside, antialias;
-} Axis;
-
-static Axis axis_of_node(const Node *node, const Type *type)
+ResizeAxis resize_axis_of(const Node *node, const Type *type)
 {
     int axis = (int)attr_int(node, "axis");
-    return (Axis){.outer = dims_product(type, 0, axis),
-                  .in = attr_int(node, "in"),
-                  .inner = dims_product(type, axis + 1, type->rank),
-                  .out = attr_int(node, "out"),
-                  .mode = choice(modes, attr_string(node, "mode")),
-                  .coordinate = choice(coordinates, attr_string(node, "coordinate")),
-                  .rounding = choice(roundings, attr_string(node, "rounding")),
-                  .scale = attr_float(node, "scale"),
-                  .cubic = attr_float(node, "cubic_coeff_a"),
-                  .exclude_outside = attr_int(node, "exclude_outside"),
-                  .antialias = attr_int(node, "antialias")};
+    return (ResizeAxis){.outer = dims_product(type, 0, axis),
+                        .in = attr_int(node, "in"),
+                        .inner = dims_product(type, axis + 1, type->rank),
+                        .out = attr_int(node, "out"),
+                        .mode = choice(modes, attr_string(node, "mode")),
+                        .coordinate = choice(coordinates, attr_string(node, "coordinate")),
+                        .rounding = choice(roundings, attr_string(node, "rounding")),
+                        .scale = attr_float(node, "scale"),
+                        .cubic = attr_float(node, "cubic_coeff_a"),
+                        .exclude_outside = attr_int(node, "exclude_outside"),
+                        .antialias = attr_int(node, "antialias")};
 }
 
 /* ---- weights ---- */
 
 /* Where in the input, as a real coordinate, output position i lies. */
-static double source_of(const Axis *a, int64_t i)
+static double source_of(const ResizeAxis *a, int64_t i)
 {
     double in = (double)a->in, out = (double)a->out, at = (double)i;
     switch (a->coordinate) {
@@ -66,7 +58,7 @@ static double source_of(const Axis *a, int64_t i)
     }
 }
 
-static double nearest_to(const Axis *a, double at)
+static double nearest_to(const ResizeAxis *a, double at)
 {
     switch (a->rounding) {
     case FLOOR:
@@ -81,7 +73,7 @@ static double nearest_to(const Axis *a, double at)
 }
 
 /* The interpolating kernel at distance t >= 0: the hat, or the cubic convolution (Keys 1981) with parameter a. */
-static double weight_at(const Axis *axis, double t)
+static double weight_at(const ResizeAxis *axis, double t)
 {
     double a = axis->cubic;
     if (axis->mode == LINEAR)
@@ -91,14 +83,14 @@ static double weight_at(const Axis *axis, double t)
     return t < 2 ? ((a * t - 5 * a) * t + 8 * a) * t - 4 * a : 0;
 }
 
-static int64_t clamp_position(const Axis *a, double position)
+static int64_t clamp_position(const ResizeAxis *a, double position)
 {
     return position < 0 ? 0 : position > (double)(a->in - 1) ? a->in - 1 : (int64_t)position;
 }
 
 /* Row i of the matrix into weights[in]. Positions outside the input stand for the border's, or with exclude_outside for
  * nothing, the others being scaled to sum 1. Antialiasing widens the kernel by 1/scale when shrinking. */
-static void weights_of(const Axis *a, int64_t i, double *weights)
+static void weights_of(const ResizeAxis *a, int64_t i, double *weights)
 {
     double at = source_of(a, i), sum = 0;
     memset(weights, 0, (size_t)a->in * sizeof *weights);
@@ -149,7 +141,7 @@ static bool infer_resize_axis_grad(Graph *graph, Node *node)
 }
 
 /* y[outer, out, inner] = Σ weights[out, in]·x[outer, in, inner], or its transpose from y to x. */
-static void apply(Arena *arena, const Axis *a, double *x, double *y, bool transposed)
+static void apply(Arena *arena, const ResizeAxis *a, double *x, double *y, bool transposed)
 {
     double *weights = NEW_ARRAY(arena, double, a->in);
     for (int64_t i = 0; i < a->out; i++) {
@@ -166,13 +158,13 @@ static void apply(Arena *arena, const Axis *a, double *x, double *y, bool transp
 
 static void evaluate_resize_axis(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
 {
-    Axis axis = axis_of_node(node, &inputs[0].type);
+    ResizeAxis axis = resize_axis_of(node, &inputs[0].type);
     apply(arena, &axis, inputs[0].f, outputs[0].f, false);
 }
 
 static void evaluate_resize_axis_grad(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
 {
-    Axis axis = axis_of_node(node, &inputs[0].type);
+    ResizeAxis axis = resize_axis_of(node, &inputs[0].type);
     apply(arena, &axis, outputs[0].f, inputs[0].f, true);
 }
 
@@ -181,34 +173,6 @@ static void resize_axis_gradient(Differentiator *d, Node *node)
     Node *grad = build_begin(d->graph, "ResizeAxisGrad", 1, VALUES(dy_of(d, node, 0)), 1);
     copy_attrs(d->graph, grad, node);
     contribute(d, node, 0, build_finish(d->graph, grad));
-}
-
-static void call_axis(const Node *node, KernelCall *call, const char *kernel)
-{
-    Axis a = axis_of_node(node, &node->inputs[0]->type);
-    call->kernel = kernel;
-    call_int(call, a.outer);
-    call_int(call, a.in);
-    call_int(call, a.inner);
-    call_int(call, a.out);
-    call_int(call, a.mode);
-    call_int(call, a.coordinate);
-    call_int(call, a.rounding);
-    call_int(call, a.exclude_outside);
-    call_int(call, a.antialias);
-    call_float(call, a.scale);
-    call_float(call, a.cubic);
-}
-
-static void call_resize_axis(const Node *node, KernelCall *call)
-{
-    call_axis(node, call, "resize_axis");
-}
-
-static void call_resize_axis_grad(const Node *node, KernelCall *call)
-{
-    call_axis(node, call, "resize_axis_grad");
-    call_sums_scratch(call, node->outputs[0]);
 }
 
 /* ---- ONNX's rows ---- */
@@ -421,9 +385,7 @@ const Op resize_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_resize_axis,
      .gradient = resize_axis_gradient,
-     .evaluate = evaluate_resize_axis,
-     .call = call_resize_axis,
-     .stored16 = true},
+     .evaluate = evaluate_resize_axis},
     {.name = "ResizeAxisGrad",
      .inputs = "dY:float",
      .outputs = "dX",
@@ -432,8 +394,6 @@ const Op resize_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .infer = infer_resize_axis_grad,
-     .evaluate = evaluate_resize_axis_grad,
-     .call = call_resize_axis_grad,
-     .stored16 = true},
+     .evaluate = evaluate_resize_axis_grad},
     {0},
 };

@@ -1,5 +1,5 @@
 /* row.c: what the rows of the neural families build and share. */
-#include "ir/ops/row.h"
+#include "ir/ops/geometry.h"
 
 #include <string.h>
 
@@ -83,4 +83,10 @@ Value *build_reduce_range(Graph *graph, const char *op, Value *x, int first, int
     Node *node = build_begin(graph, op, 2, VALUES(x, const_ints(graph, last - first, axes)), 1);
     set_int(graph, node, "keepdims", 1);
     return build_finish(graph, node);
+}
+
+int64_t samples_of(const Node *node, const Type *x)
+{
+    int64_t batch = attr_int(node, "batch");
+    return batch ? batch : x->dims[0];
 }

@@ -145,41 +145,18 @@ static void product_evaluate(Arena *arena, const Node *node, const Tensor *input
     scan_evaluate(node, &inputs[0], &outputs[0], true);
 }
 
-/* cumsum(outer, n, inner, exclusive, reverse, x, y) */
-static void scan_call(const Node *node, KernelCall *call, const char *kernel)
-{
-    const Type *x = &node->inputs[0]->type;
-    int axis = axis_of(node, x->rank);
-    call->kernel = kernel;
-    call_int(call, dims_product(x, 0, axis));
-    call_int(call, x->dims[axis]);
-    call_int(call, dims_product(x, axis + 1, x->rank));
-    call_int(call, attr_int(node, "exclusive"));
-    call_int(call, attr_int(node, "reverse"));
-}
-
-static void sum_call(const Node *node, KernelCall *call)
-{
-    scan_call(node, call, "cumsum");
-}
-
-static void product_call(const Node *node, KernelCall *call)
-{
-    scan_call(node, call, "cumprod");
-}
-
 #define CUMULATIVE_ROW(NAME, SINCE)                                                                          \
     .name = #NAME, .inputs = "X, Axis:int!", .outputs = "Y", .attributes = "exclusive:int=0, reverse:int=0", \
     .since = SINCE, .precision = CLASS_KEEP, .kind = OP_EXPAND, .infer = cumulative_infer
 
 #define SCAN_ROW(NAME)                                                                                             \
     .name = #NAME, .inputs = "X:float", .outputs = "Y", .attributes = "axis:int!, exclusive:int=0, reverse:int=0", \
-    .since = 1, .internal = true, .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = scan_infer, .stored16 = true
+    .since = 1, .internal = true, .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = scan_infer
 
 const Op scan_ops[] = {
     {CUMULATIVE_ROW(CumSum, 14), .expand = cumsum_expand},
     {CUMULATIVE_ROW(CumProd, 26), .expand = cumprod_expand},
-    {SCAN_ROW(RunningSum), .gradient = sum_gradient, .evaluate = sum_evaluate, .call = sum_call},
-    {SCAN_ROW(RunningProduct), .gradient = product_gradient, .evaluate = product_evaluate, .call = product_call},
+    {SCAN_ROW(RunningSum), .gradient = sum_gradient, .evaluate = sum_evaluate},
+    {SCAN_ROW(RunningProduct), .gradient = product_gradient, .evaluate = product_evaluate},
     {0},
 };

@@ -2,6 +2,7 @@
  *
  * An operator here is a map from the positions of an index tensor to places in the data: a gather reads through it, a
  * scatter writes. Negative indices count from the end; one out of range reads a zero and writes nothing. */
+#include "ir/ops/geometry.h"
 #include "ir/ops/support.h"
 
 /* ---- the maps ------------------------------------------------------------------------------------------------------
@@ -61,10 +62,7 @@ static void read_places(Places places, const Tensor *data, Tensor *y)
             copy_element(y, i, data, places.at[i]);
 }
 
-/* The order is the kernels' `reduction` literal. */
-typedef enum Reduction { REDUCE_NONE, REDUCE_ADD, REDUCE_MUL, REDUCE_MAX, REDUCE_MIN, REDUCE_COUNT } Reduction;
-
-static bool reduction_of(const Node *node, Reduction *reduction)
+bool reduction_of(const Node *node, Reduction *reduction)
 {
     static const char *const names[REDUCE_COUNT] = {"none", "add", "mul", "max", "min"};
     for (int i = 0; i < REDUCE_COUNT; i++)
@@ -155,7 +153,7 @@ static bool nd_slices(Graph *graph, const Node *node, const Type *data, int batc
     return true;
 }
 
-static int batch_dims_of(const Node *node)
+int batch_dims_of(const Node *node)
 {
     int64_t batch_dims = attr_int(node, "batch_dims");
     return batch_dims < 0 || batch_dims > MAX_RANK ? -1 : (int)batch_dims;
@@ -396,84 +394,6 @@ static void scatter_gradient(Differentiator *d, Node *node)
         replace_gradient(d, node, reduction == REDUCE_ADD);
 }
 
-/* ---- kernel calls --------------------------------------------------------------------------------------------------
- */
-
-static void elements_literals(const Node *node, const Type *data, KernelCall *call, const char *kernel)
-{
-    const Type *indices = &node->inputs[1]->type;
-    call->kernel = kernel;
-    call_int(call, data->rank);
-    call_int(call, axis_of(node, data->rank));
-    call_dims(call, data->rank, data->dims);
-    call_dims(call, indices->rank, indices->dims);
-}
-
-static void nd_literals(const Node *node, const Type *data, KernelCall *call, const char *kernel)
-{
-    const Type *indices = &node->inputs[1]->type;
-    call->kernel = kernel;
-    call_int(call, data->rank);
-    call_dims(call, data->rank, data->dims);
-    call_int(call, indices->rank);
-    call_dims(call, indices->rank, indices->dims);
-}
-
-/* A scatter that replaces moves bits; the others compute. */
-static void finish_scatter_call(const Node *node, KernelCall *call)
-{
-    Reduction reduction = REDUCE_NONE;
-    reduction_of(node, &reduction);
-    call_int(call, reduction);
-    if (reduction == REDUCE_NONE)
-        call_by_width(call, node->outputs[0]);
-    call_sums_scratch(call, node->outputs[0]);
-}
-
-/* gather_elements(rank, axis, data_dims, index_dims, x, indices, y) */
-static void gather_elements_call(const Node *node, KernelCall *call)
-{
-    elements_literals(node, &node->inputs[0]->type, call, "gather_elements");
-    call_by_width(call, node->inputs[0]);
-}
-
-/* gather_elements_grad(rank, axis, data_dims, index_dims, dy, indices, dx, scratch) */
-static void gather_elements_grad_call(const Node *node, KernelCall *call)
-{
-    elements_literals(node, &node->outputs[0]->type, call, "gather_elements_grad");
-    call_sums_scratch(call, node->outputs[0]);
-}
-
-/* scatter_elements(rank, axis, data_dims, index_dims, reduction, x, indices, updates, y, scratch) */
-static void scatter_elements_call(const Node *node, KernelCall *call)
-{
-    elements_literals(node, &node->inputs[0]->type, call, "scatter_elements");
-    finish_scatter_call(node, call);
-}
-
-/* gather_nd(rank, data_dims, index_rank, index_dims, batch_dims, x, indices, y) */
-static void gather_nd_call(const Node *node, KernelCall *call)
-{
-    nd_literals(node, &node->inputs[0]->type, call, "gather_nd");
-    call_by_width(call, node->inputs[0]);
-    call_int(call, batch_dims_of(node));
-}
-
-/* gather_nd_grad(rank, data_dims, index_rank, index_dims, batch_dims, dy, indices, dx, scratch) */
-static void gather_nd_grad_call(const Node *node, KernelCall *call)
-{
-    nd_literals(node, &node->outputs[0]->type, call, "gather_nd_grad");
-    call_sums_scratch(call, node->outputs[0]);
-    call_int(call, batch_dims_of(node));
-}
-
-/* scatter_nd(rank, data_dims, index_rank, index_dims, reduction, x, indices, updates, y, scratch) */
-static void scatter_nd_call(const Node *node, KernelCall *call)
-{
-    nd_literals(node, &node->inputs[0]->type, call, "scatter_nd");
-    finish_scatter_call(node, call);
-}
-
 /* ---- where axes go -------------------------------------------------------------------------------------------------
  */
 
@@ -499,12 +419,11 @@ static int scatter_follow_axis(const Node *node, int i, int axis)
     .inputs = "Data, Indices:int, Updates", .roles = {ROLE_SCATTERED, ROLE_DATA, ROLE_SCATTERED}, .outputs = "Y", \
     .attributes = "axis:int=0, reduction:string=none", .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL,   \
     .upgrade = scatter_upgrade, .follow_axis = scatter_follow_axis, .infer = scatter_elements_infer,              \
-    .gradient = scatter_gradient, .evaluate = scatter_elements_evaluate, .call = scatter_elements_call,           \
-    .stored16 = true
+    .gradient = scatter_gradient, .evaluate = scatter_elements_evaluate
 
 #define GATHER_GRAD_ROW(NAME, PREFIX)                                                                \
     .name = #NAME, .inputs = "dY:float, Indices:int", .outputs = "dX", .since = 1, .internal = true, \
-    .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = PREFIX##_grad_infer, .stored16 = true
+    .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = PREFIX##_grad_infer
 
 const Op scatter_ops[] = {
     {.name = "GatherElements",
@@ -518,9 +437,7 @@ const Op scatter_ops[] = {
      .follow_axis = gather_elements_follow_axis,
      .infer = gather_elements_infer,
      .gradient = gather_gradient,
-     .evaluate = gather_elements_evaluate,
-     .call = gather_elements_call,
-     .stored16 = true},
+     .evaluate = gather_elements_evaluate},
     {.name = "GatherND",
      .inputs = "Data, Indices:int",
      .outputs = "Y",
@@ -532,13 +449,11 @@ const Op scatter_ops[] = {
      .follow_axis = gather_nd_follow_axis,
      .infer = gather_nd_infer,
      .gradient = gather_gradient,
-     .evaluate = gather_nd_evaluate,
-     .call = gather_nd_call,
-     .stored16 = true},
+     .evaluate = gather_nd_evaluate},
     {GATHER_GRAD_ROW(GatherElementsGrad, gather_elements), .attributes = "axis:int=0, dims:ints!",
-     .evaluate = gather_elements_grad_evaluate, .call = gather_elements_grad_call},
+     .evaluate = gather_elements_grad_evaluate},
     {GATHER_GRAD_ROW(GatherNDGrad, gather_nd), .attributes = "batch_dims:int=0, dims:ints!",
-     .evaluate = gather_nd_grad_evaluate, .call = gather_nd_grad_call},
+     .evaluate = gather_nd_grad_evaluate},
     {.name = "ScatterElements", SCATTER_ELEMENTS_ROW},
     {.name = "Scatter", SCATTER_ELEMENTS_ROW, .until = 10},
     {.name = "ScatterND",
@@ -553,8 +468,6 @@ const Op scatter_ops[] = {
      .follow_axis = scatter_follow_axis,
      .infer = scatter_nd_infer,
      .gradient = scatter_gradient,
-     .evaluate = scatter_nd_evaluate,
-     .call = scatter_nd_call,
-     .stored16 = true},
+     .evaluate = scatter_nd_evaluate},
     {0},
 };

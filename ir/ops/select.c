@@ -77,32 +77,6 @@ static void argmin_evaluate(Arena *arena, const Node *node, const Tensor *inputs
     arg_evaluate(node, &inputs[0], &outputs[0], false);
 }
 
-static void axis_literals(KernelCall *call, const Type *x, int axis)
-{
-    call_int(call, dims_product(x, 0, axis));
-    call_int(call, x->dims[axis]);
-    call_int(call, dims_product(x, axis + 1, x->rank));
-}
-
-/* argmax(outer, n, inner, select_last, x, y) */
-static void arg_call(const Node *node, KernelCall *call, const char *kernel)
-{
-    const Type *x = &node->inputs[0]->type;
-    call->kernel = kernel;
-    axis_literals(call, x, axis_of(node, x->rank));
-    call_int(call, attr_int(node, "select_last_index"));
-}
-
-static void argmax_call(const Node *node, KernelCall *call)
-{
-    arg_call(node, call, "argmax");
-}
-
-static void argmin_call(const Node *node, KernelCall *call)
-{
-    arg_call(node, call, "argmin");
-}
-
 /* ---- TopK ----------------------------------------------------------------------------------------------------------
  */
 
@@ -188,24 +162,14 @@ static void topk_evaluate(Arena *arena, const Node *node, const Tensor *inputs, 
     }
 }
 
-/* topk(outer, n, inner, k, largest, x, values, indices) */
-static void topk_call(const Node *node, KernelCall *call)
-{
-    const Type *x = &node->inputs[0]->type;
-    call->kernel = "topk";
-    axis_literals(call, x, axis_of(node, x->rank));
-    call_int(call, const_int_at(node->inputs[1], 0));
-    call_int(call, attr_int(node, "largest"));
-}
-
 #define ARG_ROW(NAME)                                                                                                  \
     .name = #NAME, .inputs = "X", .outputs = "Y", .attributes = "axis:int=0, keepdims:int=1, select_last_index:int=0", \
     .since = 13, .precision = CLASS_NONE, .kind = OP_KERNEL, .upgrade = arg_upgrade, .infer = arg_infer,               \
-    .follow_axis = arg_follow_axis, .stored16 = true
+    .follow_axis = arg_follow_axis
 
 const Op select_ops[] = {
-    {ARG_ROW(ArgMax), .evaluate = argmax_evaluate, .call = argmax_call},
-    {ARG_ROW(ArgMin), .evaluate = argmin_evaluate, .call = argmin_call},
+    {ARG_ROW(ArgMax), .evaluate = argmax_evaluate},
+    {ARG_ROW(ArgMin), .evaluate = argmin_evaluate},
     {.name = "TopK",
      .inputs = "X, K:int!",
      .outputs = "Values, Indices",
@@ -216,8 +180,6 @@ const Op select_ops[] = {
      .upgrade = topk_upgrade,
      .infer = topk_infer,
      .gradient = topk_gradient,
-     .evaluate = topk_evaluate,
-     .call = topk_call,
-     .stored16 = true},
+     .evaluate = topk_evaluate},
     {0},
 };

@@ -1,12 +1,13 @@
 /* slice.c: windows of tensors: Slice, and its adjoint Pad. */
+#include "ir/ops/geometry.h"
 #include "ir/ops/support.h"
 
 /* ---- Slice ------------------------------------------------------------------------------------------------------- */
 
 /* y[i] = x[start + i * step] for i < count, along one axis. */
-typedef struct Window {
+typedef struct SliceWindow {
     int64_t start, step, count;
-} Window;
+} SliceWindow;
 
 static int64_t clamp(int64_t value, int64_t least, int64_t most)
 {
@@ -15,11 +16,11 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
 
 /* ONNX Slice: negative positions count from the end, then both are clamped to the axis; a backward slice may end before
  * its first element. */
-static Window slice_window(int64_t start, int64_t end, int64_t step, int64_t dim)
+static SliceWindow slice_window(int64_t start, int64_t end, int64_t step, int64_t dim)
 {
     start += start < 0 ? dim : 0;
     end += end < 0 ? dim : 0;
-    Window window = {.step = step};
+    SliceWindow window = {.step = step};
     if (step > 0) {
         window.start = clamp(start, 0, dim);
         end = clamp(end, 0, dim);
@@ -33,14 +34,14 @@ static Window slice_window(int64_t start, int64_t end, int64_t step, int64_t dim
 }
 
 /* The window on every axis; false when the operands do not fit the rank or each other. */
-static bool slice_windows(const Node *node, Window windows[MAX_RANK])
+static bool slice_windows(const Node *node, SliceWindow windows[MAX_RANK])
 {
     const Type *x = &node->inputs[0]->type;
     const Value *starts = node->inputs[1], *ends = node->inputs[2], *axes = input(node, 3), *steps = input(node, 4);
     int64_t count = element_count(&starts->type);
     bool seen[MAX_RANK] = {false};
     for (int i = 0; i < x->rank; i++)
-        windows[i] = (Window){.step = 1, .count = x->dims[i]};
+        windows[i] = (SliceWindow){.step = 1, .count = x->dims[i]};
     if (count > x->rank || element_count(&ends->type) != count || (axes && element_count(&axes->type) != count) ||
         (steps && element_count(&steps->type) != count))
         return false;
@@ -68,7 +69,7 @@ static bool slice_upgrade(Graph *graph, Node *node, int opset)
 static bool slice_infer(Graph *graph, Node *node)
 {
     Type type = node->inputs[0]->type;
-    Window windows[MAX_RANK];
+    SliceWindow windows[MAX_RANK];
     if (!slice_windows(node, windows))
         return REJECT(graph, node,
                       "starts, ends, axes and steps must agree in length, name different axes of %s, and no step "
@@ -85,12 +86,12 @@ static void slice_gradient(Differentiator *d, Node *node)
     Graph *graph = d->graph;
     const Type *x = &node->inputs[0]->type;
     Value *dx = dy_of(d, node, 0);
-    Window windows[MAX_RANK];
+    SliceWindow windows[MAX_RANK];
     int64_t pads[2 * MAX_RANK] = {0};
     bool padded = false;
     slice_windows(node, windows);
     for (int axis = 0; axis < x->rank; axis++) {
-        Window w = windows[axis];
+        SliceWindow w = windows[axis];
         if (w.step == 1) {
             pads[axis] = w.start;
             pads[x->rank + axis] = x->dims[axis] - w.start - w.count;
@@ -114,7 +115,7 @@ static void slice_gradient(Differentiator *d, Node *node)
 static void slice_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
 {
     (void)arena;
-    Window windows[MAX_RANK];
+    SliceWindow windows[MAX_RANK];
     int64_t strides[MAX_RANK], index[MAX_RANK] = {0}, at = 0;
     int rank = inputs[0].type.rank;
     slice_windows(node, windows);
@@ -131,9 +132,7 @@ static void slice_evaluate(Arena *arena, const Node *node, const Tensor *inputs,
 
 /* ---- Pad --------------------------------------------------------------------------------------------------------- */
 
-typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP, PAD_MODE_COUNT } PadMode; /* as in copy.h */
-
-static bool pad_mode(const Node *node, PadMode *mode)
+bool pad_mode(const Node *node, PadMode *mode)
 {
     static const char *const names[PAD_MODE_COUNT] = {"constant", "reflect", "edge", "wrap"};
     for (int i = 0; i < PAD_MODE_COUNT; i++)
@@ -145,7 +144,7 @@ static bool pad_mode(const Node *node, PadMode *mode)
 }
 
 /* Elements added before and after each axis; negative ones crop. */
-static bool pad_widths(const Node *node, int rank, int64_t before[MAX_RANK], int64_t after[MAX_RANK])
+bool pad_widths(const Node *node, int rank, int64_t before[MAX_RANK], int64_t after[MAX_RANK])
 {
     const Value *pads = node->inputs[1], *axes = input(node, 3);
     int64_t count = axes ? element_count(&axes->type) : rank;
@@ -285,42 +284,6 @@ static void pad_gradient(Differentiator *d, Node *node)
     contribute(d, node, 0, dx);
 }
 
-static void pad_literals(KernelCall *call, const Type *plain, const int64_t *before, const int64_t *after, PadMode mode)
-{
-    call_int(call, plain->rank);
-    call_dims(call, plain->rank, plain->dims);
-    call_dims(call, plain->rank, before);
-    call_dims(call, plain->rank, after);
-    call_int(call, mode);
-}
-
-/* The padding value; of 16-bit floats, whose bits are moved as integers, that of the same bits. */
-static double pad_value(const Node *node, KernelCall *call)
-{
-    const Value *value = input(node, 2);
-    if (!value)
-        return 0;
-    Tensor tensor = tensor_from_data(call->arena, &value->type, value->data);
-    tensor.type = scalar_type(node->inputs[0]->type.dtype);
-    if (call->suffix == DTYPE_I16)
-        return *(const int16_t *)tensor_to_data(call->arena, &tensor);
-    return tensor.f ? tensor.f[0] : (double)tensor.i[0];
-}
-
-/* pad(rank, dims, before, after, mode, value, x, y) */
-static void pad_call(const Node *node, KernelCall *call)
-{
-    int64_t before[MAX_RANK], after[MAX_RANK];
-    PadMode mode = PAD_CONSTANT;
-    pad_mode(node, &mode);
-    pad_widths(node, node->inputs[0]->type.rank, before, after);
-    call->kernel = "pad";
-    call_by_width(call, node->inputs[0]);
-    pad_literals(call, &node->inputs[0]->type, before, after, mode);
-    call_float(call, pad_value(node, call));
-    call->dropped_inputs = 1u << 1 | 1u << 2 | 1u << 3;
-}
-
 /* PadGrad(dY): x's dims are dY's less the widths. */
 static bool pad_grad_infer(Graph *graph, Node *node)
 {
@@ -357,19 +320,6 @@ static void pad_grad_evaluate(Arena *arena, const Node *node, const Tensor *inpu
     } while (next_index(rank, inputs[0].type.dims, index));
 }
 
-/* pad_grad(rank, dims of x, before, after, mode, dy, dx, scratch) */
-static void pad_grad_call(const Node *node, KernelCall *call)
-{
-    const int64_t *before, *after;
-    PadMode mode = PAD_CONSTANT;
-    pad_mode(node, &mode);
-    attr_ints(node, "before", &before);
-    attr_ints(node, "after", &after);
-    call->kernel = "pad_grad";
-    call_sums_scratch(call, node->outputs[0]);
-    pad_literals(call, &node->outputs[0]->type, before, after, mode);
-}
-
 const Op slice_ops[] = {
     {.name = "Slice",
      .inputs = "X, Starts:int!, Ends:int!, Axes:int?!, Steps:int?!",
@@ -391,9 +341,7 @@ const Op slice_ops[] = {
      .upgrade = pad_upgrade,
      .infer = pad_infer,
      .gradient = pad_gradient,
-     .evaluate = pad_evaluate,
-     .call = pad_call,
-     .stored16 = true},
+     .evaluate = pad_evaluate},
     {.name = "PadGrad",
      .inputs = "dY",
      .outputs = "dX",
@@ -403,8 +351,6 @@ const Op slice_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = pad_grad_infer,
-     .evaluate = pad_grad_evaluate,
-     .call = pad_grad_call,
-     .stored16 = true},
+     .evaluate = pad_grad_evaluate},
     {0},
 };

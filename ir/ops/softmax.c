@@ -1,15 +1,10 @@
 /* softmax.c: Softmax, LogSoftmax and Hardmax. pcc's attribute `axes` is the number of axes from `axis` on that are
  * normalised together: 1 since opset 13; before, all the trailing ones. */
-#include "ir/ops/row.h"
+#include "ir/ops/geometry.h"
 
 #include <math.h>
 
-/* x[outer, width, inner] is normalised over width. */
-typedef struct Slices {
-    int64_t outer, width, inner;
-} Slices;
-
-static Slices slices_of(const Node *node, const Type *x)
+Slices slices_of(const Node *node, const Type *x)
 {
     int axis = axis_of(node, x->rank), end = axis + (int)attr_int(node, "axes");
     return (Slices){dims_product(x, 0, axis), dims_product(x, axis, end), dims_product(x, end, x->rank)};
@@ -110,7 +105,7 @@ static void evaluate_log_softmax_grad(Arena *arena, const Node *node, const Tens
     evaluate_rows_grad(node, inputs, outputs, true);
 }
 
-/* ---- gradients and kernels ---- */
+/* ---- gradients ---- */
 
 static void contribute_grad(Differentiator *d, Node *node, const char *op)
 {
@@ -128,35 +123,6 @@ static void softmax_gradient(Differentiator *d, Node *node)
 static void log_softmax_gradient(Differentiator *d, Node *node)
 {
     contribute_grad(d, node, "LogSoftmaxGrad");
-}
-
-static void call_slices(const Node *node, KernelCall *call, const char *kernel)
-{
-    Slices s = slices_of(node, &node->inputs[0]->type);
-    call->kernel = kernel;
-    call_int(call, s.outer);
-    call_int(call, s.width);
-    call_int(call, s.inner);
-}
-
-static void call_softmax(const Node *node, KernelCall *call)
-{
-    call_slices(node, call, "softmax");
-}
-
-static void call_log_softmax(const Node *node, KernelCall *call)
-{
-    call_slices(node, call, "log_softmax");
-}
-
-static void call_softmax_grad(const Node *node, KernelCall *call)
-{
-    call_slices(node, call, "softmax_grad");
-}
-
-static void call_log_softmax_grad(const Node *node, KernelCall *call)
-{
-    call_slices(node, call, "log_softmax_grad");
 }
 
 /* ---- Hardmax ---- */
@@ -192,10 +158,7 @@ const Op softmax_ops[] = {
      .upgrade = upgrade_softmax,
      .infer = infer_softmax,
      .gradient = softmax_gradient,
-     .evaluate = evaluate_softmax,
-     .call = call_softmax,
-     .stored16 = true,
-     .aliases = 1},
+     .evaluate = evaluate_softmax},
     {.name = "SoftmaxGrad",
      .inputs = "Y:float, dY:float",
      .outputs = "dX",
@@ -204,10 +167,7 @@ const Op softmax_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_softmax,
-     .evaluate = evaluate_softmax_grad,
-     .call = call_softmax_grad,
-     .stored16 = true,
-     .aliases = 2},
+     .evaluate = evaluate_softmax_grad},
     {.name = "LogSoftmax",
      .inputs = "input:float",
      .outputs = "output",
@@ -218,10 +178,7 @@ const Op softmax_ops[] = {
      .upgrade = upgrade_softmax,
      .infer = infer_softmax,
      .gradient = log_softmax_gradient,
-     .evaluate = evaluate_log_softmax,
-     .call = call_log_softmax,
-     .stored16 = true,
-     .aliases = 1},
+     .evaluate = evaluate_log_softmax},
     {.name = "LogSoftmaxGrad",
      .inputs = "Y:float, dY:float",
      .outputs = "dX",
@@ -230,10 +187,7 @@ const Op softmax_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_softmax,
-     .evaluate = evaluate_log_softmax_grad,
-     .call = call_log_softmax_grad,
-     .stored16 = true,
-     .aliases = 2},
+     .evaluate = evaluate_log_softmax_grad},
     {.name = "Hardmax",
      .inputs = "input:float",
      .outputs = "output",

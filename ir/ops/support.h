@@ -162,22 +162,6 @@ static inline Value *build_widened(Graph *graph, Value *x)
     return is_narrow(x->type.dtype) ? build_cast(graph, x, DTYPE_F32) : x;
 }
 
-/* A kernel that only moves bits has one i16 form for every dtype of 16 bits, of which `moved` is one or not. */
-static inline void call_by_width(KernelCall *call, const Value *moved)
-{
-    if (dtype_info[moved->type.dtype].bytes == 2) {
-        call->mixed = false;
-        call->suffix = DTYPE_I16;
-    }
-}
-
-/* Scratch in which a kernel sums what it stores in 16 bits: f32 for each element of `stored`. */
-static inline void call_sums_scratch(KernelCall *call, const Value *stored)
-{
-    call->scratch_bytes =
-        call->mixed && is_narrow(stored->type.dtype) ? element_count(&stored->type) * (int64_t)sizeof(float) : 0;
-}
-
 /* Copies one element of whatever kind; both tensors are floats or both are not. */
 static inline void copy_element(Tensor *to, int64_t to_index, const Tensor *from, int64_t from_index)
 {

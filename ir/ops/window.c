@@ -270,8 +270,3 @@ int64_t window_reads(const Window *w, int i, int64_t out, int64_t k)
     int64_t position = out * w->stride[i] - w->before[i] + k * w->dilation[i];
     return position >= 0 && position < w->in[i] ? position : -1;
 }
-
-const char *spatial_text(Arena *arena, const int64_t values[MAX_SPATIAL])
-{
-    return arena_printf(arena, "{%" PRId64 ", %" PRId64 ", %" PRId64 "}", values[0], values[1], values[2]);
-}

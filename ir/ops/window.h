@@ -60,7 +60,4 @@ void unravel(int64_t index, const int64_t extents[MAX_SPATIAL], int64_t position
 /* Along spatial dim i, what window position `k` of output position `out` reads; -1 in the padding. */
 int64_t window_reads(const Window *window, int i, int64_t out, int64_t k);
 
-/* "{1, 28, 28}" */
-const char *spatial_text(Arena *arena, const int64_t values[MAX_SPATIAL]);
-
 #endif

@@ -3,6 +3,8 @@
 
 #include "conformance.h"
 
+#include "codegen/codegen.h"
+
 static const char *prefixed(Graph *to, const Case *test, const char *name)
 {
     return name ? arena_printf(to->arena, "%s/%s", test->name, name) : NULL;
@@ -122,7 +124,8 @@ static Declaration every_initializer_learns(void *context, const char *name)
 
 Options conformance_options(const char *precision)
 {
-    return (Options){.precision = precision,
+    return (Options){.target = &target_c,
+                     .precision = precision,
                      .loss = LOSS_OUTPUT,
                      .loss_given = true,
                      .output = "loss",

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "passes/passes.h"
+#include "codegen/codegen.h"
 
 enum { MAX_WORDS = 32, MAX_RULES = 8, SHOWN_ELEMENTS = 16 };
 
@@ -203,7 +203,7 @@ static int run_recovering(Golden *golden)
 
 int main(int argc, char **argv)
 {
-    Golden golden = {.options = {.precision = "32-true", .accumulate = 1, .optimizer = "adamw"}};
+    Golden golden = {.options = {.target = &target_c, .precision = "32-true", .accumulate = 1, .optimizer = "adamw"}};
     if (argc != 2 || !strstr(argv[1], ".ir")) {
         fprintf(stderr, "usage: run_golden NAME.ir\n");
         return 2;

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "codegen/c/print.h"
 #include "ir_fixture.h"
 #include "passes/passes.h"
 
@@ -146,12 +147,12 @@ static inline void check_gradients(Graph *graph, Value *y)
     check_loss_gradients(graph);
 }
 
-/* The text of the one kernel call that an inferred node makes. */
-static inline KernelCall kernel_call(Graph *graph, const Node *node)
+/* Argument i of a call, a literal, as the C target prints it. */
+static inline const char *literal_text(const KernelCall *call, int i)
 {
-    KernelCall call = {.arena = graph->arena, .suffix = DTYPE_F64};
-    node->op->call(node, &call);
-    return call;
+    Text *text = text_create(call->arena);
+    append_literal(text, &call->arguments[i]);
+    return text->data;
 }
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#include "passes/passes.h"
+#include "codegen/codegen.h"
 
 /* y = softmax(tanh(... + p)), `depth` nodes. */
 static Graph *build_chain(Arena *arena, Diagnostics *diagnostics, int depth)
@@ -31,8 +31,12 @@ static Graph *build_chain(Arena *arena, Diagnostics *diagnostics, int depth)
 /* Processor seconds; the least of three, as others use the machine too. */
 static double pipeline_seconds(Diagnostics *diagnostics, int depth)
 {
-    const Options options = {
-        .precision = "32-true", .loss = LOSS_MSE, .loss_given = true, .optimizer = "adamw", .accumulate = 1};
+    const Options options = {.target = &target_c,
+                             .precision = "32-true",
+                             .loss = LOSS_MSE,
+                             .loss_given = true,
+                             .optimizer = "adamw",
+                             .accumulate = 1};
     double least = 1e9;
     for (int run = 0; run < 3; run++) {
         Arena *arena = arena_create((size_t)1 << 30, diagnostics);

@@ -197,7 +197,8 @@ static void compile(Graph *graph, const Node *node)
     }
     graph_add_output(graph, loss);
     graph->output_names[0] = "loss";
-    const Options options = {.precision = "32-true",
+    const Options options = {.target = &target_c,
+                             .precision = "32-true",
                              .loss = LOSS_OUTPUT,
                              .optimizer = "sgd",
                              .accumulate = 1,

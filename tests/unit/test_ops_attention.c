@@ -100,12 +100,12 @@ static void a_bool_mask_is_minus_infinity(void **state)
     Value *mask = const_create(graph, TYPE(DTYPE_F64, 2, 1, 1, 3), additive, NULL);
     Value *y = fused(graph, q, k, v, visible, 0.5, false);
     assert_same_contents(graph, y, fused(graph, q, k, v, mask, 0.5, false));
-    assert_string_equal(kernel_call(graph, y->producer).kernel, "attention_visible");
+    assert_string_equal(kernel_call(&target_c, y->producer).kernel, "attention_visible");
     check_gradients(graph, y);
     int adjoints = 0;
     for (const Node *node = graph->first; node; node = node->next)
         if (strcmp(node->op->name, "ScaledDotProductAttentionGrad") == 0) {
-            assert_string_equal(kernel_call(graph, node).kernel, "attention_visible_grad");
+            assert_string_equal(kernel_call(&target_c, node).kernel, "attention_visible_grad");
             adjoints++;
         }
     assert_true(adjoints > 0);
@@ -271,10 +271,10 @@ static void dropout_trains_only_when_told(void **state)
     for (const Node *node = graph->first; node; node = node->next) {
         if (strcmp(node->op->name, "DropoutTraining") != 0)
             continue;
-        KernelCall call = kernel_call(graph, node);
+        KernelCall call = kernel_call(&target_c, node);
         assert_string_equal(call.kernel, "dropout");
-        assert_string_equal(call.literals[0], "6");
-        assert_string_equal(call.literals[1], "0x1p-2");
+        assert_string_equal(literal_text(&call, 0), "6");
+        assert_string_equal(literal_text(&call, 1), "0x1p-2");
         count++;
     }
     assert_int_equal(count, 1);
@@ -290,9 +290,9 @@ static void calls_spell_the_strides(void **state)
         operands[i]->view = (View){qkv, i * 12, {180, 4, 36, 1}};
     }
     Value *y = fused(graph, operands[0], operands[1], operands[2], PARAM(graph, 3, 1, 1, 5, 5), 0.5, false);
-    KernelCall call = kernel_call(graph, y->producer);
+    KernelCall call = kernel_call(&target_c, y->producer);
     assert_string_equal(call.kernel, "attention");
-    assert_string_equal(call.literals[0],
+    assert_string_equal(literal_text(&call, 0),
                         "(PccAttention){.batch = 2, .heads = 3, .queries = 5, .keys = 5, .width = 4, .value_width = 4, "
                         ".scale = 0x1p-1, .causal = 0, .kv_group = 1, .q_stride = {180, 4, 36}, "
                         ".k_stride = {180, 4, 36}, .v_stride = {180, 4, 36}, .y_stride = {60, 20, 4}, "

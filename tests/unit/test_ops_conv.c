@@ -198,10 +198,10 @@ static void calls_spell_the_shape(void **state)
         for (int i = 0; i < 3; i++) {
             if (strcmp(node->op->name, names[i][0]) != 0)
                 continue;
-            KernelCall call = kernel_call(graph, node);
+            KernelCall call = kernel_call(&target_c, node);
             assert_string_equal(call.kernel, names[i][1]);
-            assert_string_equal(call.literals[0], shape);
-            assert_int_equal(call.has_store, i < 2);
+            assert_string_equal(literal_text(&call, 0), shape);
+            assert_int_equal(stores_through_epilogue(&target_c, node), i < 2);
             calls++;
         }
     assert_int_equal(calls, 3);

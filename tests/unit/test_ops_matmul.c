@@ -130,27 +130,37 @@ static void assert_literals(const KernelCall *call, int count, const char *const
 {
     assert_int_equal(call->literal_count, count);
     for (int i = 0; i < count; i++)
-        assert_string_equal(call->literals[i], expected[i]);
+        assert_string_equal(literal_text(call, i), expected[i]);
+}
+
+static void assert_following(const KernelCall *call, int operand, int count, const int64_t *expected)
+{
+    int found = 0;
+    for (int i = 0; i < call->following_count; i++)
+        if (call->following[i].operand == operand)
+            assert_int_equal(call->following[i].i, expected[found++]);
+    assert_int_equal(found, count);
 }
 
 static void calls_match_the_kernels(void **state)
 {
     Graph *graph = row_graph(state);
     Value *x = PARAM(graph, 1, 2, 3, 4), *w = PARAM(graph, 2, 5, 4), *z = PARAM(graph, 3, 2, 4, 5);
-    KernelCall flat = kernel_call(graph, build_matmul(graph, x, false, w, true)->producer);
+    const Node *product = build_matmul(graph, x, false, w, true)->producer;
+    KernelCall flat = kernel_call(&target_c, product);
     assert_string_equal(flat.kernel, "gemm");
     assert_literals(&flat, 3, (const char *[]){"6", "5", "4"});
-    assert_string_equal(flat.after_input[0], ", 4, 1");
-    assert_string_equal(flat.after_input[1], ", 1, 4");
-    assert_true(flat.has_store && flat.needs_step);
-    KernelCall batched = kernel_call(graph, build_matmul(graph, x, false, z, false)->producer);
+    assert_following(&flat, 0, 2, DIMS(4, 1));
+    assert_following(&flat, 1, 2, DIMS(1, 4));
+    assert_true(stores_through_epilogue(&target_c, product) && flat.needs_step);
+    KernelCall batched = kernel_call(&target_c, build_matmul(graph, x, false, z, false)->producer);
     assert_string_equal(batched.kernel, "gemm_batched");
     assert_literals(&batched, 4, (const char *[]){"2", "3", "5", "4"});
-    assert_string_equal(batched.after_input[0], ", 12, 4, 1");
-    assert_string_equal(batched.after_input[1], ", 20, 5, 1");
+    assert_following(&batched, 0, 3, DIMS(12, 4, 1));
+    assert_following(&batched, 1, 3, DIMS(20, 5, 1));
     Value *v = PARAM(graph, 4, 3, 4);
-    KernelCall left_shared = kernel_call(graph, build_matmul(graph, v, false, z, false)->producer);
-    assert_string_equal(left_shared.after_input[0], ", 0, 4, 1");
+    KernelCall left_shared = kernel_call(&target_c, build_matmul(graph, v, false, z, false)->producer);
+    assert_following(&left_shared, 0, 3, DIMS(0, 4, 1));
 }
 
 /* A batch that broadcasts in part, [2, 1] against [2, 3], has no single stride: the operand is made whole. */
@@ -161,8 +171,8 @@ static void partial_broadcasts_are_expanded(void **state)
     Node *node = build_begin(graph, "MatMul", 2, VALUES(a, b), 1);
     Value *y = build_finish(graph, node);
     assert_dims(node->inputs[1], 4, DIMS(2, 3, 4, 5));
-    KernelCall call = kernel_call(graph, node);
-    assert_string_equal(call.after_input[1], ", 20, 5, 1");
+    KernelCall call = kernel_call(&target_c, node);
+    assert_following(&call, 1, 3, DIMS(20, 5, 1));
     check_gradients(graph, y);
 }
 

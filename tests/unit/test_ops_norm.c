@@ -294,20 +294,20 @@ static void calls_match_the_kernels(void **state)
     Graph *graph = row_graph(state);
     Value *x = PARAM(graph, 1, 2, 3, 4), *scale = PARAM(graph, 2, 4);
     Node *layer = build(graph, "LayerNormalization", 2, VALUES(x, scale))->producer;
-    KernelCall call = kernel_call(graph, layer);
+    KernelCall call = kernel_call(&target_c, layer);
     assert_string_equal(call.kernel, "layer_norm");
     assert_int_equal(call.literal_count, 3);
-    assert_string_equal(call.literals[0], "6");
-    assert_string_equal(call.literals[1], "4");
+    assert_string_equal(literal_text(&call, 0), "6");
+    assert_string_equal(literal_text(&call, 1), "4");
     Node *batch = begin_batch_norm(graph, 3, x, "BatchNormalizationStatistics", 6);
     build_finish(graph, batch);
-    call = kernel_call(graph, batch);
+    call = kernel_call(&target_c, batch);
     assert_string_equal(call.kernel, "batch_norm_statistics");
     assert_int_equal(call.literal_count, 6);
     static const char *const shape[] = {"2", "2", "3", "4"}; /* batch, outer, channels, inner */
     for (int i = 0; i < 4; i++)
-        assert_string_equal(call.literals[i], shape[i]);
-    assert_true(call.needs_step && call.scratch_bytes > 0);
+        assert_string_equal(literal_text(&call, i), shape[i]);
+    assert_true(call.needs_step && call_scratch_bytes(&call) > 0);
 }
 
 int main(void)

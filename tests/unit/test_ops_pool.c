@@ -162,10 +162,10 @@ static void calls_spell_the_shape(void **state)
     set_int(graph, node, "channels_last", 1);
     set_int(graph, node, "count_include_pad", 1);
     build_finish(graph, node);
-    KernelCall call = kernel_call(graph, node);
+    KernelCall call = kernel_call(&target_c, node);
     assert_string_equal(call.kernel, "average_pool");
     assert_string_equal(
-        call.literals[0],
+        literal_text(&call, 0),
         "(PccPool){.n = 2, .c = 3, .in = {1, 7, 6}, .out = {1, 4, 3}, .kernel = {1, 3, 3}, "
         ".stride = {1, 2, 2}, .dilation = {1, 1, 1}, .pad = {0, 1, 1}, .count_include_pad = 1, .overhang = {0, 0, 0}}");
 }

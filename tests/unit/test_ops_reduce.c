@@ -178,14 +178,13 @@ static void steps_call_their_kernels(void **state)
     while (sum && strcmp(sum->op->name, "SumOver") != 0)
         sum = sum->next;
     assert_non_null(sum);
-    KernelCall call = {.arena = graph->arena, .suffix = DTYPE_F32};
-    sum->op->call(sum, &call);
+    KernelCall call = kernel_call(&target_c, sum);
     assert_string_equal(call.kernel, "reduce_sum");
     assert_int_equal(call.literal_count, 3);
-    assert_string_equal(call.literals[0], "1");
-    assert_string_equal(call.literals[1], "6400");
-    assert_string_equal(call.literals[2], "768");
-    assert_int_equal(call.scratch_bytes, pcc_reduce_scratch_bytes(1, 6400, 768, sizeof(float)));
+    assert_string_equal(literal_text(&call, 0), "1");
+    assert_string_equal(literal_text(&call, 1), "6400");
+    assert_string_equal(literal_text(&call, 2), "768");
+    assert_int_equal(call_scratch_bytes(&call), pcc_reduce_scratch_bytes(1, 6400, 768, sizeof(float)));
 }
 
 /* Sums two runs of axes of a 16-bit operand. Between the steps nothing is rounded to 16 bits; the last one stores what

@@ -251,13 +251,13 @@ static void pad_calls_its_kernel(void **state)
                               "input %0 : f64[2,3]\nconst %1 : i64[4] = {0, 1, 2, 0}\nconst %2 : f64[] = {0x1p-1}\n"
                               "%3 = Pad(%0, %1, %2) {mode=\"edge\"}\noutput %3",
                               0, 1);
-    KernelCall call = kernel_call(graph, graph->first);
+    KernelCall call = kernel_call(&target_c, graph->first);
     static const char *const expected[] = {
         "2", "(const int64_t[]){2, 3}", "(const int64_t[]){0, 1}", "(const int64_t[]){2, 0}", "2", "0x1p-1"};
     assert_string_equal(call.kernel, "pad");
     assert_int_equal(call.literal_count, 6);
     for (int i = 0; i < 6; i++)
-        assert_string_equal(call.literals[i], expected[i]);
+        assert_string_equal(literal_text(&call, i), expected[i]);
 }
 
 int main(void)

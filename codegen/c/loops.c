@@ -5,52 +5,14 @@
  * neither do the bits. */
 #include <string.h>
 
-#include "codegen/emit.h"
+#include "codegen/c/print.h"
 
 enum { BLOCK = 4096, PARALLEL_ELEMENTS = 16384 };
 
-static void aligned_strides(const Type *loop, const Value *operand, int64_t strides[MAX_RANK])
+void print_simd(Emitter *e, Text *text)
 {
-    int64_t own[MAX_RANK];
-    operand_strides(operand, own);
-    for (int axis = 0; axis < loop->rank; axis++) {
-        int source = axis - (loop->rank - operand->type.rank);
-        strides[axis] =
-            source >= 0 && operand->type.dims[source] == loop->dims[axis] && loop->dims[axis] != 1 ? own[source] : 0;
-    }
-}
-
-/* Does every operand walk the last axis of the nest and the next one, of size `dim`, as a single axis? */
-static bool mergeable(const LoopNest *nest, int64_t dim, int64_t (*next)[MAX_RANK], int next_axis)
-{
-    for (int i = 0; i < nest->operand_count; i++)
-        if (nest->strides[i][nest->rank - 1] != next[i][next_axis] * dim)
-            return false;
-    return true;
-}
-
-LoopNest make_nest(Arena *arena, const Type *loop, Value *const *operands, int operand_count, int fixed)
-{
-    LoopNest nest = {.operand_count = operand_count};
-    nest.strides = arena_alloc_array(arena, (size_t)operand_count + 1, sizeof(*nest.strides));
-    int64_t(*full)[MAX_RANK] = arena_alloc_array(arena, (size_t)operand_count + 1, sizeof(*full));
-    for (int i = 0; i < operand_count; i++)
-        aligned_strides(loop, operands[i], full[i]);
-    int kept = 0; /* axes of the nest that may still be merged into */
-    for (int axis = 0; axis < loop->rank; axis++) {
-        bool pinned = axis >= loop->rank - fixed;
-        if (loop->dims[axis] == 1 && !pinned)
-            continue;
-        if (!pinned && kept > 0 && mergeable(&nest, loop->dims[axis], full, axis)) {
-            nest.dims[nest.rank - 1] *= loop->dims[axis];
-        } else {
-            nest.dims[nest.rank++] = loop->dims[axis];
-            kept += !pinned;
-        }
-        for (int i = 0; i < operand_count; i++)
-            nest.strides[i][nest.rank - 1] = full[i][axis];
-    }
-    return nest;
+    if (!e->options->check_numerics)
+        line(text, "#pragma omp simd");
 }
 
 static const char *element(Arena *arena, const char *pointer, int64_t stride, const char *index)
@@ -159,7 +121,8 @@ static const char *loop_stem(Emitter *e, const Node *node)
     return identifier(e->arena, stem->data, 80);
 }
 
-const char *emit_loop(Emitter *e, const Node *node)
+/* The function that runs a loop; returns its name. */
+static const char *emit_loop(Emitter *e, const Node *node)
 {
     Text *text = text_create(e->arena);
     int count = node->input_count + node->output_count;
@@ -180,4 +143,15 @@ const char *emit_loop(Emitter *e, const Node *node)
         print_nested_loops(e, text, node, &nest, names);
     line(text, "}");
     return intern_function(e, loop_stem(e, node), text->data);
+}
+
+const char *run_loop(Emitter *e, const Node *node)
+{
+    Text *call = text_create(e->arena);
+    append(call, "%s(", emit_loop(e, node));
+    for (int i = 0; i < node->input_count + node->output_count; i++)
+        append(call, "%s%s", i ? ", " : "",
+               operand_address(e, i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count]));
+    append(call, ");");
+    return call->data;
 }

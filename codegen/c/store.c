@@ -1,7 +1,7 @@
 /* store.c: the store function of a product: its epilogue over one row segment of finished accumulators. */
 #include <string.h>
 
-#include "codegen/emit.h"
+#include "codegen/c/print.h"
 
 /* The dims of the result as [rows..., columns]. A matrix times a vector has one column, which no operand has an axis
  * for. */
@@ -81,9 +81,9 @@ static void print_unused(Text *text, const LoopNest *nest, bool rows)
 
 void print_store(Emitter *e, Text *text, const Node *node, Dtype compute)
 {
-    int extra = node->body ? node->body->input_count - 1 : 0, count = extra + node->output_count;
+    int own = own_input_count(node), extra = node->input_count - own, count = extra + node->output_count;
     Value **operands = NEW_ARRAY(e->arena, Value *, count + 1);
-    memcpy(operands, node->inputs + (node->input_count - extra), (size_t)extra * sizeof(*operands));
+    memcpy(operands, node->inputs + own, (size_t)extra * sizeof(*operands));
     memcpy(operands + extra, node->outputs, (size_t)node->output_count * sizeof(*operands));
     LoopNest nest = store_nest(e->arena, node, operands, count);
     bool rows = uses_row_index(&nest);

@@ -1,0 +1,19 @@
+/* prologue.c: what the functions of a C program stand on: includes, and macros that type its places. */
+#include "codegen/c/print.h"
+
+void print_prologue(Emitter *e, Text *text, bool mixed)
+{
+    if (mixed)
+        line(text, "#define PCC_MIXED 1 /* kernels and updates of 16-bit and 8-bit storage */");
+    line(text, "#include <pcc/pcc.h>");
+    line(text, "#include <pcc/kernels/kernels.h>");
+    if (e->options->check_numerics)
+        line(text, "#include <pcc/kernels/numerics.h>");
+    line(text, "PCC_WIDEST_VECTORS");
+    blank(text);
+    line(text, "/* Typed pointers: into a block at a byte offset, to what the step was given. */");
+    line(text, "#define AT(type, block, offset) ((type *)(void *)((block) + (offset)))");
+    line(text, "#define INPUT(type, index) ((const type *)s->inputs[index])");
+    line(text, "#define TARGET(type) ((const type *)s->target)");
+    blank(text);
+}

@@ -1,0 +1,67 @@
+/* pool.c: pooling, one struct of extents, PccPool of the runtime's pool.h; and resizing along one axis. */
+#include "codegen/calls/calls.h"
+#include "ir/ops/geometry.h"
+
+static void call_shape(KernelCall *call, const char *kernel, Pool p)
+{
+    const Window *w = &p.window;
+    call->kernel = kernel;
+    Argument *shape = call_struct(call, "PccPool");
+    struct_int(call, shape, "n", p.x.n);
+    struct_int(call, shape, "c", p.x.c);
+    struct_dims(call, shape, "in", MAX_SPATIAL, w->in);
+    struct_dims(call, shape, "out", MAX_SPATIAL, w->out);
+    struct_dims(call, shape, "kernel", MAX_SPATIAL, w->kernel);
+    struct_dims(call, shape, "stride", MAX_SPATIAL, w->stride);
+    struct_dims(call, shape, "dilation", MAX_SPATIAL, w->dilation);
+    struct_dims(call, shape, "pad", MAX_SPATIAL, w->before);
+    struct_int(call, shape, "count_include_pad", p.divisor.include_pad);
+    struct_dims(call, shape, "overhang", MAX_SPATIAL, p.divisor.overhang);
+}
+
+void call_max_pool(const Node *node, KernelCall *call)
+{
+    call_shape(call, "max_pool", pool_of(node, &node->inputs[0]->type, NULL));
+}
+
+void call_max_pool_grad(const Node *node, KernelCall *call)
+{
+    call_shape(call, "max_pool_grad", pool_of(node, NULL, &node->inputs[0]->type));
+}
+
+void call_average_pool(const Node *node, KernelCall *call)
+{
+    call_shape(call, "average_pool", pool_of(node, &node->inputs[0]->type, NULL));
+}
+
+void call_average_pool_grad(const Node *node, KernelCall *call)
+{
+    call_shape(call, "average_pool_grad", pool_of(node, NULL, &node->inputs[0]->type));
+}
+
+static void call_axis(const Node *node, KernelCall *call, const char *kernel)
+{
+    ResizeAxis a = resize_axis_of(node, &node->inputs[0]->type);
+    call->kernel = kernel;
+    call_int(call, a.outer);
+    call_int(call, a.in);
+    call_int(call, a.inner);
+    call_int(call, a.out);
+    call_int(call, a.mode);
+    call_int(call, a.coordinate);
+    call_int(call, a.rounding);
+    call_int(call, a.exclude_outside);
+    call_int(call, a.antialias);
+    call_float(call, a.scale);
+    call_float(call, a.cubic);
+}
+
+void call_resize_axis(const Node *node, KernelCall *call)
+{
+    call_axis(node, call, "resize_axis");
+}
+
+void call_resize_axis_grad(const Node *node, KernelCall *call)
+{
+    call_axis(node, call, "resize_axis_grad");
+}

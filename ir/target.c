@@ -1,0 +1,99 @@
+/* target.c: what a target's kernel rows say of a node. */
+#include "ir/target.h"
+
+#include <string.h>
+
+#include "ir/schema.h"
+
+const Kernel *find_kernel(const Target *target, const Op *op)
+{
+    if (op->kind != OP_KERNEL)
+        return NULL;
+    for (const Kernel *const *table = target->kernels; *table; table++)
+        for (const Kernel *kernel = *table; kernel->op; kernel++)
+            if (kernel->op[0] == op->name[0] && strcmp(kernel->op, op->name) == 0)
+                return kernel;
+    return NULL;
+}
+
+bool kernel_takes(const Target *target, const Node *node)
+{
+    const Kernel *kernel = find_kernel(target, node->op);
+    return !kernel || !kernel->takes || kernel->takes(node);
+}
+
+bool kernel_is_stored16(const Target *target, const Node *node)
+{
+    const Kernel *kernel = find_kernel(target, node->op);
+    return kernel && kernel->stored16;
+}
+
+bool stores_through_epilogue(const Target *target, const Node *node)
+{
+    const Kernel *kernel = find_kernel(target, node->op);
+    return kernel && kernel->stores;
+}
+
+Striding input_striding(const Target *target, const Node *node, int i)
+{
+    const Kernel *kernel = find_kernel(target, node->op);
+    return kernel && i < MAX_RANK ? kernel->input_striding[i] : STRIDING_DENSE;
+}
+
+Striding output_striding(const Target *target, const Node *node, int i)
+{
+    const Kernel *kernel = find_kernel(target, node->op);
+    return kernel && i < MAX_RANK ? kernel->output_striding[i] : STRIDING_DENSE;
+}
+
+bool kernel_aliases(const Target *target, const Node *node, int i)
+{
+    const Kernel *kernel = find_kernel(target, node->op);
+    return kernel && kernel->aliases == i + 1;
+}
+
+/* The compute dtype of the first float operand, else the dtype of the first operand. */
+static Dtype suffix_of(const Node *node)
+{
+    const Value *first = NULL;
+    for (int i = 0; i < node->input_count + node->output_count; i++) {
+        const Value *v = i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count];
+        if (v && is_float(v->type.dtype))
+            return wide_dtype(v->type.dtype);
+        if (v && !first)
+            first = v;
+    }
+    return first ? first->type.dtype : DTYPE_F32;
+}
+
+/* Of the kernel's own operands: the store function takes care of an epilogue's. */
+static bool is_mixed(const Node *node, bool stores)
+{
+    const int own = own_input_count(node), outputs = stores ? 0 : node->output_count;
+    for (int i = 0; i < own + outputs; i++) {
+        const Value *v = i < own ? node->inputs[i] : node->outputs[i - own];
+        if (v && is_narrow(v->type.dtype))
+            return true;
+    }
+    return false;
+}
+
+KernelCall kernel_call(const Target *target, const Node *node)
+{
+    const Kernel *kernel = find_kernel(target, node->op);
+    if (!kernel)
+        internal_error(node->graph->diagnostics, node->origin, "target %s has no kernel of %s", target->name,
+                       node->op->name);
+    KernelCall call = {.arena = node->graph->arena, .suffix = suffix_of(node), .mixed = is_mixed(node, kernel->stores)};
+    kernel->call(node, &call);
+    call_operands(&call, node, kernel);
+    return call;
+}
+
+int64_t node_scratch_bytes(const Target *target, const Node *node)
+{
+    if (!find_kernel(target, node->op))
+        return -1;
+    KernelCall call = kernel_call(target, node);
+    return call_scratch_bytes(&call);
+}
