@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codegen/emit.h"
+#include "ir/optimizer.h"
 #include "passes/policy.h"
 #include "passes/view.h"
 #include "runtime/program.h"
@@ -30,11 +31,12 @@ static bool is_embedding(const Graph *graph, const Value *param)
 static Dtype moment_dtype(const Graph *train, const Value *param, const Options *options)
 {
     const bool narrow = dtype_info[param->type.dtype].bytes == 2;
-    if (strcmp(options->optimizer, "adamw8bit") != 0)
+    if (!find_optimizer(options->optimizer)->blocks8)
         return narrow ? policy_moments(options) : param->type.dtype;
     if (param->type.dtype == DTYPE_F64)
         fatal(train->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
-              "--optimizer adamw8bit computes in f32, parameter '%s' is f64; use --optimizer adamw", param->name);
+              "--optimizer %s computes in f32, parameter '%s' is f64; use --optimizer adamw", options->optimizer,
+              param->name);
     return element_count(&param->type) < LEAST_8BIT || is_embedding(train, param) ? DTYPE_F32 : DTYPE_U8;
 }
 
@@ -88,12 +90,12 @@ static void place_extras(Weights *weights)
 
 static void place_moments(Weights *weights, const Options *options)
 {
-    const bool second = strcmp(options->optimizer, "sgd") != 0 && strcmp(options->optimizer, "lion") != 0;
+    const int moments = find_optimizer(options->optimizer)->moments;
     for (int i = 0; i < weights->param_count; i++) {
         ParamState *state = &weights->param_states[i];
         const int64_t elements = element_count(&weights->params[i].value->type);
         state->moment1 = place_moment(weights, state, elements, &state->absmax1);
-        if (second)
+        if (moments > 1)
             state->moment2 = place_moment(weights, state, elements, &state->absmax2);
     }
 }
@@ -125,7 +127,7 @@ void place_param_states(Weights *weights, const Graph *train, const Options *opt
 
 bool updates_mixed(const Weights *weights, const Options *options)
 {
-    bool mixed = weights->copy_count > 0 || strcmp(options->optimizer, "adamw8bit") == 0;
+    bool mixed = weights->copy_count > 0 || find_optimizer(options->optimizer)->blocks8;
     for (int i = 0; i < weights->param_count; i++)
         mixed = mixed || dtype_info[weights->params[i].value->type.dtype].bytes == 2 ||
                 dtype_info[weights->param_states[i].gradient_dtype].bytes == 2;

@@ -1,7 +1,9 @@
 /* program.c: the whole file, in the order in which a reader wants it: what it is, tables, functions, step, main. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "codegen/emit.h"
+#include "ir/optimizer.h"
 #include "passes/policy.h"
 #include "passes/view.h"
 
@@ -233,25 +235,31 @@ static const char *const loss_constants[LOSS_COUNT] = {
     "PCC_LOSS_MSE",           "PCC_LOSS_BCE_WITH_LOGITS",     "PCC_LOSS_OUTPUT",
 };
 
-typedef struct Optimizer {
-    const char *name, *hyper;
-} Optimizer;
-
-/* PyTorch's defaults; for Lion those of its paper, with AdamW's decay. */
-static const Optimizer optimizers[] = {
-    {"sgd", "{.lr = 1e-3}"},
-    {"adam", "{.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}"},
-    {"adamw", "{.lr = 1e-3, .weight_decay = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}"},
-    {"adamw8bit", "{.lr = 1e-3, .weight_decay = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}"},
-    {"lion", "{.lr = 1e-4, .weight_decay = 1e-2, .beta1 = 0.9, .beta2 = 0.99}"},
-};
-
-static const char *hyper_defaults(const Emitter *e)
+/* The least digits that read back as the same number. */
+static const char *decimal_text(Arena *arena, double value)
 {
-    for (size_t i = 0; i < sizeof(optimizers) / sizeof(*optimizers); i++)
-        if (strcmp(optimizers[i].name, e->options->optimizer) == 0)
-            return optimizers[i].hyper;
-    internal_error(e->graph->diagnostics, NO_ORIGIN, "optimizer '%s' has no defaults", e->options->optimizer);
+    const char *text = NULL;
+    for (int digits = 1; digits <= 17 && (!text || strtod(text, NULL) != value); digits++)
+        text = arena_printf(arena, "%.*g", digits, value);
+    return text;
+}
+
+/* What the command line starts from. */
+static void print_hyper(Emitter *e, Text *text)
+{
+    const OptimizerHyper *hyper = &find_optimizer(e->options->optimizer)->defaults;
+    const struct {
+        const char *field;
+        double value;
+    } fields[] = {{"lr", hyper->lr},       {"weight_decay", hyper->weight_decay},
+                  {"beta1", hyper->beta1}, {"beta2", hyper->beta2},
+                  {"eps", hyper->eps},     {"momentum", hyper->momentum}};
+    Text *defaults = text_create(e->arena);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (fields[i].value != 0)
+            append(defaults, "%s.%s = %s", defaults->length ? ", " : "", fields[i].field,
+                   decimal_text(e->arena, fields[i].value));
+    line(text, ".hyper = {%s},", defaults->data);
 }
 
 /* The window of torch.amp.GradScaler and of Apex, which also bounds the scale. */
@@ -306,7 +314,7 @@ static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_byte
         line(text, ".target = %s,", tensor_text(e->arena, "target", &train->target->type, "0"));
     else
         line(text, ".target = {.rank = -1},");
-    line(text, ".hyper = %s,", hyper_defaults(e));
+    print_hyper(e, text);
     line(text, ".step = step,");
     line(text, ".evaluate = evaluate,");
     line(text, ".update = update,");

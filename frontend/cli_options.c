@@ -1,6 +1,8 @@
 /* cli_options.c: the table of options. */
 #include "frontend/cli_options.h"
 
+#include "ir/optimizer.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,9 +74,10 @@ static const Choice loss_choices[] = {
 };
 
 static const Choice optimizer_choices[] = {
-    {"sgd", NULL, true, NULL},   {"adam", NULL, true, NULL},
-    {"adamw", NULL, true, NULL}, {"adamw8bit", NULL, true, "Adam with moments of 8 bits"},
-    {"lion", NULL, true, NULL},  {0},
+#define ROW(NAME, MOMENTS, NORMALISED, BLOCKS8, STEP, HELP, ...) {NAME, NULL, true, HELP},
+    PCC_OPTIMIZERS(ROW)
+#undef ROW
+        {0},
 };
 
 static const Choice init_choices[] = {{"keep", NULL, true, NULL}, {"random", NULL, true, NULL}, {0}};

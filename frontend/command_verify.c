@@ -107,7 +107,7 @@ static void compile(Verification *v)
 /* Three steps of the program on the reference's batch, with the reference's hyperparameters. */
 static void probe(Compilation *c, const char *reference, const char *dump)
 {
-    const ReferenceHyper *hyper = &reference_hyper;
+    const OptimizerHyper *hyper = &reference_hyper;
     const struct {
         const char *option;
         double value;
@@ -197,7 +197,7 @@ static void verify(Compilation *c)
     need_model(&c->diagnostics, &c->line);
     if (c->line.reference)
         read_reference(v);
-    else if (!has_reference_step(c->line.optimizer))
+    else if (find_optimizer(c->line.optimizer)->blocks8)
         fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN, "there is no reference for --optimizer %s",
               c->line.optimizer);
     compile(v);

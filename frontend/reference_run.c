@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-const ReferenceHyper reference_hyper = {
+const OptimizerHyper reference_hyper = {
     .lr = 1e-3, .weight_decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .momentum = 0.9};
 
 typedef struct ReferenceRun {
@@ -188,7 +188,7 @@ static void add_first_step(ReferenceRun *run, Graph *scratch, Tensor *tensors)
     }
 }
 
-static double clip_factor(const ReferenceRun *run, Graph *scratch, Tensor *tensors)
+static double gradient_factor(const ReferenceRun *run, Graph *scratch, Tensor *tensors)
 {
     double sum = 0;
     for (int i = 0; i < run->graph->gradient_count; i++) {
@@ -196,22 +196,22 @@ static double clip_factor(const ReferenceRun *run, Graph *scratch, Tensor *tenso
         for (int64_t k = 0, count = element_count(&gradient.type); k < count; k++)
             sum += gradient.f[k] * gradient.f[k];
     }
-    return reference_clip_factor(run->options->clip_norm, sqrt(sum));
+    return clip_factor(run->options->clip_norm, sqrt(sum));
 }
 
 static void update_weights(ReferenceRun *run, Graph *scratch, Tensor *tensors, int64_t update)
 {
     const Graph *graph = run->graph;
-    double factor = clip_factor(run, scratch, tensors);
+    const Optimizer *optimizer = find_optimizer(run->options->optimizer);
+    double factor = gradient_factor(run, scratch, tensors);
     for (int i = 0; i < graph->gradient_count; i++) {
         const Binding *binding = &graph->gradients[i];
         Tensor gradient = evaluated_tensor(scratch, tensors, binding->value);
         int64_t count = element_count(&gradient.type);
-        double *clipped = NEW_ARRAY(scratch->arena, double, count);
+        double *value = run->fixed[binding->target->id].f;
         for (int64_t k = 0; k < count; k++)
-            clipped[k] = factor * gradient.f[k];
-        reference_step(run->options->optimizer, &reference_hyper, update, count, run->fixed[binding->target->id].f,
-                       clipped, run->moment1[i], run->moment2[i]);
+            value[k] = optimizer->step(&reference_hyper, update, value[k], factor * gradient.f[k], &run->moment1[i][k],
+                                       &run->moment2[i][k]);
     }
     for (int i = 0; i < graph->update_count; i++) {
         Tensor state = evaluated_tensor(scratch, tensors, graph->updates[i].value);

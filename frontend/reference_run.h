@@ -2,11 +2,11 @@
 #ifndef PCC_FRONTEND_REFERENCE_RUN_H
 #define PCC_FRONTEND_REFERENCE_RUN_H
 
-#include "frontend/reference_step.h"
+#include "ir/optimizer.h"
 #include "passes/passes.h"
 
 enum { REFERENCE_STEPS = 3 };
-extern const ReferenceHyper reference_hyper; /* of every verified run */
+extern const OptimizerHyper reference_hyper; /* of every verified run */
 
 /* What rounding could do: parameters, inputs and the result of every operator are multiplied by 1 + roundoff or
  * 1 - roundoff, and results once more with one sign for all equal numbers, as these round alike. The

@@ -4,6 +4,8 @@
  * same flaw in every layer; checks of constants once for each. */
 #include "passes/precision_warnings.h"
 
+#include "ir/optimizer.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -224,13 +226,6 @@ static void check_statistics(Graph *graph, const Options *options)
 
 /* ---- updates that rounding to nearest loses --------------------------------------------------------------------- */
 
-/* The default --lr of the emitted program, which is about the size of a step of Adam and Lion whatever the gradient;
- * 0 where a step is as large as the gradient is. */
-static double typical_step(const char *optimizer)
-{
-    return strcmp(optimizer, "sgd") == 0 ? 0 : strcmp(optimizer, "lion") == 0 ? 1e-4 : 1e-3;
-}
-
 static int64_t count_stuck(const Value *param, double step)
 {
     const Dtype dtype = param->type.dtype;
@@ -247,7 +242,8 @@ static int64_t count_stuck(const Value *param, double step)
 
 static void check_updates(Graph *graph, const Options *options)
 {
-    const double step = typical_step(options->optimizer), worrying_share = 0.01;
+    const Optimizer *optimizer = find_optimizer(options->optimizer);
+    const double step = optimizer->normalised ? optimizer->defaults.lr : 0, worrying_share = 0.01;
     const char *update = policy_update(options), *fixed = NULL;
     int64_t stuck = 0, total = 0;
     if (step == 0 || !update || strcmp(update, "nearest") != 0)
@@ -275,8 +271,8 @@ static void check_updates(Graph *graph, const Options *options)
 /* A second moment of f16 is zero for gradients below 2^-12 or so ((1 - beta2) g^2 < 2^-25), so is f16(eps). */
 static void check_moments(Graph *graph, const Options *options)
 {
-    const bool divides = strcmp(options->optimizer, "adam") == 0 || strcmp(options->optimizer, "adamw") == 0;
-    if (!divides || !policy_update(options) || policy_moments(options) != DTYPE_F16)
+    const Optimizer *optimizer = find_optimizer(options->optimizer);
+    if (optimizer->moments < 2 || optimizer->blocks8 || !policy_update(options) || policy_moments(options) != DTYPE_F16)
         return;
     if (options->moments)
         warning(graph->diagnostics, NO_ORIGIN, "moments-vanish-in-f16",
@@ -299,7 +295,7 @@ static void check_options(Graph *graph, const Options *options, const PrecisionM
         warning(graph->diagnostics, NO_ORIGIN, "policy-without-effect",
                 "%s has one dtype for everything: no policy and no rule changes it", mode->name);
     }
-    if (options->moments && (!policy_update(options) || strcmp(options->optimizer, "adamw8bit") == 0))
+    if (options->moments && (!policy_update(options) || find_optimizer(options->optimizer)->blocks8))
         warning(graph->diagnostics, NO_ORIGIN, "moments-without-effect",
                 policy_update(options) ? "--moments %s: those of %s have 8 bits, or are f32"
                                        : "--moments %s is for 16-bit weights, which %s has not",
