@@ -43,7 +43,4 @@ void write_weights(const Program *program, const Options *options, const EmitOpt
 void list_stored(const Program *program, const Options *options, const char ***params, int *param_count,
                  const char ***states, int *state_count);
 
-/* Floating-point operations of a node that is a product; 0 for everything else, which is small beside them. */
-double node_flops(const Node *node);
-
 #endif

@@ -121,7 +121,4 @@ const char *value_c_type(const Value *value);
 /* embed.c: the weights file as a C array, where EmitOptions has one. */
 void print_embedded_weights(Emitter *e, Text *text);
 
-/* flops.c */
-double graph_flops(const Graph *graph);
-
 #endif

@@ -7,6 +7,15 @@
 #include "passes/policy.h"
 #include "passes/view.h"
 
+/* Of the products; everything else is small beside them. */
+static double graph_flops(const Graph *graph)
+{
+    double sum = 0;
+    for (const Node *node = graph->first; node; node = node->next)
+        sum += node_flops(node);
+    return sum;
+}
+
 static void print_header(Emitter *e, Text *text, const Program *program, int64_t arena_bytes)
 {
     const double mib = 1024.0 * 1024.0;

@@ -469,6 +469,8 @@ struct Op {
     /* Builds the replacement at the cursor and stores the values that replace outputs[i]: of every OP_EXPAND node, and
      * of an OP_KERNEL node that the target's kernel does not take. */
     void (*expand)(Graph *graph, Node *node, Value **replacements);
+    /* Floating-point operations of a product; NULL: few beside those. */
+    double (*flops)(const Node *node);
     bool expands_after_gradient; /* the row has a gradient of its own; expanded for code generation only */
     /* OP_ELEMENTWISE: C over operands x, y, z (or x0, x1, ... for variadic), attributes p0, p1, ... in the order of
      * `attributes`, calls of the functions that ops/expression.h lists; literals in any C form. */
@@ -477,8 +479,14 @@ struct Op {
     const char *expression_int;                                                    /* over integers; NULL: the same */
     WideInt (*scalar_int)(const WideInt *operands, int count, const double *attributes); /* NULL: floats only */
     bool returns_bool; /* comparisons: the output is bool whatever the operands */
+    /* OP_VIEW. The window in which output `index` appears, given that of input 0; and the one in which input `index`
+     * must be written so that output 0 appears in `out`. False where there is none; NULL: never. */
+    bool (*view_forward)(const Node *node, int index, const View *in, View *out);
+    bool (*view_backward)(const Node *node, int index, const View *out, View *in);
 };
 
+/* Of a product; 0 for everything else, which is small beside them. */
+double node_flops(const Node *node);
 int op_count(void);
 const Op *op_at(int index);                         /* sorted by name */
 const Op *find_op(const char *name, size_t length); /* NULL when unknown */

@@ -31,6 +31,8 @@ int operand_spec_count(const char *signature);
 bool find_attr_spec(const Op *op, const char *name, AttrSpec *spec);
 /* Is the node's body an epilogue of its own product (MatMul, Conv), and not all of its meaning (Fused)? */
 bool has_epilogue(const Node *node);
+/* What the operator itself computes: the product in front of an epilogue, else output 0. */
+const Type *result_type(const Node *node);
 /* Inputs without those of an epilogue, which come last. */
 int own_input_count(const Node *node);
 /* Operands that a call passes: those that the signature lists, absent trailing ones too; of a variadic one, `present`.

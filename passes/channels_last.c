@@ -5,17 +5,15 @@
  * differentiation, so that the backward pass is channels-last by itself. */
 #include <string.h>
 
+#include "ir/ops/geometry.h"
+#include "ir/schema.h"
 #include "passes/match.h"
-
-static const char *const spatial_ops[] = {"Convolution", "ConvolutionGradInput", "MaxPoolWithIndex", "AveragePooling",
-                                          "BatchNormalizationTraining"};
 
 static bool is_spatial(const Node *node)
 {
-    for (size_t i = 0; i < sizeof(spatial_ops) / sizeof(*spatial_ops); i++)
-        if (strcmp(node->op->name, spatial_ops[i]) == 0)
-            return node->inputs[0]->type.rank >= 3 && !attr_int(node, "channels_last");
-    return false;
+    AttrSpec spec;
+    return find_attr_spec(node->op, "channels_last", &spec) && node->inputs[0]->type.rank >= 3 &&
+           !attr_int(node, "channels_last");
 }
 
 /* [N, C, spatial...] to [N, spatial..., C], or back. */

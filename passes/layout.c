@@ -83,7 +83,7 @@ static bool request_concat(Layout *layout, Node *concat, const View *window)
 {
     for (int i = 0; i < concat->input_count; i++) {
         View part;
-        if (view_backward(layout->graph, concat, i, window, &part))
+        if (view_backward(concat, i, window, &part))
             request(layout, concat->inputs[i], &part, concat);
     }
     return true; /* the other operands are copied into their parts by settle_concat() */
@@ -98,9 +98,9 @@ static bool request(Layout *layout, Value *value, const View *window, const Node
         return false;
     if (is_view_node(producer)) {
         View inner;
-        bool can = strcmp(producer->op->name, "Concat") == 0
+        bool can = joins_operands(producer)
                        ? request_concat(layout, producer, window)
-                       : producer->output_count == 1 && view_backward(layout->graph, producer, 0, window, &inner) &&
+                       : producer->output_count == 1 && view_backward(producer, 0, window, &inner) &&
                              request(layout, producer->inputs[0], &inner, producer);
         if (!can)
             return false;
@@ -117,11 +117,10 @@ static void sweep_backwards(Layout *layout)
         if (!is_view_node(node) || node->output_count != 1 || layout->placed[node->outputs[0]->id])
             continue;
         View window = window_of(node->outputs[0]), inner;
-        if (strcmp(node->op->name, "Concat") == 0) {
+        if (joins_operands(node)) {
             layout->placed[node->outputs[0]->id] = true;
             request_concat(layout, node, &window);
-        } else if (view_backward(layout->graph, node, 0, &window, &inner) &&
-                   request(layout, node->inputs[0], &inner, node)) {
+        } else if (view_backward(node, 0, &window, &inner) && request(layout, node->inputs[0], &inner, node)) {
             layout->placed[node->outputs[0]->id] = true;
         }
     }
@@ -143,7 +142,7 @@ static void settle_concat(Layout *layout, Node *concat)
     for (int i = 0; i < concat->input_count; i++) {
         Value *operand = concat->inputs[i];
         View part, now = window_of(operand);
-        view_backward(layout->graph, concat, i, &whole, &part);
+        view_backward(concat, i, &whole, &part);
         if (now.base == part.base && now.offset == part.offset &&
             memcmp(now.strides, part.strides, sizeof(part.strides)) == 0)
             continue;
@@ -153,10 +152,10 @@ static void settle_concat(Layout *layout, Node *concat)
 }
 
 /* Is the value where the view node's own output window says its input should be? */
-static bool is_settled(Graph *graph, const Node *node)
+static bool is_settled(const Node *node)
 {
     View inner, out = window_of(node->outputs[0]), in = window_of(node->inputs[0]);
-    return node->output_count == 1 && view_backward(graph, node, 0, &out, &inner) && in.base == inner.base &&
+    return node->output_count == 1 && view_backward(node, 0, &out, &inner) && in.base == inner.base &&
            in.offset == inner.offset;
 }
 
@@ -165,11 +164,11 @@ static void settle_forward(Layout *layout, Node *node, int index)
 {
     Value *output = node->outputs[index];
     View in = window_of(node->inputs[0]), window;
-    if (!view_forward(layout->graph, node, index, &in, &window)) {
+    if (!view_forward(node, index, &in, &window)) {
         /* no window can show the input reshaped: make it dense first */
         node->inputs[0] = insert_copy(layout, node->inputs[0], node);
         in = window_of(node->inputs[0]);
-        view_forward(layout->graph, node, index, &in, &window);
+        view_forward(node, index, &in, &window);
     }
     bool frozen = layout->placed[output->id] || layout->anchored[output->id] ||
                   (layout->result[output->id] && !is_dense(&output->type, window.strides));
@@ -196,9 +195,9 @@ static void sweep_forwards(Layout *layout)
         next = node->next;
         if (!is_view_node(node))
             continue;
-        if (strcmp(node->op->name, "Concat") == 0)
+        if (joins_operands(node))
             settle_concat(layout, node);
-        else if (!(node->output_count == 1 && layout->placed[node->outputs[0]->id] && is_settled(layout->graph, node)))
+        else if (!(node->output_count == 1 && layout->placed[node->outputs[0]->id] && is_settled(node)))
             for (int i = 0; i < node->output_count; i++)
                 if (node->outputs[i])
                     settle_forward(layout, node, i);

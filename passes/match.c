@@ -81,14 +81,6 @@ Product flatten_product(Graph *graph, Value *value)
     return product;
 }
 
-void permutation_of(const Node *transpose, int permutation[MAX_RANK])
-{
-    const int64_t *listed;
-    int rank = transpose->inputs[0]->type.rank, count = attr_ints(transpose, "perm", &listed);
-    for (int i = 0; i < rank; i++)
-        permutation[i] = count ? (int)listed[i] : rank - 1 - i;
-}
-
 void substitute(Graph *graph, Value *old, Value *with)
 {
     if (!with->name)

@@ -32,8 +32,6 @@ bool is_constant(Graph *graph, const Value *value, double expected); /* to float
 /* For a two-operand node, the other operand when one is the constant `expected`. */
 Value *other_than_constant(Graph *graph, const Node *node, double expected);
 Product flatten_product(Graph *graph, Value *value);
-/* Axis permutation[i] of a Transpose's input is axis i of its output; without `perm` the order is reversed. */
-void permutation_of(const Node *transpose, int permutation[MAX_RANK]);
 /* Replaces `old` by `with` and inherits its name. */
 void substitute(Graph *graph, Value *old, Value *with);
 

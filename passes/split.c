@@ -1,5 +1,6 @@
 /* split.c: slices that tile an axis of one value become a Split, whose gradient is one Concat instead of a sum of
  * padded parts. This is how q, k and v come out of one projection. */
+#include "ir/ops/geometry.h"
 #include "passes/match.h"
 
 typedef struct Part {
@@ -9,23 +10,18 @@ typedef struct Part {
 
 enum { MAX_PARTS = 16 };
 
-/* The range that a Slice takes of `axis` alone, in steps of 1. */
-static bool single_range(Graph *graph, const Node *slice, int *axis, int64_t *start, int64_t *end)
+/* The range that a Slice takes of one axis alone, in steps of 1. */
+static bool single_range(const Node *slice, int *axis, int64_t *start, int64_t *end)
 {
-    int count, axis_count, step_count;
-    const int64_t *starts, *ends, *axes, *steps;
-    if (!is_op(slice, "Slice") || !const_operand_ints(graph, slice, 1, &count, &starts) || count != 1 ||
-        !const_operand_ints(graph, slice, 2, &count, &ends) ||
-        !const_operand_ints(graph, slice, 3, &axis_count, &axes) ||
-        (const_operand_ints(graph, slice, 4, &step_count, &steps) && steps[0] != 1))
+    SliceWindow windows[MAX_RANK];
+    if (!is_op(slice, "Slice") || element_count(&slice->inputs[1]->type) != 1 || !input(slice, 3) ||
+        !slice_windows(slice, windows))
         return false;
-    const Type *type = &slice->inputs[0]->type;
-    *axis = (int)(axes[0] < 0 ? axes[0] + type->rank : axes[0]);
-    int64_t dim = type->dims[*axis];
-    *start = starts[0] < 0 ? starts[0] + dim : starts[0];
-    *start = *start < 0 ? 0 : *start > dim ? dim : *start;
-    *end = *start + slice->outputs[0]->type.dims[*axis];
-    return true;
+    *axis = (int)const_int_at(slice->inputs[3], 0);
+    *axis += *axis < 0 ? slice->inputs[0]->type.rank : 0;
+    *start = windows[*axis].start;
+    *end = *start + windows[*axis].count;
+    return windows[*axis].step == 1;
 }
 
 static void insert_sorted(Part *parts, int *count, Part part)
@@ -37,13 +33,13 @@ static void insert_sorted(Part *parts, int *count, Part part)
 }
 
 /* All slices of `value` along `axis`, by start; 0 when they do not tile it. */
-static int collect_parts(Graph *graph, Node *const *users, const Value *value, int axis, Part parts[MAX_PARTS])
+static int collect_parts(Node *const *users, const Value *value, int axis, Part parts[MAX_PARTS])
 {
     int count = 0, other;
     Part part;
     for (; users && *users; users++) {
         part.slice = *users;
-        if (single_range(graph, *users, &other, &part.start, &part.end) && other == axis && count < MAX_PARTS)
+        if (single_range(*users, &other, &part.start, &part.end) && other == axis && count < MAX_PARTS)
             insert_sorted(parts, &count, part);
     }
     int64_t covered = 0;
@@ -81,11 +77,10 @@ static bool split_values(Graph *graph)
         int axis;
         int64_t start, end;
         Part parts[MAX_PARTS];
-        if (!single_range(graph, node, &axis, &start, &end) || node->inputs[0]->id >= known ||
-            done[node->inputs[0]->id])
+        if (!single_range(node, &axis, &start, &end) || node->inputs[0]->id >= known || done[node->inputs[0]->id])
             continue;
         Value *value = node->inputs[0];
-        int count = collect_parts(graph, users[value->id], value, axis, parts);
+        int count = collect_parts(users[value->id], value, axis, parts);
         done[value->id] = true;
         if (count > 0)
             replace_slices(graph, node, value, axis, parts, count);

@@ -321,6 +321,23 @@ static void expand_wide_attention(Graph *graph, Node *node, Value **replacements
     replacements[0] = build_matmul(graph, build_cast(graph, weights, v->type.dtype), false, v, false);
 }
 
+static double products_flops(const Node *node, int products)
+{
+    const Type *q = &node->inputs[0]->type, *k = &node->inputs[1]->type;
+    return 2.0 * products * (double)element_count(q) * (double)k->dims[k->rank - 2];
+}
+
+static double attention_flops(const Node *node)
+{
+    return products_flops(node, 2);
+}
+
+/* The scores again, and one product for each of dv, dp, dq, dk. */
+static double attention_grad_flops(const Node *node)
+{
+    return products_flops(node, 5);
+}
+
 /* ---- ONNX's Attention ---- */
 
 /* x[B, T, H·D] as [B, H, T, D]; a 4-D operand is so already. */
@@ -567,7 +584,8 @@ const Op attention_ops[] = {
      .infer = infer_attention,
      .gradient = attention_gradient,
      .expand = expand_wide_attention,
-     .evaluate = evaluate_attention},
+     .evaluate = evaluate_attention,
+     .flops = attention_flops},
     {.name = "ScaledDotProductAttentionGrad",
      .inputs = "Q:float, K:float, V:float, mask?, Y:float, max:float, inverse_sum:float, dY:float",
      .outputs = "dQ, dK, dV",
@@ -576,7 +594,8 @@ const Op attention_ops[] = {
      .precision = CLASS_LOWER,
      .kind = OP_KERNEL,
      .infer = infer_attention_grad,
-     .evaluate = evaluate_attention_grad},
+     .evaluate = evaluate_attention_grad,
+     .flops = attention_grad_flops},
     {.name = "RotaryEmbedding",
      .inputs = "X, cos_cache, sin_cache, position_ids?",
      .outputs = "Y",

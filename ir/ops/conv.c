@@ -7,6 +7,7 @@
  * Each is linear in both operands, so that the three are one another's gradients. X and Y are activations in the
  * layout of attribute channels_last; W is [O, C/group, kernel...] always. */
 #include "ir/ops/geometry.h"
+#include "ir/schema.h"
 
 #include <string.h>
 
@@ -247,6 +248,28 @@ static void grad_weight_gradient(Differentiator *d, Node *node)
         contribute(d, node, 1, build_convolution(d->graph, "Convolution", x, dw, &c));
 }
 
+/* A convolution and both of its gradients multiply each output position with each weight of its group once. */
+static double products_flops(const Type *output, const Type *weight)
+{
+    int64_t positions = dims_product(output, 0, output->rank - 1); /* channels-last */
+    return 2.0 * (double)positions * (double)element_count(weight);
+}
+
+static double convolution_flops(const Node *node)
+{
+    return products_flops(result_type(node), &node->inputs[1]->type);
+}
+
+static double grad_input_flops(const Node *node)
+{
+    return products_flops(&node->inputs[0]->type, &node->inputs[1]->type);
+}
+
+static double grad_weight_flops(const Node *node)
+{
+    return products_flops(&node->inputs[1]->type, &node->outputs[0]->type);
+}
+
 /* ---- ONNX's rows ---- */
 
 /* kernel_shape may be left out: it is the weights'. */
@@ -410,7 +433,8 @@ const Op conv_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_convolution,
      .gradient = convolution_gradient,
-     .evaluate = evaluate_convolution},
+     .evaluate = evaluate_convolution,
+     .flops = convolution_flops},
     {.name = "ConvolutionGradInput",
      .inputs = "Y:float, W:float",
      .outputs = "X",
@@ -420,7 +444,8 @@ const Op conv_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_grad_input,
      .gradient = grad_input_gradient,
-     .evaluate = evaluate_grad_input},
+     .evaluate = evaluate_grad_input,
+     .flops = grad_input_flops},
     {.name = "ConvolutionGradWeight",
      .inputs = "X:float, Y:float",
      .outputs = "W",
@@ -430,6 +455,7 @@ const Op conv_ops[] = {
      .kind = OP_KERNEL,
      .infer = infer_grad_weight,
      .gradient = grad_weight_gradient,
-     .evaluate = evaluate_grad_weight},
+     .evaluate = evaluate_grad_weight,
+     .flops = grad_weight_flops},
     {0},
 };

@@ -1,6 +1,7 @@
 /* matmul.c: matrix products. MatMul carries pcc's attributes trans_a and trans_b: an operand's last two dims are then
  * read swapped. Gemm is MatMul, Mul and Add. */
 #include "ir/ops/geometry.h"
+#include "ir/schema.h"
 
 #include <assert.h>
 
@@ -212,6 +213,13 @@ static void matmul_gradient(Differentiator *d, Node *node)
     }
 }
 
+static double matmul_flops(const Node *node)
+{
+    const Type *a = &node->inputs[0]->type;
+    int64_t depth = a->rank < 2 ? a->dims[0] : a->dims[attr_int(node, "trans_a") ? a->rank - 2 : a->rank - 1];
+    return 2.0 * (double)element_count(result_type(node)) * (double)depth;
+}
+
 /* ---- Gemm ---- */
 
 static bool infer_gemm(Graph *graph, Node *node)
@@ -259,7 +267,8 @@ const Op matmul_ops[] = {
      .follow_axis = matmul_follow_axis,
      .infer = infer_matmul,
      .gradient = matmul_gradient,
-     .evaluate = evaluate_matmul},
+     .evaluate = evaluate_matmul,
+     .flops = matmul_flops},
     {.name = "Gemm",
      .inputs = "A, B, C?",
      .roles = {ROLE_DATA, ROLE_WEIGHT, ROLE_WEIGHT},

@@ -1,6 +1,7 @@
 /* shape.c: operators that give the same elements other dims: Reshape and its special cases, Transpose, Expand, Tile,
  * Concat, Split, DepthToSpace. The general ones are views; the others expand into them. */
-#include "ir/ops/support.h"
+#include "ir/ops/geometry.h"
+#include "ir/ops/view.h"
 
 /* ---- Reshape --------------------------------------------------------------------------------------------------- */
 
@@ -112,7 +113,7 @@ static void reshape_expand(Graph *graph, Node *node, Value **replacements)
 /* ---- Transpose --------------------------------------------------------------------------------------------------- */
 
 /* perm[i] is the axis of x that becomes axis i; reversed when the attribute is absent. */
-static bool permutation_of(const Node *node, int permutation[MAX_RANK])
+bool permutation_of(const Node *node, int permutation[MAX_RANK])
 {
     const int64_t *perm;
     int rank = node->inputs[0]->type.rank, count = attr_ints(node, "perm", &perm);
@@ -470,11 +471,14 @@ static void space_to_depth_expand(Graph *graph, Node *node, Value **replacements
 
 const Op shape_ops[] = {
     {VIEW_ROW(Reshape, 14), .inputs = "X, Shape:int!", .outputs = "Y", .attributes = "allowzero:int=0",
-     .keeps_order = true, .infer = reshape_infer, .gradient = reshape_gradient, .evaluate = same_elements_evaluate},
+     .keeps_order = true, .infer = reshape_infer, .gradient = reshape_gradient, .evaluate = same_elements_evaluate,
+     .view_forward = view_reshape, .view_backward = view_before_reshape},
     {VIEW_ROW(Transpose, 13), .inputs = "X", .outputs = "Y", .attributes = "perm:ints", .infer = transpose_infer,
-     .follow_axis = transpose_follow_axis, .gradient = transpose_gradient, .evaluate = transpose_evaluate},
+     .follow_axis = transpose_follow_axis, .gradient = transpose_gradient, .evaluate = transpose_evaluate,
+     .view_forward = view_transpose, .view_backward = view_before_transpose},
     {VIEW_ROW(Expand, 13), .inputs = "X, Shape:int!", .outputs = "Y", .infer = expand_infer,
-     .follow_axis = expand_follow_axis, .gradient = expand_gradient, .evaluate = expand_evaluate},
+     .follow_axis = expand_follow_axis, .gradient = expand_gradient, .evaluate = expand_evaluate,
+     .view_forward = view_expand},
     {.name = "Concat",
      .inputs = "X...",
      .outputs = "Y",
@@ -485,9 +489,11 @@ const Op shape_ops[] = {
      .follow_axis = concat_follow_axis,
      .infer = concat_infer,
      .gradient = concat_gradient,
-     .evaluate = concat_evaluate},
+     .evaluate = concat_evaluate,
+     .view_backward = view_part_of_concat},
     {VIEW_ROW(Split, 18), .inputs = "X, Split:int?!", .outputs = "Y...", .attributes = "axis:int=0, num_outputs:int",
-     .upgrade = split_upgrade, .infer = split_infer, .gradient = split_gradient, .evaluate = split_evaluate},
+     .upgrade = split_upgrade, .infer = split_infer, .gradient = split_gradient, .evaluate = split_evaluate,
+     .view_forward = view_split},
     {EXPAND_ROW(Flatten, 13), .inputs = "X", .attributes = "axis:int=1", .keeps_order = true, .infer = flatten_infer,
      .expand = reshape_expand},
     {EXPAND_ROW(Squeeze, 13), .inputs = "X, Axes:int?!", .keeps_order = true, .upgrade = axes_upgrade,

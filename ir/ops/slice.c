@@ -1,13 +1,8 @@
 /* slice.c: windows of tensors: Slice, and its adjoint Pad. */
 #include "ir/ops/geometry.h"
-#include "ir/ops/support.h"
+#include "ir/ops/view.h"
 
 /* ---- Slice ------------------------------------------------------------------------------------------------------- */
-
-/* y[i] = x[start + i * step] for i < count, along one axis. */
-typedef struct SliceWindow {
-    int64_t start, step, count;
-} SliceWindow;
 
 static int64_t clamp(int64_t value, int64_t least, int64_t most)
 {
@@ -33,8 +28,7 @@ static SliceWindow slice_window(int64_t start, int64_t end, int64_t step, int64_
     return window;
 }
 
-/* The window on every axis; false when the operands do not fit the rank or each other. */
-static bool slice_windows(const Node *node, SliceWindow windows[MAX_RANK])
+bool slice_windows(const Node *node, SliceWindow windows[MAX_RANK])
 {
     const Type *x = &node->inputs[0]->type;
     const Value *starts = node->inputs[1], *ends = node->inputs[2], *axes = input(node, 3), *steps = input(node, 4);
@@ -330,7 +324,8 @@ const Op slice_ops[] = {
      .upgrade = slice_upgrade,
      .infer = slice_infer,
      .gradient = slice_gradient,
-     .evaluate = slice_evaluate},
+     .evaluate = slice_evaluate,
+     .view_forward = view_slice},
     {.name = "Pad",
      .inputs = "X, Pads:int!, Value?!, Axes:int?!",
      .outputs = "Y",
