@@ -8,55 +8,46 @@
 #include "files.h"
 #include "nearest.h"
 
-static const struct DataFormat {
-    const char *prefix;
-    bool needs_argument;
-    int (*open)(PccData *data, const char *argument, bool validation, PccError *error);
-} data_formats[] = {
-    {"idx", true, pcc_data_open_idx},
-    {"cifar10", true, pcc_data_open_cifar},
-    {"npy", true, pcc_data_open_npy},
-    {"tokens", true, pcc_data_open_tokens},
-    {"safetensors", true, pcc_data_open_safetensors},
-    {"synthetic", false, pcc_data_open_synthetic},
+static const struct DataRow {
+    const char *prefix, *argument;
+    const PccDataFormat *format;
+} data_rows[] = {
+#define DATA_ROW(NAME, ARGUMENT) {#NAME, ARGUMENT, &pcc_data_##NAME},
+    PCC_DATA_FORMATS(DATA_ROW)
+#undef DATA_ROW
 };
 
 /* The format of SPEC; NULL when there is none of that name, or it lacks its argument. */
-static const struct DataFormat *data_format_of(const char *spec, const char **argument)
+static const PccDataFormat *data_format_of(const char *spec, const char **argument)
 {
     size_t length = strcspn(spec, ":");
     *argument = spec[length] ? spec + length + 1 : spec + length;
-    for (int64_t i = 0; i < PCC_COUNT(data_formats); i++)
-        if (strlen(data_formats[i].prefix) == length && memcmp(data_formats[i].prefix, spec, length) == 0)
-            return **argument || !data_formats[i].needs_argument ? &data_formats[i] : NULL;
+    for (int64_t i = 0; i < PCC_COUNT(data_rows); i++)
+        if (strlen(data_rows[i].prefix) == length && memcmp(data_rows[i].prefix, spec, length) == 0)
+            return **argument || !*data_rows[i].argument ? data_rows[i].format : NULL;
     return NULL;
 }
 
 bool pcc_data_has_validation(const char *spec)
 {
     const char *argument;
-    const struct DataFormat *format = data_format_of(spec, &argument);
-    if (!format)
-        return false;
-    return format->open == pcc_data_open_cifar ||
-           (format->open == pcc_data_open_idx && pcc_data_idx_has_validation(argument));
+    const PccDataFormat *format = data_format_of(spec, &argument);
+    return format && format->has_validation && format->has_validation(argument);
 }
 
 static const char *data_prefix_at(int64_t i)
 {
-    return data_formats[i].prefix;
+    return data_rows[i].prefix;
 }
 
 static int data_fail_spec(const char *spec, PccError *error)
 {
     char prefix[40];
     snprintf(prefix, sizeof prefix, "%.*s", (int)strcspn(spec, ":"), spec);
-    const char *nearest = pcc_nearest_name(prefix, data_prefix_at, PCC_COUNT(data_formats));
+    const char *nearest = pcc_nearest_name(prefix, data_prefix_at, PCC_COUNT(data_rows));
     bool misspelt = nearest && strcmp(nearest, prefix) != 0;
-    return pcc_fail(error, PCC_ERR_USAGE,
-                    "data %s: expected idx:DIR, cifar10:DIR, npy:X.npy,Y.npy, tokens:FILE, safetensors:FILE or "
-                    "synthetic%s%s%s",
-                    spec, misspelt ? "; did you mean " : "", misspelt ? nearest : "", misspelt ? "?" : "");
+    return pcc_fail(error, PCC_ERR_USAGE, "data %s: expected one of" PCC_DATA_USAGE "%s%s%s", spec,
+                    misspelt ? "; did you mean " : "", misspelt ? nearest : "", misspelt ? "?" : "");
 }
 
 int pcc_data_open(PccData *data, const char *spec, bool validation, const PccLayout *layout, double mean,
@@ -92,6 +83,7 @@ void pcc_data_close(PccData *data)
         PccHeld *held = &data->held[--data->held_count];
         held->close(held->resource);
     }
+    free(data->held);
     free(data->columns);
     *data = (PccData){0};
 }
@@ -100,10 +92,12 @@ int pcc_data_hold(PccData *data, void *resource, void (*close)(void *), PccError
 {
     if (!resource)
         return pcc_fail_memory(error);
-    if (data->held_count == PCC_COUNT(data->held)) {
+    PccHeld *grown = realloc(data->held, ((size_t)data->held_count + 1) * sizeof *grown);
+    if (!grown) {
         close(resource);
-        return pcc_fail(error, PCC_ERR_INTERNAL, "a data set holds too many files");
+        return pcc_fail_memory(error);
     }
+    data->held = grown;
     data->held[data->held_count++] = (PccHeld){close, resource};
     return PCC_OK;
 }

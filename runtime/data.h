@@ -1,10 +1,8 @@
 /* data.h: data sets. A set is a number of samples; for every slot of the program (an input, or the target) it has a
  * column that says where sample i lies and of which dtype; reading converts to the slot's dtype.
  *
- * One file a format: data_idx.c data_cifar.c data_npy.c data_tokens.c data_safetensors.c data_synthetic.c. A format's
- * opener fills data->columns, directly or by pcc_data_pair, and data->count; it leaves what it holds in data->held.
- * What it found is then checked against the program (data_check.c): dims and the order of axes (data_order.c), dtypes,
- * labels (data_one_hot.c). */
+ * One file a format (PCC_DATA_FORMATS): its opener fills data->columns, directly or by pcc_data_pair, and data->count;
+ * it leaves what it holds in data->held. */
 #ifndef PCC_DATA_H
 #define PCC_DATA_H
 
@@ -43,7 +41,7 @@ struct PccData {
     float byte_f32[256];    /* what a byte becomes in a float input */
     double byte_f64[256];
     void (*generate)(const PccData *data, int64_t sample, int64_t slot, void *out); /* instead of columns */
-    PccHeld held[16];
+    PccHeld *held;                                                                  /* [held_count] */
     int held_count;
 };
 
@@ -81,13 +79,28 @@ int pcc_data_map(PccData *data, const char *path, const unsigned char **bytes, s
  * or the label input. */
 int pcc_data_pair(PccData *data, const PccDataColumn *x, const PccDataColumn *y, PccError *error);
 
-/* The formats. argument is what follows the colon. */
-int pcc_data_open_idx(PccData *data, const char *argument, bool validation, PccError *error);
-int pcc_data_open_cifar(PccData *data, const char *argument, bool validation, PccError *error);
-int pcc_data_open_npy(PccData *data, const char *argument, bool validation, PccError *error);
-int pcc_data_open_tokens(PccData *data, const char *argument, bool validation, PccError *error);
-int pcc_data_open_safetensors(PccData *data, const char *argument, bool validation, PccError *error);
-int pcc_data_open_synthetic(PccData *data, const char *argument, bool validation, PccError *error);
-bool pcc_data_idx_has_validation(const char *argument);
+/* What a format's file has for data.c; argument is what follows the colon. */
+typedef struct PccDataFormat {
+    /* Fills data->columns, directly or by pcc_data_pair, and data->count. */
+    int (*open)(PccData *data, const char *argument, bool validation, PccError *error);
+    bool (*has_validation)(const char *argument); /* is a validation part of its own there? NULL: never */
+} PccDataFormat;
+
+/* A row a format: pcc_data_NAME of its file, and what follows its name in a SPEC. */
+#define PCC_DATA_FORMATS(ROW) \
+    ROW(idx, ":DIR")          \
+    ROW(cifar10, ":DIR")      \
+    ROW(npy, ":X.npy,Y.npy")  \
+    ROW(tokens, ":FILE")      \
+    ROW(safetensors, ":FILE") \
+    ROW(synthetic, "")
+
+#define PCC_DATA_DECLARE(NAME, ARGUMENT) extern const PccDataFormat pcc_data_##NAME;
+PCC_DATA_FORMATS(PCC_DATA_DECLARE)
+#undef PCC_DATA_DECLARE
+
+/* " idx:DIR cifar10:DIR ...", for help and messages. */
+#define PCC_DATA_USAGE_OF(NAME, ARGUMENT) " " #NAME ARGUMENT
+#define PCC_DATA_USAGE PCC_DATA_FORMATS(PCC_DATA_USAGE_OF)
 
 #endif

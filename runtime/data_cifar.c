@@ -44,7 +44,7 @@ static int cifar_load(const char *directory, bool validation, unsigned char **bo
     return status;
 }
 
-int pcc_data_open_cifar(PccData *data, const char *argument, bool validation, PccError *error)
+static int cifar_open(PccData *data, const char *argument, bool validation, PccError *error)
 {
     /* The archive unpacks to a folder of its own: its parent will do as well. */
     char *inner = pcc_join_path(argument, "cifar-10-batches-bin");
@@ -72,3 +72,12 @@ int pcc_data_open_cifar(PccData *data, const char *argument, bool validation, Pc
     PccDataColumn labels = {.source = source, .dtype = PCC_U8, .data = body, .stride = CIFAR_RECORD, .count = count};
     return status ? status : pcc_data_pair(data, &images, &labels, error);
 }
+
+/* Its archive has both parts. */
+static bool cifar_has_validation(const char *argument)
+{
+    (void)argument;
+    return true;
+}
+
+const PccDataFormat pcc_data_cifar10 = {.open = cifar_open, .has_validation = cifar_has_validation};

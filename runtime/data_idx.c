@@ -31,7 +31,7 @@ static char *idx_find(const char *directory, const char *part, const char *kind,
     return NULL;
 }
 
-bool pcc_data_idx_has_validation(const char *argument)
+static bool idx_has_validation(const char *argument)
 {
     char *path = idx_find(argument, "t10k", "images", 3);
     bool found = path != NULL;
@@ -139,7 +139,7 @@ static int idx_open_file(PccData *data, const char *directory, const char *part,
     return status ? status : idx_load(data, column, error);
 }
 
-int pcc_data_open_idx(PccData *data, const char *argument, bool validation, PccError *error)
+static int idx_open(PccData *data, const char *argument, bool validation, PccError *error)
 {
     const char *part = validation ? "t10k" : "train";
     PccDataColumn images = {0}, labels = {0};
@@ -148,3 +148,5 @@ int pcc_data_open_idx(PccData *data, const char *argument, bool validation, PccE
         status = idx_open_file(data, argument, part, "labels", 1, &labels, error);
     return status ? status : pcc_data_pair(data, &images, &labels, error);
 }
+
+const PccDataFormat pcc_data_idx = {.open = idx_open, .has_validation = idx_has_validation};

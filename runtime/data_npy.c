@@ -95,7 +95,7 @@ static size_t npy_split(const unsigned char *bytes, size_t size, char **header)
     return start + length;
 }
 
-static int npy_open(PccData *data, const char *path, PccDataColumn *column, PccError *error)
+static int npy_column(PccData *data, const char *path, PccDataColumn *column, PccError *error)
 {
     const unsigned char *bytes;
     size_t size;
@@ -122,7 +122,7 @@ static int npy_open(PccData *data, const char *path, PccDataColumn *column, PccE
     return PCC_OK;
 }
 
-int pcc_data_open_npy(PccData *data, const char *argument, bool validation, PccError *error)
+static int npy_open(PccData *data, const char *argument, bool validation, PccError *error)
 {
     (void)validation; /* one pair of files is one part */
     const char *comma = strchr(argument, ',');
@@ -130,8 +130,10 @@ int pcc_data_open_npy(PccData *data, const char *argument, bool validation, PccE
     int status = pcc_data_hold(data, x_path, free, error);
     PccDataColumn x = {0}, y = {0};
     if (!status)
-        status = npy_open(data, x_path, &x, error);
+        status = npy_column(data, x_path, &x, error);
     if (!status && comma)
-        status = npy_open(data, comma + 1, &y, error);
+        status = npy_column(data, comma + 1, &y, error);
     return status ? status : pcc_data_pair(data, &x, &y, error);
 }
+
+const PccDataFormat pcc_data_npy = {.open = npy_open};

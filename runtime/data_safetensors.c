@@ -55,7 +55,7 @@ static int st_data_fill(PccData *data, const PccSafetensors *file, int64_t slot,
     return PCC_OK;
 }
 
-int pcc_data_open_safetensors(PccData *data, const char *argument, bool validation, PccError *error)
+static int st_data_open(PccData *data, const char *argument, bool validation, PccError *error)
 {
     (void)validation; /* one file is one part */
     PccSafetensors *file = calloc(1, sizeof *file);
@@ -68,3 +68,5 @@ int pcc_data_open_safetensors(PccData *data, const char *argument, bool validati
             status = st_data_fill(data, file, slot, error);
     return status;
 }
+
+const PccDataFormat pcc_data_safetensors = {.open = st_data_open};

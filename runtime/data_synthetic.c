@@ -22,10 +22,12 @@ static void synthetic_generate(const PccData *data, int64_t sample, int64_t slot
     }
 }
 
-int pcc_data_open_synthetic(PccData *data, const char *argument, bool validation, PccError *error)
+static int synthetic_open(PccData *data, const char *argument, bool validation, PccError *error)
 {
     (void)argument, (void)validation, (void)error; /* nothing to open: cannot fail */
     data->count = SYNTHETIC_BATCHES * data->layout->batch;
     data->generate = synthetic_generate;
     return PCC_OK;
 }
+
+const PccDataFormat pcc_data_synthetic = {.open = synthetic_open};

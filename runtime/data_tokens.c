@@ -27,7 +27,7 @@ static int64_t tokens_input(const PccLayout *layout)
     return found;
 }
 
-int pcc_data_open_tokens(PccData *data, const char *argument, bool validation, PccError *error)
+static int tokens_open(PccData *data, const char *argument, bool validation, PccError *error)
 {
     (void)validation;
     const PccLayout *layout = data->layout;
@@ -69,3 +69,5 @@ int pcc_data_open_tokens(PccData *data, const char *argument, bool validation, P
     }
     return PCC_OK;
 }
+
+const PccDataFormat pcc_data_tokens = {.open = tokens_open};

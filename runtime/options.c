@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data.h"
 #include "nearest.h"
 #include "options.h"
 
@@ -30,8 +31,7 @@ typedef struct Option {
 #define OPTION_FIELD(name) offsetof(PccRunOptions, name)
 
 static const Option option_table[] = {
-    {"data", "SPEC", OPTION_TEXT, OPTION_FIELD(data), 0, 0,
-     "training data: idx:DIR cifar10:DIR npy:X.npy,Y.npy tokens:FILE safetensors:FILE synthetic"},
+    {"data", "SPEC", OPTION_TEXT, OPTION_FIELD(data), 0, 0, "training data:" PCC_DATA_USAGE},
     {"val", "SPEC", OPTION_TEXT, OPTION_FIELD(val), 0, 0, "validation data (the data set's own, else --val-fraction)"},
     {"val-fraction", "X", OPTION_REAL, OPTION_FIELD(val_fraction), 0, 0.9, "share of the data held out for validation"},
     {"layout", "INPUT=ORDER", OPTION_LAYOUT, OPTION_FIELD(layouts), 0, 0,

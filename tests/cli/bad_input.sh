@@ -82,7 +82,7 @@ expect 1 "idx:d has no samples" ./train --data idx:d --steps 2
 rm d/*
 expect 4 "d has no train-images-idx3-ubyte" ./train --data idx:d --steps 2
 expect 4 "no-such-folder has no train-images-idx3-ubyte" ./train --data idx:no-such-folder --steps 2
-expect 2 "data nonsense:d: expected idx:DIR" ./train --data nonsense:d --steps 2
+expect 2 "data nonsense:d: expected one of idx:DIR" ./train --data nonsense:d --steps 2
 rmdir d
 
 # ---- checkpoints ----

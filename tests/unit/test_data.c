@@ -116,8 +116,8 @@ static void unknown_specs_are_usage_errors(void **state)
 {
     (void)state;
     assert_int_equal(open_layout(&linear_f32_program), 0);
-    refused("mnist:%s", PCC_ERR_USAGE, "expected idx:DIR");
-    refused("idx:", PCC_ERR_USAGE, "expected idx:DIR");
+    refused("mnist:%s", PCC_ERR_USAGE, "expected one of idx:DIR");
+    refused("idx:", PCC_ERR_USAGE, "expected one of idx:DIR");
     refused("synthetik", PCC_ERR_USAGE, "did you mean synthetic");
 }
 
@@ -368,9 +368,22 @@ static void shuffles_are_permutations(void **state)
     }
 }
 
+/* A column of a safetensors file holds its name: any number of inputs has room. */
+static void a_set_holds_any_number_of_things(void **state)
+{
+    (void)state;
+    PccData set = {0};
+    PccError failure = {0};
+    for (int i = 0; i < 100; i++)
+        assert_non_null(pcc_data_allocate(&set, 1, &failure));
+    assert_int_equal(set.held_count, 100);
+    pcc_data_close(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_set_holds_any_number_of_things),
         cmocka_unit_test(idx_plain_and_compressed),
         cmocka_unit_test(idx_refuses),
         cmocka_unit_test(unknown_specs_are_usage_errors),
