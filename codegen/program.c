@@ -244,13 +244,18 @@ static const char *const loss_constants[LOSS_COUNT] = {
     "PCC_LOSS_MSE",           "PCC_LOSS_BCE_WITH_LOGITS",     "PCC_LOSS_OUTPUT",
 };
 
-/* The least digits that read back as the same number. */
+/* The least digits that read back as the same number, as 1e-3 where that is no longer than 0.001. */
 static const char *decimal_text(Arena *arena, double value)
 {
-    const char *text = NULL;
-    for (int digits = 1; digits <= 17 && (!text || strtod(text, NULL) != value); digits++)
-        text = arena_printf(arena, "%.*g", digits, value);
-    return text;
+    for (int digits = 1; digits <= 17; digits++) {
+        const char *plain = arena_printf(arena, "%.*g", digits, value);
+        char *exponential = arena_printf(arena, "%.*e", digits - 1, value), *at = strchr(exponential, 'e');
+        if (strtod(plain, NULL) != value)
+            continue;
+        exponential = arena_printf(arena, "%.*se%d", (int)(at - exponential), exponential, atoi(at + 1));
+        return strlen(exponential) <= strlen(plain) ? exponential : plain;
+    }
+    return arena_printf(arena, "%.17g", value);
 }
 
 /* What the command line starts from. */

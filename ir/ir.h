@@ -81,8 +81,8 @@ struct Diagnostics {
     FILE *stream;
     const char *file; /* the model's path, for messages */
     bool json, color, werror;
-    bool quiet; /* no notes and warnings */
-    bool muted; /* errors are counted, not told: something is only tried */
+    bool quiet;               /* no notes and warnings */
+    bool muted;               /* errors are counted, not told: something is only tried */
     WithheldErrors *withheld; /* where error() keeps its message instead of telling it; it counts. NULL: nowhere */
     int error_count, warning_count;
     ExitStatus status; /* of the first error */
@@ -447,11 +447,14 @@ struct Op {
     const char *outputs;    /* "Y, Mean?, InvStdDev?" */
     const char *attributes; /* "axis:int=-1, epsilon:float=1e-5, mode:string=linear, pads:ints, k:int!": ! required */
     OperandRole roles[MAX_RANK]; /* by operand position; all of a variadic one have the first's */
-    int since;                   /* the opset whose meaning this row has; newer ones up to `until` agree */
-    int until;                   /* 0: the newest known (28) */
-    bool internal;               /* pcc's own: not importable from ONNX */
-    bool is_random;              /* never folded, never merged */
-    bool keeps_order;            /* output 0 has operand 0's elements in the same row-major order, as Reshape's */
+    unsigned as_stored;          /* bit i: operand i is taken in whatever dtype it is stored in: autocast leaves it */
+    /* By output position: 1 + the input that is a state, whose new contents it is; or 0. */
+    signed char updates[MAX_RANK];
+    int since;        /* the opset whose meaning this row has; newer ones up to `until` agree */
+    int until;        /* 0: the newest known (28) */
+    bool internal;    /* pcc's own: not importable from ONNX */
+    bool is_random;   /* never folded, never merged */
+    bool keeps_order; /* output 0 has operand 0's elements in the same row-major order, as Reshape's */
     PrecisionClass precision;
     OpKind kind;
     /* Older opsets (>= 7) to this row's meaning: attributes into operands and so on, before inference. May return
@@ -469,6 +472,8 @@ struct Op {
     /* Builds the replacement at the cursor and stores the values that replace outputs[i]: of every OP_EXPAND node, and
      * of an OP_KERNEL node that the target's kernel does not take. */
     void (*expand)(Graph *graph, Node *node, Value **replacements);
+    /* Elements of input 0 that one element of output 0 is the sum of. NULL: it is no sum. */
+    int64_t (*summands)(const Node *node);
     /* Floating-point operations of a product; NULL: few beside those. */
     double (*flops)(const Node *node);
     bool expands_after_gradient; /* the row has a gradient of its own; expanded for code generation only */

@@ -80,15 +80,13 @@ static Ruling decide(Autocast *a, const Node *node)
     return ruling;
 }
 
-/* What BatchNormalization has one of for each channel: scale, bias, running mean and variance. */
-static bool is_channel_operand(const Node *node, int i)
+static bool taken_as_stored(const Node *node, int i)
 {
-    return i > 0 && strncmp(node->op->name, "BatchNormalization", 18) == 0;
+    return i < MAX_RANK && (node->op->as_stored >> i & 1);
 }
 
 /* Operands that stay as they are stored: what is read at compile time, integers, literals, running statistics, and what
- * kernels take in any dtype: the per-channel parameters of BatchNormalization, and the masks of attention, whose -1e9
- * would be -inf in f16. */
+ * the operator takes in any dtype. */
 static bool is_exempt(const Node *node, int i)
 {
     const Value *operand = node->inputs[i];
@@ -96,9 +94,7 @@ static bool is_exempt(const Node *node, int i)
         return true;
     if (node->op->kind == OP_ELEMENTWISE && operand->kind == VALUE_CONST && operand->type.rank == 0)
         return true;
-    if (i == 3 && (is_op(node, "Attention") || is_op(node, "ScaledDotProductAttention")))
-        return true;
-    return is_channel_operand(node, i);
+    return taken_as_stored(node, i);
 }
 
 /* Constants take the dtype of what they meet. */
@@ -250,8 +246,8 @@ static bool *mark_kept(Autocast *a)
     for (const Node *node = graph->first; node; node = node->next) {
         Ruling ruling = decide(a, node);
         for (int i = 0; i < node->input_count; i++) {
-            bool keeps = is_channel_operand(node, i) ? ruling.precision != CLASS_LOWER
-                                                     : ruling.by_rule && ruling.precision == CLASS_KEEP;
+            bool keeps = taken_as_stored(node, i) ? ruling.precision != CLASS_LOWER
+                                                  : ruling.by_rule && ruling.precision == CLASS_KEEP;
             if (node->inputs[i])
                 *(keeps ? &kept[node->inputs[i]->id] : &lowered[node->inputs[i]->id]) = true;
         }

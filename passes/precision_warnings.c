@@ -5,6 +5,7 @@
 #include "passes/precision_warnings.h"
 
 #include "ir/optimizer.h"
+#include "ir/schema.h"
 
 #include <math.h>
 #include <string.h>
@@ -94,15 +95,13 @@ static void warn_of_elements(Graph *graph, const Node *node, const Value *stored
 /* A scalar beside 16-bit operands is read in f32, but what it is added to, or chosen instead of, is rounded. */
 static void warn_of_literals(Graph *graph, const Node *node)
 {
-    static const char *const passing[] = {"Add", "Sub", "Where", "Max", "Min", "Clip"};
     const Dtype dtype = node->outputs[0]->type.dtype;
     const Range *range = range_of(dtype);
-    bool passes = false;
-    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
-        passes |= is_op(node, passing[i]);
-    for (int i = 0; passes && i < node->input_count; i++) {
+    for (int i = 0; i < node->input_count; i++) {
+        const OperandRole role = operand_role(node->op, i);
         double x;
-        if (!constant_value(graph, node->inputs[i], &x) || node->inputs[i]->type.dtype != DTYPE_F32)
+        if ((role != ROLE_TERM && role != ROLE_CHOICE && role != ROLE_BOUND) ||
+            !constant_value(graph, node->inputs[i], &x) || node->inputs[i]->type.dtype != DTYPE_F32)
             continue;
         if (overflows(range, x))
             warning(graph->diagnostics, node->origin, range->overflow,
@@ -149,23 +148,6 @@ static void check_parameters(Graph *graph)
 
 /* ---- sums that are stored in 16 bits ---------------------------------------------------------------------------- */
 
-/* Elements of input 0 that one element of the result sums; 0 when the node is no sum. */
-static int64_t summands(Graph *graph, const Node *node)
-{
-    static const char *const sums[] = {"ReduceSum", "ReduceSumSquare", "ReduceL1"};
-    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
-        if (is_op(node, sums[i])) {
-            const int64_t results = element_count(&node->outputs[0]->type);
-            return results > 0 ? element_count(&node->inputs[0]->type) / results : 0;
-        }
-    int count;
-    const int64_t *axis;
-    const Type *type = &node->inputs[0]->type;
-    if (is_op(node, "CumSum") && const_operand_ints(graph, node, 1, &count, &axis) && count == 1)
-        return type->dims[axis[0] < 0 ? axis[0] + type->rank : axis[0]];
-    return 0;
-}
-
 /* The sum whose result this node stores: it is its own, or rounded to 16 bits by a Cast that is a part of it. */
 static const Node *sum_stored_by(const Node *node)
 {
@@ -184,7 +166,8 @@ static void check_sums(Graph *graph)
     for (const Node *node = graph->first; node; node = node->next) {
         if (!node->outputs[0] || !is_narrow(node->outputs[0]->type.dtype))
             continue;
-        const int64_t count = summands(graph, sum_stored_by(node));
+        const Node *sum = sum_stored_by(node);
+        const int64_t count = sum->op->summands ? sum->op->summands(sum) : 0;
         if (count <= (int64_t)1 << significand_bits(node->outputs[0]->type.dtype))
             continue;
         if (count > most) {

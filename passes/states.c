@@ -9,15 +9,13 @@ void bind_states(Graph *graph, const Options *options)
 {
     (void)options;
     for (Node *node = graph->first; node; node = node->next) {
-        if (strcmp(node->op->name, "BatchNormalizationTraining") != 0)
-            continue;
-        for (int i = 0; i < 2; i++) {
-            Value *state = input(node, 3 + i);
+        for (int i = 0; i < node->output_count && i < MAX_RANK; i++) {
+            Value *state = node->op->updates[i] ? input(node, node->op->updates[i] - 1) : NULL;
             if (!state || (state->kind != VALUE_STATE && state->kind != VALUE_PARAM && state->kind != VALUE_CONST) ||
-                !state->name || !node->outputs[1 + i])
+                !state->name || !node->outputs[i])
                 continue;
             state->kind = VALUE_STATE;
-            graph_add_update(graph, state, node->outputs[1 + i]);
+            graph_add_update(graph, state, node->outputs[i]);
         }
     }
 }

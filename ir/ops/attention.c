@@ -563,9 +563,13 @@ static bool infer_rotary(Graph *graph, Node *node)
     return infer_like_first(graph, node);
 }
 
+/* -1e9 would be -inf in f16. */
+enum { MASK_OPERAND = 1 << 3 };
+
 const Op attention_ops[] = {
     {.name = "Attention",
      .inputs = "Q, K, V, attn_mask?, past_key?, past_value?, nonpad_kv_seqlen?",
+     .as_stored = MASK_OPERAND,
      .outputs = "Y, present_key?, present_value?, qk_matmul_output?",
      .attributes = "is_causal:int=0, kv_num_heads:int, q_num_heads:int, qk_matmul_output_mode:int=0, scale:float, "
                    "softcap:float=0, softmax_precision:int=0",
@@ -576,6 +580,7 @@ const Op attention_ops[] = {
      .expand = expand_attention},
     {.name = "ScaledDotProductAttention",
      .inputs = "Q, K, V, mask?",
+     .as_stored = MASK_OPERAND,
      .outputs = "Y, max?, inverse_sum?",
      .attributes = "scale:float!, is_causal:int=0",
      .internal = true,

@@ -220,10 +220,14 @@ static void training_gradient(Differentiator *d, Node *node)
             contribute(d, node, i, grad->outputs[i]);
 }
 
+/* What there is one of for each channel: scale, bias, running mean and variance. */
+enum { CHANNEL_OPERANDS = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 };
+
 const Op batchnorm_ops[] = {
     {.name = "BatchNormalization",
      .inputs = "X:float, scale:float, B:float, input_mean:float, input_var:float",
      .roles = {ROLE_DATA, ROLE_WEIGHT, ROLE_WEIGHT, ROLE_STATISTIC, ROLE_STATISTIC},
+     .as_stored = CHANNEL_OPERANDS,
      .outputs = "Y, running_mean?, running_var?",
      .attributes = "epsilon:float=1e-5, momentum:float=0.9, training_mode:int=0",
      .since = 15,
@@ -234,6 +238,8 @@ const Op batchnorm_ops[] = {
      .expand = expand_batch_norm},
     {.name = "BatchNormalizationTraining",
      .inputs = "X:float, scale:float, B:float, mean:float, var:float",
+     .as_stored = CHANNEL_OPERANDS,
+     .updates = {[1] = 1 + 3, [2] = 1 + 4},
      .outputs = "Y, new_mean, new_var, saved_mean, saved_rstd",
      .attributes = "epsilon:float=1e-5, momentum:float=0.9, channels_last:int=0, batch:int=0, stored:int=0",
      .internal = true,

@@ -388,6 +388,12 @@ static void prod_over_evaluate(Arena *arena, const Node *node, const Tensor *inp
     over_evaluate(&inputs[0], &outputs[0], 1, combine_prod);
 }
 
+static int64_t reduced_elements(const Node *node)
+{
+    const int64_t results = element_count(&node->outputs[0]->type);
+    return results > 0 ? element_count(&node->inputs[0]->type) / results : 0;
+}
+
 #define REDUCE_ROW(NAME, SINCE, CLASS)                                                                      \
     .name = #NAME, .inputs = "X, Axes:int?!", .outputs = "Y",                                               \
     .attributes = "keepdims:int=1, noop_with_empty_axes:int=0", .since = SINCE, .precision = CLASS_##CLASS, \
@@ -409,6 +415,7 @@ const Op reduce_ops[] = {
      .upgrade = sum_upgrade,
      .infer = reduce_infer,
      .gradient = sum_gradient,
+     .summands = reduced_elements,
      .expand = sum_expand,
      .expands_after_gradient = true},
     {REDUCE_ROW(ReduceMean, 18, FOLLOW), .gradient = mean_gradient, .expand = mean_expand,
@@ -420,10 +427,10 @@ const Op reduce_ops[] = {
     {REDUCE_ROW(ReduceLogSumExp, 18, KEEP), .gradient = log_sum_exp_gradient, .expand = log_sum_exp_expand,
      .expands_after_gradient = true},
     {REDUCE_ROW(ReduceProd, 18, KEEP), .expand = prod_expand},
-    {REDUCE_ROW(ReduceL1, 18, KEEP), .expand = l1_expand},
+    {REDUCE_ROW(ReduceL1, 18, KEEP), .summands = reduced_elements, .expand = l1_expand},
     {REDUCE_ROW(ReduceL2, 18, KEEP), .expand = l2_expand},
     {REDUCE_ROW(ReduceLogSum, 18, KEEP), .expand = log_sum_expand},
-    {REDUCE_ROW(ReduceSumSquare, 18, KEEP), .expand = sum_square_expand},
+    {REDUCE_ROW(ReduceSumSquare, 18, KEEP), .summands = reduced_elements, .expand = sum_square_expand},
     {OVER_ROW(SumOver, sum, KEEP)},
     {OVER_ROW(MeanOver, mean, FOLLOW)},
     {OVER_ROW(MaxOver, max, FOLLOW)},

@@ -145,6 +145,13 @@ static void product_evaluate(Arena *arena, const Node *node, const Tensor *input
     scan_evaluate(node, &inputs[0], &outputs[0], true);
 }
 
+static int64_t summed_axis(const Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    const int64_t axis = const_int_at(node->inputs[1], 0);
+    return x->dims[axis < 0 ? axis + x->rank : axis];
+}
+
 #define CUMULATIVE_ROW(NAME, SINCE)                                                                          \
     .name = #NAME, .inputs = "X, Axis:int!", .outputs = "Y", .attributes = "exclusive:int=0, reverse:int=0", \
     .since = SINCE, .precision = CLASS_KEEP, .kind = OP_EXPAND, .infer = cumulative_infer
@@ -154,7 +161,7 @@ static void product_evaluate(Arena *arena, const Node *node, const Tensor *input
     .since = 1, .internal = true, .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = scan_infer
 
 const Op scan_ops[] = {
-    {CUMULATIVE_ROW(CumSum, 14), .expand = cumsum_expand},
+    {CUMULATIVE_ROW(CumSum, 14), .summands = summed_axis, .expand = cumsum_expand},
     {CUMULATIVE_ROW(CumProd, 26), .expand = cumprod_expand},
     {SCAN_ROW(RunningSum), .gradient = sum_gradient, .evaluate = sum_evaluate},
     {SCAN_ROW(RunningProduct), .gradient = product_gradient, .evaluate = product_evaluate},
