@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "passes/logits.h"
+#include "ir/ops/geometry.h"
 #include "passes/match.h"
 
 enum { MAX_BEHIND = 16 };

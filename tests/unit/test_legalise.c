@@ -1,5 +1,4 @@
-/* test_legalise.c: Casts around a kernel whose row takes no operands of 16 bits. No row is like that today, so the test
- * makes one. */
+/* test_legalise.c: Casts around a kernel whose row takes no operands of 16 bits, in a target that has no other. */
 #include "ir_fixture.h"
 
 #include "passes/autocast.h"
@@ -14,12 +13,9 @@ static void test_casts_around_a_wide_kernel(void **state)
                                    "%3 : bf16[2,4] = RunningSum(%1) {axis=0} @ \"second\" \"CumSum\"\n"
                                    "%4 : bf16[2,4] = Add(%2, %3)\n"
                                    "output %4\n");
-    Op wide = *find_op("RunningSum", strlen("RunningSum"));
-    wide.stored16 = false;
-    for (Node *node = graph->first; node; node = node->next)
-        if (strcmp(node->op->name, wide.name) == 0)
-            node->op = &wide;
-    legalise(graph, &(Options){0});
+    static const Kernel wide[] = {{.op = "RunningSum"}, {0}};
+    const Target target = {.name = "wide", .kernels = (const Kernel *const[]){wide, NULL}};
+    legalise(graph, &(Options){.target = &target});
     graph_verify(graph);
     assert_string_equal(printed(fixture, graph, 0), /* both read one widened copy */
                         "graph \"g\" stage \"hoist-casts\"\n"

@@ -81,7 +81,7 @@ static void write_bytes(Walk *walk, const Node *node, int root, int64_t first, i
 
 static void use_scratch(Walk *walk, const Node *node)
 {
-    const int64_t first = walk->plan->scratch_offset[node->id], bytes = node_scratch_bytes(walk->graph, node);
+    const int64_t first = walk->plan->scratch_offset[node->id], bytes = node_scratch_bytes(&target_c, node);
     for (int64_t i = first; bytes > 0 && i < first + bytes; i++) {
         if (i < 0 || i >= walk->count) {
             complain(walk, node, "scratch lies outside the arena");
@@ -104,7 +104,7 @@ static bool may_lie_on(const Node *node, int operand, const Value *output)
         return same_type(&in->type, &output->type);
     if (node->body && operand >= node->input_count - (node->body->input_count - 1))
         return same_type(&in->type, &output->type);
-    return output == node->outputs[0] && node->op->aliases == operand + 1;
+    return output == node->outputs[0] && kernel_aliases(&target_c, node, operand);
 }
 
 static int64_t arena_start(const Walk *walk, Value *value)
@@ -188,7 +188,7 @@ static void compile_and_check(Compilation *c)
     run_passes(c);
     Graph *const graphs[] = {c->program.train, c->program.evaluate};
     for (int i = 0; i < 2; i++) {
-        MemoryPlan plan = plan_memory(graphs[i]);
+        MemoryPlan plan = plan_memory(graphs[i], &target_c);
         ((Checked *)c)->check(c, graphs[i], &plan);
     }
 }
