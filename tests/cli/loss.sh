@@ -40,10 +40,11 @@ compiles "" softmax.onnx --output z
 grep -q '^    {"z", PCC_F32' train.c || fail "z is no output of the program"
 expect 2 "'w' is an input or a constant" "$PCC" softmax.onnx --output w -o train.c
 expect 2 "'zz' is no value of the graph; did you mean 'z'?" "$PCC" softmax.onnx --output zz -o train.c
-# Inside a pattern: the Erf of a GELU, which is put back for the other output all the same.
+# An output inside a pattern: the Erf of a GELU, which is put back for the other output all the same.
 half=$(tensor half 01 '' 0000003f)$(tensor one 01 '' 0000803f)$(tensor root 01 '' f304353f)
 write_graph gelu.onnx "$product$(node a Mul 'z root' s)$(node b Erf s e)$(node c Add 'e one' f)$(node d Mul 'z f' g)$(
-    node h Mul 'g half' y)$w34$half$(graph_input x 01 '2 3')$(graph_output y 01 '2 4')"
+    node h Mul 'g half' y)$w34$half$(graph_input x 01 '2 3')$(graph_output y 01 '2 4')$(
+    graph_output e 01 '2 4')"
 expect 0 "GeluErf" "$PCC" gelu.onnx --loss mse --output e --freeze root --freeze half --freeze one \
     --dump-after recognise -o train.c
 grep -q "= Erf" output || fail "the Erf that --output names is gone"

@@ -62,7 +62,7 @@ static inline void check_gradient(Fixture *fixture, const char *body, double low
     Tensor *gradients = NEW_ARRAY(graph->arena, Tensor, graph->gradient_count);
     for (int i = 0; i < graph->gradient_count; i++)
         gradients[i] = evaluated_tensor(graph, (Tensor *)direct, graph->gradients[i].value);
-    const Options options = {.precision = "64-true", .accumulate = 1};
+    const Options options = {.target = &target_c, .precision = "64-true", .accumulate = 1};
     expand_kernels(graph, &options);
     graph_verify(graph);
     for (int i = 0; i < graph->gradient_count; i++)
@@ -75,7 +75,7 @@ static inline void check_gradient(Fixture *fixture, const char *body, double low
 
 static inline void assert_gradients(Fixture *fixture, const char *body, const double *expected)
 {
-    const Options options = {.precision = "64-true", .accumulate = 1};
+    const Options options = {.target = &target_c, .precision = "64-true", .accumulate = 1};
     Graph *graph = parse_case(fixture, body, 0, 1);
     graph->loss = build_unbroadcast(graph, graph->outputs[0], &(Type){.dtype = DTYPE_F64});
     expand(graph, &options);

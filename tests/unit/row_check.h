@@ -118,7 +118,7 @@ static inline double loss_with(Graph *graph, double *data, int64_t index, double
 static inline void check_loss_gradients(Graph *graph)
 {
     const double h = 1e-5;
-    const Options options = {.precision = "64-true", .loss = LOSS_OUTPUT, .accumulate = 1};
+    const Options options = {.target = &target_c, .precision = "64-true", .loss = LOSS_OUTPUT, .accumulate = 1};
     expand(graph, &options);
     grad(graph, &options);
     graph_verify(graph);

@@ -153,7 +153,7 @@ static Value *heads_of(Graph *graph, Value *x, int64_t heads)
  * keys so that the first sees none when causal, and masks of both kinds, of which one blocks a row. */
 static Graph *wide_attention(void **state, int kind, bool expanded)
 {
-    const Options options = {.precision = "64-true", .accumulate = 1};
+    const Options options = {.target = &target_c, .precision = "64-true", .accumulate = 1};
     Graph *graph = row_graph(state);
     Value *q = PARAM(graph, 1, 1, 2, 3, 2001), *k = PARAM(graph, 2, 1, 1, 2, 2001), *v = PARAM(graph, 3, 1, 1, 2, 2000);
     Value *open = int_constant(graph, TYPE(DTYPE_BOOL, 1, 1, 3, 2), DIMS(1, 1, 0, 0, 0, 1));

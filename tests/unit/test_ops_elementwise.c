@@ -124,7 +124,7 @@ static void constant_exponents_become_products_and_roots(void **state)
                                                "%%2 = Pow(%%0, %%1)\noutput %%2",
                                                forms[i].exponent),
                                   0, 1);
-        const Options options = {.precision = "64-true", .accumulate = 1};
+        const Options options = {.target = &target_c, .precision = "64-true", .accumulate = 1};
         expand(graph, &options);
         assert_string_equal(graph->outputs[0]->producer->op->name, forms[i].op);
     }

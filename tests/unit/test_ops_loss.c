@@ -185,7 +185,7 @@ static void losses_of_16_bits_are_f32(void **state)
     Value *likelihood = build(graph, "NegativeLogLikelihoodLoss", 2, VALUES(x, i64_labels(graph, 3, labels)));
     graph_add_output(graph, scores);
     graph_add_output(graph, likelihood);
-    const Options options = {0};
+    const Options options = {.target = &target_c};
     expand(graph, &options);
     for (int i = 0; i < 2; i++)
         assert_int_equal(graph->outputs[i]->type.dtype, DTYPE_F32);

@@ -278,7 +278,7 @@ static void batch_norm_of_16_bits(void **state)
         assert_int_equal(training->outputs[i]->type.dtype, DTYPE_F32);
     graph_add_output(graph, training->outputs[0]);
     graph_add_output(graph, build(graph, "BatchNormalization", 5, inputs));
-    const Options options = {0};
+    const Options options = {.target = &target_c};
     expand(graph, &options);
     expand_kernels(graph, &options);
     for (int i = 0; i < 2; i++) {

@@ -173,7 +173,7 @@ static void steps_call_their_kernels(void **state)
     Graph *graph = row_graph(state);
     Value *x = value_create(graph, VALUE_INPUT, TYPE(DTYPE_F32, 6400, 768), NULL);
     build_reduce_sum(graph, x, 1, DIMS(0), false);
-    expand_kernels(graph, &(Options){0});
+    expand_kernels(graph, &(Options){.target = &target_c});
     const Node *sum = graph->first;
     while (sum && strcmp(sum->op->name, "SumOver") != 0)
         sum = sum->next;
@@ -201,7 +201,7 @@ static void sums_are_rounded_once(void **state)
         Value *y = build_finish(graph, sum);
         assert_int_equal(y->type.dtype, asked[i]);
         graph_add_output(graph, y);
-        expand_kernels(graph, &(Options){0});
+        expand_kernels(graph, &(Options){.target = &target_c});
         int steps = 0;
         for (const Node *node = graph->first; node; node = node->next) {
             assert_string_not_equal(node->op->name, "Cast");
