@@ -12,8 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../runtime/kernels/conv.h"
-#include "../runtime/kernels/gemm.h"
+#include "runtime/kernels/conv/conv.h"
+#include "runtime/kernels/gemm/gemm.h"
 
 static double now(void)
 {

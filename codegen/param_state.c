@@ -4,7 +4,7 @@
 
 #include "codegen/emit.h"
 #include "ir/optimizer.h"
-#include "passes/policy.h"
+#include "passes/precision/policy.h"
 #include "passes/view.h"
 #include "runtime/program.h"
 

@@ -4,7 +4,7 @@
 
 #include "codegen/emit.h"
 #include "ir/optimizer.h"
-#include "passes/policy.h"
+#include "passes/precision/policy.h"
 #include "passes/view.h"
 
 /* Of the products; everything else is small beside them. */
@@ -139,7 +139,7 @@ static void print_stored(Emitter *e, Text *text, const char *table, const Stored
     blank(text);
 }
 
-/* The last of the graph's outputs may be the loss's own (passes/loss.c): it has no name. */
+/* The last of the graph's outputs may be the loss's own (passes/training/loss.c): it has no name. */
 static int count_outputs(const Graph *train)
 {
     int last = train->output_count - 1;

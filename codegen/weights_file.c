@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "codegen/emit.h"
-#include "runtime/safetensors.h"
+#include "runtime/files/safetensors.h"
 
 void list_stored(const Program *program, const Options *options, const char ***params, int *param_count,
                  const char ***states, int *state_count)

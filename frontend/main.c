@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "frontend/command_compile.h"
-#include "frontend/command_run.h"
-#include "frontend/command_verify.h"
-#include "frontend/interrupt.h"
+#include "frontend/commands/command_compile.h"
+#include "frontend/commands/command_run.h"
+#include "frontend/commands/command_verify.h"
+#include "frontend/files/interrupt.h"
 #include "models/zoo.h"
 
 /* Each is called with its name in argv[0]. A word that is none of them is the model of a compile. */

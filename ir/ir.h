@@ -275,7 +275,7 @@ struct Graph {
     int input_count, output_count;
     Value *target;                /* or NULL */
     Value *loss;                  /* scalar, or NULL before pass `loss` */
-    int64_t batch;                /* samples of a step, 0 before pass `loss`: see passes/batch.c */
+    int64_t batch;                /* samples of a step, 0 before pass `loss`: see passes/training/batch.c */
     int loss_output;              /* index of the output that the loss reads; -1 before pass `loss` */
     const char *batch_symbol;     /* what the model's file calls that axis, or NULL */
     const DeclaredAxes *declared; /* of the model's inputs and outputs, as its importer knows them */
@@ -284,7 +284,7 @@ struct Graph {
     int gradient_count, update_count;
     Value **scalars; /* what const_float() made */
     int scalar_count;
-    struct PrecisionReport *precision; /* what pass autocast decided (passes/autocast.h), or NULL */
+    struct PrecisionReport *precision; /* what pass autocast decided (passes/precision/autocast.h), or NULL */
 };
 
 Graph *graph_create(Arena *arena, Diagnostics *diagnostics, const char *name);
@@ -509,7 +509,7 @@ Tensor evaluated_tensor(Graph *graph, Tensor *tensors, const Value *value);
 int expression_attributes(const Node *node, double *values, int capacity);
 bool operand_is_static(const Op *op, int input_index);
 
-/* ---- the differentiator's face to the rows (passes/grad.c implements it) ------------------------------------------
+/* ---- the differentiator's face to the rows (passes/rewrite/grad.c implements it) ------------------------------------------
  */
 
 struct Differentiator {

@@ -1,5 +1,5 @@
 /* optimizer.h: a row an optimizer: all that the compiler knows of it. Its rule in the emitted program is
- * pcc_NAME of runtime/kernels/optimizer.h. */
+ * pcc_NAME of runtime/kernels/optimizer/optimizer.h. */
 #ifndef PCC_IR_OPTIMIZER_H
 #define PCC_IR_OPTIMIZER_H
 

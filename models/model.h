@@ -5,7 +5,7 @@
 #ifndef PCC_MODELS_MODEL_H
 #define PCC_MODELS_MODEL_H
 
-#include "frontend/onnx_write.h"
+#include "frontend/onnx/onnx_write.h"
 
 enum { MAX_SETTING_VALUES = 16 };
 

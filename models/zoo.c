@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "frontend/interrupt.h"
+#include "frontend/files/interrupt.h"
 #include "models/model.h"
 #include "models/zoo.h"
 

@@ -2,8 +2,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "passes/autocast.h"
-#include "passes/precision_warnings.h"
+#include "passes/precision/autocast.h"
+#include "passes/precision/precision_warnings.h"
 
 /* On the imported graph, once. */
 const PassInfo prepare_passes[] = {

@@ -2,12 +2,12 @@
 #include <omp.h>
 #include <stdio.h>
 
-#include "bench.h"
-#include "options.h"
+#include "train/bench.h"
+#include "cli/options.h"
 #include "pcc.h"
-#include "probe.h"
-#include "signals.h"
-#include "trainer.h"
+#include "train/probe.h"
+#include "report/signals.h"
+#include "train/trainer.h"
 
 static int main_run(PccSession *session, const PccRunOptions *options, PccError *error)
 {

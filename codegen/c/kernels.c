@@ -5,11 +5,11 @@
 
 #include "codegen/calls/calls.h"
 #include "ir/ops/geometry.h"
-#include "runtime/kernels/attention_scratch.h"
-#include "runtime/kernels/index_lines.h"
-#include "runtime/kernels/norm_scratch.h"
-#include "runtime/kernels/reduce_scratch.h"
-#include "runtime/kernels/scratch.h"
+#include "runtime/kernels/attention/attention_scratch.h"
+#include "runtime/kernels/index/index_lines.h"
+#include "runtime/kernels/norm/norm_scratch.h"
+#include "runtime/kernels/reduce/reduce_scratch.h"
+#include "runtime/kernels/common/scratch.h"
 
 /* ---- scratch: the kernels' own formulas ------------------------------------------------------------------------- */
 

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "step.h"
-#include "storage.h"
+#include "common/step.h"
+#include "common/storage.h"
 
 #define PCC_WATCHED_THREADS 256
 #define PCC_WATCHED_NODES 128 /* of one loop: its product, at most 48 nodes and as many stores */

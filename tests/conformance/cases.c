@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "conformance.h"
-#include "frontend/onnx_model.h"
+#include "frontend/import/onnx_model.h"
 
 static int read_tensors(Arena *arena, Diagnostics *diagnostics, const char *folder, const char *kind,
                         CaseTensor *tensors)

@@ -4,7 +4,7 @@
 #define ATTENTION_CHECK_H
 
 #include "kernel_check.h"
-#include "runtime/kernels/attention.h"
+#include "runtime/kernels/attention/attention.h"
 
 enum { MAX = 1 << 18, THREADS = 5 };
 

@@ -2,7 +2,7 @@
 #ifndef CONV_CHECK_H
 #define CONV_CHECK_H
 
-#include "../../runtime/kernels/conv.h"
+#include "runtime/kernels/conv/conv.h"
 
 #include "gemm_check.h"
 

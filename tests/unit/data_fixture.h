@@ -4,7 +4,7 @@
 
 #include "runtime_support.h"
 
-#include <pcc/data.h>
+#include <pcc/data/data.h>
 
 #include "program_linear.h"
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../runtime/kernels/gemm.h"
+#include "runtime/kernels/gemm/gemm.h"
 
 enum { MAX_THREADS = 4 };
 static PccStep step;

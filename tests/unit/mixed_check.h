@@ -5,7 +5,7 @@
 #ifndef PCC_MIXED
 #    define PCC_MIXED 1
 #endif
-#include "runtime/kernels/optimizer.h"
+#include "runtime/kernels/optimizer/optimizer.h"
 
 #include "kernel_check.h"
 

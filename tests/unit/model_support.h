@@ -7,9 +7,9 @@
 #include <ftw.h>
 #include <unistd.h>
 
-#include "frontend/onnx.h"
-#include "frontend/onnx_write.h"
-#include "frontend/wire.h"
+#include "frontend/onnx/onnx.h"
+#include "frontend/onnx/onnx_write.h"
+#include "frontend/onnx/wire.h"
 
 typedef struct ModelTest {
     Fixture *fixture;

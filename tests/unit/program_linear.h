@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include <pcc/pcc.h>
-#include <pcc/safetensors.h>
+#include <pcc/files/safetensors.h>
 
 enum { LINEAR_BATCH = 4, LINEAR_FEATURES = 6, LINEAR_CLASSES = 3 };
 

@@ -5,9 +5,9 @@
 #define PROGRAM_NARROW_H
 
 #define PCC_MIXED 1
-#include <pcc/kernels/optimizer.h>
+#include <pcc/kernels/optimizer/optimizer.h>
 
-#include <pcc/session.h>
+#include <pcc/session/session.h>
 
 #include "program_linear.h"
 

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include <pcc/json.h>
+#include <pcc/files/json.h>
 #include <pcc/pcc.h>
 
 static char support_directory[512];

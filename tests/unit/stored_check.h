@@ -4,7 +4,7 @@
 #define STORED_CHECK_H
 
 #include "kernel_check.h"
-#include "runtime/kernels/storage.h"
+#include "runtime/kernels/common/storage.h"
 
 typedef struct Stored {
     PccDtype dtype;

@@ -1,6 +1,6 @@
 /* Gradients summed over micro-batches: against the f64 kernel on the same operands. */
 #define PCC_MIXED
-#include "runtime/kernels/accumulate.h"
+#include "runtime/kernels/optimizer/accumulate.h"
 
 #include "mixed_case.h"
 

@@ -1,8 +1,8 @@
 /* test_accuracy.c: which predictions are judged, and which are right, for each loss. */
 #include "runtime_support.h"
 
-#include <pcc/dtype.h>
-#include <pcc/session.h>
+#include <pcc/files/dtype.h>
+#include <pcc/session/session.h>
 
 /* Scores [2, 3, 2]: for sample 0 the classes' scores are (1 5 3) and (2 1 0), for sample 1 (0 0 9) and (4 6 5). */
 static float scores[] = {1, 2, 5, 1, 3, 0, 0, 4, 0, 6, 9, 5};

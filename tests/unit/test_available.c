@@ -1,7 +1,7 @@
 /* test_available.c: available memory of systems made of files, and a program that needs more than there is. */
 #include "runtime_support.h"
 
-#include <pcc/available.h>
+#include <pcc/session/available.h>
 
 #include "program_linear.h"
 

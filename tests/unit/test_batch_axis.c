@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "passes/batch_axis.h"
+#include "passes/training/batch_axis.h"
 
 enum { BATCH = 2 };
 

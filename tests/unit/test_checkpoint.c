@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <zlib.h>
 
-#include <pcc/safetensors.h>
+#include <pcc/files/safetensors.h>
 
 #include "program_linear.h"
 

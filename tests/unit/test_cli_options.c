@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "frontend/cli_options.h"
-#include "passes/policy.h"
+#include "frontend/cli/cli_options.h"
+#include "passes/precision/policy.h"
 
 typedef struct Parsed {
     CommandLine line;

@@ -1,6 +1,6 @@
 /* Strided copies, fills and paddings against element-by-element walks. */
 #define PCC_MIXED
-#include "runtime/kernels/copy.h"
+#include "runtime/kernels/movement/copy.h"
 
 #include "mixed_case.h"
 

@@ -3,8 +3,8 @@
 
 #include <zlib.h>
 
-#include <pcc/batch.h>
-#include <pcc/shuffle.h>
+#include <pcc/data/batch.h>
+#include <pcc/data/shuffle.h>
 
 enum { SAMPLES = 10, PIXELS = 6 };
 

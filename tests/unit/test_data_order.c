@@ -1,7 +1,7 @@
 /* test_data_order.c: which order of a sample's axes is taken, asked for, refused; and what permuting does to bytes. */
 #include "runtime_support.h"
 
-#include <pcc/data_order.h>
+#include <pcc/data/data_order.h>
 
 #define AXES(...)                              \
     (PccAxes)                                  \

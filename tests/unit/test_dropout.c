@@ -1,6 +1,6 @@
 /* The generator against its published vectors; dropout and random tensors by their definitions and statistics. */
 #define PCC_MIXED
-#include "runtime/kernels/dropout.h"
+#include "runtime/kernels/random/dropout.h"
 
 #include "mixed_case.h"
 

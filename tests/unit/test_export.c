@@ -1,7 +1,7 @@
 /* test_export.c: the template with the trained values put back, in the dtypes of the ONNX file. */
 #include "runtime_support.h"
 
-#include <pcc/dtype.h>
+#include <pcc/files/dtype.h>
 
 #include "program_linear.h"
 

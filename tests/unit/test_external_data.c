@@ -3,7 +3,7 @@
 
 #include <sys/stat.h>
 
-#include "frontend/sha1.h"
+#include "frontend/onnx/sha1.h"
 
 static const float weights[4] = {1, 2, 3, 4};
 

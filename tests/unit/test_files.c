@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include <pcc/files.h>
+#include <pcc/files/files.h>
 
 static PccError error;
 

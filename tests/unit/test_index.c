@@ -1,7 +1,7 @@
 /* Gathers, scatters, one-hot and top-k against walks over the index arrays, with negative, repeated and wrong indices.
  */
 #define PCC_MIXED
-#include "runtime/kernels/index.h"
+#include "runtime/kernels/index/index.h"
 
 #include "mixed_case.h"
 

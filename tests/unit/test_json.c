@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include <pcc/json.h>
+#include <pcc/files/json.h>
 
 static bool accepts(const char *text)
 {

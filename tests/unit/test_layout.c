@@ -1,7 +1,7 @@
 /* test_layout.c: which axes of a program's inputs and target belong to a sample. */
 #include "runtime_support.h"
 
-#include <pcc/layout.h>
+#include <pcc/data/batch_layout.h>
 
 /* Tokens [B, T] with positions [T] and the target of the given dims, for logits [B * T, V] or [B, T, V]. */
 static PccLayout layout_of(PccLoss loss, int64_t batch, int rank, int64_t rows, int64_t columns)

@@ -1,7 +1,7 @@
 /* test_legalise.c: Casts around a kernel whose row takes no operands of 16 bits, in a target that has no other. */
 #include "ir_fixture.h"
 
-#include "passes/autocast.h"
+#include "passes/precision/autocast.h"
 
 static void test_casts_around_a_wide_kernel(void **state)
 {

@@ -1,5 +1,5 @@
 /* Losses and their gradients against the formulas in double, over every way that a target may not count. */
-#include "runtime/kernels/loss.h"
+#include "runtime/kernels/loss/loss.h"
 
 #include "kernel_check.h"
 

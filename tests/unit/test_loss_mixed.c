@@ -1,7 +1,7 @@
 /* Losses over 16-bit operands, and their gradients, against the f64 kernels on the same rounded operands: mixtures of
  * dtypes, every way that a target may not count, and more classes than any buffer holds. */
 #define PCC_MIXED
-#include "runtime/kernels/loss.h"
+#include "runtime/kernels/loss/loss.h"
 
 #include "stored_check.h"
 

@@ -1,5 +1,5 @@
 /* The elementary functions against libm in double: 2 ulp over the whole range, and the special values. */
-#include "runtime/kernels/math.h"
+#include "runtime/kernels/math/math.h"
 
 #include <math.h>
 #include <setjmp.h>

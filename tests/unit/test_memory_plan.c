@@ -5,7 +5,7 @@
  * knows of the planner's intervals. */
 #include "ir_fixture.h"
 
-#include "frontend/driver.h"
+#include "frontend/commands/driver.h"
 #include "passes/view.h"
 
 enum { GARBAGE = -1, NOBODY = -2 };

@@ -2,8 +2,8 @@
  * and the share of lost updates. */
 #include "runtime_support.h"
 
-#include <pcc/dtype.h>
-#include <pcc/session.h>
+#include <pcc/files/dtype.h>
+#include <pcc/session/session.h>
 
 #include "program_narrow.h"
 

@@ -1,6 +1,6 @@
 /* LayerNormalization, RMSNormalization and BatchNormalization: statistics against long double, gradients against
  * central differences, f32 against f64, and the same bits for any number of threads. */
-#include "runtime/kernels/norm.h"
+#include "runtime/kernels/norm/norm.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* The normalisations over 16-bit operands against the f64 kernels on the same rounded operands: every mixture of
  * dtypes, widths that are odd and longer than any buffer, and the same bits for any number of threads. */
 #define PCC_MIXED
-#include "runtime/kernels/norm.h"
+#include "runtime/kernels/norm/norm.h"
 
 #include "stored_check.h"
 

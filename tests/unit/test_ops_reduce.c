@@ -1,7 +1,7 @@
 /* test_ops_reduce.c: reductions over any axes, scans, positions of extremes. */
 #include "gradient_check.h"
 
-#include "runtime/kernels/reduce_scratch.h"
+#include "runtime/kernels/reduce/reduce_scratch.h"
 
 #define X "const %0 : f64[2,2,3] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}\n"
 

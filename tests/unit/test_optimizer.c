@@ -1,6 +1,6 @@
 /* Three steps of each optimizer against its formulas in double, several parameters of different sizes; clipping, loss
  * scales, overflow. */
-#include "runtime/kernels/optimizer.h"
+#include "runtime/kernels/optimizer/optimizer.h"
 
 #include "kernel_check.h"
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "passes/policy.h"
-#include "passes/policy_tables.h"
-#include "passes/precision_warnings.h"
+#include "passes/precision/policy.h"
+#include "passes/precision/policy_tables.h"
+#include "passes/precision/precision_warnings.h"
 
 static const char model[] = "graph \"g\" stage \"loss\"\n"
                             "input %0 \"x\" : f32[2,8]\n"

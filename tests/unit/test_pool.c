@@ -1,6 +1,6 @@
 /* Pools against a walk over every window and channel. */
 #define PCC_MIXED
-#include "runtime/kernels/pool.h"
+#include "runtime/kernels/pool/pool.h"
 
 #include "mixed_case.h"
 

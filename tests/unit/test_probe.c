@@ -1,7 +1,7 @@
 /* test_probe.c: --probe against the arithmetic of the hand-written program. */
 #include "runtime_support.h"
 
-#include <pcc/dtype.h>
+#include <pcc/files/dtype.h>
 
 #include "program_linear.h"
 

@@ -1,6 +1,6 @@
 /* Reductions, arg-reductions and scans against plain loops in double; of stored operands, against the f64 kernels. */
 #define PCC_MIXED
-#include "runtime/kernels/reduce.h"
+#include "runtime/kernels/reduce/reduce.h"
 
 #include "mixed_case.h"
 

@@ -1,7 +1,7 @@
 /* test_reference_ranges.c: which numbers `pcc verify` makes up for integer inputs, by what reads them. */
 #include "ir_fixture.h"
 
-#include "frontend/reference_ranges.h"
+#include "frontend/verify/reference_ranges.h"
 
 static void assert_range(Fixture *fixture, const char *inputs, const char *body, double least, double most,
                          bool is_index)

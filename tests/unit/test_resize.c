@@ -1,7 +1,7 @@
 /* Resize along one axis: worked examples of ONNX's specification, weights of every mode against an independent dense
  * matrix, and the adjoint as that matrix's transpose. */
 #define PCC_MIXED
-#include "runtime/kernels/resize.h"
+#include "runtime/kernels/pool/resize.h"
 
 #include "mixed_case.h"
 

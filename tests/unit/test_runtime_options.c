@@ -1,7 +1,7 @@
 /* test_runtime_options.c: the command line: every option, defaults, refusals with their status and message. */
 #include "runtime_support.h"
 
-#include <pcc/options.h>
+#include <pcc/cli/options.h>
 
 #include "program_linear.h"
 

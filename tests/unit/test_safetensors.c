@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include <pcc/dtype.h>
-#include <pcc/safetensors.h>
+#include <pcc/files/dtype.h>
+#include <pcc/files/safetensors.h>
 
 /* Parses a file made of a header and `data` bytes of zeros. */
 static int parse(const char *header, size_t data, PccError *error)

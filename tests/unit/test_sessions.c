@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #include <pcc/kernels/kernels.h>
-#include <pcc/safetensors.h>
+#include <pcc/files/safetensors.h>
 
 enum { ROWS = 64, MOST = 256, STEPS = 4 };
 

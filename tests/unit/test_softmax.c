@@ -1,5 +1,5 @@
 /* Softmax and LogSoftmax against double references, in every layout, and with any number of threads. */
-#include "runtime/kernels/softmax.h"
+#include "runtime/kernels/norm/softmax.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* Softmax and LogSoftmax over 16-bit operands against the f64 kernels on the same rounded operands: mixtures of
  * dtypes, every layout, lines longer than any buffer, and the same bits for any number of threads. */
 #define PCC_MIXED
-#include "runtime/kernels/softmax.h"
+#include "runtime/kernels/norm/softmax.h"
 
 #include "stored_check.h"
 

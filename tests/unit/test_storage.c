@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "ir/ir.h"
-#include "runtime/kernels/storage.h"
+#include "runtime/kernels/common/storage.h"
 
 static uint32_t bits_of(float x)
 {

@@ -2,7 +2,7 @@
  * saving, threads, --bench. */
 #include "runtime_support.h"
 
-#include <pcc/schedule.h>
+#include <pcc/train/learning_rate.h>
 
 #include "program_linear.h"
 

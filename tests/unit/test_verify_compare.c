@@ -3,7 +3,7 @@
 
 #include "ir_fixture.h"
 
-#include "frontend/verify_compare.h"
+#include "frontend/verify/verify_compare.h"
 
 enum { CAPACITY = 8 };
 

@@ -1,7 +1,7 @@
 /* The wire scan: what it keeps, cuts and refuses, on ONNX's own messages. */
 #include "model_support.h"
 
-#include "frontend/wire_scan.h"
+#include "frontend/onnx/wire_scan.h"
 #include "onnx.pb-c.h"
 
 static const WireLimits loose = {.depth = WIRE_MAX_DEPTH, .messages = 1000, .fields = 10000};

@@ -1,0 +1,254 @@
+/* print.c: what pcc knows of itself, of this machine and of a model, as plain tables. */
+#include "frontend/commands/print.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "frontend/commands/print_trainable.h"
+#include "frontend/commands/toolchain.h"
+#include "runtime/pcc.h"
+
+void print_version(FILE *stream)
+{
+    fprintf(stream, "pcc %s\nONNX opsets %d to %d, IR version up to %d\n", PCC_VERSION, ONNX_MIN_OPSET, ONNX_MAX_OPSET,
+            ONNX_MAX_IR_VERSION);
+}
+
+/* ---- pcc itself
+ * -------------------------------------------------------------------------------------------------------- */
+
+static const char *how(const Op *op)
+{
+    static const char *const kinds[] = {
+        [OP_KERNEL] = "kernel", [OP_ELEMENTWISE] = "expression", [OP_EXPAND] = "expansion", [OP_VIEW] = "view",
+        [OP_LOOP] = "loop",     [OP_STATIC] = "at compile time"};
+    return kinds[op->kind];
+}
+
+/* Expansions are differentiated through what they expand to. */
+static bool is_differentiable(const Op *op)
+{
+    return op->gradient || (op->kind == OP_EXPAND && !op->expands_after_gradient);
+}
+
+static void print_supported_ops(Compilation *c, FILE *stream)
+{
+    (void)c;
+    fprintf(stream, "%-28s %-7s %-9s %-16s %s\n", "operator", "opsets", "gradient", "how", "inputs -> outputs");
+    for (int i = 0; i < op_count(); i++) {
+        const Op *op = op_at(i);
+        if (op->internal)
+            continue;
+        int from = op->upgrade || op->since < ONNX_MIN_OPSET ? ONNX_MIN_OPSET : op->since;
+        fprintf(stream, "%-28s %2d-%-4d %-9s %-16s %s -> %s\n", op->name, from, op->until ? op->until : ONNX_MAX_OPSET,
+                is_differentiable(op) ? "yes" : "-", how(op), op->inputs, op->outputs);
+    }
+}
+
+static void print_precision_modes(Compilation *c, FILE *stream)
+{
+    (void)c;
+    print_precisions(stream);
+}
+
+static void print_passes(Compilation *c, FILE *stream)
+{
+    (void)c;
+    const PassInfo *const tables[] = {prepare_passes, pipeline_passes};
+    static const char *const titles[] = {"on the imported graph:", "on the training and the evaluation graph:"};
+    for (int table = 0; table < 2; table++) {
+        fprintf(stream, "%s\n", titles[table]);
+        for (const PassInfo *pass = tables[table]; pass->name; pass++)
+            fprintf(stream, "  %-18s %-9s %-14s %s\n", pass->name, pass->optional ? "optional" : "",
+                    pass->training_only ? "training only" : "", pass->what);
+    }
+}
+
+/* ---- this machine
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static void print_cpu_model(FILE *stream)
+{
+    char line[256];
+    FILE *info = fopen("/proc/cpuinfo", "r");
+    while (info && fgets(line, sizeof line, info)) {
+        const char *colon = strchr(line, ':');
+        if (colon && strncmp(line, "model name", 10) == 0) {
+            fprintf(stream, "cpu       %s", colon + 2);
+            break;
+        }
+    }
+    if (info)
+        fclose(info);
+}
+
+/* The instruction sets for which the kernels have code of their own. */
+static void print_cpu_features(FILE *stream)
+{
+    fputs("features ", stream);
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2"))
+        fputs(" avx2", stream);
+    if (__builtin_cpu_supports("fma"))
+        fputs(" fma", stream);
+    if (__builtin_cpu_supports("avx512f"))
+        fputs(" avx512f", stream);
+    if (__builtin_cpu_supports("avx512bf16"))
+        fputs(" avx512bf16", stream);
+#elif defined(__aarch64__)
+    fputs(" neon", stream);
+#endif
+    fputc('\n', stream);
+}
+
+static void print_host(Compilation *c, FILE *stream)
+{
+    struct utsname name;
+    RuntimeFiles files = find_runtime(c->arena);
+    const char *compiler = getenv("CC");
+    if (uname(&name) == 0)
+        fprintf(stream, "system    %s %s\n", name.sysname, name.machine);
+    print_cpu_model(stream);
+    print_cpu_features(stream);
+    fprintf(stream, "threads   %ld\n", sysconf(_SC_NPROCESSORS_ONLN));
+    fprintf(stream, "memory    %.1f GiB\n",
+            (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (double)(1 << 30));
+    fprintf(stream, "compiler  %s\n", compiler && *compiler ? compiler : "cc");
+    fprintf(stream, "runtime   %s\n", files.library ? files.library : "by pkg-config");
+}
+
+/* ---- a model
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct Buffer {
+    const Value *value;
+    int64_t bytes;
+} Buffer;
+
+static int by_bytes(const void *a, const void *b)
+{
+    const Buffer *x = a, *y = b;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return x->value->id - y->value->id;
+}
+
+static void print_buffers_by_size(Compilation *c, FILE *stream, const MemoryPlan *plan)
+{
+    const Graph *graph = c->program.train;
+    Buffer *buffers = NEW_ARRAY(c->arena, Buffer, graph->value_count + 1);
+    int count = 0;
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (value && value->kind == VALUE_TEMP && !value->view.base && plan->offset[i] >= 0)
+            buffers[count++] = (Buffer){value, type_bytes(&value->type)};
+    }
+    qsort(buffers, (size_t)count, sizeof *buffers, by_bytes);
+    fprintf(stream, "%12s %12s  %-11s %-22s %s\n", "bytes", "offset", "live", "type", "what");
+    for (int i = 0; i < count; i++) {
+        const Value *value = buffers[i].value;
+        const char *what = value->name ? value->name : value->producer->op->name;
+        fprintf(stream, "%12lld %12lld  %4d..%-5d %-22s %s\n", (long long)buffers[i].bytes,
+                (long long)plan->offset[value->id], plan->first_use[value->id], plan->last_use[value->id],
+                type_text(c->arena, &value->type), what);
+    }
+}
+
+static void print_memory(Compilation *c, FILE *stream)
+{
+    run_passes(c);
+    EmitOptions emit = {.source_name = "", .weights_name = ""};
+    Emitted emitted = emit_source(c, &emit);
+    MemoryPlan plan = plan_memory(c->program.train, c->options.target);
+    const WeightsBytes *w = &emitted.weights;
+    fprintf(stream,
+            "weights %lld bytes = parameters %lld + states %lld + constants %lld + gradients %lld + moments %lld ",
+            (long long)emitted.weights_bytes, (long long)w->params, (long long)w->states, (long long)w->constants,
+            (long long)w->gradients, (long long)w->moments);
+    if (w->copies > 0)
+        fprintf(stream, "+ 16-bit copies %lld ", (long long)w->copies);
+    if (w->extras > 0)
+        fprintf(stream, "+ masters or compensations %lld ", (long long)w->extras);
+    fputs("+ padding\n", stream);
+    fprintf(stream, "arena   %lld bytes; a training step has at most %lld live, at node %d\n",
+            (long long)emitted.arena_bytes, (long long)plan.live_bytes, plan.fullest);
+    print_buffers_by_size(c, stream, &plan);
+}
+
+/* ---- the choice of --print
+ * --------------------------------------------------------------------------------------------------- */
+
+static void print_manual_page(Compilation *c, FILE *stream)
+{
+    (void)c;
+    print_manual(stream);
+}
+
+static void print_bash_completion(Compilation *c, FILE *stream)
+{
+    (void)c;
+    print_completion(stream);
+}
+
+static const struct {
+    const char *what;
+    bool needs_model;
+    void (*print)(Compilation *c, FILE *stream);
+} facts[] = {
+    {"supported-ops", false, print_supported_ops},
+    {"precisions", false, print_precision_modes},
+    {"passes", false, print_passes},
+    {"trainable", true, print_trainable},
+    {"memory", true, print_memory},
+    {"host", false, print_host},
+    {"man", false, print_manual_page},
+    {"completion", false, print_bash_completion},
+};
+
+static int find_fact(const char *what)
+{
+    int i = 0;
+    while (strcmp(facts[i].what, what) != 0) /* the option table lets no other name in */
+        i++;
+    return i;
+}
+
+bool print_needs_model(const char *what)
+{
+    return facts[find_fact(what)].needs_model;
+}
+
+void print_fact(Compilation *c, FILE *stream)
+{
+    facts[find_fact(c->line.print)].print(c, stream);
+}
+
+void print_about_model(Compilation *c, FILE *stream)
+{
+    import_model(c);
+    print_fact(c, stream);
+}
+
+/* Passes that ran more than once are summed, in the order of their first run. */
+void print_times(const Compilation *c, FILE *stream)
+{
+    double total = 0;
+    for (int i = 0; i < c->record_count; i++)
+        total += c->records[i].seconds;
+    fprintf(stream, "%10s %6s  %s\n", "ms", "share", "pass");
+    for (int i = 0; i < c->record_count; i++) {
+        double sum = 0;
+        bool first = true;
+        for (int j = 0; j < c->record_count; j++)
+            if (strcmp(c->records[i].pass, c->records[j].pass) == 0) {
+                first &= j >= i;
+                sum += c->records[j].seconds;
+            }
+        if (first)
+            fprintf(stream, "%10.2f %5.1f%%  %s\n", 1e3 * sum, 100 * sum / total, c->records[i].pass);
+    }
+    fprintf(stream, "%10.2f 100.0%%  total\n", 1e3 * total);
+}

@@ -1,0 +1,156 @@
+/* toolchain.c: finds the runtime, runs the C compiler. */
+#include "frontend/commands/toolchain.h"
+
+#include "frontend/files/interrupt.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- pcc's own files -----------------------------------------------------------------------------------------------
+ */
+
+static const char *own_folder(Arena *arena)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    return length > 0 ? arena_strndup(arena, path, (size_t)length) : "./";
+}
+
+/* The first of own_folder/candidates[i] that holds `file`; with the file itself when `whole`. */
+static const char *find_in(Arena *arena, const char *const *candidates, int count, const char *file, bool whole)
+{
+    const char *folder = own_folder(arena);
+    for (int i = 0; i < count; i++) {
+        const char *path = arena_printf(arena, "%s%s/%s", folder, candidates[i], file);
+        if (access(path, R_OK) == 0)
+            return whole ? path : arena_printf(arena, "%s%s", folder, candidates[i]);
+    }
+    return NULL;
+}
+
+RuntimeFiles find_runtime(Arena *arena)
+{
+    static const char *const includes[] = {"include", "../include"};
+    static const char *const libraries[] = {"runtime", ("../" PCC_LIBDIR), "../lib"};
+    static const char *const sources[] = {"include/pcc", "../share/pcc/runtime"};
+    return (RuntimeFiles){
+        .include = find_in(arena, includes, 2, "pcc/pcc.h", false),
+        .library = find_in(arena, libraries, 3, "libpcc-runtime.a", true),
+        .sources = find_in(arena, sources, 2, "trainer.c", false),
+    };
+}
+
+/* ---- running commands
+ * ------------------------------------------------------------------------------------------------ */
+
+typedef struct Arguments {
+    Arena *arena;
+    const char **items;
+    int count;
+} Arguments;
+
+static void add(Arguments *arguments, const char *argument)
+{
+    APPEND(arguments->arena, arguments->items, arguments->count, argument);
+}
+
+static void add_words(Arguments *arguments, const char *text)
+{
+    const char *space = " \t\n";
+    for (text += strspn(text, space); *text; text += strspn(text, space)) {
+        size_t length = strcspn(text, space);
+        add(arguments, arena_strndup(arguments->arena, text, length));
+        text += length;
+    }
+}
+
+static int run_arguments(Arguments *arguments, bool verbose)
+{
+    for (int i = 0; verbose && i < arguments->count; i++)
+        fprintf(stderr, "%s%s", arguments->items[i], i + 1 < arguments->count ? " " : "\n");
+    add(arguments, NULL);
+    return interrupt_run(arguments->items);
+}
+
+/* ---- building
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static const char *pkg_config(Arena *arena, Diagnostics *diagnostics, const char *what)
+{
+    const char *command = arena_printf(arena, "pkg-config %s pcc-runtime 2>/dev/null", what);
+    char buffer[4096];
+    FILE *pipe = popen(command, "r");
+    size_t length = pipe ? fread(buffer, 1, sizeof buffer - 1, pipe) : 0;
+    if (!pipe || pclose(pipe) != 0)
+        fatal(diagnostics, EXIT_STATUS_IO, NO_ORIGIN,
+              "cannot find the runtime: neither beside pcc nor by 'pkg-config pcc-runtime'; install pcc whole, or set "
+              "PKG_CONFIG_PATH");
+    return arena_strndup(arena, buffer, length);
+}
+
+static void add_runtime(Arguments *arguments, Diagnostics *diagnostics, const BuildRequest *request, bool link)
+{
+    RuntimeFiles files = find_runtime(arguments->arena);
+    if (!request->standalone && !files.include)
+        add_words(arguments, pkg_config(arguments->arena, diagnostics, "--cflags"));
+    else if (!request->standalone)
+        add(arguments, arena_printf(arguments->arena, "-I%s", files.include));
+    if (!link)
+        return;
+    if (!request->standalone && !files.library)
+        add_words(arguments, pkg_config(arguments->arena, diagnostics, "--libs"));
+    else if (!request->standalone)
+        add(arguments, files.library);
+    add_words(arguments, "-lz -lm");
+}
+
+static void run_tool(Diagnostics *diagnostics, Arguments *arguments, bool verbose)
+{
+    const char *tool = arguments->items[0];
+    int status = run_arguments(arguments, verbose);
+    if (status == 127)
+        fatal(diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot run '%s': install a C compiler, or set CC", tool);
+    if (status != 0)
+        fatal(diagnostics, EXIT_STATUS_INTERNAL, NO_ORIGIN, "'%s' failed on the emitted source with status %d", tool,
+              status);
+}
+
+static void archive(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request, const char *object)
+{
+    const char *tool = getenv("AR");
+    Arguments arguments = {.arena = arena};
+    unlink(request->output); /* ar adds to what is there */
+    add_words(&arguments, tool && *tool ? tool : "ar");
+    add_words(&arguments, "rcsD");
+    add(&arguments, request->output);
+    add(&arguments, object);
+    run_tool(diagnostics, &arguments, request->verbose);
+    unlink(object);
+}
+
+void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request)
+{
+    const char *compiler = getenv("CC"), *flags = getenv("CFLAGS");
+    const bool is_archive = request->product == PRODUCT_ARCHIVE;
+    const char *output = is_archive ? arena_printf(arena, "%s.o", request->source) : request->output;
+    Arguments arguments = {.arena = arena};
+    add_words(&arguments, compiler && *compiler ? compiler : "cc");
+    add_words(&arguments, "-O3 -march=native -fopenmp");
+    add_words(&arguments, flags ? flags : ""); /* the last -O and -march win */
+    if (request->product != PRODUCT_EXECUTABLE)
+        add(&arguments, "-fPIC");
+    add_words(&arguments, is_archive ? "-c" : request->product == PRODUCT_SHARED ? "-shared" : "");
+    add(&arguments, request->source);
+    add_words(&arguments, "-o");
+    add(&arguments, output);
+    if (is_archive)
+        interrupt_remove(output);
+    add_runtime(&arguments, diagnostics, request, !is_archive);
+    run_tool(diagnostics, &arguments, request->verbose);
+    if (is_archive)
+        archive(arena, diagnostics, request, output);
+}

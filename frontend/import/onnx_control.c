@@ -1,0 +1,390 @@
+/* onnx_control.c: control flow that is known when the model is compiled: If on a constant, Loop and Scan of a static
+ * number of iterations, which are unrolled. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "frontend/import/onnx_model.h"
+
+/* A control-flow node being imported. */
+typedef struct Control {
+    Import *import;
+    const Body *body;
+    Scope *scope;
+    const NodeProto *node;
+    Origin origin;
+} Control;
+
+static bool refuse(const Control *control, const char *why)
+{
+    int first = control->import->refusal_count;
+    unsupported(control->import, control->origin, "%s %s", control->origin.op, why);
+    poison_outputs(control->import, control->body, control->scope, control->node, first, 0, NULL);
+    return true;
+}
+
+/* What the node makes of its subgraphs' results depends on these, some of which were refused. */
+static bool pass_poison_on(const Control *control, size_t count, Value *const *values)
+{
+    poison_outputs(control->import, control->body, control->scope, control->node, control->import->refusal_count, count,
+                   values);
+    return true;
+}
+
+static const GraphProto *subgraph(const Control *control, const char *name)
+{
+    const AttributeProto *attribute = node_attribute(control->body, control->node, name);
+    if (!attribute || !attribute->g) {
+        fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin, "the attribute '%s' is missing", name);
+    }
+    return attribute->g;
+}
+
+/* Which of a subgraph's results are needed: the first `states` are, the others where the node's output is that they
+ * become, from output `output` on. */
+static const bool *wanted_results(const Control *control, const GraphProto *graph, size_t states, size_t output)
+{
+    bool *wanted = NEW_ARRAY(control->import->arena, bool, graph->n_output + 1);
+    for (size_t i = 0; i < graph->n_output; i++) {
+        wanted[i] = i < states || is_needed(&control->scope->needed, node_output(control->node, output + i - states));
+    }
+    return wanted;
+}
+
+/* Imports the subgraph with these values for its inputs and stores the wanted ones of its outputs, NULL for the
+ * others; false when one of them was refused. `suffix` tells iterations apart; "": there is only one. */
+static bool import_subgraph(const Control *control, const GraphProto *graph, const char *suffix, Value *const *inputs,
+                            const bool *wanted, Value **outputs)
+{
+    Import *import = control->import;
+    Body body = *control->body;
+    if (++body.depth > MAX_BODY_DEPTH) {
+        fatal(import->diagnostics, EXIT_STATUS_INPUT, control->origin, "subgraphs are nested more than %d deep",
+              MAX_BODY_DEPTH);
+    }
+    body.repeated |= *suffix != '\0';
+    body.prefix = arena_printf(import->arena, "%s/%s", control->origin.node, suffix);
+    Scope inner = {.outer = control->scope};
+    for (size_t i = 0; i < graph->n_input; i++) {
+        define_value(import, &inner, control->origin, text_or_empty(graph->input[i]->name), inputs[i]);
+    }
+    for (size_t i = 0; i < graph->n_output; i++) {
+        need(import, &inner.needed, wanted[i] ? graph->output[i]->name : NULL);
+    }
+    need_nodes(import, &inner.needed, graph->n_node, graph->node);
+    import_initializers(import, &body, &inner, graph);
+    import_nodes(import, &body, &inner, graph->n_node, graph->node);
+    bool complete = true;
+    for (size_t i = 0; i < graph->n_output; i++) {
+        outputs[i] = wanted[i] ? find_value(&inner, text_or_empty(graph->output[i]->name)) : NULL;
+        if (wanted[i] && !outputs[i]) {
+            fatal(import->diagnostics, EXIT_STATUS_INPUT, control->origin,
+                  "the subgraph does not compute its output '%s'", text_or_empty(graph->output[i]->name));
+        }
+        complete &= !outputs[i] || !is_poisoned(outputs[i]);
+    }
+    return complete;
+}
+
+static void check_signature(const Control *control, const GraphProto *graph, size_t inputs, size_t outputs)
+{
+    if (graph->n_input != inputs || graph->n_output != outputs) {
+        fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin,
+              "the subgraph has %zu inputs and %zu outputs, but the node wants %zu and %zu", graph->n_input,
+              graph->n_output, inputs, outputs);
+    }
+}
+
+/* The single integer or bool of a constant; false when it is not constant. */
+static bool constant_scalar(const Control *control, const Value *value, int64_t *scalar)
+{
+    if (value->kind != VALUE_CONST || is_float(value->type.dtype) || element_count(&value->type) != 1) {
+        return false;
+    }
+    *scalar = tensor_from_data(control->import->arena, &value->type, value->data).i[0];
+    return true;
+}
+
+/* Refuses what depends on a value that is not known; an input that it comes from can be bound. */
+static bool refuse_unknown(const Control *control, const char *what, const Value *value)
+{
+    const Import *import = control->import;
+    const Value *source = value && !is_poisoned(value) ? feeding_input(import->graph, value) : NULL;
+    const char *why = arena_printf(import->arena, "%s not known when the model is compiled", what);
+    if (source) {
+        why = arena_printf(import->arena, "%s: it depends on the input '%s'; give --bind %s=VALUE", why, source->name,
+                           source->name);
+    }
+    return refuse(control, why);
+}
+
+static bool import_if(const Control *control)
+{
+    Value *condition = node_input(control->import, control->scope, control->origin, control->node, 0);
+    int64_t taken;
+    if (!condition || !constant_scalar(control, condition, &taken)) {
+        return refuse_unknown(control, "on a condition that is", condition);
+    }
+    const GraphProto *branch = subgraph(control, taken ? "then_branch" : "else_branch");
+    check_signature(control, branch, 0, control->node->n_output);
+    Value **results = NEW_ARRAY(control->import->arena, Value *, branch->n_output + 1);
+    import_subgraph(control, branch, "", NULL, wanted_results(control, branch, 0, 0), results);
+    for (size_t i = 0; i < branch->n_output; i++) {
+        define_result(control->import, control->body, control->scope, control->node, i, results[i]);
+    }
+    return true;
+}
+
+/* ---- unrolling
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* Values stacked or sliced along one axis, one per iteration. */
+typedef struct Sequence {
+    Value **items;
+    int count, capacity;
+} Sequence;
+
+static void append(Arena *arena, Sequence *sequence, Value *value)
+{
+    if (sequence->count == sequence->capacity) {
+        int capacity = sequence->capacity ? 2 * sequence->capacity : 8;
+        Value **larger = NEW_ARRAY(arena, Value *, capacity);
+        for (int i = 0; i < sequence->count; i++) {
+            larger[i] = sequence->items[i];
+        }
+        *sequence = (Sequence){larger, sequence->count, capacity};
+    }
+    sequence->items[sequence->count++] = value;
+}
+
+/* [item 0, item 1, ...] along a new axis, or backwards; NULL where nobody needs it. */
+static Value *stack(const Control *control, const Sequence *sequence, int64_t axis, bool backwards)
+{
+    if (!sequence->items[0]) {
+        return NULL;
+    }
+    Graph *graph = control->import->graph;
+    Value **rows = NEW_ARRAY(control->import->arena, Value *, sequence->count);
+    graph->origin = control->origin;
+    for (int i = 0; i < sequence->count; i++) {
+        Value *item = sequence->items[backwards ? sequence->count - 1 - i : i];
+        Value *operands[] = {item, const_ints(graph, 1, &axis)};
+        rows[i] = fold_value(control->import, build(graph, "Unsqueeze", 2, operands));
+    }
+    Node *concat = build_begin(graph, "Concat", sequence->count, rows, 1);
+    set_int(graph, concat, "axis", axis);
+    return fold_value(control->import, build_finish(graph, concat));
+}
+
+static Value *scalar_constant(Import *import, Dtype dtype, int64_t value)
+{
+    Tensor tensor = {.type = scalar_type(dtype), .i = &value};
+    return const_tensor(import->graph, &tensor);
+}
+
+static bool spend_iteration(const Control *control)
+{
+    if (--control->import->node_budget < 0) {
+        fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin, "unrolling takes more than %d nodes",
+              MAX_IMPORTED_NODES);
+    }
+    return true;
+}
+
+/* Loads the node's inputs from `first` on; false when one is absent. */
+static bool load_inputs(const Control *control, size_t first, Value **values)
+{
+    for (size_t i = first; i < control->node->n_input; i++) {
+        values[i - first] = node_input(control->import, control->scope, control->origin, control->node, i);
+        if (!values[i - first]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool define_loop_results(const Control *control, size_t carried_count, Value *const *carried, size_t stack_count,
+                                Value *const *stacked)
+{
+    for (size_t i = 0; i < carried_count; i++) {
+        define_result(control->import, control->body, control->scope, control->node, i, carried[i]);
+    }
+    for (size_t i = 0; i < stack_count; i++) {
+        define_result(control->import, control->body, control->scope, control->node, carried_count + i, stacked[i]);
+    }
+    return true;
+}
+
+/* One iteration of Loop: `values` are iteration, condition, carried...; `results` take condition, carried...,
+ * scanned... False when one of these was refused. */
+static bool iterate(const Control *control, const GraphProto *graph, int64_t iteration, size_t carried, Value **values,
+                    Value **results, Sequence *sequences)
+{
+    Arena *arena = control->import->arena;
+    values[0] = scalar_constant(control->import, DTYPE_I64, iteration);
+    values[1] = scalar_constant(control->import, DTYPE_BOOL, 1);
+    spend_iteration(control);
+    const char *suffix = arena_printf(arena, "%" PRId64 "/", iteration);
+    const bool *wanted = wanted_results(control, graph, 1 + carried, carried);
+    if (!import_subgraph(control, graph, suffix, values, wanted, results)) {
+        return false;
+    }
+    for (size_t i = 0; i < carried; i++) {
+        values[2 + i] = results[1 + i];
+    }
+    for (size_t i = 1 + carried; i < graph->n_output; i++) {
+        append(arena, &sequences[i - 1 - carried], results[i]);
+    }
+    return true;
+}
+
+/* Loop (trip count M?, condition?, carried...) */
+static bool import_loop(const Control *control)
+{
+    const NodeProto *node = control->node;
+    Import *import = control->import;
+    const GraphProto *graph = subgraph(control, "body");
+    size_t carried = node->n_input >= 2 ? node->n_input - 2 : 0;
+    if (node->n_output < carried) {
+        fatal(import->diagnostics, EXIT_STATUS_INPUT, control->origin, "Loop has fewer outputs than carried values");
+    }
+    size_t scanned = node->n_output - carried;
+    check_signature(control, graph, 2 + carried, 1 + node->n_output);
+    Value **values = NEW_ARRAY(import->arena, Value *, 2 + carried);
+    Value *trips = node_input(import, control->scope, control->origin, node, 0);
+    Value *condition = node_input(import, control->scope, control->origin, node, 1);
+    int64_t trip_count = INT64_MAX, go_on = 1;
+    bool known = (!trips || constant_scalar(control, trips, &trip_count)) &&
+                 (!condition || constant_scalar(control, condition, &go_on));
+    Sequence *sequences = NEW_ARRAY(import->arena, Sequence, scanned + 1);
+    Value **results = NEW_ARRAY(import->arena, Value *, graph->n_output + 1);
+    known = known && load_inputs(control, 2, values + 2);
+    const Value *unknown = trips && trip_count == INT64_MAX ? trips : condition;
+    for (int64_t i = 0; known && go_on && i < trip_count; i++) {
+        if (!iterate(control, graph, i, carried, values, results, sequences)) {
+            return pass_poison_on(control, graph->n_output, results);
+        }
+        known = constant_scalar(control, results[0], &go_on);
+        unknown = results[0];
+    }
+    if (!known || (scanned > 0 && sequences[0].count == 0)) {
+        return refuse_unknown(control, "whose number of iterations is", unknown);
+    }
+    Value **stacked = NEW_ARRAY(import->arena, Value *, scanned + 1);
+    for (size_t i = 0; i < scanned; i++) {
+        stacked[i] = stack(control, &sequences[i], 0, false);
+    }
+    return define_loop_results(control, carried, values + 2, scanned, stacked);
+}
+
+/* Element i of an optional list of ints: axes and directions of Scan. */
+static int64_t listed(const Control *control, const char *name, size_t i)
+{
+    const AttributeProto *attribute = node_attribute(control->body, control->node, name);
+    return attribute && i < attribute->n_ints ? attribute->ints[i] : 0;
+}
+
+/* x[..., index, ...] along an axis, without it. */
+static Value *slice_of(const Control *control, Value *x, int64_t axis, int64_t index)
+{
+    Graph *graph = control->import->graph;
+    graph->origin = control->origin;
+    Value *operands[] = {x, scalar_constant(control->import, DTYPE_I64, index)};
+    Node *gather = build_begin(graph, "Gather", 2, operands, 1);
+    set_int(graph, gather, "axis", axis);
+    return fold_value(control->import, build_finish(graph, gather));
+}
+
+/* The common extent of the scanned inputs; -1 when they do not agree. */
+static int64_t scan_extent(const Control *control, size_t scanned, Value *const *inputs, int64_t *axes)
+{
+    int64_t extent = -1;
+    for (size_t i = 0; i < scanned; i++) {
+        int rank = inputs[i]->type.rank;
+        axes[i] = listed(control, "scan_input_axes", i);
+        axes[i] += axes[i] < 0 ? rank : 0;
+        if (axes[i] < 0 || axes[i] >= rank || (i > 0 && inputs[i]->type.dims[axes[i]] != extent)) {
+            return -1;
+        }
+        extent = inputs[i]->type.dims[axes[i]];
+    }
+    return extent;
+}
+
+/* Scan of opset 9 and later: (state..., scanned inputs...) -> (state..., stacked outputs...). */
+static bool import_scan(const Control *control)
+{
+    const NodeProto *node = control->node;
+    Import *import = control->import;
+    const GraphProto *graph = subgraph(control, "body");
+    const AttributeProto *scan_inputs = node_attribute(control->body, node, "num_scan_inputs");
+    size_t scanned = scan_inputs && scan_inputs->i > 0 ? (size_t)scan_inputs->i : 0;
+    if (control->body->opset < 9 || scanned == 0 || scanned > node->n_input ||
+        node->n_input - scanned > node->n_output) {
+        return refuse(control, "of a form that pcc does not have");
+    }
+    size_t states = node->n_input - scanned, stack_count = node->n_output - states;
+    check_signature(control, graph, node->n_input, node->n_output);
+    Value **inputs = NEW_ARRAY(import->arena, Value *, node->n_input);
+    Value **values = NEW_ARRAY(import->arena, Value *, node->n_input);
+    Value **results = NEW_ARRAY(import->arena, Value *, node->n_output + 1);
+    int64_t *axes = NEW_ARRAY(import->arena, int64_t, scanned);
+    Sequence *sequences = NEW_ARRAY(import->arena, Sequence, stack_count + 1);
+    const bool *wanted = wanted_results(control, graph, states, states);
+    bool known = load_inputs(control, 0, inputs);
+    int64_t extent = known ? scan_extent(control, scanned, inputs + states, axes) : -1;
+    memcpy(values, inputs, states * sizeof *values);
+    for (int64_t step = 0; known && step < extent; step++) {
+        spend_iteration(control);
+        for (size_t i = 0; i < scanned; i++) {
+            bool backwards = listed(control, "scan_input_directions", i) == 1;
+            values[states + i] = slice_of(control, inputs[states + i], axes[i], backwards ? extent - 1 - step : step);
+        }
+        const char *suffix = arena_printf(import->arena, "%" PRId64 "/", step);
+        if (!import_subgraph(control, graph, suffix, values, wanted, results)) {
+            return pass_poison_on(control, graph->n_output, results);
+        }
+        for (size_t i = 0; i < node->n_output; i++) {
+            if (i < states) {
+                values[i] = results[i];
+            } else {
+                append(import->arena, &sequences[i - states], results[i]);
+            }
+        }
+    }
+    if (!known || extent <= 0) {
+        return refuse(control, "whose extent or body pcc does not have");
+    }
+    Value **stacked = NEW_ARRAY(import->arena, Value *, stack_count + 1);
+    for (size_t i = 0; i < stack_count; i++) {
+        int64_t axis = listed(control, "scan_output_axes", i);
+        axis += axis < 0 && wanted[states + i] ? sequences[i].items[0]->type.rank + 1 : 0;
+        stacked[i] = stack(control, &sequences[i], axis, listed(control, "scan_output_directions", i) == 1);
+    }
+    return define_loop_results(control, states, values, stack_count, stacked);
+}
+
+static bool input_is_poisoned(const Control *control)
+{
+    for (size_t i = 0; i < control->node->n_input; i++) {
+        Value *value = node_input(control->import, control->scope, control->origin, control->node, i);
+        if (value && is_poisoned(value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool import_control(Import *import, const Body *body, Scope *scope, const NodeProto *node)
+{
+    static const struct {
+        const char *op;
+        bool (*import)(const Control *);
+    } rows[] = {{"If", import_if}, {"Loop", import_loop}, {"Scan", import_scan}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (!*normal_domain(node->domain) && strcmp(text_or_empty(node->op_type), rows[i].op) == 0) {
+            Control control = {import, body, scope, node, node_origin(import, body, node)};
+            return input_is_poisoned(&control) ? pass_poison_on(&control, 0, NULL) : rows[i].import(&control);
+        }
+    }
+    return false;
+}

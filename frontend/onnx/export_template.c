@@ -1,0 +1,285 @@
+/* export_template.c: the file with the trained payloads cut out, and the list of where they go back in.
+ *
+ * Works on the wire format, not on the unpacked model: what is no trained initializer or Constant node is copied as
+ * bytes, whatever it is. Messages are written innermost first; a message's length counts the payloads that are not in
+ * the template. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/onnx/export_piece.h"
+
+/* ---- declared shapes -----------------------------------------------------------------------------------------------
+ */
+
+/* TensorShapeProto: what changed becomes a number, the other dims keep their symbols. */
+static void copy_shape(const WireField *shape, const OnnxReshaped *reshaped, WireBuffer *to)
+{
+    const uint8_t *cursor = shape->body;
+    int axis = 0;
+    for (WireField field; next_field(&cursor, shape->end, &field);) {
+        bool changed = field.number == SHAPE_DIM && axis < reshaped->to.rank &&
+                       reshaped->from.dims[axis] != reshaped->to.dims[axis];
+        if (changed) {
+            WireBuffer dim = {0};
+            wire_int(&dim, DIM_VALUE, reshaped->to.dims[axis]);
+            wire_message(to, SHAPE_DIM, &dim);
+            wire_free(&dim);
+        } else {
+            wire_append(to, field.start, (size_t)(field.end - field.start));
+        }
+        axis += field.number == SHAPE_DIM;
+    }
+}
+
+/* The message with the shape at the end of `path`, a list of field numbers that a 0 ends, rewritten. */
+static void copy_reshaped(const WireField *message, const uint32_t *path, const OnnxReshaped *reshaped, WireBuffer *to)
+{
+    const uint8_t *cursor = message->body;
+    for (WireField field; next_field(&cursor, message->end, &field);) {
+        if (field.number != *path || field.type != WIRE_LENGTH) {
+            wire_append(to, field.start, (size_t)(field.end - field.start));
+            continue;
+        }
+        WireBuffer inner = {0};
+        if (path[1]) {
+            copy_reshaped(&field, path + 1, reshaped, &inner);
+        } else {
+            copy_shape(&field, reshaped, &inner);
+        }
+        wire_message(to, field.number, &inner);
+        wire_free(&inner);
+    }
+}
+
+/* The entry of the table that the message's string field `number` names, or NULL. */
+static const void *find_named(Exporter *exporter, const NameTable *table, const WireField *message, uint32_t number)
+{
+    const uint8_t *cursor = message->body;
+    for (WireField field; next_field(&cursor, message->end, &field);) {
+        if (field.number == number && field.type == WIRE_LENGTH) {
+            size_t length = (size_t)(field.end - field.body);
+            return name_table_find(table, arena_strndup(exporter->arena, (const char *)field.body, length));
+        }
+    }
+    return NULL;
+}
+
+/* Writes the ValueInfoProto when the field is that of a value whose dims have changed. */
+static bool copy_value_info(Exporter *exporter, const WireField *field, Piece *graph)
+{
+    static const uint32_t shape_path[] = {VALUE_TYPE, TYPE_TENSOR, TENSOR_TYPE_SHAPE, 0};
+    bool declares = field->number == GRAPH_INPUT || field->number == GRAPH_OUTPUT || field->number == GRAPH_VALUE_INFO;
+    if (!declares || field->type != WIRE_LENGTH) {
+        return false;
+    }
+    const OnnxReshaped *reshaped = find_named(exporter, &exporter->reshaped, field, VALUE_NAME);
+    if (!reshaped) {
+        return false;
+    }
+    Piece info = {0};
+    copy_reshaped(field, shape_path, reshaped, &info.bytes);
+    add_message(exporter, graph, field->number, &info);
+    return true;
+}
+
+/* ---- graph and model
+ * -------------------------------------------------------------------------------------------------- */
+
+/* Writes the initializer when the field is one that is trained. */
+static bool copy_initializer(Exporter *exporter, const WireField *field, Piece *graph)
+{
+    Piece tensor = {0};
+    if (field->type == WIRE_LENGTH && field->number == GRAPH_INITIALIZER) {
+        TensorHead head = read_head(exporter, field);
+        if (head.trained) {
+            copy_tensor(exporter, field, &head, &head.type, &tensor);
+            add_message(exporter, graph, GRAPH_INITIALIZER, &tensor);
+            return true;
+        }
+    } else if (field->type == WIRE_LENGTH && field->number == GRAPH_SPARSE_INITIALIZER &&
+               copy_sparse(exporter, field, NULL, &tensor)) {
+        add_message(exporter, graph, GRAPH_INITIALIZER, &tensor);
+        return true;
+    }
+    return false;
+}
+
+/* ---- nodes: Constants that are trained, and the branches of If that hold some ---- */
+
+static void copy_graph(Exporter *exporter, const WireField *graph, Piece *piece);
+
+/* What of a node its import goes by. */
+typedef struct NodeHead {
+    const char *name, *output; /* both with the prefix; output: the first, or NULL */
+    bool is_constant, is_if;
+} NodeHead;
+
+static bool is_text(const WireField *field, const char *text)
+{
+    size_t length = strlen(text);
+    return (size_t)(field->end - field->body) == length && memcmp(field->body, text, length) == 0;
+}
+
+static NodeHead read_node(Exporter *exporter, const WireField *node)
+{
+    NodeHead head = {0};
+    const uint8_t *cursor = node->body;
+    for (WireField field; next_field(&cursor, node->end, &field);) {
+        if (field.number == NODE_OP_TYPE) {
+            head.is_constant = is_text(&field, "Constant");
+            head.is_if = is_text(&field, "If");
+        } else if (field.number == NODE_NAME && field.end > field.body) {
+            head.name = prefixed(exporter, &field);
+        } else if (field.number == NODE_OUTPUT && !head.output) {
+            head.output = prefixed(exporter, &field);
+        }
+    }
+    head.name = head.name ? head.name : head.output;
+    return head;
+}
+
+/* The attribute's value as the `t` of an AttributeProto; false when it is none that holds floats. */
+static bool copy_constant_data(Exporter *exporter, const WireField *field, const OnnxTrained *trained, Piece *attribute)
+{
+    Piece tensor = {0};
+    TensorHead head = {.trained = trained, .data_type = 1};
+    if (field->number == ATTRIBUTE_TENSOR) {
+        head = read_head(exporter, field);
+        head.trained = trained;
+        copy_tensor(exporter, field, &head, &head.type, &tensor);
+    } else if (field->number == ATTRIBUTE_F || field->number == ATTRIBUTE_FLOATS) {
+        add_dims(&tensor, &trained->type);
+        wire_int(&tensor.bytes, TENSOR_DATA_TYPE, head.data_type);
+        add_payload(exporter, &tensor, &head);
+    } else if (field->number != ATTRIBUTE_SPARSE_TENSOR || !copy_sparse(exporter, field, trained, &tensor)) {
+        return false;
+    }
+    add_message(exporter, attribute, ATTRIBUTE_TENSOR, &tensor);
+    return true;
+}
+
+/* value_float, value_floats and sparse_value become `value`, whose t takes the place of the (first) field. */
+static void copy_constant_attribute(Exporter *exporter, const WireField *attribute, const OnnxTrained *trained,
+                                    Piece *node)
+{
+    enum { TENSOR = 4 };
+    Piece piece = {0};
+    bool done = false;
+    const uint8_t *cursor = attribute->body;
+    for (WireField field; next_field(&cursor, attribute->end, &field);) {
+        if (field.number == ATTRIBUTE_NAME) {
+            wire_tag(&piece.bytes, ATTRIBUTE_NAME, WIRE_LENGTH);
+            wire_varint(&piece.bytes, strlen("value"));
+            wire_append(&piece.bytes, "value", strlen("value"));
+        } else if (field.number == ATTRIBUTE_TYPE) {
+            wire_int(&piece.bytes, ATTRIBUTE_TYPE, TENSOR);
+        } else if (!done && copy_constant_data(exporter, &field, trained, &piece)) {
+            done = true;
+        } else if (field.number != ATTRIBUTE_FLOATS) {
+            wire_append(&piece.bytes, field.start, (size_t)(field.end - field.start));
+        }
+    }
+    add_message(exporter, node, NODE_ATTRIBUTE, &piece);
+}
+
+static void copy_branch(Exporter *exporter, const WireField *attribute, const NodeHead *head, Piece *node)
+{
+    const char *outer = exporter->prefix;
+    Piece piece = {0};
+    const uint8_t *cursor = attribute->body;
+    exporter->prefix = arena_printf(exporter->arena, "%s/", head->name);
+    for (WireField field; next_field(&cursor, attribute->end, &field);) {
+        if (field.number == ATTRIBUTE_GRAPH && field.type == WIRE_LENGTH) {
+            Piece graph = {0};
+            copy_graph(exporter, &field, &graph);
+            add_message(exporter, &piece, ATTRIBUTE_GRAPH, &graph);
+        } else {
+            wire_append(&piece.bytes, field.start, (size_t)(field.end - field.start));
+        }
+    }
+    exporter->prefix = outer;
+    add_message(exporter, node, NODE_ATTRIBUTE, &piece);
+}
+
+/* Writes the node when the field is one that holds what is trained. */
+static bool copy_node(Exporter *exporter, const WireField *field, Piece *graph)
+{
+    if (field->number != GRAPH_NODE || field->type != WIRE_LENGTH) {
+        return false;
+    }
+    NodeHead head = read_node(exporter, field);
+    const OnnxTrained *trained =
+        head.is_constant && head.output ? name_table_find(&exporter->trained, head.output) : NULL;
+    if (!trained && !(head.is_if && head.name && exporter->trained_branches)) {
+        return false;
+    }
+    Piece node = {0};
+    const uint8_t *cursor = field->body;
+    for (WireField part; next_field(&cursor, field->end, &part);) {
+        if (part.number != NODE_ATTRIBUTE || part.type != WIRE_LENGTH) {
+            wire_append(&node.bytes, part.start, (size_t)(part.end - part.start));
+        } else if (trained) {
+            copy_constant_attribute(exporter, &part, trained, &node);
+        } else {
+            copy_branch(exporter, &part, &head, &node);
+        }
+    }
+    add_message(exporter, graph, GRAPH_NODE, &node);
+    return true;
+}
+
+static void copy_graph(Exporter *exporter, const WireField *graph, Piece *piece)
+{
+    const uint8_t *cursor = graph->body;
+    for (WireField field; next_field(&cursor, graph->end, &field);) {
+        if (!copy_initializer(exporter, &field, piece) && !copy_value_info(exporter, &field, piece) &&
+            !copy_node(exporter, &field, piece)) {
+            wire_append(&piece->bytes, field.start, (size_t)(field.end - field.start));
+        }
+    }
+}
+
+static void copy_model(Exporter *exporter, const OnnxModel *model, Piece *piece)
+{
+    const uint8_t *cursor = model->file.bytes, *end = cursor + model->file.size;
+    for (WireField field; next_field(&cursor, end, &field);) {
+        if (field.number == MODEL_GRAPH && field.type == WIRE_LENGTH) {
+            Piece graph = {0};
+            copy_graph(exporter, &field, &graph);
+            add_message(exporter, piece, MODEL_GRAPH, &graph);
+        } else {
+            wire_append(&piece->bytes, field.start, (size_t)(field.end - field.start));
+        }
+    }
+}
+
+bool onnx_export_template(const OnnxModel *model, Arena *arena, int trained_count, const OnnxTrained *trained,
+                          int reshaped_count, const OnnxReshaped *reshaped, OnnxTemplate *result)
+{
+    Exporter exporter = {.arena = arena, .diagnostics = model->diagnostics, .prefix = ""};
+    for (int i = 0; i < trained_count; i++) {
+        name_table_set(&exporter.trained, arena, trained[i].name, (void *)(uintptr_t)&trained[i]);
+        exporter.trained_branches |= strchr(trained[i].name, '/') != NULL;
+    }
+    for (int i = 0; i < reshaped_count; i++) {
+        name_table_set(&exporter.reshaped, arena, reshaped[i].name, (void *)(uintptr_t)&reshaped[i]);
+    }
+    Piece piece = {0};
+    copy_model(&exporter, model, &piece);
+    if (piece.bytes.failed || piece.bytes.size + piece.payload_bytes > INT32_MAX) {
+        bool failed = piece.bytes.failed;
+        wire_free(&piece.bytes);
+        warning(model->diagnostics, NO_ORIGIN, "no-export", "the program will not export the trained model: %s",
+                failed ? "there is not enough memory for its template" : "it would pass protobuf's 2 GiB");
+        return false;
+    }
+    *result = (OnnxTemplate){piece.bytes.bytes, piece.bytes.size, piece.splices, piece.splice_count};
+    return true;
+}
+
+void onnx_template_free(OnnxTemplate *result)
+{
+    free(result->bytes);
+    *result = (OnnxTemplate){0};
+}

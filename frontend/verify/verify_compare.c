@@ -1,0 +1,453 @@
+/* verify_compare.c: errors and tolerances.
+ *
+ * Errors are ‖a - b‖ / ‖b‖ in the 2-norm, b the reference. The loss, all gradients as one vector and the states must
+ * agree to the precision's tolerance, single tensors to ten times that, as their errors do not average out, but no
+ * zeros pass for a gradient. Where a gradient is zero in exact arithmetic, its error is measured against the norm of
+ * all gradients; where all are, against what rounding the terms that cancel makes of it (allow_noise).
+ *
+ * In 16 bits rounding moves maxima and the signs of activations. How many move is proportional to the unit roundoff u,
+ * and each sends its share of the gradient elsewhere: the error of the whole is a multiple of sqrt(u), and varies from
+ * batch to batch (PyTorch's autocast to bf16 errs by 0.19 to 0.35 on a ResNet with BatchNormalization over 12 batches).
+ * It is allowed 6 sqrt(u); a wrong gradient is off by its own size. Parameters after some steps say nothing there that
+ * the gradient does not say. */
+#include "frontend/verify/verify_compare.h"
+
+#include "frontend/verify/reference_run.h"
+#include "runtime/files/dtype.h"
+#include "runtime/files/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum StepNoise {
+    STEPS_EXACT, /* parameters agree as everything does */
+    STEPS_NOISY, /* Adam turns rounding noise of tiny gradients into steps of up to lr */
+    STEPS_IGNORED,
+} StepNoise;
+
+#define ABSENT 0.9        /* the error of a gradient that is zeros is 1 */
+#define LEAST_UNIT 1e-300 /* of an error, where the reference is zeros */
+
+static const struct Tolerance {
+    const char *precision;
+    double roundoff;
+    double relative;
+    StepNoise steps;
+} tolerances[] = {
+    {"64-true", 0x1p-53, 1e-9, STEPS_EXACT},    {"32-true", 0x1p-24, 1e-5, STEPS_NOISY},
+    {"16-mixed", 0x1p-11, 0.02, STEPS_IGNORED}, {"bf16-mixed", 0x1p-8, 0.02, STEPS_IGNORED},
+    {"16-true", 0x1p-11, 0.02, STEPS_IGNORED},  {"bf16-true", 0x1p-8, 0.02, STEPS_IGNORED},
+};
+
+/* Where rounding moves maxima and signs: what it does to the whole gradient. */
+static double discrete_error(double roundoff)
+{
+    return 6 * sqrt(roundoff);
+}
+
+/* Of the whole gradient; single ones' may be ten times that. */
+static double gradient_tolerance(const struct Tolerance *tolerance)
+{
+    return tolerance->steps == STEPS_IGNORED ? discrete_error(tolerance->roundoff) : tolerance->relative;
+}
+
+typedef struct Comparer {
+    Arena *arena;
+    const PccSafetensors *dump, *reference;
+    const struct Tolerance *tolerance;
+    double gradient_norm; /* of all gradients of the reference */
+    double gradient_peak; /* the largest |element| */
+    double noise;         /* what PyTorch's float32 run erred in parameters, in units of lr */
+    Comparison result;
+} Comparer;
+
+static int64_t count_of(const PccStTensor *tensor)
+{
+    return pcc_element_count(tensor->rank, tensor->dims);
+}
+
+static double element(const PccStTensor *tensor, int64_t i)
+{
+    return pcc_dtype_load(tensor->data, tensor->dtype, i);
+}
+
+static bool same_shape(const PccStTensor *a, const PccStTensor *b)
+{
+    return a->rank == b->rank && memcmp(a->dims, b->dims, sizeof *a->dims * (size_t)a->rank) == 0;
+}
+
+static double norm_squared(const PccStTensor *tensor)
+{
+    double sum = 0;
+    for (int64_t i = 0, count = count_of(tensor); i < count; i++)
+        sum += element(tensor, i) * element(tensor, i);
+    return sum;
+}
+
+static double peak(const PccStTensor *tensor)
+{
+    double most = 0;
+    for (int64_t i = 0, count = count_of(tensor); i < count; i++)
+        most = fmax(most, fabs(element(tensor, i)));
+    return most;
+}
+
+static double distance_squared(const PccStTensor *a, const PccStTensor *b)
+{
+    double sum = 0;
+    for (int64_t i = 0, count = count_of(b); i < count; i++) {
+        double difference = element(a, i) - element(b, i);
+        sum += difference * difference;
+    }
+    return sum;
+}
+
+static double relative_unit(const PccStTensor *b)
+{
+    const double zero = 1e-12; /* below it errors are absolute */
+    return fmax(sqrt(norm_squared(b)), zero);
+}
+
+static bool starts_with(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static const PccStTensor *sibling(const Comparer *c, const PccSafetensors *file, const char *kind, const char *name)
+{
+    return pcc_st_find(file, arena_printf(c->arena, "%s%s", kind, name));
+}
+
+static bool accepted(const ComparedTensor *row)
+{
+    return !row->problem && (row->undecided || row->error <= row->tolerance);
+}
+
+static void add_row(Comparer *c, ComparedTensor row)
+{
+    row.name = arena_printf(c->arena, "%s", row.name);
+    row.error = isnan(row.error) ? INFINITY : row.error; /* a NaN is worse than any number */
+    c->result.failed += !accepted(&row);
+    APPEND(c->arena, c->result.rows, c->result.count, row);
+}
+
+static void add_problem(Comparer *c, const char *name, const char *problem)
+{
+    add_row(c, (ComparedTensor){name, INFINITY, c->tolerance->relative, problem, 1, 1, false, false});
+}
+
+static void add_distance(Comparer *c, const char *name, double distance, double norm, double unit, double tolerance)
+{
+    add_row(c, (ComparedTensor){name, distance / unit, tolerance, NULL, unit, norm, false, false});
+}
+
+static void add_difference(Comparer *c, const PccStTensor *a, const PccStTensor *b, double unit, double tolerance)
+{
+    add_distance(c, b->name, sqrt(distance_squared(a, b)), sqrt(norm_squared(b)), unit, tolerance);
+}
+
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
+
+/* Zero in exact arithmetic: nothing but rounding is left of it even in float64. */
+static bool is_zero_gradient(const Comparer *c, const PccStTensor *gradient)
+{
+    return peak(gradient) < 1e-12 * c->gradient_peak;
+}
+
+static double gradient_unit(const Comparer *c, const PccStTensor *b)
+{
+    const double negligible = 1e-6; /* share of the whole: below it errors are relative to the whole */
+    double norm = sqrt(norm_squared(b));
+    return fmax(norm > negligible * c->gradient_norm ? norm : c->gradient_norm, LEAST_UNIT);
+}
+
+static void measure_gradients(Comparer *c)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < c->reference->count; i++) {
+        const PccStTensor *tensor = &c->reference->tensors[i];
+        if (!starts_with(tensor->name, "grad/"))
+            continue;
+        sum += norm_squared(tensor);
+        c->gradient_peak = fmax(c->gradient_peak, peak(tensor));
+    }
+    c->gradient_norm = sqrt(sum);
+}
+
+/* The whole gradient as one vector, over the parameters that both files have: the others are rows of their own. */
+static void compare_whole_gradient(Comparer *c)
+{
+    double distance = 0, norm = 0;
+    for (int64_t i = 0; i < c->reference->count; i++) {
+        const PccStTensor *b = &c->reference->tensors[i], *a = pcc_st_find(c->dump, b->name);
+        if (!starts_with(b->name, "grad/") || !a || count_of(a) != count_of(b))
+            continue;
+        distance += distance_squared(a, b);
+        norm += norm_squared(b);
+    }
+    norm = sqrt(norm);
+    add_distance(c, "grad", sqrt(distance), norm, fmax(norm, LEAST_UNIT), gradient_tolerance(c->tolerance));
+}
+
+/* ---- parameters ----------------------------------------------------------------------------------------------------
+ */
+
+/* The largest error of a gradient's elements. */
+static double peak_error(const PccStTensor *a, const PccStTensor *b)
+{
+    double most = 0;
+    for (int64_t i = 0, count = a ? count_of(b) : 0; i < count; i++)
+        most = fmax(most, fabs(element(a, i) - element(b, i)));
+    return most;
+}
+
+/* The largest error in units of lr, over the elements whose first gradient is known to a hundredth: an error of that
+ * size moves Adam's steps by a hundredth of lr. The other elements' gradients have been compared. */
+static double step_error(const PccStTensor *a, const PccStTensor *b, const PccStTensor *gradient, double gradient_error)
+{
+    double worst = 0, floor = fmax(1e-4 * peak(gradient), 100 * gradient_error);
+    for (int64_t i = 0, count = count_of(b); i < count; i++) {
+        double error = fabs(element(a, i) - element(b, i)) / reference_hyper.lr;
+        if (isnan(error))
+            return INFINITY;
+        if (fabs(element(gradient, i)) > floor)
+            worst = fmax(worst, error);
+    }
+    return worst;
+}
+
+static void compare_param(Comparer *c, const PccStTensor *a, const PccStTensor *b)
+{
+    const char *name = b->name + strlen("param/");
+    const PccStTensor *gradient = sibling(c, c->reference, "grad/", name), *found = sibling(c, c->dump, "grad/", name);
+    if (found && gradient && !same_shape(found, gradient))
+        found = NULL; /* a row of its own says so */
+    if (c->tolerance->steps == STEPS_IGNORED)
+        return;
+    if (c->tolerance->steps == STEPS_EXACT)
+        add_difference(c, a, b, relative_unit(b), 10 * c->tolerance->relative);
+    else if (gradient && count_of(gradient) == count_of(b) && !is_zero_gradient(c, gradient))
+        add_distance(c, b->name, step_error(a, b, gradient, peak_error(found, gradient)), INFINITY, 1, 10 * c->noise);
+}
+
+/* The reference's "float32" metadata, {"param": x, ...}: the error of PyTorch's own float32 run. */
+static double float32_noise(const PccSafetensors *reference)
+{
+    const double least = 1e-4, usual = 1e-3;
+    const char *text = pcc_st_metadata(reference, "float32");
+    double noise = usual;
+    if (!text)
+        return noise;
+    PccJson json = pcc_json(text, strlen(text));
+    for (bool more = pcc_json_begin(&json, '{'); more; more = pcc_json_more(&json, '}')) {
+        char *key = pcc_json_key(&json);
+        double value = pcc_json_number(&json);
+        if (key && strcmp(key, "param") == 0)
+            noise = fmax(value, least);
+        free(key);
+    }
+    return pcc_json_finish(&json) ? noise : usual;
+}
+
+/* ---- files
+ * ----------------------------------------------------------------------------------------------------------- */
+
+/* Losses do, and with wide storage running statistics. */
+static bool averages_out(const Comparer *c, const char *name)
+{
+    return !starts_with(name, "output/") && !(c->tolerance->steps == STEPS_IGNORED && starts_with(name, "state/"));
+}
+
+static void compare_tensor(Comparer *c, const PccStTensor *a, const PccStTensor *b)
+{
+    double relative = c->tolerance->relative;
+    if (!a || !same_shape(a, b))
+        add_problem(c, b->name, a ? "of other dims" : "missing");
+    else if (starts_with(b->name, "grad/"))
+        add_difference(c, a, b, gradient_unit(c, b), fmin(10 * gradient_tolerance(c->tolerance), ABSENT));
+    else if (starts_with(b->name, "param/"))
+        compare_param(c, a, b);
+    else
+        add_difference(c, a, b, relative_unit(b), averages_out(c, b->name) ? relative : 10 * relative);
+}
+
+static bool is_probe_input(const char *name)
+{
+    return starts_with(name, "input/") || strcmp(name, "target") == 0;
+}
+
+static int by_excess(const void *left, const void *right)
+{
+    const ComparedTensor *a = left, *b = right;
+    double x = a->problem ? INFINITY : a->error / a->tolerance, y = b->problem ? INFINITY : b->error / b->tolerance;
+    return x < y ? 1 : x > y ? -1 : strcmp(a->name, b->name);
+}
+
+static const struct Tolerance *find_tolerance(const char *precision)
+{
+    const struct Tolerance *tolerance = tolerances;
+    while (strcmp(tolerance->precision, precision) != 0)
+        tolerance++;
+    return tolerance;
+}
+
+double unit_roundoff(const char *precision)
+{
+    return find_tolerance(precision)->roundoff;
+}
+
+Comparison compare_dump(Arena *arena, const PccSafetensors *dump, const PccSafetensors *reference,
+                        const char *precision)
+{
+    Comparer c = {.arena = arena, .dump = dump, .reference = reference, .tolerance = find_tolerance(precision)};
+    c.noise = float32_noise(reference);
+    measure_gradients(&c);
+    for (int64_t i = 0; i < reference->count; i++) {
+        const PccStTensor *tensor = &reference->tensors[i];
+        if (!is_probe_input(tensor->name))
+            compare_tensor(&c, pcc_st_find(dump, tensor->name), tensor);
+    }
+    for (int64_t i = 0; i < dump->count; i++)
+        if (!pcc_st_find(reference, dump->tensors[i].name))
+            add_problem(&c, dump->tensors[i].name, "unexpected");
+    compare_whole_gradient(&c);
+    qsort(c.result.rows, (size_t)c.result.count, sizeof *c.result.rows, by_excess);
+    return c.result;
+}
+
+static const ComparedTensor *find_row(const Comparison *comparison, const char *name)
+{
+    for (int i = 0; i < comparison->count; i++)
+        if (strcmp(comparison->rows[i].name, name) == 0 && !comparison->rows[i].problem)
+            return &comparison->rows[i];
+    return NULL;
+}
+
+double gradient_error_of(const Comparison *comparison)
+{
+    const ComparedTensor *row = find_row(comparison, "grad");
+    return row ? row->error : 0;
+}
+
+static bool in_units_of_lr(const char *name, const char *precision)
+{
+    return starts_with(name, "param/") && find_tolerance(precision)->steps == STEPS_NOISY;
+}
+
+/* Of errors in units of lr the largest goes for all. */
+static double noise_of(const Comparison *noise, const ComparedTensor *same, const char *precision)
+{
+    double largest = same->error;
+    for (int i = 0; in_units_of_lr(same->name, precision) && i < noise->count; i++)
+        if (in_units_of_lr(noise->rows[i].name, precision) && !noise->rows[i].problem)
+            largest = fmax(largest, noise->rows[i].error);
+    return largest;
+}
+
+static bool follows_steps(const char *name)
+{
+    return starts_with(name, "param/") || starts_with(name, "state/") || strcmp(name, "loss") == 0;
+}
+
+/* Adam takes about one lr a step, in either direction; everything else is relative. */
+static double most_allowed(const char *name, const char *precision)
+{
+    if (in_units_of_lr(name, precision))
+        return 2 * REFERENCE_STEPS;
+    const double gradient = discrete_error(unit_roundoff(precision));
+    if (starts_with(name, "grad/"))
+        return fmin(10 * gradient, ABSENT);
+    return strcmp(name, "grad") == 0 ? gradient : 0.5;
+}
+
+/* How many times what rounding at random does the program may err. Where all terms cancel, a kernel that adds n equal
+ * numbers may err n times as far, as these round alike; wrong terms leave 1 / roundoff times that. */
+static const double noise_times = 32, most_equal_terms = 1024;
+
+static double cancelled_times(double roundoff)
+{
+    return fmax(noise_times, fmin(most_equal_terms, 0.1 / roundoff));
+}
+
+/* What rounding changes is proportional to the unit roundoff: is the reference no more than what it is in float64? */
+static bool is_rounding(const ComparedTensor *noise, double roundoff)
+{
+    const double in_float64 = noise->error * noise->unit * (0x1p-53 / roundoff);
+    return isfinite(in_float64) && noise->norm <= most_equal_terms * in_float64;
+}
+
+/* Has the parameter of this row been moved by a gradient that is no more than rounding? */
+static bool steps_are_rounding(Arena *arena, const Comparison *noise, const char *name, double roundoff)
+{
+    if (!starts_with(name, "param/"))
+        return false;
+    const ComparedTensor *gradient = find_row(noise, arena_printf(arena, "grad/%s", name + strlen("param/")));
+    return gradient && is_rounding(gradient, roundoff);
+}
+
+/* Rounding alone makes about the same difference, though more than this precision explains: neither right nor wrong can
+ * be said. In 16 bits the tolerances are made for much of that. */
+static bool is_undecided(const ComparedTensor *row, double error, const char *precision)
+{
+    const double about = 4, usual = find_tolerance(precision)->steps == STEPS_IGNORED ? 0.4 : 0;
+    return row->error > row->tolerance && row->error <= about * error && error >= usual && isfinite(error);
+}
+
+static void allow_rounding(ComparedTensor *row, double error, double roundoff)
+{
+    row->cancels = true;
+    row->error *= row->unit;
+    row->tolerance = row->unit * fmax(row->tolerance, cancelled_times(roundoff) * error);
+    row->unit = 1;
+}
+
+static void allow(ComparedTensor *row, const ComparedTensor *same, const Comparison *noise, double roundoff,
+                  const char *precision, Arena *arena)
+{
+    if (is_rounding(same, roundoff)) {
+        allow_rounding(row, same->error, roundoff);
+        return;
+    }
+    const bool cancelled = steps_are_rounding(arena, noise, row->name, roundoff);
+    const double times = cancelled ? cancelled_times(roundoff) : noise_times, error = noise_of(noise, same, precision);
+    row->tolerance = fmax(row->tolerance, fmin(times * error, most_allowed(row->name, precision)));
+    row->undecided = is_undecided(row, error, precision);
+}
+
+void allow_noise(Arena *arena, Comparison *comparison, const Comparison *noise, double roundoff, bool of_steps,
+                 const char *precision)
+{
+    comparison->failed = comparison->undecided = 0;
+    for (int i = 0; i < comparison->count; i++) {
+        ComparedTensor *row = &comparison->rows[i];
+        const ComparedTensor *same = find_row(noise, row->name);
+        if (!row->problem && same && !accepted(row) && (!of_steps || follows_steps(row->name)))
+            allow(row, same, noise, roundoff, precision, arena);
+        comparison->failed += !accepted(row);
+        comparison->undecided += row->undecided;
+    }
+    qsort(comparison->rows, (size_t)comparison->count, sizeof *comparison->rows, by_excess);
+}
+
+void print_comparison(FILE *stream, const Comparison *comparison, int most)
+{
+    int told = comparison->failed + comparison->undecided, rows = told > most ? told : most;
+    fprintf(stream, "  %-9s %-9s %-4s %s\n", "error", "tolerance", "", "tensor");
+    for (int i = 0; i < rows && i < comparison->count; i++) {
+        const ComparedTensor *row = &comparison->rows[i];
+        if (row->problem)
+            fprintf(stream, "  %-9s %-9s %-4s %s: %s\n", "-", "-", "FAIL", row->name, row->problem);
+        else
+            fprintf(stream, "  %-9.1e %-9.1e %-4s %s%s\n", row->error, row->tolerance,
+                    row->undecided  ? "open"
+                    : accepted(row) ? "ok"
+                                    : "FAIL",
+                    row->name,
+                    row->cancels     ? ": 0 in exact arithmetic, errors are absolute"
+                    : row->undecided ? ": rounding alone changes it as much"
+                                     : "");
+    }
+    if (comparison->count > rows)
+        fprintf(stream, "  and %d more, all within their tolerances\n", comparison->count - rows);
+}

@@ -1,0 +1,97 @@
+/* attention.h: scaled dot-product attention, forward and backward, in tiles: the [queries, keys] matrix is never whole.
+ *
+ *   pcc_attention_T(shape, q, k, v, mask, y, max, inverse_sum, s)
+ *   pcc_attention_grad_T(shape, q, k, v, mask, y, max, inverse_sum, dy, dq, dk, dv, scratch, s)
+ *       mask: added to the scaled products, or NULL. max, inverse_sum, [batch, heads, queries]: each query's weights
+ *       are exp(score - max) inverse_sum; the gradient needs them and the forward may drop them (both NULL). They are
+ *       kept apart because max + log(sum) loses the sum where a mask makes all scores huge, such as -1e9. A query that
+ *       sees no key has y = 0, max = 0, inverse_sum = 0 and no gradient.
+ *       scratch: pcc_attention_grad_scratch_bytes(shape, sizeof T).
+ *   pcc_attention_visible_T, pcc_attention_visible_grad_T
+ *       likewise with a bool mask, uint8_t: a key where it is 0 is not seen.
+ *
+ * The mixed form computes in float; max and inverse_sum are f32 in storage.
+ *
+ * Softmax is computed online over blocks of keys (Milakov and Gimelshein 2018; Dao et al. 2022), the gradient from the
+ * recomputed products. Tiles live in the thread's scratch, which limits width + value_width to PCC_ATTENTION_MAX_WIDTH.
+ * Wider attention is expanded into products and a softmax before it comes here.
+ * Products are register tiles of gemm_simd.h, written once for all shapes, so that an instance is a mere call. */
+#ifndef PCC_ATTENTION_H
+#define PCC_ATTENTION_H
+
+#include "attention_scratch.h"
+#include "../gemm/gemm.h"
+#include "../math/math.h"
+#include "../common/simd.h"
+#include "../common/step.h"
+#include "../common/storage.h"
+#include "../common/typed.h"
+
+#include <stddef.h>
+
+/* Registers in a row of a product's tile, which has 6 rows: 24 of 32 accumulate, or 12 of 16. */
+#if PCC_REG_BYTES == 64 || defined(__aarch64__)
+#    define PCC_ATTENTION_VECTORS 4
+#else
+#    define PCC_ATTENTION_VECTORS 2
+#endif
+#define PCC_ATTENTION_ROWS 6
+
+/* PCC_OF: what depends on T only; PCC_FORM: what depends on how operands are stored. */
+#define PCC_T float
+#define PCC_OF(name) name##_f32
+#define PCC_VECTOR PccRegF32
+#define PCC_WIDTH PCC_LANES_F32
+#define PCC_TRANSPOSED PCC_QUAD_F32
+#include "attention_product.inc"
+#include "attention_softmax.inc"
+#define PCC_FORM(name) name##_f32
+#include "../common/operands_native.inc"
+#include "attention_registers.inc"
+#include "attention_pack.inc"
+#include "attention.inc"
+#include "attention_grad.inc"
+#include "../common/operands_undef.inc"
+#undef PCC_FORM
+#ifdef PCC_MIXED
+#    define PCC_FORM(name) name##_mixed
+#    include "../common/operands_mixed.inc"
+#    if PCC_TILES
+#        include "attention_amx.h"
+#    else
+#        include "attention_registers.inc"
+#    endif
+#    include "attention_pack.inc"
+#    include "attention.inc"
+#    include "attention_grad.inc"
+#    include "../common/operands_undef.inc"
+#    undef PCC_FORM
+#endif
+#undef PCC_T
+#undef PCC_OF
+#undef PCC_VECTOR
+#undef PCC_WIDTH
+#undef PCC_TRANSPOSED
+
+#define PCC_T double
+#define PCC_OF(name) name##_f64
+#define PCC_VECTOR PccRegF64
+#define PCC_WIDTH PCC_LANES_F64
+#define PCC_TRANSPOSED PCC_QUAD_F64
+#include "attention_product.inc"
+#include "attention_softmax.inc"
+#define PCC_FORM(name) name##_f64
+#include "../common/operands_native.inc"
+#include "attention_registers.inc"
+#include "attention_pack.inc"
+#include "attention.inc"
+#include "attention_grad.inc"
+#include "../common/operands_undef.inc"
+#undef PCC_FORM
+#undef PCC_T
+#undef PCC_OF
+#undef PCC_VECTOR
+#undef PCC_WIDTH
+#undef PCC_TRANSPOSED
+
+#endif

@@ -1,0 +1,56 @@
+/* attention_scratch.h: the shape of a fused attention, how it is cut into tiles, and the scratch of its gradient.
+ *
+ * Shared with the compiler, which plans the arena: formulas of the literal shape only. */
+#ifndef PCC_ATTENTION_SCRATCH_H
+#define PCC_ATTENTION_SCRATCH_H
+
+#include "../../program.h"
+#include "../common/scratch.h"
+
+/* y = softmax(scale q k^T + mask) v for every batch and head. Strides are in elements, between batches, heads and rows;
+ * the last dimension is contiguous. kv_group query heads share one key and value head: query head h reads h / kv_group.
+ * mask_stride: batch, head, query, key; 0 broadcasts. With causal, query i sees the keys j <= i + keys - queries. */
+typedef struct PccAttention {
+    int64_t batch, heads, queries, keys;
+    int64_t width, value_width; /* of q and k; of v and y */
+    double scale;
+    int64_t causal;
+    int64_t q_stride[3], k_stride[3], v_stride[3], y_stride[3];
+    int64_t mask_stride[4];
+    int64_t kv_group;
+    int64_t dq_stride[3], dk_stride[3], dv_stride[3], dy_stride[3]; /* of the gradient only */
+} PccAttention;
+
+/* The smallest tiles of the gradient in f64 fit PCC_THREAD_SCRATCH as long as width + value_width is not more. */
+#define PCC_ATTENTION_MAX_WIDTH 4000
+
+/* The gradient runs over (batch, key head) in parallel, and where those are fewer than 16, over ranges of keys too. */
+static inline int64_t pcc_attention_key_splits(PccAttention shape)
+{
+    const int64_t tasks = pcc_max_i64(1, shape.batch * (shape.heads / shape.kv_group));
+    return pcc_max_i64(1, pcc_min_i64(16 / tasks, shape.keys / 128));
+}
+
+/* Elements of one task's sums of dq, [kv_group, queries, width], rows of whole registers for every instruction set. */
+static inline int64_t pcc_attention_query_sums(PccAttention shape)
+{
+    return shape.kv_group * shape.queries * pcc_ceil_div(shape.width, 16) * 16;
+}
+
+/* A task that sees all keys of its heads keeps these sums in its thread's scratch, where they leave room for tiles. */
+static inline int pcc_attention_sums_are_private(PccAttention shape, size_t element_size)
+{
+    return pcc_attention_key_splits(shape) == 1 &&
+           (size_t)pcc_attention_query_sums(shape) * element_size <= PCC_THREAD_SCRATCH / 4;
+}
+
+/* Else every range of keys has sums of dq of its own, for all heads; they are added in order. */
+static inline size_t pcc_attention_grad_scratch_bytes(PccAttention shape, size_t element_size)
+{
+    const int64_t tasks = pcc_attention_key_splits(shape) * shape.batch * (shape.heads / shape.kv_group);
+    if (pcc_attention_sums_are_private(shape, element_size))
+        return 0;
+    return pcc_align64((size_t)(tasks * pcc_attention_query_sums(shape)) * element_size);
+}
+
+#endif

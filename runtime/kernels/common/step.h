@@ -1,0 +1,35 @@
+/* step.h: what every kernel may ask of the step that it runs in. */
+#ifndef PCC_STEP_H
+#define PCC_STEP_H
+
+#include "../../program.h"
+
+#ifdef _OPENMP
+#    include <omp.h>
+#endif
+
+static inline int pcc_thread(void)
+{
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
+static inline int pcc_threads(void)
+{
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+/* The calling thread's own PCC_THREAD_SCRATCH bytes, 64-byte aligned. */
+static inline char *pcc_thread_scratch(const PccStep *s)
+{
+    return s->thread_scratch + (size_t)pcc_thread() * PCC_THREAD_SCRATCH;
+}
+
+#endif

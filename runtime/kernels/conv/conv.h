@@ -1,0 +1,54 @@
+/* conv.h: convolutions of one, two or three spatial dimensions, and their gradients.
+ *
+ * Activations are channels-last, x[n, in, c] and y[n, out, o]; weights are ONNX's w[o, c / groups, kernel]. PccConv,
+ * the shape, and pcc_conv_scratch_bytes(), the scratch of all three, are in scratch.h.
+ *
+ *   pcc_conv_T(shape, x, w, scratch, store, context, s)              y: rows are n * out positions, columns o
+ *   pcc_conv_grad_input_T(shape, dy, w, scratch, store, context, s)  dx: rows are n * in positions, columns c
+ *   pcc_conv_grad_weight_T(shape, x, dy, dw, scratch, s)             dw[o, c / groups, kernel]
+ * and their forms _mixed, of PccIn, PccOut and PccStoreF32.
+ *
+ * Implicit products: the packers of gemm.h gather from the activations (conv_gather.inc), so the matrix of patches is
+ * never in memory. Groups are a batch of products; depthwise convolutions and those of few input channels
+ * (pcc_conv_is_direct(), where that measured faster) are direct. */
+#ifndef PCC_CONV_H
+#define PCC_CONV_H
+
+#include "conv_phase.h"
+#include "../gemm/gemm.h"
+
+/* Channels of a depthwise convolution whose sums are formed at a time. */
+#define PCC_CONV_SEGMENT 4096
+
+/* Products of at most so many columns read the source's rows where they lie; with more, packing them pays. */
+#define PCC_CONV_LIST_COLUMNS 192
+
+#include "../gemm/gemm_f32.inc"
+#include "conv_gather.inc"
+#include "conv_list.inc"
+#include "conv_weights.inc"
+#include "conv_store.inc"
+#include "conv_direct_tile.inc"
+#include "conv_operands.inc"
+#include "../gemm/gemm_undef.inc"
+
+#include "../gemm/gemm_f64.inc"
+#include "conv_gather.inc"
+#include "conv_list.inc"
+#include "conv_weights.inc"
+#include "conv_store.inc"
+#include "conv_direct_tile.inc"
+#include "conv_operands.inc"
+#include "../gemm/gemm_undef.inc"
+
+#ifdef PCC_MIXED
+#    include "conv_mixed.h"
+#    include "../gemm/gemm_mixed.inc"
+#    if PCC_PAIRS
+#        include "conv_pairs.h"
+#    endif
+#    include "conv_operands.inc"
+#    include "../gemm/gemm_undef.inc"
+#endif
+
+#endif

@@ -1,0 +1,77 @@
+/* gemm.h: matrix products, packed and cache-blocked.
+ *
+ *   pcc_gemm_T(m, n, k, a, a_row, a_col, b, b_row, b_col, scratch, store, context, s)
+ *       C[i, j] = sum over p of A[i, p] B[p, j], A[i, p] = a[i * a_row + p * a_col], B[p, j] = b[p * b_row + j * b_col]
+ *   pcc_gemm_batched_T(batch, m, n, k, a, a_batch, a_row, a_col, b, b_batch, b_row, b_col, scratch, ...)
+ *       `batch` of them, operands a_batch and b_batch elements apart; `store` sees row batch_index * m + i
+ *
+ * C goes through `store` only, each element once (docs/kernels.md, "Emitted epilogues"), from any thread. scratch:
+ * pcc_gemm_scratch_bytes() of the literals. Both transpositions of both operands are fast where one of the operand's
+ * strides is 1; other strides are right, not fast.
+ *
+ * pcc_gemm_mixed and pcc_gemm_batched_mixed take PccIn operands and a PccStoreF32. Two of bf16 are multiplied in pairs
+ * along K (gemm_pairs.h), by AMX tiles or by vdpbf16ps where the target has them; else packing widens what has 16 bits.
+ * Sums are f32 in any case.
+ *
+ * Structure, outermost first: C tiles over the threads (gemm_run.inc, gemm_tiling.h), depth blocks of K with packed B
+ * in L2 and groups of packed A panels (gemm_tile.inc), strips (gemm_strip.inc), register tiles (gemm_micro.inc).
+ * Everything but the entry points is shared by all instances: a product spends its time in register tiles whose loop
+ * bounds are literals for every shape, and outlining of OpenMP regions would hide an instance's literals from what is
+ * inside anyway. */
+#ifndef PCC_GEMM_H
+#define PCC_GEMM_H
+
+#include <string.h>
+
+#include "gemm_ahead.h"
+#include "gemm_simd.h"
+#include "gemm_tiling.h"
+#include "../common/scratch.h"
+#include "../common/step.h"
+#include "../common/storage.h"
+#include "../common/typed.h"
+
+#ifndef PCC_STORE_TYPES
+#    define PCC_STORE_TYPES
+typedef void (*PccStoreF32)(const void *context, int64_t row, int64_t column, int64_t count, const float *acc);
+typedef void (*PccStoreF64)(const void *context, int64_t row, int64_t column, int64_t count, const double *acc);
+#endif
+
+#if PCC_TILES
+#    include "gemm_amx.h"
+#endif
+
+#include "gemm_f32.inc"
+#include "gemm_micro.inc"
+#include "gemm_strip.inc"
+#include "gemm_panel.inc"
+#include "gemm_tile.inc"
+#include "gemm_run.inc"
+#include "gemm_pack.inc"
+#include "gemm.inc"
+#include "gemm_undef.inc"
+
+#include "gemm_f64.inc"
+#include "gemm_micro.inc"
+#include "gemm_strip.inc"
+#include "gemm_panel.inc"
+#include "gemm_tile.inc"
+#include "gemm_run.inc"
+#include "gemm_pack.inc"
+#include "gemm.inc"
+#include "gemm_undef.inc"
+
+#ifdef PCC_MIXED
+#    include "gemm_mixed.inc"
+#    include "gemm_pack.inc"
+#    if PCC_PAIRS
+#        include "gemm_pairs.h"
+#    endif
+#    if PCC_TILES
+#        include "gemm_amx_pack.h"
+#    endif
+#    include "gemm.inc"
+#    include "gemm_undef.inc"
+#endif
+
+#endif

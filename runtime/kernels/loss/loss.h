@@ -1,0 +1,86 @@
+/* loss.h: losses over the valid samples of a batch, and their gradients.
+ *
+ *   pcc_cross_entropy_T(batch, outer, classes, inner, ignore_index, shift, reduction, logits, target, weight, loss,
+ * lse, total, s) pcc_cross_entropy_grad_T(same literals, dloss, logits, target, weight, lse, total, dlogits, s)
+ *       logits[outer, classes, inner], target[outer, inner]; outer / batch rows belong to each sample
+ *       loss = sum of w (lse - logits[target]) / total, total = sum of w, w = weight[target] or 1
+ *       lse[outer, inner] = log sum exp of the logits, for the gradient
+ *       reduction 0: loss[outer, inner] is each row's own, 0 where it does not count; 1 sum; 2 mean, 0 over nothing
+ *       shift T > 0 (causal language model, inner == 1): row (b, t) of outer = b * T + t is scored against
+ *       target[b, t + 1]; the last position of each sequence does not count
+ *   pcc_mse_T, pcc_bce_with_logits_T(batch, per_sample, y, target, loss, s): means over the elements that count
+ *   pcc_mse_grad_T, pcc_bce_with_logits_grad_T(batch, per_sample, dloss, y, target, dy, s)
+ *
+ * Rows of samples beyond s->valid, of target == ignore_index, and of targets that no class has do not count; gradients
+ * are 0 there. The losses set s->counted. A gradient may be written over the logits or predictions. */
+#ifndef PCC_LOSS_H
+#define PCC_LOSS_H
+
+#include "../math/math.h"
+#include "../reduce/reduce.h"
+#include "../common/segments.h"
+#include "../common/step.h"
+#include "../common/typed.h"
+
+enum { PCC_REDUCTION_NONE, PCC_REDUCTION_SUM, PCC_REDUCTION_MEAN };
+
+#define PCC_LOSS_CHUNKS 256 /* at most, of partial sums: they are combined in order */
+#define PCC_LOSS_TILE 64    /* positions of one row that are scored together when inner > 1 */
+#define PCC_LOSS_CLASSES (PCC_SEGMENT_SIZE / PCC_LOSS_TILE) /* of a tile, that a buffer holds */
+
+/* What one chunk of a loss adds up to. */
+typedef struct PccLossPart {
+    double loss, weight, counted;
+} PccLossPart;
+
+PCC_KERNEL PccLossPart pcc_sum_loss_parts(int64_t chunks, const PccLossPart *parts)
+{
+    PccLossPart sum = {0, 0, 0};
+    for (int64_t i = 0; i < chunks; i++) {
+        sum.loss += parts[i].loss;
+        sum.weight += parts[i].weight;
+        sum.counted += parts[i].counted;
+    }
+    return sum;
+}
+
+/* The class that row `row`, position `column` is scored against; -1 where it does not count. */
+PCC_KERNEL int64_t pcc_target_class(int64_t classes, int64_t inner, int64_t ignore_index, int64_t shift,
+                                    int64_t valid_rows, const int64_t *target, int64_t row, int64_t column)
+{
+    if (row >= valid_rows || (shift > 0 && row % shift == shift - 1))
+        return -1;
+    int64_t label = target[(row + (shift > 0)) * inner + column];
+    return label == ignore_index || label < 0 || label >= classes ? -1 : label;
+}
+
+#define PCC_T float
+#define PCC_SUFFIX f32
+#include "../common/operands_native.inc"
+#include "loss_entropy.inc"
+#include "loss_mean.inc"
+#include "../common/operands_undef.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T double
+#define PCC_SUFFIX f64
+#include "../common/operands_native.inc"
+#include "loss_entropy.inc"
+#include "loss_mean.inc"
+#include "../common/operands_undef.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#ifdef PCC_MIXED
+#    define PCC_T float
+#    define PCC_SUFFIX mixed
+#    include "../common/operands_mixed.inc"
+#    include "loss_entropy.inc"
+#    include "loss_mean.inc"
+#    include "../common/operands_undef.inc"
+#    undef PCC_T
+#    undef PCC_SUFFIX
+#endif
+
+#endif

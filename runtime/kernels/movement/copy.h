@@ -1,0 +1,121 @@
+/* copy.h: movement: strided copies, fills and paddings.
+ *
+ *   pcc_copy_T(rank, dims, x_strides, y_strides, x, y)   strides in elements; any sign, x's may be 0 (expand)
+ *   pcc_fill_T(n, value, y)
+ *   pcc_pad_T(rank, dims of x, before, after, mode, value, x, y), mode as in PccPadMode; negative widths crop
+ *   pcc_pad_grad_T(rank, dims of x, before, after, mode, dy, dx, scratch)   its adjoint; scratch is that of 16-bit dx:
+ *       a float for each of its elements
+ *
+ * The i16 forms move every dtype of 16 bits; a pad's value is then the integer of the same bits.
+ */
+#ifndef PCC_COPY_H
+#define PCC_COPY_H
+
+#include "copy_nest.h"
+#include "../common/typed.h"
+
+#include <string.h>
+
+enum { PCC_PAD_CONSTANT, PCC_PAD_REFLECT, PCC_PAD_EDGE, PCC_PAD_WRAP };
+
+#define PCC_COPY_SEGMENT 4096 /* elements, about, of one task of a copy */
+#define PCC_COPY_TILE 64      /* rows and columns of one task of a transposition */
+#define PCC_COPY_BLOCK 16     /* of a tile that is transposed at once: a cache line of f32 each way */
+#define PCC_PAD_RANGES 16     /* tasks of the padding's adjoint: each adds to its own range of the first axis */
+
+/* Source position of output position i of an axis of extent n; -1 in constant padding. */
+PCC_KERNEL int64_t pcc_pad_source(int64_t mode, int64_t n, int64_t before, int64_t i)
+{
+    int64_t at = i - before, period = pcc_max_i64(2 * (n - 1), 1);
+    if (at >= 0 && at < n)
+        return at;
+    switch (mode) {
+    case PCC_PAD_REFLECT:
+        at = (at % period + period) % period;
+        return at < n ? at : period - at;
+    case PCC_PAD_EDGE:
+        return at < 0 ? 0 : n - 1;
+    case PCC_PAD_WRAP:
+        return (at % n + n) % n;
+    default:
+        return -1;
+    }
+}
+
+/* Offset in x of the line that output line `line` reads; -1 when it is constant padding. */
+PCC_KERNEL int64_t pcc_pad_line(int64_t rank, const int64_t *dims, const int64_t *before, const int64_t *after,
+                                int64_t mode, int64_t line)
+{
+    int64_t offset = 0, stride = dims[rank - 1];
+    for (int64_t i = rank - 2; i >= 0; i--) {
+        int64_t extent = dims[i] + before[i] + after[i];
+        int64_t at = pcc_pad_source(mode, dims[i], before[i], line % extent);
+        if (at < 0)
+            return -1;
+        offset += at * stride;
+        stride *= dims[i];
+        line /= extent;
+    }
+    return offset;
+}
+
+#define PCC_T float
+#define PCC_SUFFIX f32
+#include "copy.inc"
+#include "pad.inc"
+#include "../common/operands_native.inc"
+#include "pad_grad.inc"
+#include "../common/operands_undef.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T double
+#define PCC_SUFFIX f64
+#include "copy.inc"
+#include "pad.inc"
+#include "../common/operands_native.inc"
+#include "pad_grad.inc"
+#include "../common/operands_undef.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T int64_t
+#define PCC_SUFFIX i64
+#include "copy.inc"
+#include "pad.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T int32_t
+#define PCC_SUFFIX i32
+#include "copy.inc"
+#include "pad.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T int16_t
+#define PCC_SUFFIX i16
+#include "copy.inc"
+#include "pad.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T uint8_t
+#define PCC_SUFFIX u8
+#include "copy.inc"
+#include "pad.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#ifdef PCC_MIXED
+#    include "../common/storage.h"
+#    define PCC_T float
+#    define PCC_SUFFIX mixed
+#    include "../common/operands_mixed.inc"
+#    include "pad_grad.inc"
+#    include "../common/operands_undef.inc"
+#    undef PCC_T
+#    undef PCC_SUFFIX
+#endif
+
+#endif

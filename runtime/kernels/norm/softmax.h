@@ -1,0 +1,52 @@
+/* softmax.h: Softmax and LogSoftmax over the middle axis of x[outer, width, inner], and their gradients.
+ *
+ *   pcc_softmax_T(outer, width, inner, x, y), pcc_log_softmax_T(...)             y may alias x
+ *   pcc_softmax_grad_T(outer, width, inner, y, dy, dx), pcc_log_softmax_grad_T(...)   dx may alias dy
+ *
+ * The maximum of a line is subtracted first, so nothing overflows; a line that is all -inf is NaN, as in PyTorch. */
+#ifndef PCC_SOFTMAX_H
+#define PCC_SOFTMAX_H
+
+#include "../math/math.h"
+#include "../common/segments.h"
+#include "../common/simd.h"
+#include "../common/typed.h"
+
+#include <stddef.h>
+
+/* Lines side by side that one task takes where inner > 1. */
+#define PCC_SOFTMAX_TILE 64
+/* Elements of a line that are summed before the sum joins the others. */
+#define PCC_SOFTMAX_BLOCK 1024
+
+#define PCC_OF(name) PCC_JOIN(name##_, PCC_SUFFIX)
+
+#define PCC_T float
+#define PCC_SUFFIX f32
+#include "../common/operands_native.inc"
+#include "softmax.inc"
+#include "../common/operands_undef.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T double
+#define PCC_SUFFIX f64
+#include "../common/operands_native.inc"
+#include "softmax.inc"
+#include "../common/operands_undef.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#ifdef PCC_MIXED
+#    define PCC_T float
+#    define PCC_SUFFIX mixed
+#    include "../common/operands_mixed.inc"
+#    include "softmax.inc"
+#    include "../common/operands_undef.inc"
+#    undef PCC_T
+#    undef PCC_SUFFIX
+#endif
+
+#undef PCC_OF
+
+#endif

@@ -1,0 +1,55 @@
+/* reduce.h: reductions, arg-reductions and scans over one axis of x[outer, reduced, inner].
+ *
+ *   pcc_reduce_{sum,mean,max,min,prod}_T(outer, reduced, inner, x, y[outer, inner], scratch)
+ *       scratch has pcc_reduce_scratch_bytes(outer, reduced, inner, sizeof(T)) bytes, NULL when that is 0; the mixed
+ *       forms' T is float
+ *   pcc_argmax_T, pcc_argmin_T(outer, reduced, inner, select_last, x, int64_t y[outer, inner])
+ *   pcc_cumsum_T, pcc_cumprod_T(outer, n, inner, exclusive, reverse, x, y)
+ *
+ * NaN wins every maximum and minimum. Sums go through a tree of fixed shape (lanes, groups of 8 rows, blocks of 256
+ * rows, chunks), whose error is a few ulp of the sum of magnitudes for any length met in practice. */
+#ifndef PCC_REDUCE_H
+#define PCC_REDUCE_H
+
+#include "reduce_scratch.h"
+#include "../common/segments.h"
+#include "../common/typed.h"
+
+#define PCC_SCAN_TILE 64 /* columns of one task of a scan */
+
+/* Partial results in memory, which are of the type that is computed in, as an operand. */
+#define PCC_HELD(OPERAND, p) ((OPERAND)(p))
+
+#define PCC_T float
+#define PCC_SUFFIX f32
+#include "../common/operands_native.inc"
+#include "reduce.inc"
+#include "../common/operands_undef.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#define PCC_T double
+#define PCC_SUFFIX f64
+#include "../common/operands_native.inc"
+#include "reduce.inc"
+#include "../common/operands_undef.inc"
+#undef PCC_T
+#undef PCC_SUFFIX
+
+#undef PCC_HELD
+
+#ifdef PCC_MIXED
+#    define PCC_HELD(OPERAND, p) ((OPERAND){(p), PCC_F32})
+#    define PCC_REDUCE_WIDENS
+#    define PCC_T float
+#    define PCC_SUFFIX mixed
+#    include "../common/operands_mixed.inc"
+#    include "reduce.inc"
+#    include "../common/operands_undef.inc"
+#    undef PCC_T
+#    undef PCC_SUFFIX
+#    undef PCC_HELD
+#    undef PCC_REDUCE_WIDENS
+#endif
+
+#endif

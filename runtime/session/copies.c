@@ -1,0 +1,84 @@
+/* copies.c: masters, compensations and 16-bit copies outside of updates: after loading and resuming. */
+#include <string.h>
+
+#include "copies.h"
+#include "../files/dtype.h"
+#include "../kernels/common/storage.h"
+
+enum { COPIES_ROW = 1024 }; /* elements converted at a time */
+
+static int64_t copies_elements(const PccParam *param)
+{
+    return pcc_element_count(param->value.rank, param->value.dims);
+}
+
+static int64_t copies_row(int64_t at, int64_t count)
+{
+    return count - at < COPIES_ROW ? count - at : COPIES_ROW;
+}
+
+const void *pcc_param_weight(const PccSession *session, const PccParam *param, PccDtype *dtype)
+{
+    bool master = param->rounding == PCC_MASTER;
+    *dtype = master ? PCC_F32 : param->value.dtype;
+    return session->step.weights + (master ? param->extra : param->value.offset);
+}
+
+static void copies_write(PccSession *session, const PccParam *param)
+{
+    PccIn from;
+    float buffer[COPIES_ROW];
+    int64_t elements = copies_elements(param);
+    from.data = pcc_param_weight(session, param, &from.dtype);
+    for (int64_t at = 0; at < elements && param->copy_count > 0; at += COPIES_ROW) {
+        int64_t count = copies_row(at, elements);
+        const float *row = pcc_read(from, at, count, buffer);
+        for (int i = 0; i < param->copy_count; i++)
+            pcc_commit((PccOut){session->step.weights + param->copies[i].offset, param->copies[i].dtype}, at, count,
+                       row);
+    }
+}
+
+void pcc_write_copies(PccSession *session)
+{
+    for (int64_t i = 0; i < session->program->param_count; i++)
+        copies_write(session, &session->program->params[i]);
+}
+
+/* A 16-bit value and what goes with it. */
+static void copies_set_narrow(PccSession *session, const PccParam *param, const char *data, PccDtype dtype)
+{
+    char *weights = session->step.weights, *value = weights + param->value.offset;
+    float aligned[COPIES_ROW], buffer[COPIES_ROW];
+    int64_t elements = copies_elements(param);
+    size_t size = pcc_dtype_size(dtype), stored = pcc_dtype_size(param->value.dtype);
+    for (int64_t at = 0; at < elements; at += COPIES_ROW) {
+        int64_t count = copies_row(at, elements);
+        memcpy(aligned, data + (size_t)at * size, (size_t)count * size);
+        const float *row = pcc_read((PccIn){aligned, dtype}, 0, count, buffer);
+        pcc_commit((PccOut){value, param->value.dtype}, at, count, row);
+        if (param->rounding == PCC_MASTER)
+            memcpy(weights + param->extra + (size_t)at * sizeof *row, row, (size_t)count * sizeof *row);
+    }
+    if (param->rounding == PCC_KAHAN)
+        memset(weights + param->extra, 0, (size_t)elements * stored);
+}
+
+void pcc_set_param(PccSession *session, const PccParam *param, const void *data, PccDtype dtype)
+{
+    char *value = session->step.weights + param->value.offset;
+    size_t size = pcc_dtype_size(param->value.dtype);
+    if (size == 2)
+        copies_set_narrow(session, param, data, dtype);
+    else
+        memmove(value, data, (size_t)copies_elements(param) * size);
+    copies_write(session, param);
+}
+
+void pcc_refresh_copies(PccSession *session)
+{
+    for (int64_t i = 0; i < session->program->param_count; i++) {
+        const PccTensor *value = &session->program->params[i].value;
+        pcc_set_param(session, &session->program->params[i], session->step.weights + value->offset, value->dtype);
+    }
+}

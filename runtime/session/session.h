@@ -1,0 +1,35 @@
+/* session.h: a program with its memory. */
+#ifndef PCC_SESSION_H
+#define PCC_SESSION_H
+
+#include "../train/loss_scale.h"
+#include "../pcc.h"
+#include "../files/safetensors.h"
+
+struct PccSession {
+    const PccProgram *program;
+    PccStep step;
+    PccLossScale loss_scale; /* step.loss_scale is its scale */
+    char *weights_path;      /* of the initial weights; NULL when they are embedded or there are none */
+    int threads;
+};
+
+/* Opens the file, or the embedded bytes, that the initial weights came from. */
+int pcc_open_weights(const PccSession *session, PccSafetensors *file, PccError *error);
+
+/* Finds and loads the program's own initial weights. */
+int pcc_load_initial_weights(PccSession *session, PccError *error);
+
+/* Sets the loss scale: of a new session, or a resumed run's. */
+void pcc_set_loss_scale(PccSession *session, PccLossScale loss_scale);
+
+/* Copies params, states and constants of an open file into the weights block. */
+int pcc_copy_weights(PccSession *session, const PccSafetensors *file, PccError *error);
+
+/* Whether pcc_export would find what it needs: asked before a long run, not after it. */
+int pcc_can_export(const PccSession *session, PccError *error);
+
+/* Counts right predictions of the last evaluation; returns how many were judged. */
+int64_t pcc_count_correct(const PccProgram *program, const PccStep *step, int64_t *correct);
+
+#endif

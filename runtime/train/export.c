@@ -1,0 +1,159 @@
+/* export.c: --export: the original ONNX file with the trained values.
+ *
+ * The weights file carries the original protobuf with the payload bytes of the trained initializers cut out
+ * (pcc.export.template, U8) and where each belongs (pcc.export.splices, I64 [n, 4]: byte offset in the template, kind
+ * 0 param or 1 state, its index in the program, ONNX data_type). Exporting is copying with the values put back. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../session/copies.h"
+#include "../files/dtype.h"
+#include "../files/files.h"
+#include "../session/session.h"
+
+#define EXPORT_TEMPLATE "pcc.export.template"
+#define EXPORT_SPLICES "pcc.export.splices"
+
+enum { EXPORT_CHUNK = 1 << 16 }; /* elements converted at a time */
+
+typedef struct ExportSplice {
+    int64_t offset; /* in the template */
+    PccDtype dtype; /* in the ONNX file */
+    int64_t elements;
+    const char *data; /* in the weights block */
+    PccDtype data_dtype;
+} ExportSplice;
+
+static bool export_dtype(int64_t onnx, PccDtype *dtype)
+{
+    /* TensorProto.DataType */
+    switch (onnx) {
+    case 1:
+        *dtype = PCC_F32;
+        return true;
+    case 10:
+        *dtype = PCC_F16;
+        return true;
+    case 11:
+        *dtype = PCC_F64;
+        return true;
+    case 16:
+        *dtype = PCC_BF16;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int export_read_splice(const PccSession *session, const PccStTensor *splices, int64_t row, ExportSplice *splice)
+{
+    const PccProgram *program = session->program;
+    int64_t field[4];
+    for (int i = 0; i < 4; i++)
+        field[i] = pcc_dtype_load_integer(splices->data, PCC_I64, 4 * row + i);
+    int64_t count = field[1] == 0 ? program->param_count : field[1] == 1 ? program->state_count : 0;
+    if (field[2] < 0 || field[2] >= count || !export_dtype(field[3], &splice->dtype))
+        return PCC_ERR_INPUT;
+    splice->offset = field[0];
+    const PccTensor *tensor = field[1] == 0 ? &program->params[field[2]].value : &program->states[field[2]];
+    splice->elements = pcc_element_count(tensor->rank, tensor->dims);
+    splice->data_dtype = tensor->dtype;
+    splice->data = session->step.weights + tensor->offset;
+    if (field[1] == 0)
+        splice->data = pcc_param_weight(session, &program->params[field[2]], &splice->data_dtype);
+    return PCC_OK;
+}
+
+static int export_tensor(const ExportSplice *splice, PccOutput *output, PccError *error)
+{
+    int64_t count = splice->elements;
+    size_t item = pcc_dtype_size(splice->dtype);
+    char *chunk = malloc(EXPORT_CHUNK * item);
+    int status = PCC_OK;
+    if (!chunk) {
+        pcc_output_abandon(output);
+        return pcc_fail_memory(error);
+    }
+    for (int64_t at = 0; at < count && !status; at += EXPORT_CHUNK) {
+        int64_t length = count - at < EXPORT_CHUNK ? count - at : EXPORT_CHUNK;
+        pcc_dtype_convert(chunk, splice->dtype, splice->data + (size_t)at * pcc_dtype_size(splice->data_dtype),
+                          splice->data_dtype, length);
+        status = pcc_output_write(output, chunk, (size_t)length * item, error);
+    }
+    free(chunk);
+    return status;
+}
+
+/* The rows are checked before the file is opened, so that a bad table writes nothing. */
+static int export_check(const PccSession *session, const PccSafetensors *weights, PccError *error)
+{
+    const PccStTensor *template = pcc_st_find(weights, EXPORT_TEMPLATE);
+    const PccStTensor *splices = pcc_st_find(weights, EXPORT_SPLICES);
+    if (!template || !splices)
+        return pcc_fail(error, PCC_ERR_INPUT,
+                        "%s has no " EXPORT_TEMPLATE ": the original model is not in it; compile the model again "
+                        "with this version of pcc",
+                        weights->path);
+    bool good = template->dtype == PCC_U8 && splices->dtype == PCC_I64 && splices->rank == 2 && splices->dims[1] == 4;
+    int64_t at = 0;
+    for (int64_t row = 0; good && row < splices->dims[0]; row++) {
+        ExportSplice splice;
+        good = export_read_splice(session, splices, row, &splice) == PCC_OK && splice.offset >= at &&
+               splice.offset <= (int64_t) template->bytes;
+        at = good ? splice.offset : at;
+    }
+    return good ? PCC_OK : pcc_fail(error, PCC_ERR_INPUT, "%s: pcc.export.splices is damaged", weights->path);
+}
+
+static int export_write(const PccSession *session, const PccStTensor *template, const PccStTensor *splices,
+                        const char *path, PccError *error)
+{
+    PccOutput output;
+    int status = pcc_output_open(&output, path, error);
+    const char *bytes = template->data;
+    int64_t at = 0;
+    for (int64_t row = 0; row < splices->dims[0] && !status; row++) {
+        ExportSplice splice;
+        export_read_splice(session, splices, row, &splice);
+        status = pcc_output_write(&output, bytes + at, (size_t)(splice.offset - at), error);
+        if (!status)
+            status = export_tensor(&splice, &output, error);
+        at = splice.offset;
+    }
+    if (!status)
+        status = pcc_output_write(&output, bytes + at, template->bytes - (size_t)at, error);
+    return status ? status : pcc_output_commit(&output, error);
+}
+
+/* Opens the weights and checks what exporting needs of them; closed again on failure. */
+static int export_open(const PccSession *session, PccSafetensors *weights, PccError *error)
+{
+    int status = pcc_open_weights(session, weights, error);
+    if (status)
+        return status;
+    status = export_check(session, weights, error);
+    if (status)
+        pcc_st_close(weights);
+    return status;
+}
+
+int pcc_can_export(const PccSession *session, PccError *error)
+{
+    PccSafetensors weights;
+    int status = export_open(session, &weights, error);
+    if (!status)
+        pcc_st_close(&weights);
+    return status;
+}
+
+int pcc_export(const PccSession *session, const char *file, PccError *error)
+{
+    PccSafetensors weights;
+    int status = export_open(session, &weights, error);
+    if (status)
+        return status;
+    status = export_write(session, pcc_st_find(&weights, EXPORT_TEMPLATE), pcc_st_find(&weights, EXPORT_SPLICES), file,
+                          error);
+    pcc_st_close(&weights);
+    return status;
+}

@@ -1,0 +1,373 @@
+/* trainer.c: the training loop.
+ *
+ * An epoch is a shuffled pass over the training samples in micro-batches; `accumulate` of them make an update, and so
+ * do the fewer that an epoch may end with. The state that a checkpoint holds (PccProgressState) says which micro-batch
+ * comes next; everything else follows from it, the options and the data. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../data/batch.h"
+#include "checkpoint.h"
+#include "../report/clock.h"
+#include "validation.h"
+#include "../files/files.h"
+#include "../report/log.h"
+#include "../report/progress.h"
+#include "../session/session.h"
+#include "../data/shuffle.h"
+#include "../report/signals.h"
+#include "../data/holdout.h"
+#include "../report/tensorboard.h"
+#include "trainer.h"
+
+typedef struct Trainer {
+    PccSession *session;
+    const PccRunOptions *options;
+    PccLayout layout;
+    PccDataSets sets;
+    PccBatch batch;
+    PccSchedule schedule;
+    PccProgressState state;
+    PccCheckpoints checkpoints;
+    PccLog log;
+    PccTensorboard board;
+    PccProgress progress;
+    int64_t *samples;       /* [sets.train.count], in this epoch's order */
+    int64_t micro_batches;  /* in an epoch */
+    int64_t written_step;   /* of the last checkpoint, -1 before the first */
+    int64_t validated_step; /* of the last validation, -1 before the first */
+    bool warned;            /* of a loss that is not finite */
+    bool told;              /* of an overflow of scaled gradients */
+} Trainer;
+
+static void trainer_shuffle(Trainer *t)
+{
+    const PccSplit *train = &t->sets.train;
+    pcc_shuffle(t->samples, train->count, (uint64_t)t->options->seed, (uint64_t)t->state.epoch);
+    for (int64_t i = 0; i < train->count; i++)
+        t->samples[i] = train->samples[t->layout.fixed_order ? i : t->samples[i]];
+}
+
+static void trainer_plan(Trainer *t)
+{
+    const PccProgram *program = t->session->program;
+    const PccRunOptions *options = t->options;
+    t->micro_batches = (t->sets.train.count + program->batch - 1) / program->batch;
+    int64_t updates = (t->micro_batches + program->accumulate - 1) / program->accumulate;
+    int64_t epochs = options->epochs ? options->epochs : 1, total = options->steps;
+    if (!total && __builtin_mul_overflow(epochs, updates, &total))
+        total = INT64_MAX;
+    t->schedule =
+        (PccSchedule){.kind = options->schedule, .lr = options->hyper.lr, .warmup = options->warmup, .total = total};
+}
+
+static int trainer_resume(Trainer *t, PccError *error)
+{
+    bool others, found = false;
+    t->state = (PccProgressState){.seed = (uint64_t)t->options->seed, .best = (double)INFINITY, .log_bytes = -1};
+    int status = pcc_checkpoints_open(&t->checkpoints, t->options->checkpoint, &others, error);
+    if (!status && t->options->resume)
+        status = pcc_checkpoint_resume(&t->checkpoints, t->session, &t->state, &found, error);
+    if (status)
+        return status;
+    if (t->options->resume && !found)
+        fprintf(stderr, "note: no checkpoint in %s yet: starting from the initial weights\n", t->options->checkpoint);
+    if (!t->options->resume && others && t->options->mode == PCC_MODE_TRAIN)
+        fprintf(stderr,
+                "warning: %s holds an earlier run's checkpoints, which this run replaces; --resume continues them\n",
+                t->options->checkpoint);
+    if (found && t->state.seed != (uint64_t)t->options->seed)
+        fprintf(stderr, "warning: the run so far had --seed %llu; from here on the order of samples differs from it\n",
+                (unsigned long long)t->state.seed);
+    t->state.seed = (uint64_t)t->options->seed;
+    t->written_step = found ? t->state.step : -1;
+    return PCC_OK;
+}
+
+static int trainer_open(Trainer *t, PccError *error)
+{
+    int status = pcc_layout_init(&t->layout, t->session->program, error);
+    for (int64_t i = 0; i < t->options->layout_count && !status; i++)
+        status = pcc_layout_set_order(&t->layout, t->options->layouts[i], error);
+    if (!status)
+        status = pcc_data_sets_open(&t->sets, t->options, &t->layout, error);
+    if (!status)
+        status = pcc_batch_init(&t->batch, &t->layout, error);
+    return status ? status : trainer_resume(t, error);
+}
+
+static int trainer_start(Trainer *t, PccError *error)
+{
+    int status = pcc_log_open(&t->log, t->options->log, t->state.log_bytes, error);
+    if (!status)
+        status = pcc_checkpoints_prune(&t->checkpoints, t->state.step, error);
+    if (!status)
+        status = pcc_tensorboard_open(&t->board, t->options->tensorboard, t->state.step, error);
+    if (status)
+        return status;
+    t->samples = malloc((size_t)(t->sets.train.count + 1) * sizeof *t->samples);
+    if (!t->samples)
+        return pcc_fail_memory(error);
+    trainer_plan(t);
+    trainer_shuffle(t);
+    t->validated_step = -1;
+    t->progress = pcc_progress_start(t->options->quiet, t->state.step, t->schedule.total);
+    return PCC_OK;
+}
+
+static void trainer_close(Trainer *t)
+{
+    pcc_progress_break(&t->progress);
+    pcc_tensorboard_close(&t->board);
+    pcc_log_close(&t->log);
+    pcc_batch_free(&t->batch);
+    pcc_data_sets_close(&t->sets);
+    pcc_layout_free(&t->layout);
+    free(t->samples);
+}
+
+/* A gradient that overflows because the loss is scaled belongs to the method, but its first parameter is worth knowing:
+ * said once; the log has the others. */
+static void trainer_tell_overflow(Trainer *t, const PccStepReport *report)
+{
+    if (t->told)
+        return;
+    t->told = true;
+    pcc_progress_break(&t->progress);
+    fprintf(stderr, "note: step %lld: the gradient of %s overflowed at loss scale %g: this update was skipped",
+            (long long)report->step, report->overflow, report->scale);
+    if (t->session->program->scaling.dynamic)
+        fprintf(stderr, ", the scale is now %g", t->session->loss_scale.scale);
+    fputc('\n', stderr);
+}
+
+/* A loss that is not finite, or a gradient that is not at any scale, spoils the run: said once, with the first
+ * parameter that shows it. */
+static void trainer_warn_not_finite(Trainer *t, const PccStepReport *report)
+{
+    if (isfinite(report->loss) && !report->overflow)
+        return;
+    if (isfinite(report->loss) && t->session->step.check_gradients && report->scale >= 1) {
+        trainer_tell_overflow(t, report);
+        return;
+    }
+    if (t->warned)
+        return;
+    t->warned = true;
+    pcc_progress_break(&t->progress);
+    fprintf(stderr, "warning: step %lld: the loss is %g", (long long)report->step, report->loss);
+    if (report->overflow)
+        fprintf(stderr, "; the gradient of %s is not finite", report->overflow);
+    fputs("; a smaller --lr or --warmup may help\n", stderr);
+}
+
+/* The optimizer's part of a step. A skipped update is a step too, as in PyTorch's loops, but the schedule waits. */
+static void trainer_apply(Trainer *t, PccStepReport *report)
+{
+    PccSession *session = t->session;
+    report->lr = pcc_learning_rate(&t->schedule, (int64_t)session->step.update);
+    report->scale = session->loss_scale.scale;
+    PccUpdate update = pcc_update(session, report->lr);
+    report->skipped = session->loss_scale.skipped;
+    if (update.first_overflow >= 0)
+        report->overflow = session->program->params[update.first_overflow].value.name;
+    report->step = ++t->state.step;
+    t->state.rounded += update.rounded;
+    t->state.lost += update.lost;
+}
+
+/* The micro-batches of one update, and the update. */
+static int trainer_update(Trainer *t, PccStepReport *report, PccError *error)
+{
+    const PccProgram *program = t->session->program;
+    double started = pcc_now(), sum = 0, weight = 0;
+    int64_t samples = 0, left = t->micro_batches - t->state.position;
+    int64_t micro_batches = left < program->accumulate ? left : program->accumulate;
+    for (int64_t m = 0; m < micro_batches; m++) {
+        int64_t at = (t->state.position + m) * program->batch, valid = t->sets.train.count - at;
+        valid = valid < program->batch ? valid : program->batch;
+        int status = pcc_batch_fill(&t->batch, t->sets.train.data, t->samples + at, valid, error);
+        if (status)
+            return status;
+        double loss = pcc_backward(t->session, &t->batch.feed), counted = pcc_loss_weight(t->session);
+        sum += counted > 0 ? loss * counted : 0;
+        weight += counted;
+        samples += valid;
+    }
+    *report = (PccStepReport){.epoch = t->state.epoch + 1, .loss = weight > 0 ? sum / weight : 0};
+    trainer_apply(t, report);
+    t->state.position += micro_batches;
+    report->samples_per_s = (double)samples / fmax(pcc_now() - started, 1e-9);
+    trainer_warn_not_finite(t, report);
+    return PCC_OK;
+}
+
+static int trainer_log_step(Trainer *t, const PccStepReport *report, PccError *error)
+{
+    pcc_progress_step(&t->progress, report);
+    char *line = t->log.path ? pcc_step_line(report) : NULL;
+    if (t->log.path && !line)
+        return pcc_fail_memory(error);
+    int status = line ? pcc_log_line(&t->log, line, error) : PCC_OK;
+    free(line);
+    const struct {
+        const char *tag;
+        double value;
+    } scalars[] = {{"loss", report->loss},
+                   {"lr", report->lr},
+                   {"samples_per_s", report->samples_per_s},
+                   {"scale", report->scale},
+                   {"skipped", (double)report->skipped}};
+    for (int64_t i = 0; i < PCC_COUNT(scalars) && !status; i++)
+        status = pcc_tensorboard_scalar(&t->board, scalars[i].tag, scalars[i].value, report->step, error);
+    return status;
+}
+
+static int trainer_print_epoch(Trainer *t, const PccEpochReport *report, PccError *error)
+{
+    char *line = pcc_epoch_line(report);
+    if (!line)
+        return pcc_fail_memory(error);
+    pcc_progress_break(&t->progress);
+    int status = PCC_OK;
+    if (puts(line) == EOF || fflush(stdout) == EOF)
+        status = pcc_fail_errno(error, "cannot write to standard output");
+    if (!status)
+        status = pcc_log_line(&t->log, line, error);
+    free(line);
+    return status;
+}
+
+/* Validation after the epoch under way. */
+static int trainer_validate(Trainer *t, PccError *error)
+{
+    PccEpochReport report = {.epoch = t->state.epoch + 1, .has_lost = t->state.rounded > 0};
+    if (report.has_lost)
+        report.lost_updates = (double)t->state.lost / (double)t->state.rounded;
+    int status = pcc_evaluate_split(t->session, &t->batch, &t->sets.val, &report, error);
+    if (!status)
+        status = trainer_print_epoch(t, &report, error);
+    if (!status && report.has_val)
+        status = pcc_tensorboard_scalar(&t->board, "val_loss", report.val_loss, t->state.step, error);
+    if (!status && report.has_accuracy)
+        status = pcc_tensorboard_scalar(&t->board, "val_accuracy", report.val_accuracy, t->state.step, error);
+    if (!status && report.has_lost)
+        status = pcc_tensorboard_scalar(&t->board, "lost_updates", report.lost_updates, t->state.step, error);
+    if (report.has_val && isfinite(report.val_loss) && report.val_loss < t->state.best)
+        t->state.best = report.val_loss;
+    t->validated_step = t->state.step;
+    return status;
+}
+
+static int trainer_checkpoint(Trainer *t, PccError *error)
+{
+    if (!t->options->checkpoint || t->written_step == t->state.step)
+        return PCC_OK;
+    int status = pcc_log_sync(&t->log, &t->state.log_bytes, error);
+    if (!status)
+        status = pcc_checkpoint_write(&t->checkpoints, t->session, &t->state, error);
+    t->written_step = t->state.step;
+    return status;
+}
+
+/* Closes the epoch once its last micro-batch is done. A run resumed from just before this point comes here first. */
+static int trainer_end_epoch(Trainer *t, PccError *error)
+{
+    if (t->state.position < t->micro_batches)
+        return PCC_OK;
+    int status = trainer_validate(t, error);
+    t->state.epoch++;
+    t->state.position = 0;
+    t->state.rounded = t->state.lost = 0;
+    trainer_shuffle(t);
+    if (!status && !t->options->every)
+        status = trainer_checkpoint(t, error);
+    return status;
+}
+
+static int trainer_loop(Trainer *t, PccError *error)
+{
+    int status = trainer_end_epoch(t, error);
+    while (!status && t->state.step < t->schedule.total && !pcc_stop_requested()) {
+        PccStepReport report;
+        status = trainer_update(t, &report, error);
+        if (!status)
+            status = trainer_log_step(t, &report, error);
+        if (!status && t->options->every && t->state.step % t->options->every == 0)
+            status = trainer_checkpoint(t, error);
+        if (!status && !pcc_stop_requested())
+            status = trainer_end_epoch(t, error);
+    }
+    return status;
+}
+
+static int trainer_finish(Trainer *t, PccError *error)
+{
+    bool stopped = t->state.step < t->schedule.total;
+    int status = PCC_OK;
+    if (!stopped && t->validated_step != t->state.step)
+        status = trainer_validate(t, error);
+    if (!status)
+        status = trainer_checkpoint(t, error);
+    if (!status && stopped) {
+        pcc_progress_break(&t->progress);
+        fprintf(stderr, "stopped by a signal after step %lld%s\n", (long long)t->state.step,
+                t->options->checkpoint ? "; --resume continues" : "; nothing is kept without --checkpoint");
+    }
+    return status;
+}
+
+/* What --save and --export will need, asked before the run. */
+static int trainer_check_outputs(const PccSession *session, const PccRunOptions *options, PccError *error)
+{
+    int status = options->save ? pcc_can_write(options->save, error) : PCC_OK;
+    if (!status && options->export_file)
+        status = pcc_can_write(options->export_file, error);
+    return !status && options->export_file ? pcc_can_export(session, error) : status;
+}
+
+/* --save and --export of a run that is complete. */
+static int trainer_write_model(const PccSession *session, const PccRunOptions *options, PccError *error)
+{
+    int status = options->save ? pcc_save(session, options->save, error) : PCC_OK;
+    return !status && options->export_file ? pcc_export(session, options->export_file, error) : status;
+}
+
+static int trainer_run(Trainer *t, PccError *error)
+{
+    int status = trainer_start(t, error);
+    if (!status)
+        status = trainer_loop(t, error);
+    return status ? status : trainer_finish(t, error);
+}
+
+int pcc_train(PccSession *session, const PccRunOptions *options, PccError *error)
+{
+    Trainer trainer = {.session = session, .options = options, .log.fd = -1, .board.fd = -1};
+    int status = trainer_check_outputs(session, options, error);
+    if (!status)
+        status = trainer_open(&trainer, error);
+    if (!status && options->data)
+        status = trainer_run(&trainer, error);
+    bool complete = trainer.state.step >= trainer.schedule.total;
+    trainer_close(&trainer);
+    return !status && complete ? trainer_write_model(session, options, error) : status;
+}
+
+int pcc_evaluate_only(PccSession *session, const PccRunOptions *options, PccError *error)
+{
+    Trainer trainer = {.session = session, .options = options, .log.fd = -1, .board.fd = -1};
+    int status = trainer_open(&trainer, error);
+    PccEpochReport report = {.epoch = trainer.state.epoch};
+    if (!status && trainer.sets.val.count == 0)
+        status = pcc_fail(error, PCC_ERR_USAGE, "--eval has no validation data: give --val SPEC or --val-fraction");
+    if (!status)
+        status = pcc_log_open(&trainer.log, options->log, INT64_MAX, error); /* added to what is there */
+    if (!status)
+        status = pcc_evaluate_split(session, &trainer.batch, &trainer.sets.val, &report, error);
+    if (!status)
+        status = trainer_print_epoch(&trainer, &report, error);
+    trainer_close(&trainer);
+    return status;
+}

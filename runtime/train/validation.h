@@ -1,0 +1,16 @@
+/* evaluate.h: the loss and accuracy over a whole split. */
+#ifndef PCC_EVALUATE_H
+#define PCC_EVALUATE_H
+
+#include "../data/batch.h"
+#include "../report/json_lines.h"
+#include "../data/holdout.h"
+
+/* Fills the report's validation part; batches are weighed by what they counted. An empty split has no validation. */
+int pcc_evaluate_split(PccSession *session, PccBatch *batch, const PccSplit *split, PccEpochReport *report,
+                       PccError *error);
+
+/* The weight of a batch in a mean: the targets its loss averaged over. A graph's own loss may not say; then samples. */
+double pcc_loss_weight(const PccSession *session);
+
+#endif
