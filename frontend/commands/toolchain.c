@@ -40,7 +40,7 @@ RuntimeFiles find_runtime(Arena *arena)
     return (RuntimeFiles){
         .include = find_in(arena, includes, 2, "pcc/pcc.h", false),
         .library = find_in(arena, libraries, 3, "libpcc-runtime.a", true),
-        .sources = find_in(arena, sources, 2, "trainer.c", false),
+        .sources = find_in(arena, sources, 2, "main.c", false),
     };
 }
 
