@@ -240,8 +240,9 @@ static uint64_t fingerprint(const Emitter *e)
 }
 
 static const char *const loss_constants[LOSS_COUNT] = {
-    "PCC_LOSS_CROSS_ENTROPY", "PCC_LOSS_TOKEN_CROSS_ENTROPY", "PCC_LOSS_CAUSAL_LM",
-    "PCC_LOSS_MSE",           "PCC_LOSS_BCE_WITH_LOGITS",     "PCC_LOSS_OUTPUT",
+#define LOSS_ROW(KIND, NAME, HELP) "PCC_LOSS_" #KIND,
+    PCC_LOSSES(LOSS_ROW)
+#undef LOSS_ROW
 };
 
 /* The least digits that read back as the same number, as 1e-3 where that is no longer than 0.001. */

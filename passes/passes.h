@@ -5,17 +5,24 @@
 #include "ir/ir.h"
 #include "ir/target.h"
 
-typedef enum LossKind {
-    LOSS_CROSS_ENTROPY,       /* logits [N, C, ...], target i64 [N, ...] */
-    LOSS_TOKEN_CROSS_ENTROPY, /* logits [B, T, C], target i64 [B, T], -100 is not counted */
-    LOSS_CAUSAL_LM,           /* logits [B, T, V]; position t predicts token t + 1 of the label input */
-    LOSS_MSE,
-    LOSS_BCE_WITH_LOGITS,
-    LOSS_OUTPUT, /* the graph's own scalar output */
-    LOSS_COUNT
-} LossKind; /* the order of the runtime's PccLoss */
+/* A row a loss, in the order of the runtime's PccLoss, which has the same constants: what --loss calls it, and what
+ * --help says of it. passes/training/loss.c attaches it. */
+#define PCC_LOSSES(ROW)                                                                                      \
+    ROW(CROSS_ENTROPY, "cross-entropy", "classes on axis 1")                                                 \
+    ROW(TOKEN_CROSS_ENTROPY, "token-cross-entropy", "classes on the last axis, targets of -100 not counted") \
+    ROW(CAUSAL_LM, "causal-lm", "the labels are the integer input, shifted by one")                          \
+    ROW(MSE, "mse", "mean squared error")                                                                    \
+    ROW(BCE_WITH_LOGITS, "bce-with-logits", "binary cross-entropy of logits")                                \
+    ROW(OUTPUT, "output", "the graph's own scalar")
 
-extern const char *const loss_names[LOSS_COUNT]; /* "cross-entropy", ...: as --loss spells them */
+typedef enum LossKind {
+#define LOSS_ROW(KIND, NAME, HELP) LOSS_##KIND,
+    PCC_LOSSES(LOSS_ROW)
+#undef LOSS_ROW
+        LOSS_COUNT
+} LossKind;
+
+extern const char *const loss_names[LOSS_COUNT];
 
 typedef enum RecomputeKind { RECOMPUTE_NONE, RECOMPUTE_AUTO, RECOMPUTE_ALL, RECOMPUTE_KINDS } RecomputeKind;
 
@@ -138,7 +145,7 @@ void warn_unreached(const Graph *before, const Graph *after, const Options *opti
 LossKind default_loss(const Graph *graph, const Options *options); /* what --loss is when it is not given */
 /* Index of the output that --output names, else of the first that is floating-point; -1: there is none. */
 int scored_output(const Graph *graph, const Options *options);
-int64_t graph_batch(const Graph *graph); /* batch.c: samples of a step */
+int64_t graph_batch(const Graph *graph);                           /* batch.c: samples of a step */
 int label_input_index(const Graph *graph, const Options *options); /* the input that holds integer labels, -1: none */
 
 /* simplify.c: also used between other passes. */

@@ -64,13 +64,10 @@ static const Choice policy_choices[] = {
 };
 
 static const Choice loss_choices[] = {
-    {"cross-entropy", NULL, true, "classes on axis 1"},
-    {"token-cross-entropy", NULL, true, "classes on the last axis, targets of -100 not counted"},
-    {"causal-lm", NULL, true, "the labels are the integer input, shifted by one"},
-    {"mse", NULL, true, "mean squared error"},
-    {"bce-with-logits", NULL, true, "binary cross-entropy of logits"},
-    {"output", NULL, true, "the graph's own scalar"},
-    {0},
+#define LOSS_ROW(KIND, NAME, HELP) {NAME, NULL, true, HELP},
+    PCC_LOSSES(LOSS_ROW)
+#undef LOSS_ROW
+        {0},
 };
 
 static const Choice optimizer_choices[] = {

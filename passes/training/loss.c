@@ -4,8 +4,11 @@
 #include "passes/training/batch_axis.h"
 #include "passes/training/logits.h"
 
-const char *const loss_names[LOSS_COUNT] = {"cross-entropy", "token-cross-entropy", "causal-lm",
-                                            "mse",           "bce-with-logits",     "output"};
+const char *const loss_names[LOSS_COUNT] = {
+#define LOSS_ROW(KIND, NAME, HELP) NAME,
+    PCC_LOSSES(LOSS_ROW)
+#undef LOSS_ROW
+};
 
 int scored_output(const Graph *graph, const Options *options)
 {
