@@ -13,21 +13,17 @@
 #include "frontend/commands/standalone.h"
 #include "frontend/commands/toolchain.h"
 
-typedef enum Emit { EMIT_NOTHING, EMIT_C, EMIT_CUDA, EMIT_EXE, EMIT_LIB, EMIT_IR, EMIT_DOT, EMIT_REPORT } Emit;
+typedef enum Emit { EMIT_NOTHING, EMIT_SOURCE, EMIT_EXE, EMIT_LIB, EMIT_IR, EMIT_DOT, EMIT_REPORT } Emit;
 
-static const struct {
+static const struct EmitRow {
     const char *name, *suffix;
     Emit emit;
-} emits[] = {{"c", ".c", EMIT_C},
-             {"cuda", ".cu", EMIT_CUDA},
-             {"exe", "", EMIT_EXE},
-             {"lib", ".a", EMIT_LIB},
-             {"lib", ".so", EMIT_LIB},
-             {"ir", ".ir", EMIT_IR},
-             {"dot", ".dot", EMIT_DOT},
-             {"dot", ".gv", EMIT_DOT},
-             {"report", ".html", EMIT_REPORT},
-             {"report", ".htm", EMIT_REPORT}};
+    const Target *target; /* EMIT_SOURCE: whose; NULL: one that pcc does not have. The others are made of C */
+} emits[] = {
+    {"c", ".c", EMIT_SOURCE, &target_c},  {"cuda", ".cu", EMIT_SOURCE, NULL}, {"exe", "", EMIT_EXE, NULL},
+    {"lib", ".a", EMIT_LIB, NULL},        {"lib", ".so", EMIT_LIB, NULL},     {"ir", ".ir", EMIT_IR, NULL},
+    {"dot", ".dot", EMIT_DOT, NULL},      {"dot", ".gv", EMIT_DOT, NULL},     {"report", ".html", EMIT_REPORT, NULL},
+    {"report", ".htm", EMIT_REPORT, NULL}};
 enum { EMIT_ROWS = sizeof emits / sizeof *emits };
 
 static const char *suffix_of(const char *path)
@@ -43,12 +39,20 @@ static bool has_suffix(const char *path, const char *suffix)
 
 #define usage(c, ...) fatal(&(c)->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, __VA_ARGS__)
 
+static Emit emit_of(Compilation *c, const struct EmitRow *row)
+{
+    if (row->emit == EMIT_SOURCE && !row->target)
+        fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
+              "--emit %s (-o FILE%s) is not supported by this version of pcc", row->name, row->suffix);
+    return row->emit;
+}
+
 static Emit emit_by_suffix(Compilation *c, const char *path)
 {
     const char *suffix = suffix_of(path), *suffixes[EMIT_ROWS];
     for (int i = 0; i < EMIT_ROWS; i++) {
         if (strcmp(emits[i].suffix, suffix) == 0)
-            return emits[i].emit;
+            return emit_of(c, &emits[i]);
         suffixes[i] = emits[i].suffix;
     }
     const char *near = did_you_mean(suffix, suffixes, EMIT_ROWS);
@@ -71,7 +75,7 @@ static Emit choose_emit(Compilation *c)
         return emit_by_suffix(c, line->output_file);
     for (int i = 0; i < EMIT_ROWS; i++)
         if (strcmp(emits[i].name, line->emit) == 0)
-            return emits[i].emit;
+            return emit_of(c, &emits[i]);
     internal_error(&c->diagnostics, NO_ORIGIN, "--emit %s has no row", line->emit);
 }
 
@@ -84,10 +88,7 @@ static bool same_file(const char *a, const char *b)
 static void check_request(Compilation *c, Emit emit)
 {
     const CommandLine *line = &c->line;
-    const bool writes_c = emit == EMIT_C || emit == EMIT_EXE || emit == EMIT_LIB;
-    if (emit == EMIT_CUDA)
-        fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
-              "CUDA output (-o FILE.cu, --emit cuda) is not supported by this version of pcc");
+    const bool writes_c = emit == EMIT_SOURCE || emit == EMIT_EXE || emit == EMIT_LIB;
     if ((line->standalone || line->embed_weights || line->name) && !writes_c)
         usage(c, "%s is for C programs: give -o FILE.c",
               line->standalone      ? "--standalone"
@@ -102,7 +103,7 @@ static void check_request(Compilation *c, Emit emit)
     const bool to_stdout = line->output_file && strcmp(line->output_file, "-") == 0;
     if (to_stdout && (emit == EMIT_EXE || emit == EMIT_LIB || line->depfile))
         usage(c, "-o - writes text only, and no depfile");
-    if (to_stdout && emit == EMIT_C && !line->embed_weights)
+    if (to_stdout && emit == EMIT_SOURCE && !line->embed_weights)
         usage(c, "-o - has no place for the weights file: give --embed-weights, or a file");
     if (line->output_file && same_file(line->output_file, line->model))
         usage(c, "-o %s would overwrite the model", line->output_file);
@@ -134,7 +135,7 @@ static void embed_weights(Compilation *c, EmitOptions *emit)
 static Emitted make_source(Compilation *c, Emit kind, const char *output)
 {
     EmitOptions emit = {.source_name =
-                            kind == EMIT_C ? base_name(output) : base_name(with_suffix(c->arena, output, ".c")),
+                            kind == EMIT_SOURCE ? base_name(output) : base_name(with_suffix(c->arena, output, ".c")),
                         .standalone = c->line.standalone,
                         .name = c->line.name,
                         .library = c->line.emit && strcmp(c->line.emit, "lib") == 0};
@@ -191,11 +192,11 @@ static void emit_output(Compilation *c, Emit emit)
 {
     const char *text_output = c->line.output_file ? c->line.output_file : "-";
     switch (emit) {
-    case EMIT_C:
+    case EMIT_SOURCE:
     case EMIT_EXE:
     case EMIT_LIB: {
         Emitted source = make_source(c, emit, c->line.output_file);
-        if (emit == EMIT_C || has_suffix(c->line.output_file, ".c"))
+        if (emit == EMIT_SOURCE || has_suffix(c->line.output_file, ".c"))
             outputs_write(&c->outputs, c->line.output_file, source.text, source.length);
         else
             make_binary(c, emit, &source);
@@ -210,7 +211,6 @@ static void emit_output(Compilation *c, Emit emit)
     case EMIT_REPORT:
         write_text(c, text_output, write_report);
         break;
-    case EMIT_CUDA:
     case EMIT_NOTHING:
         break;
     }
