@@ -11,7 +11,7 @@ static bool name_is_taken(const Instances *instances, const char *name)
     return false;
 }
 
-const char *substitute_name(Arena *arena, const char *text, const char *name)
+static const char *substitute_name(Arena *arena, const char *text, const char *name)
 {
     Text *named = text_create(arena);
     for (const char *mark; (mark = strstr(text, "@@")); text = mark + 2) {

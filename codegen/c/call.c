@@ -34,8 +34,13 @@ static const char *output_parameter(Emitter *e, const Node *node, int i)
     return arena_printf(e->arena, "%s_out", parameter_name(e->arena, node->op->outputs, i));
 }
 
-/* The call's arguments in the order of the emitted function's parameters: the epilogue before the scratch. */
-typedef void ArgumentPrinter(Emitter *e, Text *text, const Node *node, const Argument *argument, const char *separator);
+/* A call on its way to text. */
+typedef struct CallText {
+    Emitter *e;
+    const Node *node;
+    const KernelCall *call;
+    const char *store; /* what the names of its store function and epilogue begin with; NULL: it has none */
+} CallText;
 
 static bool is_present(const Node *node, const Argument *argument)
 {
@@ -54,40 +59,36 @@ static bool is_present(const Node *node, const Argument *argument)
     }
 }
 
-static void print_places(Emitter *e, Text *text, const Node *node, const KernelCall *call, ArgumentPrinter *printer)
+typedef void ArgumentPrinter(const CallText *c, Text *text, const Argument *argument);
+
+/* What the emitted function is given: places, but no literals. */
+static void print_places(const CallText *c, Text *text, ArgumentPrinter *printer)
 {
-    static const ArgumentKind order[] = {ARGUMENT_INPUT, ARGUMENT_STORE, ARGUMENT_OUTPUT, ARGUMENT_SCRATCH,
-                                         ARGUMENT_STEP};
-    const char *separator = "";
-    for (size_t k = 0; k < sizeof order / sizeof *order; k++)
-        for (int i = 0; i < call->argument_count; i++) {
-            const Argument *argument = &call->arguments[i];
-            if (argument->kind != order[k] || !is_present(node, argument))
-                continue;
-            printer(e, text, node, argument, separator);
-            separator = ", ";
+    const size_t start = text->length;
+    for (int i = 0; i < c->call->argument_count; i++)
+        if (is_present(c->node, &c->call->arguments[i])) {
+            append(text, "%s", text->length > start ? ", " : "");
+            printer(c, text, &c->call->arguments[i]);
         }
 }
 
-static void print_parameter(Emitter *e, Text *text, const Node *node, const Argument *argument, const char *separator)
+static void print_parameter(const CallText *c, Text *text, const Argument *argument)
 {
     const int i = argument->operand;
-    append(text, "%s", separator);
     if (argument->kind == ARGUMENT_INPUT)
-        append(text, "const %s *%s", value_c_type(node->inputs[i]), input_parameter(e, node, i));
+        append(text, "const %s *%s", value_c_type(c->node->inputs[i]), input_parameter(c->e, c->node, i));
     else if (argument->kind == ARGUMENT_OUTPUT)
-        append(text, "%s *%s", value_c_type(node->outputs[i]), output_parameter(e, node, i));
+        append(text, "%s *%s", value_c_type(c->node->outputs[i]), output_parameter(c->e, c->node, i));
+    else if (argument->kind == ARGUMENT_STORE)
+        append(text, "const struct %s_epilogue *epilogue", c->store);
     else
-        append(text, "%s",
-               argument->kind == ARGUMENT_STORE     ? "const struct @@_epilogue *epilogue"
-               : argument->kind == ARGUMENT_SCRATCH ? "void *scratch"
-                                                    : "PccStep *s");
+        append(text, argument->kind == ARGUMENT_SCRATCH ? "void *scratch" : "PccStep *s");
 }
 
-static void print_parameters(Emitter *e, Text *text, const Node *node, const KernelCall *call)
+static void print_parameters(const CallText *c, Text *text)
 {
-    Text *parameters = text_create(e->arena);
-    print_places(e, parameters, node, call, print_parameter);
+    Text *parameters = text_create(c->e->arena);
+    print_places(c, parameters, print_parameter);
     line(text, "static void @@(%s)", parameters->length ? parameters->data : "void");
 }
 
@@ -160,20 +161,20 @@ static const char *output_argument(Emitter *e, const Node *node, const KernelCal
     return argument(e, call, value, output_parameter(e, node, i), false);
 }
 
-static void print_argument(Emitter *e, Text *text, const Node *node, const KernelCall *call, const Argument *argument)
+static void print_argument(const CallText *c, Text *text, const Argument *argument)
 {
     switch (argument->kind) {
     case ARGUMENT_INPUT:
-        append(text, "%s", input_argument(e, node, call, argument->operand));
+        append(text, "%s", input_argument(c->e, c->node, c->call, argument->operand));
         break;
     case ARGUMENT_OUTPUT:
-        append(text, "%s", output_argument(e, node, call, argument->operand));
+        append(text, "%s", output_argument(c->e, c->node, c->call, argument->operand));
         break;
     case ARGUMENT_SCRATCH:
         append(text, argument->i > 0 ? "scratch" : "NULL");
         break;
     case ARGUMENT_STORE:
-        append(text, "@@_store, epilogue");
+        append(text, "%s_store, epilogue", c->store);
         break;
     case ARGUMENT_STEP:
         append(text, "s");
@@ -184,12 +185,13 @@ static void print_argument(Emitter *e, Text *text, const Node *node, const Kerne
     }
 }
 
-static void print_call(Emitter *e, Text *text, const Node *node, const KernelCall *call)
+static void print_call(const CallText *c, Text *text)
 {
-    Text *arguments = text_create(e->arena);
+    const KernelCall *call = c->call;
+    Text *arguments = text_create(c->e->arena);
     for (int i = 0; i < call->argument_count; i++) {
         append(arguments, "%s", i ? ", " : "");
-        print_argument(e, arguments, node, call, &call->arguments[i]);
+        print_argument(c, arguments, &call->arguments[i]);
     }
     line(text, "pcc_%s_%s(%s);", call->kernel, call->mixed ? "mixed" : suffix_text(call), arguments->data);
 }
@@ -215,16 +217,14 @@ static const char *call_stem(Emitter *e, const Node *node, const KernelCall *cal
 }
 
 /* The function that calls the kernel of a node; returns its name. */
-static const char *emit_call(Emitter *e, const Node *node, const KernelCall *call)
+static const char *emit_call(const CallText *c)
 {
-    Text *text = text_create(e->arena);
-    if (stores_through_epilogue(e->options->target, node))
-        print_store(e, text, node, call->suffix);
-    print_parameters(e, text, node, call);
+    Text *text = text_create(c->e->arena);
+    print_parameters(c, text);
     line(text, "{");
-    print_call(e, text, node, call);
+    print_call(c, text);
     line(text, "}");
-    return intern_function(e, call_stem(e, node, call), text->data);
+    return intern_function(c->e, call_stem(c->e, c->node, c->call), text->data);
 }
 
 /* What the epilogue reads, then what it writes. */
@@ -236,23 +236,22 @@ static void print_epilogue(Emitter *e, Text *text, const Node *node)
                operand_address(e, i < extra ? node->inputs[own + i] : node->outputs[i - extra]));
 }
 
-static void print_place(Emitter *e, Text *text, const Node *node, const Argument *argument, const char *separator)
+static void print_place(const CallText *c, Text *text, const Argument *argument)
 {
-    append(text, "%s", separator);
     switch (argument->kind) {
     case ARGUMENT_INPUT:
-        append(text, "%s", operand_address(e, node->inputs[argument->operand]));
+        append(text, "%s", operand_address(c->e, c->node->inputs[argument->operand]));
         break;
     case ARGUMENT_OUTPUT:
-        append(text, "%s", operand_address(e, node->outputs[argument->operand]));
+        append(text, "%s", operand_address(c->e, c->node->outputs[argument->operand]));
         break;
     case ARGUMENT_STORE:
-        append(text, "&(struct @@_epilogue){");
-        print_epilogue(e, text, node);
+        append(text, "&(struct %s_epilogue){", c->store);
+        print_epilogue(c->e, text, c->node);
         append(text, "}");
         break;
     case ARGUMENT_SCRATCH:
-        append(text, "a + 0x%llx", (unsigned long long)e->plan.scratch_offset[node->id]);
+        append(text, "a + 0x%llx", (unsigned long long)c->e->plan.scratch_offset[c->node->id]);
         break;
     default:
         append(text, "s");
@@ -263,8 +262,12 @@ static void print_place(Emitter *e, Text *text, const Node *node, const Argument
 const char *run_kernel(Emitter *e, const Node *node)
 {
     const KernelCall call = kernel_call(e->options->target, node);
-    const char *name = emit_call(e, node, &call);
-    Text *places = text_create(e->arena);
-    print_places(e, places, node, &call, print_place);
-    return substitute_name(e->arena, arena_printf(e->arena, "@@(%s);", places->data), name);
+    CallText c = {.e = e, .node = node, .call = &call};
+    if (stores_through_epilogue(e->options->target, node))
+        c.store = emit_store(e, node, call.suffix);
+    Text *text = text_create(e->arena);
+    append(text, "%s(", emit_call(&c));
+    print_places(&c, text, print_place);
+    append(text, ");");
+    return text->data;
 }

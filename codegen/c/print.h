@@ -13,7 +13,8 @@ void print_simd(Emitter *e, Text *text);
 /* loops.c, call.c: the statement that runs a node, whose function it makes */
 const char *run_loop(Emitter *e, const Node *node);
 const char *run_kernel(Emitter *e, const Node *node);
-/* store.c: the store function and its context, struct @@_epilogue; `compute` is the dtype of finished results */
-void print_store(Emitter *e, Text *text, const Node *node, Dtype compute);
+/* store.c: makes the function NAME_store of a product and its context, struct NAME_epilogue, which products of equal
+ * epilogues share; returns NAME. `compute` is the dtype of finished results. */
+const char *emit_store(Emitter *e, const Node *node, Dtype compute);
 
 #endif

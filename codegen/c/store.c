@@ -1,4 +1,5 @@
 /* store.c: the store function of a product: its epilogue over one row segment of finished accumulators. */
+#include <ctype.h>
 #include <string.h>
 
 #include "codegen/c/print.h"
@@ -79,8 +80,21 @@ static void print_unused(Text *text, const LoopNest *nest, bool rows)
         line(text, "(void)column;");
 }
 
-void print_store(Emitter *e, Text *text, const Node *node, Dtype compute)
+/* "plain", or what the epilogue does: "add_geluerf". */
+static const char *store_stem(Emitter *e, const Node *node)
 {
+    Text *stem = text_create(e->arena);
+    append(stem, node->body ? "" : "plain");
+    for (const Node *member = node->body ? node->body->first : NULL; member && stem->length < 32; member = member->next)
+        append(stem, "%s%s", stem->length ? "_" : "", member->op->name);
+    for (char *c = stem->data; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return identifier(e->arena, stem->data, 40);
+}
+
+const char *emit_store(Emitter *e, const Node *node, Dtype compute)
+{
+    Text *text = text_create(e->arena);
     int own = own_input_count(node), extra = node->input_count - own, count = extra + node->output_count;
     Value **operands = NEW_ARRAY(e->arena, Value *, count + 1);
     memcpy(operands, node->inputs + own, (size_t)extra * sizeof(*operands));
@@ -95,8 +109,9 @@ void print_store(Emitter *e, Text *text, const Node *node, Dtype compute)
         line(text, "%s%s *%s;", i < extra ? "const " : "", value_c_type(operands[i]), operand_name(e->arena, i, extra));
     line(text, "};");
     blank(text);
-    line(text, "static inline __attribute__((always_inline)) void @@_store(const void *context, int64_t row,");
-    line(text, "    int64_t column, int64_t count, const %s *acc)", dtype_info[compute].c_type);
+    line(text, "static inline __attribute__((always_inline))");
+    line(text, "void @@_store(const void *context, int64_t row, int64_t column, int64_t count, const %s *acc)",
+         dtype_info[compute].c_type);
     line(text, "{");
     line(text, "const struct @@_epilogue *e = context;");
     print_unused(text, &nest, rows);
@@ -115,5 +130,5 @@ void print_store(Emitter *e, Text *text, const Node *node, Dtype compute)
         line(text, "%s = %s;", elements[1], stored_expression(e->arena, node->outputs[0], "acc[i]"));
     line(text, "}");
     line(text, "}");
-    blank(text);
+    return intern_function(e, store_stem(e, node), text->data);
 }
