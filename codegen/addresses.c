@@ -28,11 +28,35 @@ const int64_t *bound_offsets(const Emitter *e)
     return bound;
 }
 
+/* The names of buffers: of what lies in them, else of what computes them. By value id of the roots. */
+const char **name_buffers(const Emitter *e)
+{
+    const Graph *graph = e->graph;
+    const char **names = NEW_ARRAY(e->arena, const char *, graph->value_count + 1);
+    for (int i = 0; i < graph->value_count; i++) {
+        Value *value = graph->values[i];
+        const Value *root = value && value->name ? window_of(value).base : NULL;
+        if (root && (root == value || !names[root->id]))
+            names[root->id] = value->name;
+    }
+    return names;
+}
+
+/* The operator's name, and of another output than the first also what the operator's row calls it. */
+static const char *name_by_producer(Emitter *e, const Value *root)
+{
+    const Node *producer = root->producer;
+    OperandSpec spec;
+    for (int i = 1; i < producer->output_count; i++)
+        if (producer->outputs[i] == root && find_operand(producer->op->outputs, i, &spec) && !spec.is_variadic)
+            return arena_printf(e->arena, "%s_%.*s", producer->op->name, spec.length, spec.name);
+    return producer->op->name;
+}
+
 static const char *arena_buffer_name(Emitter *e, const Value *root)
 {
-    if (root->name)
-        return arena_printf(e->arena, "%s_%d", identifier(e->arena, root->name, 40), root->id);
-    return arena_printf(e->arena, "%s_%d", identifier(e->arena, root->producer->op->name, 40), root->id);
+    const char *name = e->buffer_names[root->id] ? e->buffer_names[root->id] : name_by_producer(e, root);
+    return arena_printf(e->arena, "%s_%d", identifier(e->arena, name, 40), root->id);
 }
 
 static const char *literal_tensor(Emitter *e, const Value *constant)
@@ -107,8 +131,9 @@ void print_buffers(Emitter *e)
         if (!value || value->kind != VALUE_TEMP || window_of(value).base != value || e->plan.offset[i] < 0 ||
             e->bound[i] >= 0)
             continue;
+        const char *name = e->buffer_names[i];
         line(e->buffers, "%s = 0x%llx, /* %s%s%s live %d..%d */", arena_buffer_name(e, value),
-             (unsigned long long)e->plan.offset[i], type_text(e->arena, &value->type), value->name ? " " : "",
-             value->name ? comment_text(e->arena, value->name) : "", e->plan.first_use[i], e->plan.last_use[i]);
+             (unsigned long long)e->plan.offset[i], type_text(e->arena, &value->type), name ? " " : "",
+             name ? comment_text(e->arena, name) : "", e->plan.first_use[i], e->plan.last_use[i]);
     }
 }

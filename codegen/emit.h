@@ -58,6 +58,7 @@ typedef struct Emitter {
     Text *literals; /* small constant tensors */
     int literal_count;
     const char **literal_names; /* by value id of `graph` */
+    const char **buffer_names;  /* likewise: name_buffers() */
     const int64_t *bound;       /* likewise: where in the weights block a gradient or new state goes; -1: elsewhere */
 } Emitter;
 
@@ -73,13 +74,13 @@ bool updates_mixed(const Weights *weights, const Options *options); /* is anythi
 const char *rounding_constant(PccRounding rounding);
 /* addresses.c */
 const int64_t *bound_offsets(const Emitter *e);
+const char **name_buffers(const Emitter *e);
 void print_buffers(Emitter *e);                              /* one enumerator for each buffer of the arena */
 int param_index(const Weights *weights, const Value *param); /* by id, -1 */
 int state_index(const Weights *weights, const Value *state);
 
 /* instances.c: `text` spells its own name as @@. Returns the function's final name; `stem` is the readable part. */
 const char *intern_function(Emitter *e, const char *stem, const char *text);
-const char *substitute_name(Arena *arena, const char *text, const char *name);
 
 /* body.c: the statements of a scalar program. operands[i] and results[i] are C expressions of elements in memory, but
  * for the first `in_registers` operands. */

@@ -192,6 +192,7 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
     e->plan = plan;
     e->buffers = text_create(e->arena);
     e->literal_names = NEW_ARRAY(e->arena, const char *, graph->value_count + 1);
+    e->buffer_names = name_buffers(e);
     e->bound = bound_offsets(e);
     calls->depth = 1;
     e->buffers->depth = 2;

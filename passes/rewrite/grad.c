@@ -60,6 +60,14 @@ static Value *seed(Graph *graph, const Options *options)
     return build_mul(graph, build_cast(graph, build(graph, "LossScale", 0, NULL), graph->loss->type.dtype), share);
 }
 
+/* Every contribution has been made: the sum is named after what it is the cotangent of. */
+static void name_cotangent(Differentiator *d, const Value *value)
+{
+    Value *cotangent = d->cotangent(d, value);
+    if (value->name && cotangent && !cotangent->name && cotangent->kind == VALUE_TEMP)
+        cotangent->name = arena_printf(d->graph->arena, "d_%s", value->name);
+}
+
 static void differentiate_node(Differentiator *d, Node *node)
 {
     if (!node->op->gradient)
@@ -71,6 +79,9 @@ static void differentiate_node(Differentiator *d, Node *node)
         matters |= wants(d, node, i);
     if (!flows || !matters)
         return;
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i])
+            name_cotangent(d, node->outputs[i]);
     d->graph->origin = node->origin;
     node->op->gradient(d, node);
 }
@@ -97,6 +108,7 @@ void grad(Graph *graph, const Options *options)
         Value *param = graph->values[i];
         if (!param || param->kind != VALUE_PARAM)
             continue;
+        name_cotangent(&d, param);
         if (state.cotangents[i])
             graph_add_gradient(graph, param, state.cotangents[i]);
         else
