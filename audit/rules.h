@@ -17,8 +17,9 @@ typedef struct Audit {
     int place_count;
 } Audit;
 
+/* findings.c */
 void audit_report(Audit *audit, CXSourceLocation location, const char *rule, const char *message);
-/* A function's definition. */
+/* rules.c: a function's definition. */
 void audit_function(Audit *audit, CXCursor function);
 
 #endif

@@ -250,26 +250,6 @@ static bool check_types(Graph *graph, const Node *node)
     return true;
 }
 
-bool has_epilogue(const Node *node)
-{
-    return node->body && node->op->kind == OP_KERNEL;
-}
-
-double node_flops(const Node *node)
-{
-    return node->op->flops ? node->op->flops(node) : 0;
-}
-
-const Type *result_type(const Node *node)
-{
-    return has_epilogue(node) ? &node->body->inputs[0]->type : &node->outputs[0]->type;
-}
-
-int own_input_count(const Node *node)
-{
-    return has_epilogue(node) ? node->input_count - (node->body->input_count - 1) : node->input_count;
-}
-
 static bool check_node(Graph *graph, Node *node)
 {
     return check_inputs(graph, node) && check_outputs(graph, node) && check_attributes(graph, node) &&
@@ -284,10 +264,4 @@ bool infer_node(Graph *graph, Node *node)
     if (graph->diagnostics->error_count == errors)
         error(graph->diagnostics, EXIT_STATUS_INPUT, node->origin, "the operands do not satisfy %s", node->op->name);
     return false;
-}
-
-bool operand_is_static(const Op *op, int input_index)
-{
-    OperandSpec spec;
-    return find_operand(op->inputs, input_index, &spec) && spec.is_static;
 }

@@ -117,3 +117,29 @@ bool find_attr_spec(const Op *op, const char *name, AttrSpec *spec)
             return true;
     return false;
 }
+
+bool has_epilogue(const Node *node)
+{
+    return node->body && node->op->kind == OP_KERNEL;
+}
+
+double node_flops(const Node *node)
+{
+    return node->op->flops ? node->op->flops(node) : 0;
+}
+
+const Type *result_type(const Node *node)
+{
+    return has_epilogue(node) ? &node->body->inputs[0]->type : &node->outputs[0]->type;
+}
+
+int own_input_count(const Node *node)
+{
+    return has_epilogue(node) ? node->input_count - (node->body->input_count - 1) : node->input_count;
+}
+
+bool operand_is_static(const Op *op, int input_index)
+{
+    OperandSpec spec;
+    return find_operand(op->inputs, input_index, &spec) && spec.is_static;
+}
