@@ -509,8 +509,7 @@ Tensor evaluated_tensor(Graph *graph, Tensor *tensors, const Value *value);
 int expression_attributes(const Node *node, double *values, int capacity);
 bool operand_is_static(const Op *op, int input_index);
 
-/* ---- the differentiator's face to the rows (passes/rewrite/grad.c implements it) ------------------------------------------
- */
+/* ---- the differentiator's face to the rows; passes/rewrite/grad.c implements it ---- */
 
 struct Differentiator {
     Graph *graph;

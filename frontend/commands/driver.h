@@ -24,8 +24,8 @@ typedef struct Compilation {
     Options options;
     Program program;
     const struct PrecisionReport *precision_report; /* --explain-precision: what pass autocast decided */
-    const Graph *before_head; /* --head: the graph as imported, else NULL */
-    OnnxReshaped *reshaped;   /* what --head changed */
+    const Graph *before_head;                       /* --head: the graph as imported, else NULL */
+    OnnxReshaped *reshaped;                         /* what --head changed */
     int reshaped_count;
     OnnxTemplate export_template;
     PccSafetensors *tensors; /* a file that is open, or NULL */

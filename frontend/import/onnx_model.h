@@ -87,7 +87,7 @@ typedef struct Import {
     const ImportOptions *options;
     Graph *graph;
     NameTable lone_floats; /* Constant nodes of one float, which a reader may yet show to be weights: name -> Value */
-    Value absent; /* an optional formal input of a function that a call leaves out */
+    Value absent;          /* an optional formal input of a function that a call leaves out */
     NameTable functions;
     NameTable read;       /* the names that some node of the graph reads, needed or not */
     const char **results; /* the names of the values that the import is for */
@@ -274,8 +274,8 @@ void declare_axes(Import *import, const GraphProto *graph);
 
 /* Makes the running statistics of a BatchNormalization in training mode states. */
 void mark_states(Import *import, Node *node);
-/* Exporters store tensors of equal contents once: a statistic that is also a fresh scale or bias becomes a tensor of its
- * own. After all nodes. */
+/* Exporters store tensors of equal contents once: a statistic that is also a fresh scale or bias becomes a tensor of
+ * its own. After all nodes. */
 void separate_statistics(Import *import);
 
 #endif

@@ -95,8 +95,8 @@ bool parse_shape_binding(Arena *arena, const char *text, ShapeBinding *binding);
 
 /* ---- onnx_import.c: the graph ----------------------------------------------------------------------------------- */
 
-/* Float initializers and Constant nodes of several floats become PARAM, other ones CONST, running statistics of a training
- * BatchNormalization STATE. Nodes are upgraded to the rows' opset, inferred and folded in file order;
+/* Float initializers and Constant nodes of several floats become PARAM, other ones CONST, running statistics of a
+ * training BatchNormalization STATE. Nodes are upgraded to the rows' opset, inferred and folded in file order;
  * functions are inlined, If, Loop and Scan of static extent unrolled. *model is set as by onnx_read(). */
 Graph *onnx_import(Arena *arena, Diagnostics *diagnostics, const char *path, const ImportOptions *options,
                    OnnxModel **model);

@@ -1,5 +1,5 @@
-/* available.c: /proc/meminfo, /proc/self/status and the memory controllers of cgroups (Linux: filesystems/proc, cgroup-v1/memory,
- * cgroup-v2). */
+/* available.c: /proc/meminfo, /proc/self/status and the memory controllers of cgroups (Linux: filesystems/proc,
+ * cgroup-v1/memory, cgroup-v2). */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

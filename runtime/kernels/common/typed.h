@@ -15,8 +15,9 @@
 #define PCC_JOIN(a, b) PCC_JOIN_(a, b)
 #define PCC_FN(name) PCC_JOIN(pcc_##name##_, PCC_SUFFIX) /* PCC_FN(fill) is pcc_fill_f32 where PCC_SUFFIX is f32 */
 
-/* gcc vectorises for 256 bits on most machines that have 512, where loops with polynomials in them (GELU) are half again
- * as fast. For the functions that follow; the kernels before it say their width themselves, and compile faster as is. */
+/* gcc vectorises for 256 bits on most machines that have 512, where loops with polynomials in them (GELU) are half
+ * again as fast. For the functions that follow; the kernels before it say their width themselves, and compile faster as
+ * is. */
 #if defined(__AVX512F__) && defined(__GNUC__) && !defined(__clang__)
 #    define PCC_WIDEST_VECTORS _Pragma("GCC target(\"prefer-vector-width=512\")")
 #else
