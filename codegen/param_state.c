@@ -8,36 +8,15 @@
 #include "passes/view.h"
 #include "runtime/program.h"
 
-enum { LEAST_8BIT = 4096 }; /* elements: below, 8-bit moments save nothing that counts */
-
-/* The parameter that an operand shows: itself, through a view or rounded to 16 bits. */
-static const Value *param_of(Value *operand)
-{
-    const Value *root = operand ? window_of(operand).base : NULL;
-    return root && root->kind == VALUE_COPY ? root->copy_of : root;
-}
-
-/* Tables that are looked up: most rows have no gradient in a step, and few large ones, which 8 bits serve badly. */
-static bool is_embedding(const Graph *graph, const Value *param)
-{
-    for (const Node *node = graph->first; node; node = node->next) {
-        const Value *data = strcmp(node->op->name, "Gather") == 0 ? param_of(node->inputs[0]) : NULL;
-        if (data && data->id == param->id)
-            return true;
-    }
-    return false;
-}
-
 static Dtype moment_dtype(const Graph *train, const Value *param, const Options *options)
 {
-    const bool narrow = dtype_info[param->type.dtype].bytes == 2;
     if (!find_optimizer(options->optimizer)->blocks8)
-        return narrow ? policy_moments(options) : param->type.dtype;
+        return dtype_info[param->type.dtype].bytes == 2 ? policy_moments(options) : param->type.dtype;
     if (param->type.dtype == DTYPE_F64)
         fatal(train->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
               "--optimizer %s computes in f32, parameter '%s' is f64; use --optimizer adamw", options->optimizer,
               param->name);
-    return element_count(&param->type) < LEAST_8BIT || is_embedding(train, param) ? DTYPE_F32 : DTYPE_U8;
+    return keeps_blocks8(train, param, options) ? DTYPE_U8 : DTYPE_F32;
 }
 
 static PccRounding rounding_of(const Value *param, const Options *options)

@@ -39,6 +39,9 @@ typedef struct Optimizer {
 /* NULL when there is none of that name. */
 const Optimizer *find_optimizer(const char *name);
 
+/* optimizer_blocks8.c: moments as they come back from storage in 8 bits; a second moment has no sign. */
+void round_to_blocks8(int64_t count, bool with_sign, double *moment);
+
 /* What torch.nn.utils.clip_grad_norm_ multiplies gradients of this global 2-norm by; 1 for clip_norm 0. */
 double clip_factor(double clip_norm, double gradient_norm);
 

@@ -197,9 +197,6 @@ static void verify(Compilation *c)
     need_model(&c->diagnostics, &c->line);
     if (c->line.reference)
         read_reference(v);
-    else if (find_optimizer(c->line.optimizer)->blocks8)
-        fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN, "there is no reference for --optimizer %s",
-              c->line.optimizer);
     compile(v);
     const char *reference = c->line.reference ? c->line.reference : temporary_file(c, "reference.safetensors");
     const char *dump = temporary_file(c, "dump.safetensors");

@@ -2,6 +2,7 @@
 #include "frontend/verify/reference_run.h"
 
 #include "frontend/verify/reference_inputs.h"
+#include "passes/precision/policy.h"
 #include "runtime/files/safetensors.h"
 
 #include <math.h>
@@ -212,6 +213,10 @@ static void update_weights(ReferenceRun *run, Graph *scratch, Tensor *tensors, i
         for (int64_t k = 0; k < count; k++)
             value[k] = optimizer->step(&reference_hyper, update, value[k], factor * gradient.f[k], &run->moment1[i][k],
                                        &run->moment2[i][k]);
+        if (keeps_blocks8(graph, binding->target, run->options)) {
+            round_to_blocks8(count, true, run->moment1[i]);
+            round_to_blocks8(count, false, run->moment2[i]);
+        }
     }
     for (int i = 0; i < graph->update_count; i++) {
         Tensor state = evaluated_tensor(scratch, tensors, graph->updates[i].value);

@@ -25,6 +25,8 @@ const PrecisionMode *find_precision_mode(const char *name); /* NULL when unknown
 double policy_loss_scale(const Options *options);
 const char *policy_update(const Options *options);
 Dtype policy_moments(const Options *options);
+/* moments.c: does the optimizer keep this parameter's moments in blocks of 8 bits with a scale? */
+bool keeps_blocks8(const Graph *train, const Value *param, const Options *options);
 
 /* What decided about a node or a tensor, for --explain-precision. */
 typedef struct Ruling {

@@ -9,7 +9,7 @@
 
 #include "kernel_check.h"
 
-typedef PccUpdate (*Optimizer)(const PccParam *params, int64_t count, PccStep *s);
+typedef PccUpdate (*UpdateFunction)(const PccParam *params, int64_t count, PccStep *s);
 
 static inline PccUpdate run_sgd(const PccParam *params, int64_t count, PccStep *s)
 {

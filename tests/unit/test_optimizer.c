@@ -9,7 +9,7 @@ enum { PARAMS = 6, STEPS = 3 };
 /* One parameter spans several chunks, one is empty, none but one is a multiple of a vector or a block. */
 static const int64_t sizes[PARAMS] = {1, 3 * PCC_UPDATE_CHUNK + 77, 0, 130, 64, 4097};
 
-typedef PccUpdate (*Optimizer)(const PccParam *params, int64_t count, PccStep *s);
+typedef PccUpdate (*UpdateFunction)(const PccParam *params, int64_t count, PccStep *s);
 
 static PccUpdate run_sgd(const PccParam *params, int64_t count, PccStep *s)
 {
@@ -76,7 +76,7 @@ static void lion_formula(Element *e, double g, const PccHyper *h, double t)
 
 /* A run's parameters, in one weights block of `dtype`, and the step that points to it. */
 typedef struct Run {
-    Optimizer optimizer;
+    UpdateFunction optimizer;
     PccDtype dtype;
     PccParam params[PARAMS];
     PccStep s;
@@ -107,7 +107,7 @@ static size_t place(Run *r, int64_t n)
     return offset;
 }
 
-static void set_up(Run *r, Optimizer optimizer, PccDtype dtype)
+static void set_up(Run *r, UpdateFunction optimizer, PccDtype dtype)
 {
     *r = (Run){.optimizer = optimizer, .dtype = dtype};
     for (int p = 0; p < PARAMS; p++) {
@@ -181,7 +181,7 @@ static void check_weights(const Run *r, Formula formula, double clip_norm)
         }
 }
 
-static void three_steps(Optimizer optimizer, Formula formula)
+static void three_steps(UpdateFunction optimizer, Formula formula)
 {
     for (PccDtype dtype = PCC_F32; dtype <= PCC_F64; dtype++)
         for (int scaled = 0; scaled < 2; scaled++) {

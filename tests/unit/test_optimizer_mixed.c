@@ -93,7 +93,7 @@ static void check_weight(const Mixed *mixed, double want, int64_t i)
 }
 
 /* One step from the stored state, which both sides read exactly. */
-static void one_step(Storage storage, Optimizer optimizer, Formula formula)
+static void one_step(Storage storage, UpdateFunction optimizer, Formula formula)
 {
     Mixed mixed = {0};
     mixed_add(&mixed, storage, ELEMENTS);
@@ -121,7 +121,7 @@ static void every_storage(void **state)
 {
     (void)state;
     const struct {
-        Optimizer optimizer;
+        UpdateFunction optimizer;
         Formula formula;
     } cases[] = {{run_sgd, sgd_formula}, {run_adamw, adamw_formula}, {run_lion, lion_formula}};
     for (int k = 0; k < 3 * 3 * 3; k++)
