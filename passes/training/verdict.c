@@ -81,7 +81,7 @@ static const char *why_filling(const Value *value, unsigned readings, double fil
     if (is_generated_name(value->name) && is_empty_mask(value) &&
         (value->type.rank == 4 || (readings & READ_BEFORE_SOFTMAX)))
         return "an attention mask that blocks nothing: zeros for all heads";
-    if (readings & READ_BY_SAMPLE)
+    if ((readings & READ_BY_SAMPLE) && (others_declared || is_generated_name(value->name)))
         return "one value, with a row for each sample of the batch";
     if (is_operator_name(value->name))
         return "one value, under the name of the operator that filled it in";
