@@ -78,14 +78,21 @@ static int64_t target_of(const Node *node, const Scores *s, const int64_t *targe
     return counts ? label : -1;
 }
 
-static double row_log_sum_exp(const double *x, const Scores *s)
+static double row_peak(const double *x, const Scores *s)
 {
-    double largest = -INFINITY, sum = 0;
+    double largest = -INFINITY;
     for (int64_t i = 0; i < s->classes; i++)
         largest = fmax(largest, x[i * s->inner]);
+    return largest;
+}
+
+/* Of what the scores are below their peak: peak + this would round it away where scores are large and alike. */
+static double row_log_sum_exp(const double *x, const Scores *s, double peak)
+{
+    double sum = 0;
     for (int64_t i = 0; i < s->classes; i++)
-        sum += exp(x[i * s->inner] - largest);
-    return largest + log(sum);
+        sum += exp(x[i * s->inner] - peak);
+    return log(sum);
 }
 
 static int64_t row_offset(const Scores *s, int64_t row)
@@ -103,8 +110,9 @@ static void evaluate_cross_entropy(Arena *arena, const Node *node, const Tensor 
     for (int64_t row = 0; row < s.outer * s.inner; row++) {
         const double *x = inputs[0].f + row_offset(&s, row);
         int64_t label = target_of(node, &s, inputs[1].i, row);
-        double lse = row_log_sum_exp(x, &s), w = label < 0 ? 0 : weight ? weight[label] : 1;
-        double loss = label < 0 ? 0 : w * (lse - x[label * s.inner]);
+        double peak = row_peak(x, &s), lse = row_log_sum_exp(x, &s, peak);
+        double w = label < 0 ? 0 : weight ? weight[label] : 1;
+        double loss = label < 0 ? 0 : w * (lse + (peak - x[label * s.inner]));
         sum += loss;
         total += w;
         if (reduction == REDUCTION_NONE)
@@ -129,9 +137,10 @@ static void evaluate_cross_entropy_grad(Arena *arena, const Node *node, const Te
             continue;
         double factor = (weight ? weight[label] : 1) * dloss[reduction == REDUCTION_NONE ? row : 0];
         factor /= reduction == REDUCTION_MEAN ? inputs[5].f[0] : 1;
+        double peak = row_peak(logits + first, &s);
         for (int64_t i = 0; i < s.classes; i++)
             outputs[0].f[first + i * s.inner] =
-                factor * (exp(logits[first + i * s.inner] - lse[row]) - (i == label ? 1 : 0));
+                factor * (exp(logits[first + i * s.inner] - peak - lse[row]) - (i == label ? 1 : 0));
     }
 }
 

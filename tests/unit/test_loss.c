@@ -30,11 +30,18 @@ static const Shape shapes[] = {
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cross_entropy_f32),  cmocka_unit_test(cross_entropy_f64),
-        cmocka_unit_test(nothing_counts_f32), cmocka_unit_test(nothing_counts_f64),
-        cmocka_unit_test(extreme_logits_f32), cmocka_unit_test(extreme_logits_f64),
-        cmocka_unit_test(means_f32),          cmocka_unit_test(means_f64),
-        cmocka_unit_test(any_threads_f32),    cmocka_unit_test(any_threads_f64),
+        cmocka_unit_test(cross_entropy_f32),
+        cmocka_unit_test(cross_entropy_f64),
+        cmocka_unit_test(nothing_counts_f32),
+        cmocka_unit_test(nothing_counts_f64),
+        cmocka_unit_test(extreme_logits_f32),
+        cmocka_unit_test(extreme_logits_f64),
+        cmocka_unit_test(large_logits_alike_f32),
+        cmocka_unit_test(large_logits_alike_f64),
+        cmocka_unit_test(means_f32),
+        cmocka_unit_test(means_f64),
+        cmocka_unit_test(any_threads_f32),
+        cmocka_unit_test(any_threads_f64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

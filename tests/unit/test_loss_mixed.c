@@ -108,7 +108,8 @@ static void reference(Scores *t)
                                t->logits.exact, t->target, weight, t->want_lse, &t->want_total, t->want_dlogits, &s);
 }
 
-/* lse is within 5 + log(classes) <= 16, so that it and its difference from a logit are within 16 epsilons. */
+/* lse and the peak are within 5 + log(classes) <= 16, so that it and its difference from a logit are within 16
+ * epsilons. */
 static void check_scores(Scores *t)
 {
     reference(t);

@@ -3,8 +3,9 @@
  *   pcc_cross_entropy_T(batch, outer, classes, inner, ignore_index, shift, reduction, logits, target, weight, loss,
  * lse, total, s) pcc_cross_entropy_grad_T(same literals, dloss, logits, target, weight, lse, total, dlogits, s)
  *       logits[outer, classes, inner], target[outer, inner]; outer / batch rows belong to each sample
- *       loss = sum of w (lse - logits[target]) / total, total = sum of w, w = weight[target] or 1
- *       lse[outer, inner] = log sum exp of the logits, for the gradient
+ *       loss = sum of w (lse + peak - logits[target]) / total, total = sum of w, w = weight[target] or 1
+ *       peak = the row's largest logit, lse[outer, inner] = log sum exp(logits - peak), for the gradient: their sum
+ *       would round the difference away where logits are large and alike
  *       reduction 0: loss[outer, inner] is each row's own, 0 where it does not count; 1 sum; 2 mean, 0 over nothing
  *       shift T > 0 (causal language model, inner == 1): row (b, t) of outer = b * T + t is scored against
  *       target[b, t + 1]; the last position of each sequence does not count
