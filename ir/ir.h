@@ -460,8 +460,10 @@ struct Op {
     /* Older opsets (>= 7) to this row's meaning: attributes into operands and so on, before inference. May return
      * false after error(). NULL: they agree. */
     bool (*upgrade)(Graph *graph, Node *node, int opset);
-    /* The axis of output 0 that holds what axis `axis` of operand i holds, position by position; -1: none does, or that
-     * is not known. NULL: elementwise rows align from the last axis; others keep operand 0's axes. */
+    /* The axis of output 0 that holds what axis `axis` of operand i holds, position by position and alike for each:
+     * what is computed along another axis, or from the position itself, does not count. -1: none does, or that is not
+     * known. Other outputs of that rank have the same axes. An axis whose extent changes is followed no further, so
+     * that rows need not say so. NULL: elementwise rows align from the last axis; of others nothing is known. */
     int (*follow_axis)(const Node *node, int i, int axis);
     /* Sets every present output's type; false after error() with the node's origin. */
     bool (*infer)(Graph *graph, Node *node);

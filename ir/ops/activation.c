@@ -1,4 +1,5 @@
 /* activation.c: activation functions, from the definitions in the ONNX operator specification. */
+#include "ir/ops/follow.h"
 #include "ir/ops/support.h"
 #include "ir/ops/unary.h"
 
@@ -93,6 +94,7 @@ const Op activation_ops[] = {
         .since = 20,
         .precision = CLASS_FOLLOW,
         .kind = OP_EXPAND,
+        .follow_axis = follow_every,
         .infer = gelu_infer,
         .expand = gelu_expand,
     },

@@ -566,6 +566,22 @@ static bool infer_rotary(Graph *graph, Node *node)
 /* -1e9 would be -inf in f16. */
 enum { MASK_OPERAND = 1 << 3 };
 
+/* [batch, heads, sequence, width], or [batch, sequence, heads · width]; masks are broadcast to [batch, heads, ...]. */
+static int attention_follow_axis(const Node *node, int i, int axis)
+{
+    int rank = node->outputs[0]->type.rank, outer = rank == 4 ? 2 : 1, to = axis;
+    if (i == 3)
+        to += 4 - node->inputs[i]->type.rank;
+    return i <= 3 && to < outer ? to : -1;
+}
+
+/* Caches are by batch and sequence unless position_ids choose from them. */
+static int rotary_follow_axis(const Node *node, int i, int axis)
+{
+    bool chosen = (i == 1 || i == 2) && input(node, 3);
+    return axis == 0 && !chosen ? 0 : -1;
+}
+
 const Op attention_ops[] = {
     {.name = "Attention",
      .inputs = "Q, K, V, attn_mask?, past_key?, past_value?, nonpad_kv_seqlen?",
@@ -576,6 +592,7 @@ const Op attention_ops[] = {
      .since = 23,
      .precision = CLASS_LOWER,
      .kind = OP_EXPAND,
+     .follow_axis = attention_follow_axis,
      .infer = infer_onnx_attention,
      .expand = expand_attention},
     {.name = "ScaledDotProductAttention",
@@ -586,6 +603,7 @@ const Op attention_ops[] = {
      .internal = true,
      .precision = CLASS_LOWER,
      .kind = OP_KERNEL,
+     .follow_axis = attention_follow_axis,
      .infer = infer_attention,
      .gradient = attention_gradient,
      .expand = expand_wide_attention,
@@ -608,6 +626,7 @@ const Op attention_ops[] = {
      .since = 23,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = rotary_follow_axis,
      .infer = infer_rotary,
      .expand = expand_rotary},
     {0},

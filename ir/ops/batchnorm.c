@@ -1,5 +1,6 @@
 /* batchnorm.c: BatchNormalization. In inference mode it is an affine map of each channel and expands into one, so that
  * scale and bias train; in training mode it is pcc's BatchNormalizationTraining, in the layout of channels_last. */
+#include "ir/ops/follow.h"
 #include "ir/ops/geometry.h"
 
 #include <math.h>
@@ -234,6 +235,7 @@ const Op batchnorm_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
      .upgrade = upgrade_batch_norm,
+     .follow_axis = follow_every,
      .infer = infer_batch_norm,
      .expand = expand_batch_norm},
     {.name = "BatchNormalizationTraining",
@@ -245,6 +247,7 @@ const Op batchnorm_ops[] = {
      .internal = true,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = follow_every,
      .infer = infer_training,
      .gradient = training_gradient,
      .expand = expand_training,

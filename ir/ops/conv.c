@@ -6,6 +6,7 @@
  *
  * Each is linear in both operands, so that the three are one another's gradients. X and Y are activations in the
  * layout of attribute channels_last; W is [O, C/group, kernel...] always. */
+#include "ir/ops/follow.h"
 #include "ir/ops/geometry.h"
 #include "ir/schema.h"
 
@@ -411,6 +412,7 @@ const Op conv_ops[] = {
      .since = 1,
      .precision = CLASS_LOWER,
      .kind = OP_EXPAND,
+     .follow_axis = follow_first,
      .infer = infer_conv,
      .expand = expand_conv},
     {.name = "ConvTranspose",
@@ -422,6 +424,7 @@ const Op conv_ops[] = {
      .since = 1,
      .precision = CLASS_LOWER,
      .kind = OP_EXPAND,
+     .follow_axis = follow_first,
      .infer = infer_conv_transpose,
      .expand = expand_conv_transpose},
     {.name = "Convolution",
@@ -431,6 +434,7 @@ const Op conv_ops[] = {
      .internal = true,
      .precision = CLASS_LOWER,
      .kind = OP_KERNEL,
+     .follow_axis = follow_first,
      .infer = infer_convolution,
      .gradient = convolution_gradient,
      .evaluate = evaluate_convolution,

@@ -1,5 +1,6 @@
 /* elementwise.c: arithmetic, minima and maxima, selection and conversion. */
 #include "ir/ops/expression.h"
+#include "ir/ops/follow.h"
 #include "ir/ops/support.h"
 
 /* ---- sums, products, quotients ------------------------------------------------------------------------------- */
@@ -341,6 +342,13 @@ static bool cast_like_infer(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, type);
 }
 
+/* Nothing is read of Like but its dtype: one of other dims has no say. */
+static int cast_like_follow_axis(const Node *node, int i, int axis)
+{
+    int to = follow_broadcast(node, i, axis);
+    return to >= 0 && node->inputs[i]->type.dims[axis] == node->outputs[0]->type.dims[to] ? to : -1;
+}
+
 static void cast_like_expand(Graph *graph, Node *node, Value **replacements)
 {
     replacements[0] = build_cast(graph, node->inputs[0], node->inputs[1]->type.dtype);
@@ -357,7 +365,7 @@ static void identity_expand(Graph *graph, Node *node, Value **replacements)
 
 #define VARIADIC_ROW(NAME, SINCE)                                                                                   \
     .name = #NAME, .inputs = "X...", .outputs = "Y", .since = SINCE, .precision = CLASS_PROMOTE, .kind = OP_EXPAND, \
-    .infer = infer_broadcast
+    .follow_axis = follow_broadcast, .infer = infer_broadcast
 
 #define GRADIENT_ROW(NAME, INPUTS)                                                                    \
     {                                                                                                 \
@@ -380,6 +388,7 @@ const Op elementwise_ops[] = {
      .since = 15,
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,
+     .follow_axis = follow_broadcast,
      .infer = pow_infer,
      .expand = pow_expand},
     {BINARY_ROW(Power, 1, CLASS_KEEP), .internal = true, .gradient = power_gradient},
@@ -392,6 +401,7 @@ const Op elementwise_ops[] = {
      .since = 13,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = follow_broadcast,
      .infer = infer_broadcast,
      .expand = mod_expand},
     {BINARY_ROW(Remainder, 1, CLASS_FOLLOW), .internal = true, .gradient = mod_gradient},
@@ -413,6 +423,7 @@ const Op elementwise_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
      .upgrade = clip_upgrade,
+     .follow_axis = follow_broadcast,
      .infer = clip_infer,
      .expand = clip_expand},
     {BINARY_ROW(ClipBelow, 1, CLASS_FOLLOW), .internal = true, .gradient = clip_below_gradient},
@@ -431,6 +442,7 @@ const Op elementwise_ops[] = {
      .since = 15,
      .precision = CLASS_NONE,
      .kind = OP_EXPAND,
+     .follow_axis = cast_like_follow_axis,
      .infer = cast_like_infer,
      .expand = cast_like_expand},
     {.name = "Identity",

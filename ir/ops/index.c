@@ -248,6 +248,13 @@ static void reverse_sequence_expand(Graph *graph, Node *node, Value **replacemen
     replacements[0] = build_finish(graph, gather);
 }
 
+static int reverse_sequence_follow_axis(const Node *node, int i, int axis)
+{
+    if (i == 1)
+        return (int)attr_int(node, "batch_axis");
+    return axis == attr_int(node, "time_axis") ? -1 : axis;
+}
+
 const Op index_ops[] = {
     {.name = "Gather",
      .inputs = "X, Indices:int",
@@ -291,6 +298,7 @@ const Op index_ops[] = {
      .since = 10,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = reverse_sequence_follow_axis,
      .infer = reverse_sequence_infer,
      .expand = reverse_sequence_expand},
     {0},

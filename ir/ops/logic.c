@@ -1,5 +1,6 @@
 /* logic.c: comparisons, boolean and bitwise operators, rounding: what no gradient flows through. */
 #include "ir/ops/expression.h"
+#include "ir/ops/follow.h"
 #include "ir/ops/support.h"
 
 EXPRESSION_INT(Equal, x == y)
@@ -80,6 +81,7 @@ const Op logic_ops[] = {
      .since = 11,
      .precision = CLASS_NONE,
      .kind = OP_EXPAND,
+     .follow_axis = follow_broadcast,
      .infer = bit_shift_infer,
      .expand = bit_shift_expand},
     ROUNDING(Floor, 13),

@@ -390,6 +390,13 @@ static void expand_nll(Graph *graph, Node *node, Value **replacements)
 #define CROSS_ENTROPY_ATTRIBUTES "axis:int=1, ignore_index:int=-100, shift:int=0, reduction:int=2, batch:int=0"
 #define GRADIENT_ATTRIBUTES ", stored:int=0"
 
+/* Of a loss that is not reduced; the scores' classes are their axis 1. */
+static int loss_follow_axis(const Node *node, int i, int axis)
+{
+    (void)node;
+    return i == 1 ? axis : i == 0 && axis != 1 ? axis - (axis > 1) : -1;
+}
+
 const Op loss_ops[] = {
     {.name = "SoftmaxCrossEntropyLoss",
      .inputs = "scores:float, labels:int, weights:float?",
@@ -398,6 +405,7 @@ const Op loss_ops[] = {
      .since = 12,
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,
+     .follow_axis = loss_follow_axis,
      .infer = infer_onnx_loss,
      .expand = expand_softmax_cross_entropy},
     {.name = "NegativeLogLikelihoodLoss",
@@ -407,6 +415,7 @@ const Op loss_ops[] = {
      .since = 12,
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,
+     .follow_axis = loss_follow_axis,
      .infer = infer_onnx_loss,
      .expand = expand_nll},
     {.name = "CrossEntropy",

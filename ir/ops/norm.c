@@ -1,5 +1,6 @@
 /* norm.c: layer and RMS normalisation, and the normalisations that expand into them. Mean and reciprocal deviation are
  * kept for the gradient in the shape of the input with the normalised axes 1, in the compute type (f32 or f64). */
+#include "ir/ops/follow.h"
 #include "ir/ops/geometry.h"
 
 #include <math.h>
@@ -393,6 +394,20 @@ static void expand_lrn(Graph *graph, Node *node, Value **replacements)
     replacements[0] = build_cast(graph, build_div(graph, x, divisor), node->inputs[0]->type.dtype);
 }
 
+/* Over the axes from `axis` on; scale and bias are broadcast over the others. */
+static int norm_follow_axis(const Node *node, int i, int axis)
+{
+    int to = follow_broadcast(node, i, axis);
+    return to < axis_of(node, node->inputs[0]->type.rank) ? to : -1;
+}
+
+/* Over neighbouring channels. */
+static int lrn_follow_axis(const Node *node, int i, int axis)
+{
+    (void)node;
+    return i == 0 && axis != 1 ? axis : -1;
+}
+
 const Op norm_ops[] = {
     {.name = "LayerNormalization",
      .inputs = "X:float, Scale:float?, B:float?",
@@ -402,6 +417,7 @@ const Op norm_ops[] = {
      .since = 17,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
+     .follow_axis = norm_follow_axis,
      .infer = infer_layer_norm,
      .gradient = layer_norm_gradient,
      .evaluate = evaluate_layer_norm},
@@ -422,6 +438,7 @@ const Op norm_ops[] = {
      .since = 23,
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
+     .follow_axis = norm_follow_axis,
      .infer = infer_rms_norm,
      .gradient = rms_norm_gradient,
      .evaluate = evaluate_rms_norm},
@@ -442,6 +459,7 @@ const Op norm_ops[] = {
      .since = 6,
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,
+     .follow_axis = follow_channels,
      .infer = infer_instance_norm,
      .expand = expand_instance_norm},
     {.name = "GroupNormalization",
@@ -453,6 +471,7 @@ const Op norm_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,
      .upgrade = upgrade_group_norm,
+     .follow_axis = follow_first,
      .infer = infer_group_norm,
      .expand = expand_group_norm},
     {.name = "MeanVarianceNormalization",
@@ -471,6 +490,7 @@ const Op norm_ops[] = {
      .since = 1,
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,
+     .follow_axis = follow_others,
      .infer = infer_lp_norm,
      .expand = expand_lp_norm},
     {.name = "LRN",
@@ -480,6 +500,7 @@ const Op norm_ops[] = {
      .since = 1,
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,
+     .follow_axis = lrn_follow_axis,
      .infer = infer_lrn,
      .expand = expand_lrn},
     {0},

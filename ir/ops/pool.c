@@ -1,5 +1,6 @@
 /* pool.c: pooling. ONNX's MaxPool and AveragePool expand into pcc's MaxPoolWithIndex and AveragePooling, whose windows
  * are normal (window.h), in the layout of attribute channels_last; the global pools are reductions. */
+#include "ir/ops/follow.h"
 #include "ir/ops/geometry.h"
 
 #include <math.h>
@@ -451,6 +452,7 @@ const Op pool_ops[] = {
      .since = 1,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = follow_channels,
      .infer = infer_onnx_pool,
      .expand = expand_max},
     {.name = "AveragePool",
@@ -460,6 +462,7 @@ const Op pool_ops[] = {
      .since = 1,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = follow_channels,
      .infer = infer_onnx_pool,
      .expand = expand_average},
     {.name = "LpPool",
@@ -469,6 +472,7 @@ const Op pool_ops[] = {
      .since = 2,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = follow_channels,
      .infer = infer_lp,
      .expand = expand_lp},
     {.name = "GlobalAveragePool",
@@ -477,6 +481,7 @@ const Op pool_ops[] = {
      .since = 1,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = follow_channels,
      .infer = infer_global_pool,
      .expand = expand_global_average},
     {.name = "GlobalMaxPool",
@@ -485,6 +490,7 @@ const Op pool_ops[] = {
      .since = 1,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = follow_channels,
      .infer = infer_global_pool,
      .expand = expand_global_max},
     {.name = "GlobalLpPool",
@@ -494,6 +500,7 @@ const Op pool_ops[] = {
      .since = 2,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = follow_channels,
      .infer = infer_global_lp,
      .expand = expand_global_lp},
     {.name = "MaxPoolWithIndex",
@@ -503,6 +510,7 @@ const Op pool_ops[] = {
      .internal = true,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
+     .follow_axis = follow_channels,
      .infer = infer_max_pool,
      .gradient = max_gradient,
      .evaluate = evaluate_max},
@@ -522,6 +530,7 @@ const Op pool_ops[] = {
      .internal = true,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
+     .follow_axis = follow_channels,
      .infer = infer_pool,
      .gradient = average_gradient,
      .evaluate = evaluate_average},

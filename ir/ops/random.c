@@ -1,6 +1,7 @@
 /* random.c: Dropout and random tensors. The reference is deterministic: Dropout is the identity, as in an emitted
  * program under --probe, and a random tensor is its distribution's mean. Attribute `node` is unique in the graph: each
  * node draws from a stream of its own. */
+#include "ir/ops/follow.h"
 #include "ir/ops/row.h"
 
 /* ---- Dropout ---- */
@@ -182,6 +183,7 @@ const Op random_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
      .upgrade = upgrade_dropout,
+     .follow_axis = follow_every,
      .infer = infer_dropout,
      .expand = expand_dropout},
     {.name = "DropoutTraining",
@@ -192,6 +194,7 @@ const Op random_ops[] = {
      .is_random = true,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
+     .follow_axis = follow_every,
      .infer = infer_dropout_training,
      .gradient = dropout_gradient,
      .evaluate = evaluate_dropout},
@@ -217,6 +220,7 @@ const Op random_ops[] = {
      .attributes = NORMAL_ATTRIBUTES,
      RANDOM_ROW,
      .kind = OP_EXPAND,
+     .follow_axis = follow_every,
      .infer = infer_random,
      .expand = expand_normal},
     {.name = "RandomUniform",
@@ -232,6 +236,7 @@ const Op random_ops[] = {
      .attributes = UNIFORM_ATTRIBUTES,
      RANDOM_ROW,
      .kind = OP_EXPAND,
+     .follow_axis = follow_every,
      .infer = infer_random,
      .expand = expand_uniform},
     {.name = "Bernoulli",
@@ -240,6 +245,7 @@ const Op random_ops[] = {
      .attributes = "dtype:int, seed:float",
      RANDOM_ROW,
      .kind = OP_EXPAND,
+     .follow_axis = follow_every,
      .infer = infer_bernoulli,
      .expand = expand_bernoulli},
     {.name = "NormalTensor", /* first: the mean; second: the deviation */

@@ -1,6 +1,7 @@
 /* resize.c: Resize and Upsample, one axis at a time: along it every output position is a weighted sum of input
  * positions, a sparse matrix [out, in] that ResizeAxis applies and ResizeAxisGrad transposes. Semantics of ONNX
  * Resize-19; opset 10 and Upsample are its asymmetric case. */
+#include "ir/ops/follow.h"
 #include "ir/ops/geometry.h"
 
 #include <math.h>
@@ -184,7 +185,7 @@ typedef struct Plan {
 } Plan;
 
 /* The axes that scales or sizes speak of: all, or those of attribute `axes`. */
-static bool chosen_axes(Graph *graph, Node *node, int given, int axes[MAX_RANK])
+static bool chosen_axes(Graph *graph, const Node *node, int given, int axes[MAX_RANK])
 {
     const int64_t *list;
     int rank = node->inputs[0]->type.rank, count = attr_ints(node, "axes", &list);
@@ -198,7 +199,7 @@ static bool chosen_axes(Graph *graph, Node *node, int given, int axes[MAX_RANK])
     return true;
 }
 
-static bool plan_by_scales(Graph *graph, Node *node, const Value *scales, Plan *plan)
+static bool plan_by_scales(Graph *graph, const Node *node, const Value *scales, Plan *plan)
 {
     const Type *x = &node->inputs[0]->type;
     int axes[MAX_RANK], count = (int)element_count(&scales->type);
@@ -233,7 +234,7 @@ static void keep_aspect_ratio(const Node *node, int count, const int *axes, Plan
     }
 }
 
-static bool plan_by_sizes(Graph *graph, Node *node, int count, const int64_t *sizes, Plan *plan)
+static bool plan_by_sizes(Graph *graph, const Node *node, int count, const int64_t *sizes, Plan *plan)
 {
     int axes[MAX_RANK];
     if (!chosen_axes(graph, node, count, axes))
@@ -249,7 +250,7 @@ static bool plan_by_sizes(Graph *graph, Node *node, int count, const int64_t *si
 }
 
 /* Scales and sizes are operands 2 and 3, of which one is given and the other absent or empty. */
-static bool make_plan(Graph *graph, Node *node, Plan *plan)
+static bool make_plan(Graph *graph, const Node *node, Plan *plan)
 {
     const Type *x = &node->inputs[0]->type;
     const Value *scales = input(node, 2);
@@ -289,13 +290,18 @@ static bool infer_resize(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, y);
 }
 
+static bool is_kept(const Plan *plan, const Type *x, int axis)
+{
+    return plan->scale[axis] == 1 && plan->out[axis] == x->dims[axis];
+}
+
 static void expand_resize(Graph *graph, Node *node, Value **replacements)
 {
     Value *x = node->inputs[0];
     Plan plan;
     make_plan(graph, node, &plan);
     for (int i = 0; i < x->type.rank; i++) {
-        if (plan.scale[i] == 1 && plan.out[i] == x->type.dims[i])
+        if (is_kept(&plan, &x->type, i))
             continue;
         Node *axis = build_begin(graph, "ResizeAxis", 1, &x, 1);
         set_int(graph, axis, "axis", i);
@@ -354,6 +360,12 @@ static bool upgrade_upsample(Graph *graph, Node *node, int opset)
     "axis:int!, in:int!, out:int!, scale:float!, mode:string!, coordinate:string!, rounding:string!, " \
     "cubic_coeff_a:float=-0.75, exclude_outside:int=0, antialias:int=0"
 
+static int resize_follow_axis(const Node *node, int i, int axis)
+{
+    Plan plan;
+    return i == 0 && make_plan(node->graph, node, &plan) && is_kept(&plan, &node->inputs[0]->type, axis) ? axis : -1;
+}
+
 const Op resize_ops[] = {
     {.name = "Resize",
      .inputs = "X, roi?, scales:float?!, sizes:int?!",
@@ -363,6 +375,7 @@ const Op resize_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
      .upgrade = upgrade_resize,
+     .follow_axis = resize_follow_axis,
      .infer = infer_resize,
      .expand = expand_resize},
     {.name = "Upsample",
@@ -374,6 +387,7 @@ const Op resize_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
      .upgrade = upgrade_upsample,
+     .follow_axis = resize_follow_axis,
      .infer = infer_resize,
      .expand = expand_resize},
     {.name = "ResizeAxis",
@@ -383,6 +397,7 @@ const Op resize_ops[] = {
      .internal = true,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
+     .follow_axis = follow_others,
      .infer = infer_resize_axis,
      .gradient = resize_axis_gradient,
      .evaluate = evaluate_resize_axis},

@@ -1,5 +1,6 @@
 /* scan.c: running sums and products along an axis. ONNX's CumSum and CumProd become RunningSum and RunningProduct over
  * floats; integers go through f64, which is exact up to 2^53. */
+#include "ir/ops/follow.h"
 #include "ir/ops/support.h"
 
 static bool cumulative_infer(Graph *graph, Node *node)
@@ -152,13 +153,21 @@ static int64_t summed_axis(const Node *node)
     return x->dims[axis < 0 ? axis + x->rank : axis];
 }
 
+static int cumulative_follow_axis(const Node *node, int i, int axis)
+{
+    const int64_t along = const_int_at(node->inputs[1], 0);
+    return i == 0 && axis != (along < 0 ? along + node->inputs[0]->type.rank : along) ? axis : -1;
+}
+
 #define CUMULATIVE_ROW(NAME, SINCE)                                                                          \
     .name = #NAME, .inputs = "X, Axis:int!", .outputs = "Y", .attributes = "exclusive:int=0, reverse:int=0", \
-    .since = SINCE, .precision = CLASS_KEEP, .kind = OP_EXPAND, .infer = cumulative_infer
+    .since = SINCE, .precision = CLASS_KEEP, .kind = OP_EXPAND, .follow_axis = cumulative_follow_axis,       \
+    .infer = cumulative_infer
 
 #define SCAN_ROW(NAME)                                                                                             \
     .name = #NAME, .inputs = "X:float", .outputs = "Y", .attributes = "axis:int!, exclusive:int=0, reverse:int=0", \
-    .since = 1, .internal = true, .precision = CLASS_KEEP, .kind = OP_KERNEL, .infer = scan_infer
+    .since = 1, .internal = true, .precision = CLASS_KEEP, .kind = OP_KERNEL, .follow_axis = follow_others,        \
+    .infer = scan_infer
 
 const Op scan_ops[] = {
     {CUMULATIVE_ROW(CumSum, 14), .summands = summed_axis, .expand = cumsum_expand},

@@ -395,7 +395,7 @@ static void scatter_gradient(Differentiator *d, Node *node)
 }
 
 /* ---- where axes go -------------------------------------------------------------------------------------------------
- */
+ * Of gathers: scatters write wherever the indices say, and need not write everywhere alike. */
 
 static int gather_elements_follow_axis(const Node *node, int i, int axis)
 {
@@ -408,18 +408,11 @@ static int gather_nd_follow_axis(const Node *node, int i, int axis)
     return axis < known ? axis : -1;
 }
 
-/* Updates go wherever the indices say. */
-static int scatter_follow_axis(const Node *node, int i, int axis)
-{
-    (void)node;
-    return i == 0 ? axis : -1;
-}
-
 #define SCATTER_ELEMENTS_ROW                                                                                      \
     .inputs = "Data, Indices:int, Updates", .roles = {ROLE_SCATTERED, ROLE_DATA, ROLE_SCATTERED}, .outputs = "Y", \
     .attributes = "axis:int=0, reduction:string=none", .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL,   \
-    .upgrade = scatter_upgrade, .follow_axis = scatter_follow_axis, .infer = scatter_elements_infer,              \
-    .gradient = scatter_gradient, .evaluate = scatter_elements_evaluate
+    .upgrade = scatter_upgrade, .infer = scatter_elements_infer, .gradient = scatter_gradient,                    \
+    .evaluate = scatter_elements_evaluate
 
 #define GATHER_GRAD_ROW(NAME, PREFIX)                                                                \
     .name = #NAME, .inputs = "dY:float, Indices:int", .outputs = "dX", .since = 1, .internal = true, \
@@ -465,7 +458,6 @@ const Op scatter_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .upgrade = scatter_upgrade,
-     .follow_axis = scatter_follow_axis,
      .infer = scatter_nd_infer,
      .gradient = scatter_gradient,
      .evaluate = scatter_nd_evaluate},

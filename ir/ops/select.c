@@ -1,4 +1,5 @@
 /* select.c: the positions of extreme elements: ArgMax, ArgMin, TopK. */
+#include "ir/ops/follow.h"
 #include "ir/ops/support.h"
 
 #include <math.h>
@@ -178,6 +179,7 @@ const Op select_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .upgrade = topk_upgrade,
+     .follow_axis = follow_others,
      .infer = topk_infer,
      .gradient = topk_gradient,
      .evaluate = topk_evaluate},

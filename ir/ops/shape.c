@@ -1,5 +1,6 @@
 /* shape.c: operators that give the same elements other dims: Reshape and its special cases, Transpose, Expand, Tile,
  * Concat, Split, DepthToSpace. The general ones are views; the others expand into them. */
+#include "ir/ops/follow.h"
 #include "ir/ops/geometry.h"
 #include "ir/ops/view.h"
 
@@ -492,18 +493,19 @@ const Op shape_ops[] = {
      .evaluate = concat_evaluate,
      .view_backward = view_part_of_concat},
     {VIEW_ROW(Split, 18), .inputs = "X, Split:int?!", .outputs = "Y...", .attributes = "axis:int=0, num_outputs:int",
-     .upgrade = split_upgrade, .infer = split_infer, .gradient = split_gradient, .evaluate = split_evaluate,
-     .view_forward = view_split},
+     .upgrade = split_upgrade, .follow_axis = follow_others, .infer = split_infer, .gradient = split_gradient,
+     .evaluate = split_evaluate, .view_forward = view_split},
     {EXPAND_ROW(Flatten, 13), .inputs = "X", .attributes = "axis:int=1", .keeps_order = true, .infer = flatten_infer,
      .expand = reshape_expand},
     {EXPAND_ROW(Squeeze, 13), .inputs = "X, Axes:int?!", .keeps_order = true, .upgrade = axes_upgrade,
      .infer = squeeze_infer, .expand = reshape_expand},
     {EXPAND_ROW(Unsqueeze, 13), .inputs = "X, Axes:int!", .keeps_order = true, .upgrade = axes_upgrade,
      .infer = unsqueeze_infer, .expand = reshape_expand},
-    {EXPAND_ROW(Tile, 13), .inputs = "X, Repeats:int!", .infer = tile_infer, .expand = tile_expand},
+    {EXPAND_ROW(Tile, 13), .inputs = "X, Repeats:int!", .follow_axis = follow_every, .infer = tile_infer,
+     .expand = tile_expand},
     {EXPAND_ROW(DepthToSpace, 13), .inputs = "X", .attributes = "blocksize:int!, mode:string=DCR",
-     .infer = depth_to_space_infer, .expand = depth_to_space_expand},
-    {EXPAND_ROW(SpaceToDepth, 13), .inputs = "X", .attributes = "blocksize:int!", .infer = space_to_depth_infer,
-     .expand = space_to_depth_expand},
+     .follow_axis = follow_first, .infer = depth_to_space_infer, .expand = depth_to_space_expand},
+    {EXPAND_ROW(SpaceToDepth, 13), .inputs = "X", .attributes = "blocksize:int!", .follow_axis = follow_first,
+     .infer = space_to_depth_infer, .expand = space_to_depth_expand},
     {0},
 };

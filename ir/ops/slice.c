@@ -314,6 +314,20 @@ static void pad_grad_evaluate(Arena *arena, const Node *node, const Tensor *inpu
     } while (next_index(rank, inputs[0].type.dims, index));
 }
 
+/* What is cut changes the extent, or is turned round. */
+static int slice_follow_axis(const Node *node, int i, int axis)
+{
+    SliceWindow windows[MAX_RANK];
+    return i == 0 && slice_windows(node, windows) && windows[axis].step > 0 ? axis : -1;
+}
+
+static int pad_follow_axis(const Node *node, int i, int axis)
+{
+    int64_t before[MAX_RANK], after[MAX_RANK];
+    bool known = i == 0 && pad_widths(node, node->inputs[0]->type.rank, before, after);
+    return known && before[axis] == 0 && after[axis] == 0 ? axis : -1;
+}
+
 const Op slice_ops[] = {
     {.name = "Slice",
      .inputs = "X, Starts:int!, Ends:int!, Axes:int?!, Steps:int?!",
@@ -322,6 +336,7 @@ const Op slice_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_VIEW,
      .upgrade = slice_upgrade,
+     .follow_axis = slice_follow_axis,
      .infer = slice_infer,
      .gradient = slice_gradient,
      .evaluate = slice_evaluate,
@@ -334,6 +349,7 @@ const Op slice_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .upgrade = pad_upgrade,
+     .follow_axis = pad_follow_axis,
      .infer = pad_infer,
      .gradient = pad_gradient,
      .evaluate = pad_evaluate},

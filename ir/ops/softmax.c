@@ -147,6 +147,13 @@ static void expand_hardmax(Graph *graph, Node *node, Value **replacements)
 
 #define SOFTMAX_ATTRIBUTES "axis:int=-1, axes:int=1, stored:int=0"
 
+/* Along `axes` axes from `axis` on. */
+static int softmax_follow_axis(const Node *node, int i, int axis)
+{
+    int64_t first = axis_of(node, node->inputs[0]->type.rank), last = first + attr_int(node, "axes");
+    return i == 0 && (axis < first || axis >= last) ? axis : -1;
+}
+
 const Op softmax_ops[] = {
     {.name = "Softmax",
      .inputs = "input:float",
@@ -156,6 +163,7 @@ const Op softmax_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .upgrade = upgrade_softmax,
+     .follow_axis = softmax_follow_axis,
      .infer = infer_softmax,
      .gradient = softmax_gradient,
      .evaluate = evaluate_softmax},
@@ -176,6 +184,7 @@ const Op softmax_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .upgrade = upgrade_softmax,
+     .follow_axis = softmax_follow_axis,
      .infer = infer_softmax,
      .gradient = log_softmax_gradient,
      .evaluate = evaluate_log_softmax},
@@ -196,6 +205,7 @@ const Op softmax_ops[] = {
      .precision = CLASS_NONE,
      .kind = OP_EXPAND,
      .upgrade = upgrade_softmax,
+     .follow_axis = softmax_follow_axis,
      .infer = infer_softmax,
      .expand = expand_hardmax},
     {0},

@@ -1,5 +1,6 @@
 /* static.c: operators whose result is known when the model is compiled, because it depends on shapes and constants
  * only; and Trilu and Compress, which are selections by such a constant. */
+#include "ir/ops/follow.h"
 #include "ir/ops/support.h"
 
 #include <math.h>
@@ -235,6 +236,17 @@ static bool compress_infer(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, type);
 }
 
+/* Of the matrices; what an element becomes depends on where in its matrix it is. */
+static int trilu_follow_axis(const Node *node, int i, int axis)
+{
+    return i == 0 && axis < node->inputs[0]->type.rank - 2 ? axis : -1;
+}
+
+static int compress_follow_axis(const Node *node, int i, int axis)
+{
+    return has_attr(node, "axis") ? follow_others(node, i, axis) : -1;
+}
+
 #define STATIC_ROW(NAME, SINCE) \
     .name = #NAME, .outputs = "Y", .since = SINCE, .precision = CLASS_NONE, .kind = OP_STATIC
 
@@ -255,6 +267,7 @@ const Op static_ops[] = {
      .since = 14,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = trilu_follow_axis,
      .infer = trilu_infer,
      .expand = trilu_expand},
     {.name = "Compress",
@@ -264,6 +277,7 @@ const Op static_ops[] = {
      .since = 11,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .follow_axis = compress_follow_axis,
      .infer = compress_infer,
      .expand = compress_expand},
     {0},

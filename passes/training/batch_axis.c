@@ -7,65 +7,26 @@
 
 #include "passes/training/batch_axis.h"
 
-int64_t place_on_axis(const Type *type, int axis)
+/* What operand i says of the place in an output. A row that does not say is taken to keep the axes of its first
+ * operand: a loss has to find its samples somewhere, and the axis of the same extent is the best guess. */
+static int64_t place_by_operand(const Node *node, int i, int output, int64_t outer, int64_t batch)
 {
-    return dims_product(type, 0, axis);
-}
-
-bool find_digit(const Type *type, int64_t outer, int64_t batch, Digit *digit)
-{
-    int64_t before = 1;
-    for (int axis = 0; axis < type->rank; axis++) {
-        int64_t dim = type->dims[axis];
-        if (before > 0 && outer % before == 0 && dim > 0 && dim % (outer / before) == 0 &&
-            dim / (outer / before) % batch == 0) {
-            *digit = (Digit){axis, outer / before, dim / (outer / before) / batch};
-            return true;
-        }
-        before *= dim;
-    }
-    return false;
-}
-
-/* ---- following -----------------------------------------------------------------------------------------------------
- */
-
-/* The axis of output 0 that an axis of operand i becomes, for rows that do not say: elementwise ones broadcast, and
- * others are taken to keep the axes of their first operand, and of those of the result's dims. */
-static int followed_axis(const Node *node, int i, int axis)
-{
-    const Type *from = &node->inputs[i]->type, *to = &node->outputs[0]->type;
-    if (node->op->follow_axis)
-        return node->op->follow_axis(node, i, axis);
-    if (node->op->kind == OP_ELEMENTWISE)
-        return axis + to->rank - from->rank;
-    return (i == 0 && from->rank == to->rank) || same_dims(from, to) ? axis : -1;
-}
-
-/* What operand i says of the place in output 0. */
-static int64_t place_by_operand(const Node *node, int i, int64_t outer, int64_t batch)
-{
-    const Type *from = &node->inputs[i]->type, *to = &node->outputs[0]->type;
+    const Type *from = &node->inputs[i]->type, *to = &node->outputs[output]->type;
+    int64_t place = followed_place(node, i, output, outer, batch);
     Digit digit;
-    if (i == 0 && node->op->keeps_order && element_count(from) == element_count(to))
-        return outer;
-    if (!find_digit(from, outer, batch, &digit))
-        return PLACE_UNKNOWN;
-    int axis = followed_axis(node, i, digit.axis);
-    if (axis < 0 || axis >= to->rank || to->dims[axis] != from->dims[digit.axis])
-        return PLACE_UNKNOWN;
-    return place_on_axis(to, axis) * digit.major;
+    bool guess = place == PLACE_UNKNOWN && !node->op->follow_axis && i == 0 && from->rank == to->rank;
+    return guess && find_digit(from, outer, batch, &digit) ? place_moved(from, outer, batch, to, digit.axis) : place;
 }
 
 /* Operands that agree, or of which only some can tell, decide. */
-static int64_t place_in_output(const Node *node, const int64_t *places, int64_t batch)
+static int64_t place_in_output(const Node *node, int output, const int64_t *places, int64_t batch)
 {
     int64_t found = PLACE_NONE;
     for (int i = 0; i < node->input_count; i++) {
         const Value *operand = node->inputs[i];
         int64_t place = operand ? places[operand->id] : PLACE_NONE;
         if (place > 0)
-            place = place_by_operand(node, i, place, batch);
+            place = place_by_operand(node, i, output, place, batch);
         if (found > 0 && place > 0 && place != found)
             return PLACE_UNKNOWN;
         if (found == PLACE_NONE || place > 0)
@@ -76,15 +37,9 @@ static int64_t place_in_output(const Node *node, const int64_t *places, int64_t 
 
 static void follow_node(const Node *node, int64_t *places, int64_t batch)
 {
-    if (!node->outputs[0])
-        return;
-    int64_t place = place_in_output(node, places, batch);
-    for (int i = 0; i < node->output_count; i++) {
-        const Value *output = node->outputs[i];
-        if (output)
-            places[output->id] =
-                place > 0 && !same_dims(&output->type, &node->outputs[0]->type) ? PLACE_UNKNOWN : place;
-    }
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i])
+            places[node->outputs[i]->id] = place_in_output(node, i, places, batch);
 }
 
 const int64_t *follow_batch(const Graph *graph, int64_t batch)

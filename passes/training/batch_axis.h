@@ -2,29 +2,11 @@
 #ifndef PCC_BATCH_AXIS_H
 #define PCC_BATCH_AXIS_H
 
+#include "ir/batch_place.h"
 #include "passes/passes.h"
 
-/* The samples of a value of `batch` samples as a digit of its row-major order: element e is of sample
- * e / inner % batch with inner = elements / (outer · batch). Dims do not matter: [T, B, C], [T · B, C] and [T, B · C]
- * have outer = T. */
-enum {
-    PLACE_NONE = 0,     /* the value does not depend on the samples */
-    PLACE_UNKNOWN = -1, /* it does, but not sample by sample, or nobody can tell */
-    /* above: outer */
-};
-
-/* dims[axis] = major · batch · minor. */
-typedef struct Digit {
-    int axis;
-    int64_t major, minor;
-} Digit;
-
-/* The axis that the samples are a part of; false when they are parts of several. */
-bool find_digit(const Type *type, int64_t outer, int64_t batch, Digit *digit);
 /* The place of every value, by id: from the inputs and the target through each operator. */
 const int64_t *follow_batch(const Graph *graph, int64_t batch);
-/* Where the batch is an axis of a value. */
-int64_t place_on_axis(const Type *type, int axis);
 
 /* ---- batch.c ---- */
 
