@@ -167,12 +167,29 @@ static void test_a_fixed_batch_is_read_as_another(void **state)
     assert_true(same_type(&graph->outputs[0]->type, &wanted));
 }
 
-static void assert_not_rebatched(ModelTest *test, int rank, const int64_t *dims, const char *op, int64_t axis)
+static void assert_mixing(ModelTest *test, const char *path)
 {
-    const char *path = write_reshaped(test, rank, dims, op, axis);
     ASSERT_LEAVES(test->fixture, EXIT_STATUS_UNSUPPORTED, import_with(test, path, &(ImportOptions){.batch = 5}));
     assert_message(test->fixture, "the file's batch of 1 is part of the graph, which cannot be read with 5 samples");
     assert_also(test->fixture, "--accumulate 5 trains with 5 samples an update");
+}
+
+static void assert_not_rebatched(ModelTest *test, int rank, const int64_t *dims, const char *op, int64_t axis)
+{
+    assert_mixing(test, write_reshaped(test, rank, dims, op, axis));
+}
+
+/* y[n, k] = data[n, x[n, k]] of data [5, 3], for x [1, 2]: of row 0, whatever the sample. */
+static const char *write_gathered(ModelTest *test)
+{
+    WireBuffer graph = {0}, fields = {0};
+    WireBuffer data = raw_tensor("data", 1, 2, DIMS(5, 3), (float[15]){0}, sizeof(float[15]));
+    add_int_attribute(&fields, "axis", 1);
+    add_value(&graph, 11, "x", 7, 2, DIMS(1, 2), NULL);
+    add_field(&graph, 5, &data);
+    add_node_of(&graph, 1, "GatherElements", NULL, "gather", "data x", "y", &fields);
+    add_value(&graph, 12, "y", 1, 2, DIMS(1, 2), NULL);
+    return write_model(test, &graph, 17, NULL);
 }
 
 static void test_samples_do_not_mix(void **state)
@@ -183,6 +200,8 @@ static void test_samples_do_not_mix(void **state)
     assert_not_rebatched(test, 2, DIMS(6, 4), "Split", 0); /* the first samples, not the first half of each */
     assert_not_rebatched(test, 2, DIMS(6, 4), "Flatten", 0);
     assert_not_rebatched(test, 2, DIMS(6, 4), "ArgMax", 0);
+    assert_not_rebatched(test, 2, DIMS(6, 4), "LpNormalization", 0);
+    assert_mixing(test, write_gathered(test));
 }
 
 static void assert_open_dims(ModelTest *test, int64_t dim, const char *symbol)
