@@ -155,8 +155,7 @@ const char *refusal_summary(Import *import, Value *poisoned);
 
 /* ---- onnx_standard.c ---- */
 
-bool is_standard_operator(const char *name);         /* of ONNX's default domain, in any opset */
-bool is_word_of(const char *list, const char *word); /* of a list of words each of which stands between spaces */
+bool is_standard_operator(const char *name); /* of ONNX's default domain, in any opset */
 
 /* ---- onnx_needed.c: what need not be imported ----------------------------------------------------------------------
  */

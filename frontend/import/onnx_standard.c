@@ -26,7 +26,7 @@ static const char names[] = /* each between spaces */
     "Sub Sum SwiGLU Swish Tan Tanh TensorScatter TfIdfVectorizer ThresholdedRelu Tile TopK Transpose Trilu Unique "
     "Unsqueeze Upsample Where Xor ";
 
-bool is_word_of(const char *list, const char *word)
+static bool is_word_of(const char *list, const char *word)
 {
     const size_t length = strlen(word);
     for (const char *at = list; length && (at = strstr(at, word)); at += length) {

@@ -2,9 +2,7 @@
  *
  * Inputs come with the samples on their first axis, but a model may lay out what it computes differently: [T, N, C] as
  * recurrent networks do, or [T · N, C]. The place of the samples is followed through the graph by what the rows say of
- * their axes (Op.keeps_order, Op.follow_axis). */
-#include <string.h>
-
+ * their axes (ir/batch_place.h). */
 #include "passes/training/batch_axis.h"
 
 /* What operand i says of the place in an output. A row that does not say is taken to keep the axes of its first
