@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "codegen/expression.h"
-#include "ir/ops/expression.h"
+#include "ir/ops/shared/expression.h"
 
 typedef struct FunctionName {
     const char *in_expression, *in_runtime;

@@ -480,7 +480,7 @@ struct Op {
     double (*flops)(const Node *node);
     bool expands_after_gradient; /* the row has a gradient of its own; expanded for code generation only */
     /* OP_ELEMENTWISE: C over operands x, y, z (or x0, x1, ... for variadic), attributes p0, p1, ... in the order of
-     * `attributes`, calls of the functions that ops/expression.h lists; literals in any C form. */
+     * `attributes`, calls of the functions that ops/shared/expression.h lists; literals in any C form. */
     const char *expression;
     double (*scalar)(const double *operands, int count, const double *attributes); /* the same, compiled */
     const char *expression_int;                                                    /* over integers; NULL: the same */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "codegen/calls/calls.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 #include "runtime/kernels/attention/attention_scratch.h"
 #include "runtime/kernels/index/index_lines.h"
 #include "runtime/kernels/norm/norm_scratch.h"

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "codegen/calls/calls.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 static void stride_field(KernelCall *call, Argument *shape, const char *name, const Value *operand)
 {

@@ -1,6 +1,6 @@
 /* convolution.c: one struct of extents, PccConv of the runtime's scratch.h. */
 #include "codegen/calls/calls.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 static void call_shape(KernelCall *call, const char *kernel, const Convolution *c)
 {

@@ -1,6 +1,6 @@
 /* index.c: gathers, scatters and their gradients. */
 #include "codegen/calls/calls.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 static void call_extents(KernelCall *call, const char *kernel, GatherExtents e)
 {

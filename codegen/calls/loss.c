@@ -1,6 +1,6 @@
 /* loss.c: losses, which count the samples of a step that are valid. */
 #include "codegen/calls/calls.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 static void call_scores(const Node *node, KernelCall *call, const char *kernel, const Type *logits)
 {

@@ -2,7 +2,7 @@
 #include <assert.h>
 
 #include "codegen/calls/calls.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 /* The stride of dims [0, count) taken as one; false when they do not lie evenly. */
 static bool collapse(int count, const int64_t *dims, const int64_t *strides, int64_t *stride)

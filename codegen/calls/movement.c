@@ -1,6 +1,6 @@
 /* movement.c: copies, padding, and gradients added to their sum. */
 #include "codegen/calls/calls.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 void call_by_width(KernelCall *call, const Value *moved)
 {

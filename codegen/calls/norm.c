@@ -1,6 +1,6 @@
 /* norm.c: normalisation over channels and over rows. */
 #include "codegen/calls/calls.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 static void call_channels(const Node *node, KernelCall *call, const char *kernel)
 {

@@ -1,6 +1,6 @@
 /* pool.c: pooling, one struct of extents, PccPool of the runtime's pool.h; and resizing along one axis. */
 #include "codegen/calls/calls.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 static void call_shape(KernelCall *call, const char *kernel, Pool p)
 {

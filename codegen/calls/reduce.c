@@ -1,6 +1,6 @@
 /* reduce.c: what works along one axis, or a run of axes: sums, scans, choices, softmax. */
 #include "codegen/calls/calls.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 void call_around(KernelCall *call, const Type *type, int axis)
 {

@@ -1,7 +1,7 @@
 /* activation.c: activation functions, from the definitions in the ONNX operator specification. */
-#include "ir/ops/follow.h"
-#include "ir/ops/support.h"
-#include "ir/ops/unary.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/support.h"
+#include "ir/ops/shared/unary.h"
 
 /* GeluTanh: x/2 (1 + tanh u) with u = slope (x + cubic x^3) is x sigmoid(2u); slope is sqrt(2/pi). GeluErf: x Phi(x) as
  * x/2 (1 + erf(root x)); root is 1/sqrt(2), 0.5641... is 1/sqrt(pi). These are attributes because exporters that spell

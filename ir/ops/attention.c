@@ -1,7 +1,7 @@
 /* attention.c: scaled dot-product attention. ONNX's Attention expands into pcc's ScaledDotProductAttention, fused and
  * tiled by its kernel; its operands may be strided views, such as the heads of one projection. RotaryEmbedding expands
  * into elementwise operators. */
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 #include <math.h>
 #include <string.h>

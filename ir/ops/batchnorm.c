@@ -1,7 +1,7 @@
 /* batchnorm.c: BatchNormalization. In inference mode it is an affine map of each channel and expands into one, so that
  * scale and bias train; in training mode it is pcc's BatchNormalizationTraining, in the layout of channels_last. */
-#include "ir/ops/follow.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/geometry.h"
 
 #include <math.h>
 

@@ -6,8 +6,8 @@
  *
  * Each is linear in both operands, so that the three are one another's gradients. X and Y are activations in the
  * layout of attribute channels_last; W is [O, C/group, kernel...] always. */
-#include "ir/ops/follow.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/geometry.h"
 #include "ir/schema.h"
 
 #include <string.h>

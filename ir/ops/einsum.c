@@ -4,7 +4,7 @@
  *     depth     in both and needed no more
  *     rows      in the left operand only
  *     columns   in the right operand only */
-#include "ir/ops/row.h"
+#include "ir/ops/shared/row.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* elementwise.c: arithmetic, minima and maxima, selection and conversion. */
-#include "ir/ops/expression.h"
-#include "ir/ops/follow.h"
-#include "ir/ops/support.h"
+#include "ir/ops/shared/expression.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/support.h"
 
 /* ---- sums, products, quotients ------------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* functions.c: the elementary functions. The gradients are those of the calculus textbook, from whichever of X and Y
  * makes them cheapest. */
-#include "ir/ops/unary.h"
+#include "ir/ops/shared/unary.h"
 
 /* NormSqrt and NormRoot end a norm, the root of a sum of powers: the norm of a zero vector has the gradient 0, the
  * subgradient of least length, where the root alone would give infinity times zero. */

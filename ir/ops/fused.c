@@ -1,6 +1,6 @@
 /* fused.c: rows that only passes make: Fused (fuse), Copy (layout), AccumulateGradient (accumulate), LossScale
  * (grad). */
-#include "ir/ops/support.h"
+#include "ir/ops/shared/support.h"
 
 static bool infer_fused(Graph *graph, Node *node)
 {

@@ -1,8 +1,8 @@
 /* index.c: reading along one axis by index: Gather, its adjoint, OneHot, ReverseSequence.
  *
  * Negative indices count from the end. An index out of range reads a zero and writes nothing, as in the kernels. */
-#include "ir/ops/geometry.h"
-#include "ir/ops/support.h"
+#include "ir/ops/shared/geometry.h"
+#include "ir/ops/shared/support.h"
 
 /* ---- Gather --------------------------------------------------------------------------------------------------------
  */

@@ -1,7 +1,7 @@
 /* logic.c: comparisons, boolean and bitwise operators, rounding: what no gradient flows through. */
-#include "ir/ops/expression.h"
-#include "ir/ops/follow.h"
-#include "ir/ops/support.h"
+#include "ir/ops/shared/expression.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/support.h"
 
 EXPRESSION_INT(Equal, x == y)
 EXPRESSION_INT(Less, x < y)

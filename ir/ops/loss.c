@@ -1,6 +1,6 @@
 /* loss.c: losses. A loss kernel counts only the valid samples of the step, so it takes the number of samples of a full
  * batch: attribute `batch`, or 0 for the first axis. */
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* matmul.c: matrix products. MatMul carries pcc's attributes trans_a and trans_b: an operand's last two dims are then
  * read swapped. Gemm is MatMul, Mul and Add. */
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 #include "ir/schema.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* norm.c: layer and RMS normalisation, and the normalisations that expand into them. Mean and reciprocal deviation are
  * kept for the gradient in the shape of the input with the normalised axes 1, in the compute type (f32 or f64). */
-#include "ir/ops/follow.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/geometry.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* pool.c: pooling. ONNX's MaxPool and AveragePool expand into pcc's MaxPoolWithIndex and AveragePooling, whose windows
  * are normal (window.h), in the layout of attribute channels_last; the global pools are reductions. */
-#include "ir/ops/follow.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/geometry.h"
 
 #include <math.h>
 #include <string.h>

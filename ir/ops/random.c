@@ -1,8 +1,8 @@
 /* random.c: Dropout and random tensors. The reference is deterministic: Dropout is the identity, as in an emitted
  * program under --probe, and a random tensor is its distribution's mean. Attribute `node` is unique in the graph: each
  * node draws from a stream of its own. */
-#include "ir/ops/follow.h"
-#include "ir/ops/row.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/row.h"
 
 /* ---- Dropout ---- */
 

@@ -3,7 +3,7 @@
  * Kernels reduce the middle axis of [outer, reduced, inner]: SumOver, MeanOver, MaxOver, MinOver, ProdOver. A reduction
  * over axes that are not neighbours is one such step for each run of neighbours, the last run first; for means that is
  * right because every partial mean is over equally many elements. */
-#include "ir/ops/support.h"
+#include "ir/ops/shared/support.h"
 
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* resize.c: Resize and Upsample, one axis at a time: along it every output position is a weighted sum of input
  * positions, a sparse matrix [out, in] that ResizeAxis applies and ResizeAxisGrad transposes. Semantics of ONNX
  * Resize-19; opset 10 and Upsample are its asymmetric case. */
-#include "ir/ops/follow.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/geometry.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* scan.c: running sums and products along an axis. ONNX's CumSum and CumProd become RunningSum and RunningProduct over
  * floats; integers go through f64, which is exact up to 2^53. */
-#include "ir/ops/follow.h"
-#include "ir/ops/support.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/support.h"
 
 static bool cumulative_infer(Graph *graph, Node *node)
 {

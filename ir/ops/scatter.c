@@ -2,8 +2,8 @@
  *
  * An operator here is a map from the positions of an index tensor to places in the data: a gather reads through it, a
  * scatter writes. Negative indices count from the end; one out of range reads a zero and writes nothing. */
-#include "ir/ops/geometry.h"
-#include "ir/ops/support.h"
+#include "ir/ops/shared/geometry.h"
+#include "ir/ops/shared/support.h"
 
 /* ---- the maps ------------------------------------------------------------------------------------------------------
  */

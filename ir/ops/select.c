@@ -1,6 +1,6 @@
 /* select.c: the positions of extreme elements: ArgMax, ArgMin, TopK. */
-#include "ir/ops/follow.h"
-#include "ir/ops/support.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/support.h"
 
 #include <math.h>
 #include <stdlib.h>

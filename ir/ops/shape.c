@@ -1,8 +1,8 @@
 /* shape.c: operators that give the same elements other dims: Reshape and its special cases, Transpose, Expand, Tile,
  * Concat, Split, DepthToSpace. The general ones are views; the others expand into them. */
-#include "ir/ops/follow.h"
-#include "ir/ops/geometry.h"
-#include "ir/ops/view.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/geometry.h"
+#include "ir/ops/shared/view.h"
 
 /* ---- Reshape --------------------------------------------------------------------------------------------------- */
 

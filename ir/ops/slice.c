@@ -1,6 +1,6 @@
 /* slice.c: windows of tensors: Slice, and its adjoint Pad. */
-#include "ir/ops/geometry.h"
-#include "ir/ops/view.h"
+#include "ir/ops/shared/geometry.h"
+#include "ir/ops/shared/view.h"
 
 /* ---- Slice ------------------------------------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* softmax.c: Softmax, LogSoftmax and Hardmax. pcc's attribute `axes` is the number of axes from `axis` on that are
  * normalised together: 1 since opset 13; before, all the trailing ones. */
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* static.c: operators whose result is known when the model is compiled, because it depends on shapes and constants
  * only; and Trilu and Compress, which are selections by such a constant. */
-#include "ir/ops/follow.h"
-#include "ir/ops/support.h"
+#include "ir/ops/shared/follow.h"
+#include "ir/ops/shared/support.h"
 
 #include <math.h>
 

@@ -5,7 +5,7 @@
  * differentiation, so that the backward pass is channels-last by itself. */
 #include <string.h>
 
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 #include "ir/schema.h"
 #include "passes/match.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 #include "passes/match.h"
 
 enum { MAX_SWEEPS = 20 };

@@ -1,6 +1,6 @@
 /* split.c: slices that tile an axis of one value become a Split, whose gradient is one Concat instead of a sum of
  * padded parts. This is how q, k and v come out of one projection. */
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 #include "passes/match.h"
 
 typedef struct Part {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "passes/training/logits.h"
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 #include "passes/match.h"
 
 enum { MAX_BEHIND = 16 };

@@ -1,7 +1,7 @@
 /* test_ops_elementwise.c: arithmetic, functions, activations, logic: values at chosen points, gradients everywhere. */
 #include "gradient_check.h"
 
-#include "ir/ops/expression.h"
+#include "ir/ops/shared/expression.h"
 
 #define UNARY(op, dtype, contents, count) "const %0 : " dtype "[" count "] = {" contents "}\n%1 = " op "\noutput %1"
 

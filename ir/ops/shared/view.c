@@ -1,8 +1,8 @@
 /* view.c: addressing instead of moving: the window that shows a tensor reshaped, transposed, expanded, split, sliced;
  * and the window in which it must be written to appear so. */
-#include "ir/ops/view.h"
+#include "ir/ops/shared/view.h"
 
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 /* ---- Reshape ---------------------------------------------------------------------------------------------------- */
 

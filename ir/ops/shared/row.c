@@ -1,5 +1,5 @@
 /* row.c: what the rows of the neural families build and share. */
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 #include <string.h>
 

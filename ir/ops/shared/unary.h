@@ -8,7 +8,7 @@
 #ifndef PCC_OPS_UNARY_H
 #define PCC_OPS_UNARY_H
 
-#include "ir/ops/expression.h"
+#include "ir/ops/shared/expression.h"
 
 typedef enum Saved { SAVED_INPUT, SAVED_OUTPUT } Saved;
 

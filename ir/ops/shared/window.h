@@ -2,7 +2,7 @@
 #ifndef PCC_OPS_WINDOW_H
 #define PCC_OPS_WINDOW_H
 
-#include "ir/ops/row.h"
+#include "ir/ops/shared/row.h"
 
 enum { MAX_SPATIAL = 3 };
 

@@ -1,7 +1,7 @@
 /* follow.c: where the axes of operands go in many rows. */
-#include "ir/ops/follow.h"
+#include "ir/ops/shared/follow.h"
 
-#include "ir/ops/geometry.h"
+#include "ir/ops/shared/geometry.h"
 
 int follow_broadcast(const Node *node, int i, int axis)
 {

@@ -2,7 +2,7 @@
 #ifndef PCC_OPS_ROW_H
 #define PCC_OPS_ROW_H
 
-#include "ir/ops/support.h"
+#include "ir/ops/shared/support.h"
 
 #include <inttypes.h>
 

@@ -3,7 +3,7 @@
 #ifndef PCC_OPS_GEOMETRY_H
 #define PCC_OPS_GEOMETRY_H
 
-#include "ir/ops/window.h"
+#include "ir/ops/shared/window.h"
 
 /* ---- attention.c: q[batch, heads, queries, width], k[batch, heads/group, keys, width], v[batch, heads/group, keys,
  *      value_width] */

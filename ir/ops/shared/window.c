@@ -1,5 +1,5 @@
 /* window.c: sliding windows over activations, for convolution and pooling in both layouts. */
-#include "ir/ops/window.h"
+#include "ir/ops/shared/window.h"
 
 #include <string.h>
 
