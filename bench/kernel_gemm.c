@@ -26,7 +26,7 @@ static double now(void)
 static __attribute__((noinline)) float fma_chains(int64_t rounds)
 {
     enum { CHAINS = 12 };
-    PccRegF32 sum[CHAINS], x = pcc_reg_set1_f32(0.999f), y = pcc_reg_set1_f32(1e-3f);
+    PccReg_f32 sum[CHAINS], x = pcc_reg_set1_f32(0.999f), y = pcc_reg_set1_f32(1e-3f);
     __asm__("" : "+x"(x), "+x"(y));
     PCC_UNROLL
     for (int i = 0; i < CHAINS; i++)

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <omp.h>
 
-#define CASE(name) PCC_JOIN(name##_, PCC_SUFFIX) /* a test's function for PCC_T */
+#define CASE(name) PCC_JOIN(name##_, PCC_STORAGE) /* a test's function for PCC_T */
 #define EPSILON(T) (sizeof(T) == 4 ? 0x1p-23 : 0x1p-52)
 
 /* In [-1, 1), from a linear congruential generator (Knuth's MMIX constants). */

@@ -40,42 +40,42 @@ static const Padding paddings[] = {
 };
 
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "copy_cases.inc"
 #include "pad_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "copy_cases.inc"
 #include "pad_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T int64_t
-#define PCC_SUFFIX i64
+#define PCC_STORAGE i64
 #include "copy_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T int32_t
-#define PCC_SUFFIX i32
+#define PCC_STORAGE i32
 #include "copy_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T int16_t
-#define PCC_SUFFIX i16
+#define PCC_STORAGE i16
 #include "copy_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T uint8_t
-#define PCC_SUFFIX u8
+#define PCC_STORAGE u8
 #include "copy_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #include "pad_mixed.inc"
 

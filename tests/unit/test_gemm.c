@@ -4,7 +4,7 @@
 
 #define T float
 #define SUFFIX f32
-#define STORE PccStoreF32
+#define STORE PccStore_f32
 #define EPSILON ((double)FLT_EPSILON)
 #include "gemm_cases.inc"
 #undef T
@@ -14,7 +14,7 @@
 
 #define T double
 #define SUFFIX f64
-#define STORE PccStoreF64
+#define STORE PccStore_f64
 #define EPSILON DBL_EPSILON
 #include "gemm_cases.inc"
 

@@ -46,40 +46,40 @@ static const Tuples tuples[] = {
 };
 
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "index_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "index_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T int64_t
-#define PCC_SUFFIX i64
+#define PCC_STORAGE i64
 #include "index_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T int32_t
-#define PCC_SUFFIX i32
+#define PCC_STORAGE i32
 #include "index_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T int16_t
-#define PCC_SUFFIX i16
+#define PCC_STORAGE i16
 #include "index_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T uint8_t
-#define PCC_SUFFIX u8
+#define PCC_STORAGE u8
 #include "index_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 static void nan_is_largest(void **state)
 {

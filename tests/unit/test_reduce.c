@@ -10,16 +10,16 @@ static const int64_t shapes[][3] = {{1, 1, 1},      {3, 5, 1},    {7, 70, 1},   
                                     {1, 6400, 96},  {70, 130, 5}, {1, 2000, 1025}, {5, 0, 3}};
 
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "reduce_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "reduce_cases.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #include "reduce_mixed.inc"
 

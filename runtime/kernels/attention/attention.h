@@ -37,24 +37,19 @@
 #endif
 #define PCC_ATTENTION_ROWS 6
 
-/* PCC_OF: what depends on T only; PCC_FORM: what depends on how operands are stored. */
 #define PCC_T float
-#define PCC_OF(name) name##_f32
-#define PCC_VECTOR PccRegF32
-#define PCC_WIDTH PCC_LANES_F32
-#define PCC_TRANSPOSED PCC_QUAD_F32
+#define PCC_STORAGE f32
+#include "../common/operands_native.inc"
 #include "attention_product.inc"
 #include "attention_softmax.inc"
-#define PCC_FORM(name) name##_f32
-#include "../common/operands_native.inc"
 #include "attention_registers.inc"
 #include "attention_pack.inc"
 #include "attention.inc"
 #include "attention_grad.inc"
 #include "../common/operands_undef.inc"
-#undef PCC_FORM
+#undef PCC_STORAGE
 #ifdef PCC_MIXED
-#    define PCC_FORM(name) name##_mixed
+#    define PCC_STORAGE mixed
 #    include "../common/operands_mixed.inc"
 #    if PCC_TILES
 #        include "attention_amx.h"
@@ -65,33 +60,21 @@
 #    include "attention.inc"
 #    include "attention_grad.inc"
 #    include "../common/operands_undef.inc"
-#    undef PCC_FORM
+#    undef PCC_STORAGE
 #endif
 #undef PCC_T
-#undef PCC_OF
-#undef PCC_VECTOR
-#undef PCC_WIDTH
-#undef PCC_TRANSPOSED
 
 #define PCC_T double
-#define PCC_OF(name) name##_f64
-#define PCC_VECTOR PccRegF64
-#define PCC_WIDTH PCC_LANES_F64
-#define PCC_TRANSPOSED PCC_QUAD_F64
+#define PCC_STORAGE f64
+#include "../common/operands_native.inc"
 #include "attention_product.inc"
 #include "attention_softmax.inc"
-#define PCC_FORM(name) name##_f64
-#include "../common/operands_native.inc"
 #include "attention_registers.inc"
 #include "attention_pack.inc"
 #include "attention.inc"
 #include "attention_grad.inc"
 #include "../common/operands_undef.inc"
-#undef PCC_FORM
 #undef PCC_T
-#undef PCC_OF
-#undef PCC_VECTOR
-#undef PCC_WIDTH
-#undef PCC_TRANSPOSED
+#undef PCC_STORAGE
 
 #endif

@@ -33,8 +33,8 @@ PCC_KERNEL __m512 pcc_attention_load_or_zero(int exists, const float *from)
 }
 
 /* 16 rows of A: elements [d, d + 32) of K, those below `depth`, as one tile of its panel. */
-PCC_KERNEL void pcc_attention_tile_rows(const PccProduct_f32 *p, int64_t row, int64_t d, int64_t depth, float *high,
-                                        float *low)
+PCC_KERNEL void pcc_attention_tile_rows(const PccAttentionProduct_f32 *p, int64_t row, int64_t d, int64_t depth,
+                                        float *high, float *low)
 {
     const uint32_t some = depth - d >= 32 ? 0xffffffffu : (1u << (depth - d)) - 1;
     for (int64_t r = 0; r < 16; r++, high += 16, low += 16) {
@@ -54,8 +54,8 @@ PCC_KERNEL void pcc_attention_tile_rows(const PccProduct_f32 *p, int64_t row, in
 }
 
 /* The same of A stored as [depth, m], whose rows have whole registers. */
-PCC_KERNEL void pcc_attention_tile_columns(const PccProduct_f32 *p, int64_t row, int64_t d, int64_t depth, float *high,
-                                           float *low)
+PCC_KERNEL void pcc_attention_tile_columns(const PccAttentionProduct_f32 *p, int64_t row, int64_t d, int64_t depth,
+                                           float *high, float *low)
 {
     for (int64_t pair = 0; pair < 16; pair++) {
         const float *from = p->a.at + (d + 2 * pair) * p->a.row + row;
@@ -72,7 +72,7 @@ PCC_KERNEL void pcc_attention_tile_columns(const PccProduct_f32 *p, int64_t row,
 }
 
 /* Elements [first, depth) of K, in `pairs` pairs, of all of A. */
-PCC_KERNEL void pcc_attention_panels_a(const PccProduct_f32 *p, int64_t first, int64_t depth, int64_t pairs,
+PCC_KERNEL void pcc_attention_panels_a(const PccAttentionProduct_f32 *p, int64_t first, int64_t depth, int64_t pairs,
                                        float *high, float *low)
 {
     for (int64_t row = 0; row < p->m; row += 16)
@@ -106,14 +106,14 @@ PCC_KERNEL void pcc_attention_amx_block(int64_t rows, int64_t count, int64_t pai
         pcc_amx_fit(rows, 16 * count, pairs, low, b, sums, 32, 1);
     for (int64_t r = 0; r < rows; r++)
         for (int64_t v = 0; v < count; v++) {
-            const PccRegF32 sum = pcc_reg_load_f32(sums + 32 * r + 16 * v);
+            const PccReg_f32 sum = pcc_reg_load_f32(sums + 32 * r + 16 * v);
             float *to = c + r * c_row + 16 * v;
             pcc_reg_store_f32(to, accumulate ? pcc_reg_load_f32(to) + sum : sum);
         }
 }
 
 /* p.m is at most PCC_ATTENTION_PANEL_ROWS; between pcc_amx_begin() and pcc_amx_end(). */
-PCC_SHARED void pcc_attention_amx(PccProduct_f32 p, float *panels)
+PCC_SHARED void pcc_attention_amx(PccAttentionProduct_f32 p, float *panels)
 {
     float *high = panels, *low = high + PCC_ATTENTION_PANEL_ROWS * PCC_ATTENTION_PANEL_DEPTH / 2;
     float *b = low + PCC_ATTENTION_PANEL_ROWS * PCC_ATTENTION_PANEL_DEPTH / 2;
@@ -157,7 +157,7 @@ PCC_KERNEL void pcc_attention_end_mixed(int in_tiles)
         pcc_amx_end();
 }
 
-PCC_KERNEL void pcc_attention_multiply_mixed(PccProduct_f32 product, float *panels)
+PCC_KERNEL void pcc_attention_multiply_mixed(PccAttentionProduct_f32 product, float *panels)
 {
     if (panels)
         pcc_attention_amx(product, panels);

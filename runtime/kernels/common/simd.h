@@ -13,59 +13,59 @@
 #endif
 
 /* Lane by lane; where a is NaN the lane is b (x86) or the number (arm). */
-PCC_INLINE PccRegF32 pcc_reg_max_f32(PccRegF32 a, PccRegF32 b)
+PCC_INLINE PccReg_f32 pcc_reg_max_f32(PccReg_f32 a, PccReg_f32 b)
 {
 #if PCC_REG_BYTES == 64
-    return (PccRegF32)_mm512_max_ps((__m512)a, (__m512)b);
+    return (PccReg_f32)_mm512_max_ps((__m512)a, (__m512)b);
 #elif PCC_REG_BYTES == 32
-    return (PccRegF32)_mm256_max_ps((__m256)a, (__m256)b);
+    return (PccReg_f32)_mm256_max_ps((__m256)a, (__m256)b);
 #elif defined(__SSE2__)
-    return (PccRegF32)_mm_max_ps((__m128)a, (__m128)b);
+    return (PccReg_f32)_mm_max_ps((__m128)a, (__m128)b);
 #elif defined(__aarch64__)
-    return (PccRegF32)vmaxnmq_f32((float32x4_t)a, (float32x4_t)b);
+    return (PccReg_f32)vmaxnmq_f32((float32x4_t)a, (float32x4_t)b);
 #else
     typedef int32_t Mask __attribute__((vector_size(PCC_REG_BYTES)));
     const Mask greater = a > b;
-    return (PccRegF32)(((Mask)a & greater) | ((Mask)b & ~greater));
+    return (PccReg_f32)(((Mask)a & greater) | ((Mask)b & ~greater));
 #endif
 }
 
-PCC_INLINE PccRegF64 pcc_reg_max_f64(PccRegF64 a, PccRegF64 b)
+PCC_INLINE PccReg_f64 pcc_reg_max_f64(PccReg_f64 a, PccReg_f64 b)
 {
 #if PCC_REG_BYTES == 64
-    return (PccRegF64)_mm512_max_pd((__m512d)a, (__m512d)b);
+    return (PccReg_f64)_mm512_max_pd((__m512d)a, (__m512d)b);
 #elif PCC_REG_BYTES == 32
-    return (PccRegF64)_mm256_max_pd((__m256d)a, (__m256d)b);
+    return (PccReg_f64)_mm256_max_pd((__m256d)a, (__m256d)b);
 #elif defined(__SSE2__)
-    return (PccRegF64)_mm_max_pd((__m128d)a, (__m128d)b);
+    return (PccReg_f64)_mm_max_pd((__m128d)a, (__m128d)b);
 #elif defined(__aarch64__)
-    return (PccRegF64)vmaxnmq_f64((float64x2_t)a, (float64x2_t)b);
+    return (PccReg_f64)vmaxnmq_f64((float64x2_t)a, (float64x2_t)b);
 #else
     typedef int64_t Mask __attribute__((vector_size(PCC_REG_BYTES)));
     const Mask greater = a > b;
-    return (PccRegF64)(((Mask)a & greater) | ((Mask)b & ~greater));
+    return (PccReg_f64)(((Mask)a & greater) | ((Mask)b & ~greater));
 #endif
 }
 
 /* The first n lanes of x, `rest` in the others. */
-PCC_INLINE PccRegF32 pcc_reg_first_f32(int64_t n, PccRegF32 x, float rest)
+PCC_INLINE PccReg_f32 pcc_reg_first_f32(int64_t n, PccReg_f32 x, float rest)
 {
     typedef int32_t Int __attribute__((vector_size(PCC_REG_BYTES)));
     Int lane;
     for (int i = 0; i < PCC_LANES_F32; i++)
         lane[i] = i;
     const Int keep = lane < (int32_t)n;
-    return (PccRegF32)(((Int)x & keep) | ((Int)pcc_reg_set1_f32(rest) & ~keep));
+    return (PccReg_f32)(((Int)x & keep) | ((Int)pcc_reg_set1_f32(rest) & ~keep));
 }
 
-PCC_INLINE PccRegF64 pcc_reg_first_f64(int64_t n, PccRegF64 x, double rest)
+PCC_INLINE PccReg_f64 pcc_reg_first_f64(int64_t n, PccReg_f64 x, double rest)
 {
     typedef int64_t Int __attribute__((vector_size(PCC_REG_BYTES)));
     Int lane;
     for (int i = 0; i < PCC_LANES_F64; i++)
         lane[i] = i;
     const Int keep = lane < n;
-    return (PccRegF64)(((Int)x & keep) | ((Int)pcc_reg_set1_f64(rest) & ~keep));
+    return (PccReg_f64)(((Int)x & keep) | ((Int)pcc_reg_set1_f64(rest) & ~keep));
 }
 
 /* x with the halves of every group of 2 n lanes exchanged, n = 8, 4, 2, 1. */
@@ -90,7 +90,7 @@ PCC_INLINE PccRegF64 pcc_reg_first_f64(int64_t n, PccRegF64 x, double rest)
 #endif
 
 /* The largest lane. */
-PCC_INLINE float pcc_reg_highest_f32(PccRegF32 x)
+PCC_INLINE float pcc_reg_highest_f32(PccReg_f32 x)
 {
 #if PCC_REG_BYTES == 64
     x = pcc_reg_max_f32(x, PCC_SWAP_8(x));
@@ -103,7 +103,7 @@ PCC_INLINE float pcc_reg_highest_f32(PccRegF32 x)
     return x[0];
 }
 
-PCC_INLINE double pcc_reg_highest_f64(PccRegF64 x)
+PCC_INLINE double pcc_reg_highest_f64(PccReg_f64 x)
 {
 #if PCC_REG_BYTES == 64
     x = pcc_reg_max_f64(x, PCC_SWAP_4_F64(x));
@@ -116,7 +116,7 @@ PCC_INLINE double pcc_reg_highest_f64(PccRegF64 x)
 }
 
 /* The sum of the lanes, by halves. */
-PCC_INLINE float pcc_reg_total_f32(PccRegF32 x)
+PCC_INLINE float pcc_reg_total_f32(PccReg_f32 x)
 {
 #if PCC_REG_BYTES == 64
     x += PCC_SWAP_8(x);
@@ -129,7 +129,7 @@ PCC_INLINE float pcc_reg_total_f32(PccRegF32 x)
     return x[0];
 }
 
-PCC_INLINE double pcc_reg_total_f64(PccRegF64 x)
+PCC_INLINE double pcc_reg_total_f64(PccReg_f64 x)
 {
 #if PCC_REG_BYTES == 64
     x += PCC_SWAP_4_F64(x);
@@ -142,27 +142,27 @@ PCC_INLINE double pcc_reg_total_f64(PccRegF64 x)
 }
 
 /* e^x as pcc_exp_f32 computes it, for x <= 88, but 0 below -87: subnormal results cost a hundred cycles. NaN stays. */
-PCC_INLINE PccRegF32 pcc_reg_exp_f32(PccRegF32 x)
+PCC_INLINE PccReg_f32 pcc_reg_exp_f32(PccReg_f32 x)
 {
     typedef int32_t Int __attribute__((vector_size(PCC_REG_BYTES)));
-    const PccRegF32 lowest = pcc_reg_set1_f32(-87.0f);
+    const PccReg_f32 lowest = pcc_reg_set1_f32(-87.0f);
     const Int zero = x < lowest;
-    const PccRegF32 rounder = pcc_reg_set1_f32(PCC_ROUNDER);
+    const PccReg_f32 rounder = pcc_reg_set1_f32(PCC_ROUNDER);
     x = pcc_reg_max_f32(lowest, x);
-    const PccRegF32 t = pcc_reg_fma_f32(x, pcc_reg_set1_f32(PCC_LOG2_E), rounder), n = t - rounder;
-    PccRegF32 r = pcc_reg_fma_f32(n, pcc_reg_set1_f32(-PCC_LN2_HIGH), x);
+    const PccReg_f32 t = pcc_reg_fma_f32(x, pcc_reg_set1_f32(PCC_LOG2_E), rounder), n = t - rounder;
+    PccReg_f32 r = pcc_reg_fma_f32(n, pcc_reg_set1_f32(-PCC_LN2_HIGH), x);
     r = pcc_reg_fma_f32(n, pcc_reg_set1_f32(-PCC_LN2_LOW), r);
-    PccRegF32 p = pcc_reg_fma_f32(pcc_reg_set1_f32(0x1.6a5aep-10f), r, pcc_reg_set1_f32(0x1.123b04p-7f));
+    PccReg_f32 p = pcc_reg_fma_f32(pcc_reg_set1_f32(0x1.6a5aep-10f), r, pcc_reg_set1_f32(0x1.123b04p-7f));
     p = pcc_reg_fma_f32(p, r, pcc_reg_set1_f32(0x1.5558a6p-5f));
     p = pcc_reg_fma_f32(p, r, pcc_reg_set1_f32(0x1.555490p-3f));
     p = pcc_reg_fma_f32(p, r, pcc_reg_set1_f32(0x1.fffffcp-2f));
     p = pcc_reg_fma_f32(r * r, p, r) + pcc_reg_set1_f32(1.0f);
     const Int whole = (Int)t - (Int)rounder;
-    p *= (PccRegF32)((whole + 127) << 23);
-    return (PccRegF32)((Int)p & ~zero);
+    p *= (PccReg_f32)((whole + 127) << 23);
+    return (PccReg_f32)((Int)p & ~zero);
 }
 
-PCC_INLINE PccRegF64 pcc_reg_exp_f64(PccRegF64 x)
+PCC_INLINE PccReg_f64 pcc_reg_exp_f64(PccReg_f64 x)
 {
     for (int lane = 0; lane < PCC_LANES_F64; lane++)
         x[lane] = __builtin_exp(x[lane]);
@@ -175,7 +175,7 @@ PCC_INLINE float pcc_line_max_f32(int64_t n, const float *x)
     float best = -__builtin_inff();
     int64_t i = 0;
     if (n >= PCC_LANES_F32) {
-        PccRegF32 lanes = pcc_reg_load_f32(x);
+        PccReg_f32 lanes = pcc_reg_load_f32(x);
         for (i = PCC_LANES_F32; i + PCC_LANES_F32 <= n; i += PCC_LANES_F32)
             lanes = pcc_reg_max_f32(pcc_reg_load_f32(x + i), lanes);
         best = pcc_reg_highest_f32(lanes);
@@ -190,7 +190,7 @@ PCC_INLINE double pcc_line_max_f64(int64_t n, const double *x)
     double best = -__builtin_inf();
     int64_t i = 0;
     if (n >= PCC_LANES_F64) {
-        PccRegF64 lanes = pcc_reg_load_f64(x);
+        PccReg_f64 lanes = pcc_reg_load_f64(x);
         for (i = PCC_LANES_F64; i + PCC_LANES_F64 <= n; i += PCC_LANES_F64)
             lanes = pcc_reg_max_f64(pcc_reg_load_f64(x + i), lanes);
         best = pcc_reg_highest_f64(lanes);

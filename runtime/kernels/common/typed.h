@@ -1,6 +1,9 @@
 /* typed.h: what the kernel families written once against PCC_T share.
  *
- * NAME.h defines PCC_T (the element type) and PCC_SUFFIX (f32, f64, ...) and includes NAME.inc once for each type. */
+ * NAME.h includes NAME.inc once for each type, with PCC_T, the type that is computed with, and two macros that name
+ * what there is one of for each type. PCC_FORM(name) is for what depends on how elements are stored: name_f32, name_f64,
+ * name_mixed, name_i16 ... PCC_ARITH(name) is for what depends on PCC_T only, which mixed forms share: name_f32 or
+ * name_f64. */
 #ifndef PCC_TYPED_H
 #define PCC_TYPED_H
 
@@ -13,7 +16,8 @@
 #define PCC_SHARED static __attribute__((noinline, unused))
 #define PCC_JOIN_(a, b) a##b
 #define PCC_JOIN(a, b) PCC_JOIN_(a, b)
-#define PCC_FN(name) PCC_JOIN(pcc_##name##_, PCC_SUFFIX) /* PCC_FN(fill) is pcc_fill_f32 where PCC_SUFFIX is f32 */
+#define PCC_FORM(name) PCC_JOIN(name##_, PCC_STORAGE)
+#define PCC_ARITH(name) PCC_JOIN(name##_, PCC_ARITHMETIC)
 
 /* gcc vectorises for 256 bits on most machines that have 512, where loops with polynomials in them (GELU) are half
  * again as fast. For the functions that follow; the kernels before it say their width themselves, and compile faster as

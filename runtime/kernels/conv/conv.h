@@ -6,7 +6,7 @@
  *   pcc_conv_T(shape, x, w, scratch, store, context, s)              y: rows are n * out positions, columns o
  *   pcc_conv_grad_input_T(shape, dy, w, scratch, store, context, s)  dx: rows are n * in positions, columns c
  *   pcc_conv_grad_weight_T(shape, x, dy, dw, scratch, s)             dw[o, c / groups, kernel]
- * and their forms _mixed, of PccIn, PccOut and PccStoreF32.
+ * and their forms _mixed, of PccIn, PccOut and PccStore_f32.
  *
  * Implicit products: the packers of gemm.h gather from the activations (conv_gather.inc), so the matrix of patches is
  * never in memory. Groups are a batch of products; depthwise convolutions and those of few input channels

@@ -3,11 +3,11 @@
 #define PCC_CONV_MIXED_H
 
 #define PCC_T uint16_t
-#define PCC_SUFFIX u16
+#define PCC_STORAGE u16
 #include "conv_gather.inc"
 #include "conv_weights.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 /* Elements from … to - 1 of a run of 16-bit pixels, zeros where it is padding. */
 PCC_KERNEL void pcc_conv_widen(PccIn pixels, PccRun run, int64_t from, int64_t to, float *row)
@@ -97,7 +97,7 @@ PCC_SHARED float *pcc_conv_widen_line(const PccGather *g, const PccNeighbours *a
 
 /* A segment for each run: needs runs of taps that neighbours share, and pieces of them no shorter than a step. */
 PCC_SHARED void pcc_conv_list_lines(const PccGather *g, int64_t group, int64_t first, int64_t count, PccColumn column,
-                                    int64_t depth, int64_t segments, PccSegmentF32 *list, float *buffer)
+                                    int64_t depth, int64_t segments, PccSegment_f32 *list, float *buffer)
 {
     const PccIn pixels = pcc_in_at((PccIn){g->data, g->dtype}, group * g->channels);
     for (int64_t k = 0; k < segments; k++) {
@@ -121,7 +121,7 @@ PCC_SHARED void pcc_conv_list_lines(const PccGather *g, int64_t group, int64_t f
 
 /* One segment, of copied rows. */
 PCC_SHARED void pcc_conv_list_copies(const PccGather *g, int64_t group, int64_t first, int64_t count, PccColumn column,
-                                     int64_t depth, PccSegmentF32 *list, float *buffer)
+                                     int64_t depth, PccSegment_f32 *list, float *buffer)
 {
     PccCursor cursor = pcc_conv_cursor(g, first);
     for (int64_t i = 0; i < pcc_round_up(count, PCC_GEMM_MR); i++) {
@@ -148,7 +148,7 @@ PCC_SHARED int64_t pcc_conv_list_rows_mixed(const void *operand, int64_t group, 
     const bool in_lines = length > g->channels && pcc_min_i64(shortest, depth) >= g->advance[2] * g->pixel &&
                           runs <= PCC_GEMM_MAX_SEGMENTS;
     const int64_t segments = in_lines ? runs : 1;
-    PccSegmentF32 *list = room;
+    PccSegment_f32 *list = room;
     float *buffer = (float *)(void *)(list + pcc_ceil_div(count, PCC_GEMM_MR) * segments);
     if (in_lines)
         pcc_conv_list_lines(g, group, first, count, column, depth, segments, list, buffer);
@@ -157,7 +157,7 @@ PCC_SHARED int64_t pcc_conv_list_rows_mixed(const void *operand, int64_t group, 
     return segments;
 }
 
-PCC_KERNEL PccListF32 pcc_conv_lister_mixed(int packed, int64_t columns)
+PCC_KERNEL PccList_f32 pcc_conv_lister_mixed(int packed, int64_t columns)
 {
     return packed || columns > PCC_CONV_LIST_COLUMNS ? NULL : pcc_conv_list_rows_mixed;
 }

@@ -9,7 +9,7 @@
  * pcc_gemm_scratch_bytes() of the literals. Both transpositions of both operands are fast where one of the operand's
  * strides is 1; other strides are right, not fast.
  *
- * pcc_gemm_mixed and pcc_gemm_batched_mixed take PccIn operands and a PccStoreF32. Two of bf16 are multiplied in pairs
+ * pcc_gemm_mixed and pcc_gemm_batched_mixed take PccIn operands and a PccStore_f32. Two of bf16 are multiplied in pairs
  * along K (gemm_pairs.h), by AMX tiles or by vdpbf16ps where the target has them; else packing widens what has 16 bits.
  * Sums are f32 in any case.
  *
@@ -33,8 +33,8 @@
 
 #ifndef PCC_STORE_TYPES
 #    define PCC_STORE_TYPES
-typedef void (*PccStoreF32)(const void *context, int64_t row, int64_t column, int64_t count, const float *acc);
-typedef void (*PccStoreF64)(const void *context, int64_t row, int64_t column, int64_t count, const double *acc);
+typedef void (*PccStore_f32)(const void *context, int64_t row, int64_t column, int64_t count, const float *acc);
+typedef void (*PccStore_f64)(const void *context, int64_t row, int64_t column, int64_t count, const double *acc);
 #endif
 
 #if PCC_TILES

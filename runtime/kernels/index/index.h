@@ -32,7 +32,7 @@ enum { PCC_SCATTER_NONE, PCC_SCATTER_ADD, PCC_SCATTER_MUL, PCC_SCATTER_MAX, PCC_
 #define PCC_SCATTER_END(n, sums, y) ((void)(n)) /* the sums are y */
 
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "../common/operands_native.inc"
 #include "index.inc"
 #include "gather_grad.inc"
@@ -40,10 +40,10 @@ enum { PCC_SCATTER_NONE, PCC_SCATTER_ADD, PCC_SCATTER_MUL, PCC_SCATTER_MAX, PCC_
 #include "../reduce/topk.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "../common/operands_native.inc"
 #include "index.inc"
 #include "gather_grad.inc"
@@ -51,12 +51,12 @@ enum { PCC_SCATTER_NONE, PCC_SCATTER_ADD, PCC_SCATTER_MUL, PCC_SCATTER_MAX, PCC_
 #include "../reduce/topk.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 #undef PCC_IS_NAN
 #define PCC_IS_NAN(v) ((void)(v), 0)
 
 #define PCC_T int64_t
-#define PCC_SUFFIX i64
+#define PCC_STORAGE i64
 #include "../common/operands_native.inc"
 #include "index.inc"
 #include "gather_grad.inc"
@@ -64,10 +64,10 @@ enum { PCC_SCATTER_NONE, PCC_SCATTER_ADD, PCC_SCATTER_MUL, PCC_SCATTER_MAX, PCC_
 #include "../reduce/topk.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T int32_t
-#define PCC_SUFFIX i32
+#define PCC_STORAGE i32
 #include "../common/operands_native.inc"
 #include "index.inc"
 #include "gather_grad.inc"
@@ -75,10 +75,10 @@ enum { PCC_SCATTER_NONE, PCC_SCATTER_ADD, PCC_SCATTER_MUL, PCC_SCATTER_MAX, PCC_
 #include "../reduce/topk.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T int16_t
-#define PCC_SUFFIX i16
+#define PCC_STORAGE i16
 #include "../common/operands_native.inc"
 #include "index.inc"
 #include "gather_grad.inc"
@@ -86,10 +86,10 @@ enum { PCC_SCATTER_NONE, PCC_SCATTER_ADD, PCC_SCATTER_MUL, PCC_SCATTER_MAX, PCC_
 #include "../reduce/topk.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T uint8_t
-#define PCC_SUFFIX u8
+#define PCC_STORAGE u8
 #include "../common/operands_native.inc"
 #include "index.inc"
 #include "gather_grad.inc"
@@ -97,7 +97,7 @@ enum { PCC_SCATTER_NONE, PCC_SCATTER_ADD, PCC_SCATTER_MUL, PCC_SCATTER_MAX, PCC_
 #include "../reduce/topk.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #undef PCC_IS_NAN
 
@@ -116,14 +116,14 @@ PCC_KERNEL void pcc_scatter_end(int64_t n, const float *sums, PccOut y)
 #    define PCC_SCATTER_END(n, sums, y) pcc_scatter_end((n), (sums), (y))
 #    define PCC_IS_NAN(v) ((v) != (v))
 #    define PCC_T float
-#    define PCC_SUFFIX mixed
+#    define PCC_STORAGE mixed
 #    include "../common/operands_mixed.inc"
 #    include "gather_grad.inc"
 #    include "scatter.inc"
 #    include "../reduce/topk.inc"
 #    include "../common/operands_undef.inc"
 #    undef PCC_T
-#    undef PCC_SUFFIX
+#    undef PCC_STORAGE
 #    undef PCC_IS_NAN
 #endif
 #undef PCC_SCATTER_END

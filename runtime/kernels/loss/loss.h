@@ -56,32 +56,32 @@ PCC_KERNEL int64_t pcc_target_class(int64_t classes, int64_t inner, int64_t igno
 }
 
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "../common/operands_native.inc"
 #include "loss_entropy.inc"
 #include "loss_mean.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "../common/operands_native.inc"
 #include "loss_entropy.inc"
 #include "loss_mean.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #ifdef PCC_MIXED
 #    define PCC_T float
-#    define PCC_SUFFIX mixed
+#    define PCC_STORAGE mixed
 #    include "../common/operands_mixed.inc"
 #    include "loss_entropy.inc"
 #    include "loss_mean.inc"
 #    include "../common/operands_undef.inc"
 #    undef PCC_T
-#    undef PCC_SUFFIX
+#    undef PCC_STORAGE
 #endif
 
 #endif

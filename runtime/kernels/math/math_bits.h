@@ -14,19 +14,19 @@
 #define PCC_INF_F32 __builtin_inff()
 #define PCC_NAN_F32 __builtin_nanf("")
 
-typedef union PccBitsF32 {
+typedef union PccBits_f32 {
     float value;
     int32_t bits;
-} PccBitsF32;
+} PccBits_f32;
 
 PCC_INLINE int32_t pcc_bits_f32(float x)
 {
-    return (PccBitsF32){.value = x}.bits;
+    return (PccBits_f32){.value = x}.bits;
 }
 
 PCC_INLINE float pcc_from_bits_f32(int32_t bits)
 {
-    return (PccBitsF32){.bits = bits}.value;
+    return (PccBits_f32){.bits = bits}.value;
 }
 
 /* a where mask is -1, b where it is 0. */

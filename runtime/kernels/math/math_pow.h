@@ -5,21 +5,21 @@
 #include "math_explog.h"
 
 /* A number as the unevaluated sum of two floats, |low| <= ulp(high) / 2 or so. */
-typedef struct PccPairF32 {
+typedef struct PccPair_f32 {
     float high, low;
-} PccPairF32;
+} PccPair_f32;
 
 /* a + b exactly, for |a| >= |b| or a = 0 (Dekker). */
-PCC_INLINE PccPairF32 pcc_fast_sum_f32(float a, float b)
+PCC_INLINE PccPair_f32 pcc_fast_sum_f32(float a, float b)
 {
     float sum = a + b;
-    return (PccPairF32){sum, b - (sum - a)};
+    return (PccPair_f32){sum, b - (sum - a)};
 }
 
 /* log(1 + f) = 2 atanh(s), s = f / (2 + f): 2 s + s^3 (2/3 + s^2 P(s^2)), every leading term with its error. */
-PCC_INLINE PccPairF32 pcc_log_mantissa_f32(float f)
+PCC_INLINE PccPair_f32 pcc_log_mantissa_f32(float f)
 {
-    PccPairF32 denominator = pcc_fast_sum_f32(2.0f, f);
+    PccPair_f32 denominator = pcc_fast_sum_f32(2.0f, f);
     float s = f / denominator.high;
     float product = s * denominator.high;
     float s_low = (((f - product) - pcc_product_error_f32(s, denominator.high, product)) - s * denominator.low) /
@@ -29,25 +29,25 @@ PCC_INLINE PccPairF32 pcc_log_mantissa_f32(float f)
     float p = pcc_fma_f32(0x1.97dcbcp-3f, q, 0x1.c5c0bep-3f);
     p = pcc_fma_f32(p, q, 0x1.2494fep-2f);
     p = pcc_fma_f32(p, q, 0x1.999996p-2f) * q;
-    PccPairF32 c = pcc_fast_sum_f32(0x1.555556p-1f, p - 0x1.555556p-26f); /* 2/3 = 0x1.555556p-1 - 0x1.555556p-26 */
+    PccPair_f32 c = pcc_fast_sum_f32(0x1.555556p-1f, p - 0x1.555556p-26f); /* 2/3 = 0x1.555556p-1 - 0x1.555556p-26 */
     float t = q * c.high;
     float t_low = pcc_product_error_f32(q, c.high, t) + q * c.low + q_low * c.high;
     float u = s * t;
     float u_low = pcc_product_error_f32(s, t, u) + s * t_low + s_low * t;
-    PccPairF32 y = pcc_fast_sum_f32(2.0f * s, u);
+    PccPair_f32 y = pcc_fast_sum_f32(2.0f * s, u);
     y.low += 2.0f * s_low + u_low;
     return y;
 }
 
 /* log x for finite x > 0. */
-PCC_INLINE PccPairF32 pcc_log_pair_f32(float x)
+PCC_INLINE PccPair_f32 pcc_log_pair_f32(float x)
 {
     PccLogReduced l = pcc_log_reduce_f32(x);
-    PccPairF32 m = pcc_log_mantissa_f32(l.f);
-    PccPairF32 sum = pcc_fast_sum_f32(l.e * PCC_LN2_HIGH, m.high);
+    PccPair_f32 m = pcc_log_mantissa_f32(l.f);
+    PccPair_f32 sum = pcc_fast_sum_f32(l.e * PCC_LN2_HIGH, m.high);
     float shift = l.e * PCC_LN2_LOW;
     float shift_low = pcc_fma_f32(l.e, -0x1.718432p-35f, pcc_product_error_f32(l.e, PCC_LN2_LOW, shift));
-    PccPairF32 y = pcc_fast_sum_f32(sum.high, shift);
+    PccPair_f32 y = pcc_fast_sum_f32(sum.high, shift);
     y.low += sum.low + (m.low + shift_low);
     return y;
 }
@@ -83,7 +83,7 @@ PCC_INLINE float pcc_pow_special_f32(float x, float y, float z)
 PCC_INLINE float pcc_pow_f32(float x, float y)
 {
     float a = pcc_abs_f32(x);
-    PccPairF32 log = pcc_log_pair_f32(a);
+    PccPair_f32 log = pcc_log_pair_f32(a);
     log.high = pcc_log_special_f32(a, log.high);
     float exponent = y * log.high;
     float low = pcc_fma_f32(y, log.low, pcc_product_error_f32(y, log.high, exponent));

@@ -60,62 +60,62 @@ PCC_KERNEL int64_t pcc_pad_line(int64_t rank, const int64_t *dims, const int64_t
 }
 
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "copy.inc"
 #include "pad.inc"
 #include "../common/operands_native.inc"
 #include "pad_grad.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "copy.inc"
 #include "pad.inc"
 #include "../common/operands_native.inc"
 #include "pad_grad.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T int64_t
-#define PCC_SUFFIX i64
+#define PCC_STORAGE i64
 #include "copy.inc"
 #include "pad.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T int32_t
-#define PCC_SUFFIX i32
+#define PCC_STORAGE i32
 #include "copy.inc"
 #include "pad.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T int16_t
-#define PCC_SUFFIX i16
+#define PCC_STORAGE i16
 #include "copy.inc"
 #include "pad.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T uint8_t
-#define PCC_SUFFIX u8
+#define PCC_STORAGE u8
 #include "copy.inc"
 #include "pad.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #ifdef PCC_MIXED
 #    include "../common/storage.h"
 #    define PCC_T float
-#    define PCC_SUFFIX mixed
+#    define PCC_STORAGE mixed
 #    include "../common/operands_mixed.inc"
 #    include "pad_grad.inc"
 #    include "../common/operands_undef.inc"
 #    undef PCC_T
-#    undef PCC_SUFFIX
+#    undef PCC_STORAGE
 #endif
 
 #endif

@@ -34,40 +34,36 @@ enum { PCC_ROW_SCALE = 1, PCC_ROW_DX = 2, PCC_ROW_DSCALE = 4, PCC_ROW_DBIAS = 8 
 #define PCC_NORM_GROUP 8
 #define PCC_NORM_PANEL (PCC_SEGMENT_SIZE / PCC_NORM_GROUP)
 
-#define PCC_OF(name) PCC_JOIN(name##_, PCC_SUFFIX)
-
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "../common/operands_native.inc"
 #include "layer_norm.inc"
 #include "batch_norm.inc"
 #include "batch_norm_grad.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "../common/operands_native.inc"
 #include "layer_norm.inc"
 #include "batch_norm.inc"
 #include "batch_norm_grad.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #ifdef PCC_MIXED
 #    define PCC_T float
-#    define PCC_SUFFIX mixed
+#    define PCC_STORAGE mixed
 #    include "../common/operands_mixed.inc"
 #    include "layer_norm.inc"
 #    include "batch_norm.inc"
 #    include "batch_norm_grad.inc"
 #    include "../common/operands_undef.inc"
 #    undef PCC_T
-#    undef PCC_SUFFIX
+#    undef PCC_STORAGE
 #endif
-
-#undef PCC_OF
 
 #endif

@@ -19,34 +19,30 @@
 /* Elements of a line that are summed before the sum joins the others. */
 #define PCC_SOFTMAX_BLOCK 1024
 
-#define PCC_OF(name) PCC_JOIN(name##_, PCC_SUFFIX)
-
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "../common/operands_native.inc"
 #include "softmax.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "../common/operands_native.inc"
 #include "softmax.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #ifdef PCC_MIXED
 #    define PCC_T float
-#    define PCC_SUFFIX mixed
+#    define PCC_STORAGE mixed
 #    include "../common/operands_mixed.inc"
 #    include "softmax.inc"
 #    include "../common/operands_undef.inc"
 #    undef PCC_T
-#    undef PCC_SUFFIX
+#    undef PCC_STORAGE
 #endif
-
-#undef PCC_OF
 
 #endif

@@ -12,20 +12,20 @@
 
 #define PCC_SO_FAR(sum) (sum) /* an output as the input that it is too */
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "../common/operands_native.inc"
 #include "accumulate.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "../common/operands_native.inc"
 #include "accumulate.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #undef PCC_SO_FAR
 
@@ -33,12 +33,12 @@
 #    include "../common/storage.h"
 #    define PCC_SO_FAR(sum) ((PccIn){(sum).data, (sum).dtype})
 #    define PCC_T float
-#    define PCC_SUFFIX mixed
+#    define PCC_STORAGE mixed
 #    include "../common/operands_mixed.inc"
 #    include "accumulate.inc"
 #    include "../common/operands_undef.inc"
 #    undef PCC_T
-#    undef PCC_SUFFIX
+#    undef PCC_STORAGE
 #    undef PCC_SO_FAR
 #endif
 

@@ -124,30 +124,30 @@ PCC_KERNEL int64_t pcc_pool_divisor(const PccPool *p, const int64_t at[3])
 }
 
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "../common/operands_native.inc"
 #include "pool.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "../common/operands_native.inc"
 #include "pool.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #ifdef PCC_MIXED
 #    include "../common/storage.h"
 #    define PCC_T float
-#    define PCC_SUFFIX mixed
+#    define PCC_STORAGE mixed
 #    include "../common/operands_mixed.inc"
 #    include "pool.inc"
 #    include "../common/operands_undef.inc"
 #    undef PCC_T
-#    undef PCC_SUFFIX
+#    undef PCC_STORAGE
 #endif
 
 #endif

@@ -25,20 +25,20 @@ PCC_KERNEL uint64_t pcc_dropout_threshold(double ratio)
 
 #define PCC_UNIFORM_DIGITS(y) 24 /* binary digits of a number in [0, 1) */
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "../common/operands_native.inc"
 #include "dropout.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "../common/operands_native.inc"
 #include "dropout.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #undef PCC_UNIFORM_DIGITS
 
@@ -46,12 +46,12 @@ PCC_KERNEL uint64_t pcc_dropout_threshold(double ratio)
 #    include "../common/storage.h"
 #    define PCC_UNIFORM_DIGITS(y) ((y).dtype == PCC_BF16 ? 8 : (y).dtype == PCC_F16 ? 11 : 24)
 #    define PCC_T float
-#    define PCC_SUFFIX mixed
+#    define PCC_STORAGE mixed
 #    include "../common/operands_mixed.inc"
 #    include "dropout.inc"
 #    include "../common/operands_undef.inc"
 #    undef PCC_T
-#    undef PCC_SUFFIX
+#    undef PCC_STORAGE
 #    undef PCC_UNIFORM_DIGITS
 #endif
 

@@ -21,20 +21,20 @@
 #define PCC_HELD(OPERAND, p) ((OPERAND)(p))
 
 #define PCC_T float
-#define PCC_SUFFIX f32
+#define PCC_STORAGE f32
 #include "../common/operands_native.inc"
 #include "reduce.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #define PCC_T double
-#define PCC_SUFFIX f64
+#define PCC_STORAGE f64
 #include "../common/operands_native.inc"
 #include "reduce.inc"
 #include "../common/operands_undef.inc"
 #undef PCC_T
-#undef PCC_SUFFIX
+#undef PCC_STORAGE
 
 #undef PCC_HELD
 
@@ -42,12 +42,12 @@
 #    define PCC_HELD(OPERAND, p) ((OPERAND){(p), PCC_F32})
 #    define PCC_REDUCE_WIDENS
 #    define PCC_T float
-#    define PCC_SUFFIX mixed
+#    define PCC_STORAGE mixed
 #    include "../common/operands_mixed.inc"
 #    include "reduce.inc"
 #    include "../common/operands_undef.inc"
 #    undef PCC_T
-#    undef PCC_SUFFIX
+#    undef PCC_STORAGE
 #    undef PCC_HELD
 #    undef PCC_REDUCE_WIDENS
 #endif
