@@ -15,6 +15,7 @@ typedef struct Inliner {
     const char *sources; /* the runtime's folder */
     const char **seen;   /* headers that are in the text already */
     int seen_count;
+    const char *template; /* what PCC_TEMPLATE was defined to be last */
     Text *text;
 } Inliner;
 
@@ -70,21 +71,40 @@ static void inline_file(Inliner *inliner, const char *path)
     inline_text(inliner, folder, source);
 }
 
-/* The path of `#include "NAME"` or `#include <pcc/NAME>` at the start of a line; NULL for other lines. */
-static const char *own_include(Inliner *inliner, const char *folder, const char *line)
+/* What follows the directive NAME in a line; NULL for other lines. */
+static const char *after_directive(const char *line, const char *name)
 {
     const char *at = line + strspn(line, " \t");
     if (*at++ != '#')
         return NULL;
     at += strspn(at, " \t");
-    if (strncmp(at, "include", 7) != 0)
+    if (strncmp(at, name, strlen(name)) != 0)
         return NULL;
-    at += 7 + strspn(at + 7, " \t");
+    at += strlen(name);
+    return at + strspn(at, " \t");
+}
+
+/* The path of `#include "NAME"`, `#include <pcc/NAME>` or `#include PCC_TEMPLATE`; NULL for other lines. */
+static const char *own_include(Inliner *inliner, const char *folder, const char *line)
+{
+    const char *at = after_directive(line, "include");
+    if (!at)
+        return NULL;
     if (strncmp(at, "<pcc/", 5) == 0)
         return arena_strndup(inliner->arena, at + 5, strcspn(at + 5, ">\n"));
+    if (strncmp(at, "PCC_TEMPLATE\n", 13) == 0 && inliner->template)
+        return join(inliner->arena, folder, inliner->template);
     if (*at != '"')
         return NULL;
     return join(inliner->arena, folder, arena_strndup(inliner->arena, at + 1, strcspn(at + 1, "\"\n")));
+}
+
+/* Kernels that are written once for several types: `#define PCC_TEMPLATE "NAME"` says what the next files include. */
+static void note_template(Inliner *inliner, const char *line)
+{
+    const char *at = after_directive(line, "define");
+    if (at && strncmp(at, "PCC_TEMPLATE \"", 14) == 0)
+        inliner->template = arena_strndup(inliner->arena, at + 14, strcspn(at + 14, "\"\n"));
 }
 
 static void inline_text(Inliner *inliner, const char *folder, const char *text)
@@ -92,6 +112,7 @@ static void inline_text(Inliner *inliner, const char *folder, const char *text)
     while (*text) {
         size_t length = strcspn(text, "\n");
         const char *path = own_include(inliner, folder, text);
+        note_template(inliner, text);
         if (path)
             inline_file(inliner, path);
         else

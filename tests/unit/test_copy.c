@@ -39,43 +39,14 @@ static const Padding paddings[] = {
     {3, {4, 2, 9}, {-2, 0, -4}, {1, 1, -4}},
 };
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "copy_cases.inc"
-#include "pad_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "tests/unit/copy_cases.inc"
+#include "runtime/kernels/common/for_floats.inc"
+#include "runtime/kernels/common/for_integers.inc"
+#undef PCC_TEMPLATE
 
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "copy_cases.inc"
-#include "pad_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T int64_t
-#define PCC_STORAGE i64
-#include "copy_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T int32_t
-#define PCC_STORAGE i32
-#include "copy_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T int16_t
-#define PCC_STORAGE i16
-#include "copy_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T uint8_t
-#define PCC_STORAGE u8
-#include "copy_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "tests/unit/pad_cases.inc"
+#include "runtime/kernels/common/for_floats.inc"
+#undef PCC_TEMPLATE
 
 #include "pad_mixed.inc"
 

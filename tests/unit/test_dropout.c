@@ -56,17 +56,9 @@ static void streams_differ(void **state)
     }
 }
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "dropout_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "dropout_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "tests/unit/dropout_cases.inc"
+#include "runtime/kernels/common/for_floats.inc"
+#undef PCC_TEMPLATE
 
 #include "dropout_mixed.inc"
 

@@ -45,41 +45,10 @@ static const Tuples tuples[] = {
     {1, {3, 4, 5}, {3, 7, 2}},  {0, {50, 3, 100}, {9, 60, 1}},
 };
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "index_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "index_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T int64_t
-#define PCC_STORAGE i64
-#include "index_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T int32_t
-#define PCC_STORAGE i32
-#include "index_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T int16_t
-#define PCC_STORAGE i16
-#include "index_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T uint8_t
-#define PCC_STORAGE u8
-#include "index_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "tests/unit/index_cases.inc"
+#include "runtime/kernels/common/for_floats.inc"
+#include "runtime/kernels/common/for_integers.inc"
+#undef PCC_TEMPLATE
 
 static void nan_is_largest(void **state)
 {

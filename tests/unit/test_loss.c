@@ -15,17 +15,9 @@ static const Shape shapes[] = {
     {500, 500, 10, 1, 0}, /* more rows than chunks */
 };
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "loss_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "loss_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "tests/unit/loss_cases.inc"
+#include "runtime/kernels/common/for_floats.inc"
+#undef PCC_TEMPLATE
 
 int main(void)
 {

@@ -15,17 +15,9 @@ static const PccPool pools[] = {
     {8, 64, {1, 32, 32}, {1, 16, 16}, {1, 2, 2}, {1, 2, 2}, {1, 1, 1}, {0, 0, 0}, 0, {0}},  /* several threads */
 };
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "pool_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "pool_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "tests/unit/pool_cases.inc"
+#include "runtime/kernels/common/for_floats.inc"
+#undef PCC_TEMPLATE
 
 #include "pool_mixed.inc"
 

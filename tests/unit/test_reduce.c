@@ -9,17 +9,9 @@ static const int64_t shapes[][3] = {{1, 1, 1},      {3, 5, 1},    {7, 70, 1},   
                                     {2, 100003, 1}, {4, 9, 3},    {1, 17, 80},     {2, 33, 700},
                                     {1, 6400, 96},  {70, 130, 5}, {1, 2000, 1025}, {5, 0, 3}};
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "reduce_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "reduce_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "tests/unit/reduce_cases.inc"
+#include "runtime/kernels/common/for_floats.inc"
+#undef PCC_TEMPLATE
 
 #include "reduce_mixed.inc"
 

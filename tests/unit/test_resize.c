@@ -70,17 +70,9 @@ static void matrix_row(const PccResizeAxis *a, int64_t i, double *row)
         row[p] /= total;
 }
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "resize_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "resize_cases.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "tests/unit/resize_cases.inc"
+#include "runtime/kernels/common/for_floats.inc"
+#undef PCC_TEMPLATE
 
 #include "resize_mixed.inc"
 

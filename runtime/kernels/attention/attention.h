@@ -37,44 +37,17 @@
 #endif
 #define PCC_ATTENTION_ROWS 6
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "../common/operands_native.inc"
-#include "attention_product.inc"
-#include "attention_softmax.inc"
-#include "attention_registers.inc"
-#include "attention_pack.inc"
-#include "attention.inc"
-#include "attention_grad.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_STORAGE
-#ifdef PCC_MIXED
-#    define PCC_STORAGE mixed
-#    include "../common/operands_mixed.inc"
-#    if PCC_TILES
-#        include "attention_amx.h"
-#    else
-#        include "attention_registers.inc"
-#    endif
-#    include "attention_pack.inc"
-#    include "attention.inc"
-#    include "attention_grad.inc"
-#    include "../common/operands_undef.inc"
-#    undef PCC_STORAGE
-#endif
-#undef PCC_T
+#define PCC_TEMPLATE "../attention/attention_tiles.inc"
+#include "../common/for_floats.inc"
+#undef PCC_TEMPLATE
 
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "../common/operands_native.inc"
-#include "attention_product.inc"
-#include "attention_softmax.inc"
-#include "attention_registers.inc"
-#include "attention_pack.inc"
-#include "attention.inc"
-#include "attention_grad.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#if PCC_TILES
+#    include "attention_amx.h"
+#endif
+
+#define PCC_TEMPLATE "../attention/attention_stored.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif

@@ -23,32 +23,20 @@
 /* Products of at most so many columns read the source's rows where they lie; with more, packing them pays. */
 #define PCC_CONV_LIST_COLUMNS 192
 
-#include "../gemm/gemm_f32.inc"
-#include "conv_gather.inc"
-#include "conv_list.inc"
-#include "conv_weights.inc"
-#include "conv_store.inc"
-#include "conv_direct_tile.inc"
-#include "conv_operands.inc"
-#include "../gemm/gemm_undef.inc"
-
-#include "../gemm/gemm_f64.inc"
-#include "conv_gather.inc"
-#include "conv_list.inc"
-#include "conv_weights.inc"
-#include "conv_store.inc"
-#include "conv_direct_tile.inc"
-#include "conv_operands.inc"
-#include "../gemm/gemm_undef.inc"
+#define PCC_TEMPLATE "../conv/conv_core.inc"
+#include "../common/for_floats.inc"
+#undef PCC_TEMPLATE
 
 #ifdef PCC_MIXED
 #    include "conv_mixed.h"
-#    include "../gemm/gemm_mixed.inc"
-#    if PCC_PAIRS
-#        include "conv_pairs.h"
-#    endif
-#    include "conv_operands.inc"
-#    include "../gemm/gemm_undef.inc"
 #endif
+#if PCC_PAIRS
+#    include "conv_pairs.h"
+#endif
+
+#define PCC_TEMPLATE "../conv/conv_operands.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif

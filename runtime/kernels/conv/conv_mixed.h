@@ -4,10 +4,9 @@
 
 #define PCC_T uint16_t
 #define PCC_STORAGE u16
-#include "conv_gather.inc"
-#include "conv_weights.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "../conv/conv_bits.inc"
+#include "../common/operands_native.inc"
+#undef PCC_TEMPLATE
 
 /* Elements from … to - 1 of a run of 16-bit pixels, zeros where it is padding. */
 PCC_KERNEL void pcc_conv_widen(PccIn pixels, PccRun run, int64_t from, int64_t to, float *row)

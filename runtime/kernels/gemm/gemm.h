@@ -41,37 +41,48 @@ typedef void (*PccStore_f64)(const void *context, int64_t row, int64_t column, i
 #    include "gemm_amx.h"
 #endif
 
-#include "gemm_f32.inc"
-#include "gemm_micro.inc"
-#include "gemm_strip.inc"
-#include "gemm_panel.inc"
-#include "gemm_tile.inc"
-#include "gemm_run.inc"
-#include "gemm_pack.inc"
-#include "gemm.inc"
-#include "gemm_undef.inc"
+#define PCC_TEMPLATE "../gemm/gemm_core.inc"
+#include "../common/for_floats.inc"
+#undef PCC_TEMPLATE
 
-#include "gemm_f64.inc"
-#include "gemm_micro.inc"
-#include "gemm_strip.inc"
-#include "gemm_panel.inc"
-#include "gemm_tile.inc"
-#include "gemm_run.inc"
-#include "gemm_pack.inc"
-#include "gemm.inc"
-#include "gemm_undef.inc"
+#define PCC_TEMPLATE "../gemm/gemm_pack.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
-#ifdef PCC_MIXED
-#    include "gemm_mixed.inc"
-#    include "gemm_pack.inc"
-#    if PCC_PAIRS
-#        include "gemm_pairs.h"
-#    endif
-#    if PCC_TILES
-#        include "gemm_amx_pack.h"
-#    endif
-#    include "gemm.inc"
-#    include "gemm_undef.inc"
+#if PCC_PAIRS
+#    include "gemm_pairs.h"
+#    define PCC_PACKER_mixed(paired, name) ((paired) ? name##_pairs : name##_mixed)
+#else
+#    define PCC_PACKER_mixed(paired, name) name##_mixed
 #endif
+#if PCC_TILES
+#    include "gemm_amx_pack.h"
+#endif
+#define PCC_PACKER_f32(paired, name) name##_f32
+#define PCC_PACKER_f64(paired, name) name##_f64
+/* The packer `name` of a form of storage, or its like for pairs. */
+#define PCC_PACKER(paired, name) PCC_FORM(PCC_PACKER)(paired, name)
+
+/* May operands of bf16 be multiplied in pairs along K? */
+PCC_KERNEL int pcc_gemm_pairs_granted(void)
+{
+#if PCC_TILES
+    return pcc_amx_granted();
+#else
+    return PCC_PAIRS;
+#endif
+}
+
+/* The steps that a product takes along K: pairs, or elements. */
+PCC_KERNEL int64_t pcc_gemm_steps(int paired, int64_t k)
+{
+    return paired ? pcc_round_up((k + 1) / 2, PCC_PAIR_UNIT) : k;
+}
+
+#define PCC_TEMPLATE "../gemm/gemm.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif

@@ -22,110 +22,38 @@
 #define PCC_INDEX_H
 
 #include "index_lines.h"
+#include "../common/storage.h"
 #include "../common/typed.h"
 
 #include <string.h>
 
 enum { PCC_SCATTER_NONE, PCC_SCATTER_ADD, PCC_SCATTER_MUL, PCC_SCATTER_MAX, PCC_SCATTER_MIN };
 
-#define PCC_IS_NAN(v) ((v) != (v))
-#define PCC_SCATTER_END(n, sums, y) ((void)(n)) /* the sums are y */
+#define PCC_IS_NAN(v) ((v) != (v)) /* never of integers */
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "../common/operands_native.inc"
-#include "index.inc"
-#include "gather_grad.inc"
-#include "scatter.inc"
-#include "../reduce/topk.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "../index/index.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_integers.inc"
+#undef PCC_TEMPLATE
 
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "../common/operands_native.inc"
-#include "index.inc"
-#include "gather_grad.inc"
-#include "scatter.inc"
-#include "../reduce/topk.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-#undef PCC_IS_NAN
-#define PCC_IS_NAN(v) ((void)(v), 0)
+#define PCC_TEMPLATE "../index/gather_grad.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_integers.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
-#define PCC_T int64_t
-#define PCC_STORAGE i64
-#include "../common/operands_native.inc"
-#include "index.inc"
-#include "gather_grad.inc"
-#include "scatter.inc"
-#include "../reduce/topk.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "../index/scatter.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_integers.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
-#define PCC_T int32_t
-#define PCC_STORAGE i32
-#include "../common/operands_native.inc"
-#include "index.inc"
-#include "gather_grad.inc"
-#include "scatter.inc"
-#include "../reduce/topk.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T int16_t
-#define PCC_STORAGE i16
-#include "../common/operands_native.inc"
-#include "index.inc"
-#include "gather_grad.inc"
-#include "scatter.inc"
-#include "../reduce/topk.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T uint8_t
-#define PCC_STORAGE u8
-#include "../common/operands_native.inc"
-#include "index.inc"
-#include "gather_grad.inc"
-#include "scatter.inc"
-#include "../reduce/topk.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "../reduce/topk.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_integers.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #undef PCC_IS_NAN
-
-#ifdef PCC_MIXED
-#    include "../common/storage.h"
-
-/* y[n] = sums[n], rounded. */
-PCC_KERNEL void pcc_scatter_end(int64_t n, const float *sums, PccOut y)
-{
-#    pragma omp parallel for schedule(static) if (n > PCC_GRAIN)
-    for (int64_t at = 0; at < n; at += PCC_INDEX_TASK)
-        pcc_commit(y, at, pcc_min_i64(n - at, PCC_INDEX_TASK), sums + at);
-}
-
-#    undef PCC_SCATTER_END
-#    define PCC_SCATTER_END(n, sums, y) pcc_scatter_end((n), (sums), (y))
-#    define PCC_IS_NAN(v) ((v) != (v))
-#    define PCC_T float
-#    define PCC_STORAGE mixed
-#    include "../common/operands_mixed.inc"
-#    include "gather_grad.inc"
-#    include "scatter.inc"
-#    include "../reduce/topk.inc"
-#    include "../common/operands_undef.inc"
-#    undef PCC_T
-#    undef PCC_STORAGE
-#    undef PCC_IS_NAN
-#endif
-#undef PCC_SCATTER_END
 
 #endif

@@ -21,6 +21,7 @@
 #include "../reduce/reduce.h"
 #include "../common/segments.h"
 #include "../common/step.h"
+#include "../common/storage.h"
 #include "../common/typed.h"
 
 enum { PCC_REDUCTION_NONE, PCC_REDUCTION_SUM, PCC_REDUCTION_MEAN };
@@ -55,33 +56,9 @@ PCC_KERNEL int64_t pcc_target_class(int64_t classes, int64_t inner, int64_t igno
     return label == ignore_index || label < 0 || label >= classes ? -1 : label;
 }
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "../common/operands_native.inc"
-#include "loss_entropy.inc"
-#include "loss_mean.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "../common/operands_native.inc"
-#include "loss_entropy.inc"
-#include "loss_mean.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#ifdef PCC_MIXED
-#    define PCC_T float
-#    define PCC_STORAGE mixed
-#    include "../common/operands_mixed.inc"
-#    include "loss_entropy.inc"
-#    include "loss_mean.inc"
-#    include "../common/operands_undef.inc"
-#    undef PCC_T
-#    undef PCC_STORAGE
-#endif
+#define PCC_TEMPLATE "../loss/loss.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif

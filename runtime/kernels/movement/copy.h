@@ -12,6 +12,7 @@
 #define PCC_COPY_H
 
 #include "copy_nest.h"
+#include "../common/storage.h"
 #include "../common/typed.h"
 
 #include <string.h>
@@ -59,63 +60,19 @@ PCC_KERNEL int64_t pcc_pad_line(int64_t rank, const int64_t *dims, const int64_t
     return offset;
 }
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "copy.inc"
-#include "pad.inc"
-#include "../common/operands_native.inc"
-#include "pad_grad.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "../movement/copy.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_integers.inc"
+#undef PCC_TEMPLATE
 
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "copy.inc"
-#include "pad.inc"
-#include "../common/operands_native.inc"
-#include "pad_grad.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "../movement/pad.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_integers.inc"
+#undef PCC_TEMPLATE
 
-#define PCC_T int64_t
-#define PCC_STORAGE i64
-#include "copy.inc"
-#include "pad.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T int32_t
-#define PCC_STORAGE i32
-#include "copy.inc"
-#include "pad.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T int16_t
-#define PCC_STORAGE i16
-#include "copy.inc"
-#include "pad.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T uint8_t
-#define PCC_STORAGE u8
-#include "copy.inc"
-#include "pad.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#ifdef PCC_MIXED
-#    include "../common/storage.h"
-#    define PCC_T float
-#    define PCC_STORAGE mixed
-#    include "../common/operands_mixed.inc"
-#    include "pad_grad.inc"
-#    include "../common/operands_undef.inc"
-#    undef PCC_T
-#    undef PCC_STORAGE
-#endif
+#define PCC_TEMPLATE "../movement/pad_grad.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif

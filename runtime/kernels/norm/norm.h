@@ -25,6 +25,7 @@
 #include "norm_scratch.h"
 #include "../common/segments.h"
 #include "../common/step.h"
+#include "../common/storage.h"
 #include "../common/typed.h"
 
 /* The operands of a row's gradient that may be NULL. */
@@ -34,36 +35,9 @@ enum { PCC_ROW_SCALE = 1, PCC_ROW_DX = 2, PCC_ROW_DSCALE = 4, PCC_ROW_DBIAS = 8 
 #define PCC_NORM_GROUP 8
 #define PCC_NORM_PANEL (PCC_SEGMENT_SIZE / PCC_NORM_GROUP)
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "../common/operands_native.inc"
-#include "layer_norm.inc"
-#include "batch_norm.inc"
-#include "batch_norm_grad.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "../common/operands_native.inc"
-#include "layer_norm.inc"
-#include "batch_norm.inc"
-#include "batch_norm_grad.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#ifdef PCC_MIXED
-#    define PCC_T float
-#    define PCC_STORAGE mixed
-#    include "../common/operands_mixed.inc"
-#    include "layer_norm.inc"
-#    include "batch_norm.inc"
-#    include "batch_norm_grad.inc"
-#    include "../common/operands_undef.inc"
-#    undef PCC_T
-#    undef PCC_STORAGE
-#endif
+#define PCC_TEMPLATE "../norm/norm.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif

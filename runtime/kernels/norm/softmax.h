@@ -10,6 +10,7 @@
 #include "../math/math.h"
 #include "../common/segments.h"
 #include "../common/simd.h"
+#include "../common/storage.h"
 #include "../common/typed.h"
 
 #include <stddef.h>
@@ -19,30 +20,9 @@
 /* Elements of a line that are summed before the sum joins the others. */
 #define PCC_SOFTMAX_BLOCK 1024
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "../common/operands_native.inc"
-#include "softmax.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "../common/operands_native.inc"
-#include "softmax.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#ifdef PCC_MIXED
-#    define PCC_T float
-#    define PCC_STORAGE mixed
-#    include "../common/operands_mixed.inc"
-#    include "softmax.inc"
-#    include "../common/operands_undef.inc"
-#    undef PCC_T
-#    undef PCC_STORAGE
-#endif
+#define PCC_TEMPLATE "../norm/softmax.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif

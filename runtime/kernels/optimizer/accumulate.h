@@ -6,40 +6,14 @@
 #define PCC_ACCUMULATE_H
 
 #include "../../program.h"
+#include "../common/storage.h"
 #include "../common/typed.h"
 
 #define PCC_ACCUMULATE_SEGMENT 2048 /* elements that are added at a time */
 
-#define PCC_SO_FAR(sum) (sum) /* an output as the input that it is too */
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "../common/operands_native.inc"
-#include "accumulate.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "../common/operands_native.inc"
-#include "accumulate.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#undef PCC_SO_FAR
-
-#ifdef PCC_MIXED
-#    include "../common/storage.h"
-#    define PCC_SO_FAR(sum) ((PccIn){(sum).data, (sum).dtype})
-#    define PCC_T float
-#    define PCC_STORAGE mixed
-#    include "../common/operands_mixed.inc"
-#    include "accumulate.inc"
-#    include "../common/operands_undef.inc"
-#    undef PCC_T
-#    undef PCC_STORAGE
-#    undef PCC_SO_FAR
-#endif
+#define PCC_TEMPLATE "../optimizer/accumulate.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif

@@ -18,17 +18,9 @@
 #include "optimizer_staged.h"
 #include "optimizer_terms.h"
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "optimizer.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "optimizer.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+#define PCC_TEMPLATE "../optimizer/optimizer.inc"
+#include "../common/for_floats.inc"
+#undef PCC_TEMPLATE
 
 /* A whole chunk where it lies: value, gradient and moments are of one dtype, f32 or f64, and nothing follows. */
 PCC_KERNEL void pcc_update_plain(PccUpdateRule rule, const PccUpdateTerms *terms, const PccParam *param, PccChunk chunk,

@@ -13,6 +13,7 @@
 #ifndef PCC_POOL_H
 #define PCC_POOL_H
 
+#include "../common/storage.h"
 #include "../common/typed.h"
 
 typedef struct PccPool {
@@ -123,31 +124,9 @@ PCC_KERNEL int64_t pcc_pool_divisor(const PccPool *p, const int64_t at[3])
     return pcc_max_i64(divisor, 1);
 }
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "../common/operands_native.inc"
-#include "pool.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "../common/operands_native.inc"
-#include "pool.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#ifdef PCC_MIXED
-#    include "../common/storage.h"
-#    define PCC_T float
-#    define PCC_STORAGE mixed
-#    include "../common/operands_mixed.inc"
-#    include "pool.inc"
-#    include "../common/operands_undef.inc"
-#    undef PCC_T
-#    undef PCC_STORAGE
-#endif
+#define PCC_TEMPLATE "../pool/pool.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif

@@ -13,6 +13,7 @@
 #define PCC_RESIZE_H
 
 #include "resize_axis.h"
+#include "../common/storage.h"
 #include "../common/typed.h"
 
 #include <string.h>
@@ -20,31 +21,9 @@
 #define PCC_RESIZE_TILE 64     /* elements of `inner` that one task of the adjoint owns */
 #define PCC_RESIZE_SEGMENT 512 /* elements of `inner` that a line is computed in at a time */
 
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "../common/operands_native.inc"
-#include "resize.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "../common/operands_native.inc"
-#include "resize.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#ifdef PCC_MIXED
-#    include "../common/storage.h"
-#    define PCC_T float
-#    define PCC_STORAGE mixed
-#    include "../common/operands_mixed.inc"
-#    include "resize.inc"
-#    include "../common/operands_undef.inc"
-#    undef PCC_T
-#    undef PCC_STORAGE
-#endif
+#define PCC_TEMPLATE "../pool/resize.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif

@@ -13,6 +13,7 @@
 #include "../math/math.h"
 #include "random_bits.h"
 #include "../common/step.h"
+#include "../common/storage.h"
 #include "../common/typed.h"
 
 /* An element is dropped when its word is below this. */
@@ -23,36 +24,15 @@ PCC_KERNEL uint64_t pcc_dropout_threshold(double ratio)
 
 #define PCC_DROPOUT_SEGMENT 2048 /* elements of one task of the gradient */
 
-#define PCC_UNIFORM_DIGITS(y) 24 /* binary digits of a number in [0, 1) */
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "../common/operands_native.inc"
-#include "dropout.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
+/* Binary digits of a number in [0, 1) that is stored as dtype. */
+PCC_KERNEL int pcc_uniform_digits(PccDtype dtype)
+{
+    return dtype == PCC_BF16 ? 8 : dtype == PCC_F16 ? 11 : 24;
+}
 
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "../common/operands_native.inc"
-#include "dropout.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#undef PCC_UNIFORM_DIGITS
-
-#ifdef PCC_MIXED
-#    include "../common/storage.h"
-#    define PCC_UNIFORM_DIGITS(y) ((y).dtype == PCC_BF16 ? 8 : (y).dtype == PCC_F16 ? 11 : 24)
-#    define PCC_T float
-#    define PCC_STORAGE mixed
-#    include "../common/operands_mixed.inc"
-#    include "dropout.inc"
-#    include "../common/operands_undef.inc"
-#    undef PCC_T
-#    undef PCC_STORAGE
-#    undef PCC_UNIFORM_DIGITS
-#endif
+#define PCC_TEMPLATE "../random/dropout.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif

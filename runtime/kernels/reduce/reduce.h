@@ -13,43 +13,14 @@
 
 #include "reduce_scratch.h"
 #include "../common/segments.h"
+#include "../common/storage.h"
 #include "../common/typed.h"
 
 #define PCC_SCAN_TILE 64 /* columns of one task of a scan */
 
-/* Partial results in memory, which are of the type that is computed in, as an operand. */
-#define PCC_HELD(OPERAND, p) ((OPERAND)(p))
-
-#define PCC_T float
-#define PCC_STORAGE f32
-#include "../common/operands_native.inc"
-#include "reduce.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#define PCC_T double
-#define PCC_STORAGE f64
-#include "../common/operands_native.inc"
-#include "reduce.inc"
-#include "../common/operands_undef.inc"
-#undef PCC_T
-#undef PCC_STORAGE
-
-#undef PCC_HELD
-
-#ifdef PCC_MIXED
-#    define PCC_HELD(OPERAND, p) ((OPERAND){(p), PCC_F32})
-#    define PCC_REDUCE_WIDENS
-#    define PCC_T float
-#    define PCC_STORAGE mixed
-#    include "../common/operands_mixed.inc"
-#    include "reduce.inc"
-#    include "../common/operands_undef.inc"
-#    undef PCC_T
-#    undef PCC_STORAGE
-#    undef PCC_HELD
-#    undef PCC_REDUCE_WIDENS
-#endif
+#define PCC_TEMPLATE "../reduce/reduce.inc"
+#include "../common/for_floats.inc"
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
 
 #endif
