@@ -27,9 +27,16 @@
 #include "../common/for_floats.inc"
 #undef PCC_TEMPLATE
 
+#define PCC_TEMPLATE "../conv/conv_moves.inc"
+#include "../common/for_floats.inc"
 #ifdef PCC_MIXED
-#    include "conv_mixed.h"
+#    define PCC_T uint16_t /* 16-bit floats as bits */
+#    define PCC_STORAGE u16
+#    include "../common/operands_native.inc"
 #endif
+#include "../common/for_mixed.inc"
+#undef PCC_TEMPLATE
+
 #if PCC_PAIRS
 #    include "conv_pairs.h"
 #endif

@@ -101,6 +101,22 @@ PCC_KERNEL void pcc_conv_next_run(const PccGather *g, PccColumn *column, int64_t
     column->tap[0]++;
 }
 
+/* Positions of the grid that are neighbours along the width: their runs overlap in one line of the source. */
+typedef struct PccNeighbours {
+    PccCursor cursor; /* of the first */
+    int64_t count;
+} PccNeighbours;
+
+/* The next ones, at most `most`, and the cursor behind them. */
+PCC_KERNEL PccNeighbours pcc_conv_neighbours(const PccGather *g, PccCursor *cursor, int64_t most)
+{
+    const int64_t place = most > 1 ? (cursor->at[2] - g->start[2]) / g->advance[2] : 0;
+    const PccNeighbours all = {*cursor, pcc_min_i64(most, g->grid[2] - place)};
+    cursor->at[2] += (all.count - 1) * g->advance[2];
+    pcc_conv_advance(g, cursor);
+    return all;
+}
+
 /* ---- without a matrix ----------------------------------------------------------------------------------------- */
 
 /* The coordinate that tap `tap` of position `at` reads along dimension d: of x for y, or (backward) of dy for dx. -1:
