@@ -176,14 +176,18 @@ static void report(Verification *v)
                "%sa larger --batch can\n",
                comparison.undecided, c->line.precision,
                strcmp(c->line.precision, "64-true") == 0 ? "" : "--precision 64-true or ");
+    if (comparison.not_finite > 0)
+        printf("note: of %d tensors the reference is not finite, so only the finite elements have been compared; the "
+               "model overflows or divides by zero on these inputs: other ones, as in a --reference file, tell more\n",
+               comparison.not_finite);
     const char *with = c->line.reference ? c->line.reference : "the reference evaluator";
     v->differs = comparison.failed > 0;
     if (v->differs)
         printf("FAIL: %d of %d tensors of %s differ from %s at %s\n", comparison.failed, comparison.count,
                c->line.model, with, c->line.precision);
     else
-        printf("ok: %d tensors of %s agree with %s at %s\n", comparison.count - comparison.undecided, c->line.model,
-               with, c->line.precision);
+        printf("ok: %d tensors of %s agree with %s at %s\n",
+               comparison.count - comparison.undecided - comparison.not_finite, c->line.model, with, c->line.precision);
 }
 
 static void verify(Compilation *c)

@@ -9,7 +9,10 @@
  * and each sends its share of the gradient elsewhere: the error of the whole is a multiple of sqrt(u), and varies from
  * batch to batch (PyTorch's autocast to bf16 errs by 0.19 to 0.35 on a ResNet with BatchNormalization over 12 batches).
  * It is allowed 6 sqrt(u); a wrong gradient is off by its own size. Parameters after some steps say nothing there that
- * the gradient does not say. */
+ * the gradient does not say.
+ *
+ * Where the reference is not finite nothing can be said of the program, which may overflow there in another way: these
+ * elements are left out, and the row says so. Where the reference is finite, the program has to be. */
 #include "frontend/verify/verify_compare.h"
 
 #include "frontend/verify/reference_run.h"
@@ -77,26 +80,40 @@ static bool same_shape(const PccStTensor *a, const PccStTensor *b)
     return a->rank == b->rank && memcmp(a->dims, b->dims, sizeof *a->dims * (size_t)a->rank) == 0;
 }
 
-static double norm_squared(const PccStTensor *tensor)
+static bool is_finite(const PccStTensor *reference)
+{
+    for (int64_t i = 0, count = count_of(reference); i < count; i++)
+        if (!isfinite(element(reference, i)))
+            return false;
+    return true;
+}
+
+/* Of the elements that are finite, as peak(). */
+static double norm_squared(const PccStTensor *reference)
 {
     double sum = 0;
-    for (int64_t i = 0, count = count_of(tensor); i < count; i++)
-        sum += element(tensor, i) * element(tensor, i);
+    for (int64_t i = 0, count = count_of(reference); i < count; i++)
+        if (isfinite(element(reference, i)))
+            sum += element(reference, i) * element(reference, i);
     return sum;
 }
 
-static double peak(const PccStTensor *tensor)
+static double peak(const PccStTensor *reference)
 {
     double most = 0;
-    for (int64_t i = 0, count = count_of(tensor); i < count; i++)
-        most = fmax(most, fabs(element(tensor, i)));
+    for (int64_t i = 0, count = count_of(reference); i < count; i++)
+        if (isfinite(element(reference, i)))
+            most = fmax(most, fabs(element(reference, i)));
     return most;
 }
 
+/* Over the elements where b, the reference, is finite. */
 static double distance_squared(const PccStTensor *a, const PccStTensor *b)
 {
     double sum = 0;
     for (int64_t i = 0, count = count_of(b); i < count; i++) {
+        if (!isfinite(element(b, i)))
+            continue;
         double difference = element(a, i) - element(b, i);
         sum += difference * difference;
     }
@@ -124,27 +141,35 @@ static bool accepted(const ComparedTensor *row)
     return !row->problem && (row->undecided || row->error <= row->tolerance);
 }
 
+/* Neither right nor wrong: what could be compared agrees. */
+static bool is_open(const ComparedTensor *row)
+{
+    return accepted(row) && (row->undecided || row->not_finite);
+}
+
 static void add_row(Comparer *c, ComparedTensor row)
 {
     row.name = arena_printf(c->arena, "%s", row.name);
     row.error = isnan(row.error) ? INFINITY : row.error; /* a NaN is worse than any number */
     c->result.failed += !accepted(&row);
+    c->result.not_finite += accepted(&row) && row.not_finite;
     APPEND(c->arena, c->result.rows, c->result.count, row);
 }
 
 static void add_problem(Comparer *c, const char *name, const char *problem)
 {
-    add_row(c, (ComparedTensor){name, INFINITY, c->tolerance->relative, problem, 1, 1, false, false});
+    add_row(c, (ComparedTensor){name, INFINITY, c->tolerance->relative, problem, 1, 1, false, false, false});
 }
 
-static void add_distance(Comparer *c, const char *name, double distance, double norm, double unit, double tolerance)
+static void add_distance(Comparer *c, const char *name, double distance, double norm, double unit, double tolerance,
+                         bool finite)
 {
-    add_row(c, (ComparedTensor){name, distance / unit, tolerance, NULL, unit, norm, false, false});
+    add_row(c, (ComparedTensor){name, distance / unit, tolerance, NULL, unit, norm, false, false, !finite});
 }
 
 static void add_difference(Comparer *c, const PccStTensor *a, const PccStTensor *b, double unit, double tolerance)
 {
-    add_distance(c, b->name, sqrt(distance_squared(a, b)), sqrt(norm_squared(b)), unit, tolerance);
+    add_distance(c, b->name, sqrt(distance_squared(a, b)), sqrt(norm_squared(b)), unit, tolerance, is_finite(b));
 }
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
@@ -179,15 +204,17 @@ static void measure_gradients(Comparer *c)
 static void compare_whole_gradient(Comparer *c)
 {
     double distance = 0, norm = 0;
+    bool finite = true;
     for (int64_t i = 0; i < c->reference->count; i++) {
         const PccStTensor *b = &c->reference->tensors[i], *a = pcc_st_find(c->dump, b->name);
         if (!starts_with(b->name, "grad/") || !a || count_of(a) != count_of(b))
             continue;
         distance += distance_squared(a, b);
         norm += norm_squared(b);
+        finite &= is_finite(b);
     }
     norm = sqrt(norm);
-    add_distance(c, "grad", sqrt(distance), norm, fmax(norm, LEAST_UNIT), gradient_tolerance(c->tolerance));
+    add_distance(c, "grad", sqrt(distance), norm, fmax(norm, LEAST_UNIT), gradient_tolerance(c->tolerance), finite);
 }
 
 /* ---- parameters ----------------------------------------------------------------------------------------------------
@@ -198,7 +225,8 @@ static double peak_error(const PccStTensor *a, const PccStTensor *b)
 {
     double most = 0;
     for (int64_t i = 0, count = a ? count_of(b) : 0; i < count; i++)
-        most = fmax(most, fabs(element(a, i) - element(b, i)));
+        if (isfinite(element(b, i)))
+            most = fmax(most, fabs(element(a, i) - element(b, i)));
     return most;
 }
 
@@ -208,6 +236,8 @@ static double step_error(const PccStTensor *a, const PccStTensor *b, const PccSt
 {
     double worst = 0, floor = fmax(1e-4 * peak(gradient), 100 * gradient_error);
     for (int64_t i = 0, count = count_of(b); i < count; i++) {
+        if (!isfinite(element(b, i)))
+            continue;
         double error = fabs(element(a, i) - element(b, i)) / reference_hyper.lr;
         if (isnan(error))
             return INFINITY;
@@ -228,7 +258,8 @@ static void compare_param(Comparer *c, const PccStTensor *a, const PccStTensor *
     if (c->tolerance->steps == STEPS_EXACT)
         add_difference(c, a, b, relative_unit(b), 10 * c->tolerance->relative);
     else if (gradient && count_of(gradient) == count_of(b) && !is_zero_gradient(c, gradient))
-        add_distance(c, b->name, step_error(a, b, gradient, peak_error(found, gradient)), INFINITY, 1, 10 * c->noise);
+        add_distance(c, b->name, step_error(a, b, gradient, peak_error(found, gradient)), INFINITY, 1, 10 * c->noise,
+                     is_finite(b));
 }
 
 /* The reference's "float32" metadata, {"param": x, ...}: the error of PyTorch's own float32 run. */
@@ -277,9 +308,13 @@ static bool is_probe_input(const char *name)
     return starts_with(name, "input/") || strcmp(name, "target") == 0;
 }
 
+/* Failures, then what is open, then what agrees. */
 static int by_excess(const void *left, const void *right)
 {
     const ComparedTensor *a = left, *b = right;
+    const int i = accepted(a) + accepted(a) * !is_open(a), j = accepted(b) + accepted(b) * !is_open(b);
+    if (i != j)
+        return i < j ? -1 : 1;
     double x = a->problem ? INFINITY : a->error / a->tolerance, y = b->problem ? INFINITY : b->error / b->tolerance;
     return x < y ? 1 : x > y ? -1 : strcmp(a->name, b->name);
 }
@@ -418,7 +453,7 @@ static void allow(ComparedTensor *row, const ComparedTensor *same, const Compari
 void allow_noise(Arena *arena, Comparison *comparison, const Comparison *noise, double roundoff, bool of_steps,
                  const char *precision)
 {
-    comparison->failed = comparison->undecided = 0;
+    comparison->failed = comparison->undecided = comparison->not_finite = 0;
     for (int i = 0; i < comparison->count; i++) {
         ComparedTensor *row = &comparison->rows[i];
         const ComparedTensor *same = find_row(noise, row->name);
@@ -426,27 +461,35 @@ void allow_noise(Arena *arena, Comparison *comparison, const Comparison *noise, 
             allow(row, same, noise, roundoff, precision, arena);
         comparison->failed += !accepted(row);
         comparison->undecided += row->undecided;
+        comparison->not_finite += !row->undecided && is_open(row);
     }
     qsort(comparison->rows, (size_t)comparison->count, sizeof *comparison->rows, by_excess);
 }
 
+static const char *verdict_of(const ComparedTensor *row)
+{
+    return is_open(row) ? "open" : accepted(row) ? "ok" : "FAIL";
+}
+
+static const char *reason_of(const ComparedTensor *row)
+{
+    return row->not_finite  ? ": the reference is not finite"
+           : row->cancels   ? ": 0 in exact arithmetic, errors are absolute"
+           : row->undecided ? ": rounding alone changes it as much"
+                            : "";
+}
+
 void print_comparison(FILE *stream, const Comparison *comparison, int most)
 {
-    int told = comparison->failed + comparison->undecided, rows = told > most ? told : most;
+    int told = comparison->failed + comparison->undecided + comparison->not_finite, rows = told > most ? told : most;
     fprintf(stream, "  %-9s %-9s %-4s %s\n", "error", "tolerance", "", "tensor");
     for (int i = 0; i < rows && i < comparison->count; i++) {
         const ComparedTensor *row = &comparison->rows[i];
         if (row->problem)
             fprintf(stream, "  %-9s %-9s %-4s %s: %s\n", "-", "-", "FAIL", row->name, row->problem);
         else
-            fprintf(stream, "  %-9.1e %-9.1e %-4s %s%s\n", row->error, row->tolerance,
-                    row->undecided  ? "open"
-                    : accepted(row) ? "ok"
-                                    : "FAIL",
-                    row->name,
-                    row->cancels     ? ": 0 in exact arithmetic, errors are absolute"
-                    : row->undecided ? ": rounding alone changes it as much"
-                                     : "");
+            fprintf(stream, "  %-9.1e %-9.1e %-4s %s%s\n", row->error, row->tolerance, verdict_of(row), row->name,
+                    reason_of(row));
     }
     if (comparison->count > rows)
         fprintf(stream, "  and %d more, all within their tolerances\n", comparison->count - rows);

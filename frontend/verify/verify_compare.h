@@ -12,11 +12,13 @@ typedef struct ComparedTensor {
     double unit, norm;   /* what the error was divided by; the 2-norm of the reference */
     bool cancels;        /* the reference is 0 but for rounding: error and tolerance are absolute */
     bool undecided;      /* off by more than is allowed, but rounding alone changes it as much */
+    bool not_finite;     /* the reference has elements that are not: only the others were compared */
 } ComparedTensor;
 
 typedef struct Comparison {
     ComparedTensor *rows; /* the worst first, by error in units of its tolerance */
-    int count, failed, undecided;
+    int count, failed;
+    int undecided, not_finite; /* accepted, but not known to be right: by the first of these fields that is set */
 } Comparison;
 
 /* Compares `dump` (--probe --dump) with a reference file, within what `precision` allows. */
@@ -31,7 +33,7 @@ double gradient_error_of(const Comparison *comparison); /* of all gradients as o
  * but where its terms cancel: where nothing but rounding is left of it in float64. */
 void allow_noise(Arena *arena, Comparison *comparison, const Comparison *noise, double roundoff, bool of_steps,
                  const char *precision);
-/* A row a tensor: all that fail or are undecided, and of the others the `most` worst. */
+/* A row a tensor: all that fail or are open, and of the others the `most` worst. */
 void print_comparison(FILE *stream, const Comparison *comparison, int most);
 
 #endif

@@ -105,6 +105,60 @@ static void test_nan_is_an_error(void **state)
     }
 }
 
+static const ComparedTensor *row_of(const Comparison *comparison, const char *name)
+{
+    for (int i = 0; i < comparison->count; i++)
+        if (strcmp(comparison->rows[i].name, name) == 0)
+            return &comparison->rows[i];
+    return NULL;
+}
+
+/* Where the reference is not finite nothing is right or wrong, whatever the program has there; the rest is compared. */
+static void test_reference_not_finite(void **state)
+{
+    const double theirs[] = {NAN, INFINITY, -INFINITY}, ours[] = {NAN, INFINITY, 7};
+    for (int i = 0; i < 6; i++)
+        for (int k = 0; k < 9; k++) {
+            Tensors dump = {0}, reference = {0};
+            add_all(&dump, 0), add_all(&reference, 0);
+            reference.data[i][1] = theirs[k / 3], dump.data[i][1] = ours[k % 3];
+            Comparison comparison = compare(*state, &dump, &reference, "64-true");
+            assert_int_equal(comparison.failed, 0);
+            assert_int_equal(comparison.undecided, 0);
+            assert_int_equal(comparison.not_finite, i < 2 ? 2 : 1); /* of a gradient the whole, too */
+            assert_true(comparison.rows[0].not_finite);             /* before what agrees */
+            dump.data[i][0] += 0.5;                                 /* finite in the reference */
+            assert_true(compare(*state, &dump, &reference, "64-true").failed > 0);
+            dump.data[i][0] = NAN;
+            assert_true(compare(*state, &dump, &reference, "64-true").failed > 0);
+        }
+}
+
+/* Also in units of lr, also once noise has been allowed, which does not make a row ok. */
+static void test_noise_where_the_reference_is_not_finite(void **state)
+{
+    Tensors dump = {0}, reference = {0}, rounded = {0};
+    add_all(&dump, 0), add_all(&reference, 0), add_all(&rounded, 0);
+    reference.data[5][1] = dump.data[5][1] = rounded.data[5][1] = NAN;
+    Comparison comparison = compare(*state, &dump, &reference, "32-true");
+    assert_int_equal(comparison.failed, 0);
+    assert_true(row_of(&comparison, "param/weight")->not_finite);
+    reference.data[2][1] = dump.data[2][1] = rounded.data[2][1] = INFINITY;
+    dump.data[2][0] = 2.01, rounded.data[2][0] = 2.001;
+    comparison = compare(*state, &dump, &reference, "32-true");
+    assert_worst(&comparison, 1, "loss");
+    Comparison noise = compare(*state, &rounded, &reference, "32-true");
+    allow_noise(((Fixture *)*state)->arena, &comparison, &noise, 0x1p-24, false, "32-true");
+    assert_int_equal(comparison.failed, 0);
+    assert_int_equal(comparison.not_finite, 2);
+    char text[2048] = "";
+    FILE *stream = fmemopen(text, sizeof text, "w");
+    print_comparison(stream, &comparison, 1);
+    fclose(stream);
+    assert_non_null(strstr(text, "open loss: the reference is not finite"));
+    assert_non_null(strstr(text, "open param/weight: the reference is not finite"));
+}
+
 static void test_missing_and_unexpected(void **state)
 {
     Tensors dump = {0}, reference = {0};
@@ -239,6 +293,8 @@ int main(void)
         TEST_WITH_FIXTURE(test_zero_gradient),
         TEST_WITH_FIXTURE(test_zeros_are_no_gradient),
         TEST_WITH_FIXTURE(test_nan_is_an_error),
+        TEST_WITH_FIXTURE(test_reference_not_finite),
+        TEST_WITH_FIXTURE(test_noise_where_the_reference_is_not_finite),
         TEST_WITH_FIXTURE(test_other_dims),
         TEST_WITH_FIXTURE(test_missing_and_unexpected),
         TEST_WITH_FIXTURE(test_float32_metadata),
