@@ -28,10 +28,11 @@ bool is_progression(const Value *value); /* arithmetic or geometric, along some 
 /* ---- value_names.c: what a name says ---- */
 
 bool has_suffix(const char *name, const char *suffix);
-bool is_generated_name(const char *name); /* by an exporter, for a value that the model has no name for */
-bool is_constant_name(const char *name);  /* generated for a constant: Constant_12_output_0 */
-bool is_operator_name(const char *name);  /* ones_like, zeros_3: the ATen operator that made it */
-bool is_statistic_name(const char *name); /* running_mean, ... */
+bool is_generated_name(const char *name);      /* by an exporter, for a value that the model has no name for */
+bool is_constant_name(const char *name);       /* generated for a constant: Constant_12_output_0 */
+bool is_operator_name(const char *name);       /* ones_like, zeros_3: the ATen operator that made it */
+bool is_tensorflow_constant(const char *name); /* pow/y:0, Const_21:0: of an operator, or its operand */
+bool is_statistic_name(const char *name);      /* running_mean, ... */
 bool is_buffer_name(const char *name);
 
 /* ---- verdict.c ---- */

@@ -57,7 +57,7 @@ bool is_operator_name(const char *name)
 
 /* TensorFlow's NODE:OUTPUT: variables are read by ReadVariableOp, or named as their layer names them; every other node
  * is an operator or its operand (pow/y:0, Const_21:0, rescaling/Cast/x:0). */
-static bool is_tensorflow_constant(const char *name)
+bool is_tensorflow_constant(const char *name)
 {
     static const char *const variables[] = {
         "ReadVariableOp",

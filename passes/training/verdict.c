@@ -78,6 +78,8 @@ static const char *why_filling(const Value *value, unsigned readings, double fil
         return "a constant by its name: one value";
     if (is_read_as_weight(readings))
         return NULL;
+    if (is_tensorflow_constant(value->name) && !(filling == 0 && (readings & READ_AS_BIAS)))
+        return "one value, under the name of a TensorFlow operator's constant"; /* not a bias as it starts */
     if (is_generated_name(value->name) && is_empty_mask(value) &&
         (value->type.rank == 4 || (readings & READ_BEFORE_SOFTMAX)))
         return "an attention mask that blocks nothing: zeros for all heads";
@@ -86,6 +88,19 @@ static const char *why_filling(const Value *value, unsigned readings, double fil
     if (is_operator_name(value->name))
         return "one value, under the name of the operator that filled it in";
     return others_declared ? "one value that the exporter does not declare a parameter" : NULL;
+}
+
+/* Nothing shows that it is a constant. */
+static Verdict learns_by_default(const Value *value, unsigned readings, bool others_declared, bool one_value)
+{
+    if (is_generated_name(value->name))
+        return learns(is_read_as_weight(readings) ? "read as a weight, under a generated name"
+                      : one_value                 ? "one value, as parameters start, under a generated name"
+                                                  : "irregular floats under a generated name");
+    if (!others_declared)
+        return learns("a named float tensor");
+    return learns(one_value ? "read as a weight: one value, as parameters start"
+                            : "irregular floats, as of a parameter folded");
 }
 
 static Verdict judge_tensor_itself(const Value *value, unsigned readings, bool others_declared)
@@ -100,7 +115,8 @@ static Verdict judge_tensor_itself(const Value *value, unsigned readings, bool o
         return judge_scalar(value, readings, others_declared);
     if (!value->data)
         return learns("a float tensor");
-    if (has_one_value(value, &filling)) {
+    const bool one_value = has_one_value(value, &filling);
+    if (one_value) {
         const char *why = why_filling(value, readings, filling, others_declared);
         if (why)
             return is_fixed(why);
@@ -113,10 +129,7 @@ static Verdict judge_tensor_itself(const Value *value, unsigned readings, bool o
         return is_fixed("a buffer by its name");
     if (is_constant_name(value->name) && !is_read_as_weight(readings) && !(readings & READ_AS_BIAS))
         return is_fixed("a constant by its name, and no weight by its readers");
-    if (is_generated_name(value->name))
-        return learns(is_read_as_weight(readings) ? "read as a weight, under a generated name"
-                                                  : "irregular floats under a generated name");
-    return learns(others_declared ? "irregular floats, as of a parameter folded" : "a named float tensor");
+    return learns_by_default(value, readings, others_declared, one_value);
 }
 
 Judge make_judge(const Graph *graph, const Options *options)
