@@ -244,14 +244,16 @@ Value *import_constant(Import *import, const Body *body, const NodeProto *node)
 {
     Value *value = constant_value(import, body, node_origin(import, body, node), node);
     const char *name = node_output(node, 0);
-    if (!value || !name || body->repeated || !is_float(value->type.dtype)) {
+    if (!value || !name || body->repeated) {
         return value;
     }
     value->name = arena_printf(import->arena, "%s%s", body->prefix, name);
-    if (element_count(&value->type) > 1) {
+    if (!is_float(value->type.dtype)) {
+        name_table_set(&import->stored_integers, import->arena, value->name, value);
+    } else if (element_count(&value->type) > 1) {
         value->kind = VALUE_PARAM;
     } else if (element_count(&value->type) == 1) {
-        name_table_set(&import->lone_floats, import->arena, value->name, value);
+        name_table_set(&import->latent, import->arena, value->name, value);
     }
     return value;
 }

@@ -19,6 +19,9 @@ static void define_initializer(Import *import, const Body *body, Scope *scope, c
     ValueKind kind = is_float(type->dtype) && !body->repeated ? VALUE_PARAM : VALUE_CONST;
     Value *value = value_create(import->graph, kind, widened, arena_printf(import->arena, "%s%s", body->prefix, name));
     value->data = data;
+    if (!is_float(type->dtype)) {
+        name_table_set(&import->stored_integers, import->arena, value->name, value);
+    }
     define_value(import, scope, NO_ORIGIN, name, value);
 }
 
@@ -200,12 +203,13 @@ static bool normalise(Import *import, const Body *body, const Scope *scope, cons
 }
 
 /* The node's results, constants where it folds; false after unsupported(). */
-static bool fold_outputs(Import *import, Node *node, Value ***results)
+static bool fold_outputs(Import *import, const Body *body, Node *node, Value ***results)
 {
     Value **constants = NEW_ARRAY(import->arena, Value *, node->output_count);
     *results = node->outputs;
     if (fold_results(import, node, constants)) {
         *results = constants;
+        note_filling(import, body, node, constants[0]);
     } else if (node->op->kind == OP_STATIC) {
         unsupported(import, node->origin, "%s, whose result is too large for a constant", node->op->name);
         return false;
@@ -237,7 +241,7 @@ static Node *import_row(Import *import, const Body *body, Scope *scope, const No
     import->graph->origin = origin;
     Node *node = node_create(import->graph, op, input_count, operands, (int)trimmed(from->n_output, from->output));
     name_outputs(import, body, from, node);
-    bool imported = normalise(import, body, scope, from, node) && fold_outputs(import, node, results);
+    bool imported = normalise(import, body, scope, from, node) && fold_outputs(import, body, node, results);
     return imported ? node : NULL;
 }
 

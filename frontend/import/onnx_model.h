@@ -86,8 +86,10 @@ typedef struct Import {
     OnnxModel *model;
     const ImportOptions *options;
     Graph *graph;
-    NameTable lone_floats; /* Constant nodes of one float, which a reader may yet show to be weights: name -> Value */
-    Value absent;          /* an optional formal input of a function that a call leaves out */
+    NameTable latent; /* Constant nodes of one float, and what ConstantOfShape makes of a shape that the file stores:
+                       * parameters once a reader shows that they are weights; name -> Value */
+    NameTable stored_integers; /* initializers and Constant nodes, which may be shapes: name -> Value */
+    Value absent;              /* an optional formal input of a function that a call leaves out */
     NameTable functions;
     NameTable read;       /* the names that some node of the graph reads, needed or not */
     const char **results; /* the names of the values that the import is for */
@@ -265,8 +267,10 @@ const void *bound_data(const Import *import, const InputBinding *binding, const 
 /* Defines the graph's inputs that are no initializers. */
 void bind_inputs(Import *import, Scope *scope);
 
-/* Makes Constant nodes of one float parameters where the node reads a weight or a statistic. */
+/* Makes latent floats parameters where the node reads a weight or a statistic. */
 void mark_weights(Import *import, Node *node);
+/* Notes what the node has folded to as latent when it is a ConstantOfShape that stands for a stored tensor. */
+void note_filling(Import *import, const Body *body, const Node *node, Value *result);
 
 /* graph->declared: what the file calls the axes of inputs, outputs and the value that --output names. */
 void declare_axes(Import *import, const GraphProto *graph);

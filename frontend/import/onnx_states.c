@@ -27,9 +27,23 @@ void mark_weights(Import *import, Node *node)
         OperandRole role = operand_role(node->op, i);
         bool weight = role == ROLE_WEIGHT || role == ROLE_SLOPE || role == ROLE_STATISTIC;
         if (weight && operand && operand->kind == VALUE_CONST && operand->name &&
-            name_table_find(&import->lone_floats, operand->name) == operand) {
+            name_table_find(&import->latent, operand->name) == operand) {
             operand->kind = VALUE_PARAM;
         }
+    }
+}
+
+/* Files without their weights, and some initializers, write a parameter so; a shape that is computed, from the input's
+ * say, makes a mask or a zero state. */
+void note_filling(Import *import, const Body *body, const Node *node, Value *result)
+{
+    if (strcmp(node->op->name, "ConstantOfShape") != 0 || body->repeated || !result || !result->name ||
+        !is_float(result->type.dtype) || element_count(&result->type) == 0) {
+        return;
+    }
+    const Value *shape = input(node, 0);
+    if (shape->name && name_table_find(&import->stored_integers, shape->name) == shape) {
+        name_table_set(&import->latent, import->arena, result->name, result);
     }
 }
 

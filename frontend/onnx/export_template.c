@@ -105,14 +105,14 @@ static bool copy_initializer(Exporter *exporter, const WireField *field, Piece *
     return false;
 }
 
-/* ---- nodes: Constants that are trained, and the branches of If that hold some ---- */
+/* ---- nodes: Constants and ConstantOfShapes that are trained, and the branches of If that hold some ---- */
 
 static void copy_graph(Exporter *exporter, const WireField *graph, Piece *piece);
 
 /* What of a node its import goes by. */
 typedef struct NodeHead {
-    const char *name, *output; /* both with the prefix; output: the first, or NULL */
-    bool is_constant, is_if;
+    const char *name, *output;           /* both with the prefix; output: the first, or NULL */
+    bool is_constant, is_filling, is_if; /* Constant, ConstantOfShape, If */
 } NodeHead;
 
 static bool is_text(const WireField *field, const char *text)
@@ -128,6 +128,7 @@ static NodeHead read_node(Exporter *exporter, const WireField *node)
     for (WireField field; next_field(&cursor, node->end, &field);) {
         if (field.number == NODE_OP_TYPE) {
             head.is_constant = is_text(&field, "Constant");
+            head.is_filling = is_text(&field, "ConstantOfShape");
             head.is_if = is_text(&field, "If");
         } else if (field.number == NODE_NAME && field.end > field.body) {
             head.name = prefixed(exporter, &field);
@@ -139,19 +140,26 @@ static NodeHead read_node(Exporter *exporter, const WireField *node)
     return head;
 }
 
+enum { FLOAT = 1, TYPE_IS_TENSOR = 4 }; /* of TensorProto.DataType, of AttributeProto.AttributeType */
+
+static void add_new_tensor(Exporter *exporter, const TensorHead *head, Piece *tensor)
+{
+    add_dims(tensor, &head->trained->type);
+    wire_int(&tensor->bytes, TENSOR_DATA_TYPE, head->data_type);
+    add_payload(exporter, tensor, head);
+}
+
 /* The attribute's value as the `t` of an AttributeProto; false when it is none that holds floats. */
 static bool copy_constant_data(Exporter *exporter, const WireField *field, const OnnxTrained *trained, Piece *attribute)
 {
     Piece tensor = {0};
-    TensorHead head = {.trained = trained, .data_type = 1};
+    TensorHead head = {.trained = trained, .data_type = FLOAT};
     if (field->number == ATTRIBUTE_TENSOR) {
         head = read_head(exporter, field);
         head.trained = trained;
         copy_tensor(exporter, field, &head, &head.type, &tensor);
     } else if (field->number == ATTRIBUTE_F || field->number == ATTRIBUTE_FLOATS) {
-        add_dims(&tensor, &trained->type);
-        wire_int(&tensor.bytes, TENSOR_DATA_TYPE, head.data_type);
-        add_payload(exporter, &tensor, &head);
+        add_new_tensor(exporter, &head, &tensor);
     } else if (field->number != ATTRIBUTE_SPARSE_TENSOR || !copy_sparse(exporter, field, trained, &tensor)) {
         return false;
     }
@@ -163,17 +171,14 @@ static bool copy_constant_data(Exporter *exporter, const WireField *field, const
 static void copy_constant_attribute(Exporter *exporter, const WireField *attribute, const OnnxTrained *trained,
                                     Piece *node)
 {
-    enum { TENSOR = 4 };
     Piece piece = {0};
     bool done = false;
     const uint8_t *cursor = attribute->body;
     for (WireField field; next_field(&cursor, attribute->end, &field);) {
         if (field.number == ATTRIBUTE_NAME) {
-            wire_tag(&piece.bytes, ATTRIBUTE_NAME, WIRE_LENGTH);
-            wire_varint(&piece.bytes, strlen("value"));
-            wire_append(&piece.bytes, "value", strlen("value"));
+            wire_string(&piece.bytes, ATTRIBUTE_NAME, "value");
         } else if (field.number == ATTRIBUTE_TYPE) {
-            wire_int(&piece.bytes, ATTRIBUTE_TYPE, TENSOR);
+            wire_int(&piece.bytes, ATTRIBUTE_TYPE, TYPE_IS_TENSOR);
         } else if (!done && copy_constant_data(exporter, &field, trained, &piece)) {
             done = true;
         } else if (field.number != ATTRIBUTE_FLOATS) {
@@ -181,6 +186,40 @@ static void copy_constant_attribute(Exporter *exporter, const WireField *attribu
         }
     }
     add_message(exporter, node, NODE_ATTRIBUTE, &piece);
+}
+
+/* The data type of what ConstantOfShape fills in. */
+static int64_t filling_type(Exporter *exporter, const WireField *attribute)
+{
+    const uint8_t *cursor = attribute->body;
+    for (WireField field; next_field(&cursor, attribute->end, &field);) {
+        if (field.number == ATTRIBUTE_TENSOR && field.type == WIRE_LENGTH) {
+            return read_head(exporter, &field).data_type;
+        }
+    }
+    return FLOAT;
+}
+
+/* The ConstantOfShape as a Constant of the same name and output. */
+static void copy_filling(Exporter *exporter, const WireField *from, const OnnxTrained *trained, Piece *node)
+{
+    TensorHead head = {.trained = trained, .data_type = FLOAT};
+    Piece attribute = {0}, tensor = {0};
+    const uint8_t *cursor = from->body;
+    for (WireField part; next_field(&cursor, from->end, &part);) {
+        if (part.number == NODE_OP_TYPE) {
+            wire_string(&node->bytes, NODE_OP_TYPE, "Constant");
+        } else if (part.number == NODE_ATTRIBUTE && part.type == WIRE_LENGTH) {
+            head.data_type = filling_type(exporter, &part);
+        } else if (part.number != NODE_INPUT) {
+            wire_append(&node->bytes, part.start, (size_t)(part.end - part.start));
+        }
+    }
+    add_new_tensor(exporter, &head, &tensor);
+    wire_string(&attribute.bytes, ATTRIBUTE_NAME, "value");
+    add_message(exporter, &attribute, ATTRIBUTE_TENSOR, &tensor);
+    wire_int(&attribute.bytes, ATTRIBUTE_TYPE, TYPE_IS_TENSOR);
+    add_message(exporter, node, NODE_ATTRIBUTE, &attribute);
 }
 
 static void copy_branch(Exporter *exporter, const WireField *attribute, const NodeHead *head, Piece *node)
@@ -202,6 +241,22 @@ static void copy_branch(Exporter *exporter, const WireField *attribute, const No
     add_message(exporter, node, NODE_ATTRIBUTE, &piece);
 }
 
+/* A Constant with the trained contents (trained), or an If with them in its branches. */
+static void copy_parts(Exporter *exporter, const WireField *from, const NodeHead *head, const OnnxTrained *trained,
+                       Piece *node)
+{
+    const uint8_t *cursor = from->body;
+    for (WireField part; next_field(&cursor, from->end, &part);) {
+        if (part.number != NODE_ATTRIBUTE || part.type != WIRE_LENGTH) {
+            wire_append(&node->bytes, part.start, (size_t)(part.end - part.start));
+        } else if (trained) {
+            copy_constant_attribute(exporter, &part, trained, node);
+        } else {
+            copy_branch(exporter, &part, head, node);
+        }
+    }
+}
+
 /* Writes the node when the field is one that holds what is trained. */
 static bool copy_node(Exporter *exporter, const WireField *field, Piece *graph)
 {
@@ -210,20 +265,15 @@ static bool copy_node(Exporter *exporter, const WireField *field, Piece *graph)
     }
     NodeHead head = read_node(exporter, field);
     const OnnxTrained *trained =
-        head.is_constant && head.output ? name_table_find(&exporter->trained, head.output) : NULL;
+        (head.is_constant || head.is_filling) && head.output ? name_table_find(&exporter->trained, head.output) : NULL;
     if (!trained && !(head.is_if && head.name && exporter->trained_branches)) {
         return false;
     }
     Piece node = {0};
-    const uint8_t *cursor = field->body;
-    for (WireField part; next_field(&cursor, field->end, &part);) {
-        if (part.number != NODE_ATTRIBUTE || part.type != WIRE_LENGTH) {
-            wire_append(&node.bytes, part.start, (size_t)(part.end - part.start));
-        } else if (trained) {
-            copy_constant_attribute(exporter, &part, trained, &node);
-        } else {
-            copy_branch(exporter, &part, &head, &node);
-        }
+    if (head.is_filling) {
+        copy_filling(exporter, field, trained, &node);
+    } else {
+        copy_parts(exporter, field, &head, trained, &node);
     }
     add_message(exporter, graph, GRAPH_NODE, &node);
     return true;

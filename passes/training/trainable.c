@@ -116,10 +116,10 @@ void warn_unreached(const Graph *before, const Graph *after, const Options *opti
 static _Noreturn void nothing_learns(const Graph *graph, int judged)
 {
     if (judged == 0)
-        fatal(
-            graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
-            "the model holds no float initializer and no weight in a Constant node: there is nothing to train; was it "
-            "exported without its parameters (export_params=False)?");
+        fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+              "the model holds no float initializer and no weight in a Constant or ConstantOfShape node: there is "
+              "nothing to train; was it "
+              "exported without its parameters (export_params=False)?");
     fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
           "no initializer of the model is trainable; `--print trainable` says why, --trainable GLOB overrules it");
 }

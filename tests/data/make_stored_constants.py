@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Writes beside itself three models whose tensors pass `trainable` has to tell apart.
+"""Writes beside itself four models whose tensors pass `trainable` has to tell apart.
 
 constant_weights.onnx: every weight in a Constant node, as Paddle and spox write them (one as value_floats, one in the
 branch of an If), with the [1] scalars of a hard-swish beside them.
+filled_weights.onnx: every weight a ConstantOfShape, as the onnx package's light models have them, beside a filling that
+scales and one of the input's shape, which are none.
 folded.onnx: what PyTorch's dynamo exporter folds with a static batch, and what its metadata say of it.
 merged_statistics.onnx: a fresh BatchNormalization whose scale and variance, both ones, an exporter stored once."""
 import pathlib
@@ -63,6 +65,25 @@ def constant_weights():
                                                     [info('x', 2, 6)], [info('y', 2, 1)]))
 
 
+def filled_weights():
+    def filled(name, shape, *value):
+        return helper.make_node('ConstantOfShape', [shape], [name], name, **{'value': tensor('', [v]) for v in value})
+
+    def shape(name, *dims):
+        return numpy_helper.from_array(numpy.array(dims, numpy.int64), name)
+
+    nodes = [filled('fc_w', 'fc_w_shape', 0.25), filled('half', 'half_shape', 0.5),
+             helper.make_node('MatMul', ['x', 'fc_w'], ['product']), helper.make_node('Mul', ['product', 'half'], ['h']),
+             helper.make_node('Shape', ['h'], ['square_shape']), filled('ones', 'square_shape', 1),
+             helper.make_node('MatMul', ['h', 'ones'], ['summed']),
+             helper.make_node('Constant', [], ['out_w_shape'], value=shape('', 4, 3)),
+             filled('out_w', 'out_w_shape', 0.125), filled('out_b', 'out_b_shape'),
+             helper.make_node('Gemm', ['summed', 'out_w', 'out_b'], ['y'])]
+    save('filled_weights.onnx', helper.make_graph(nodes, 'filled_weights', [info('x', 4, 6)], [info('y', 4, 3)],
+                                                  [shape('fc_w_shape', 6, 4), shape('half_shape', 4),
+                                                   shape('out_b_shape', 3)]))
+
+
 def folded():
     kind = 'pkg.torch.export.graph_signature.InputSpec.kind'
     source = 'pkg.onnxscript.optimizer.folded_from'
@@ -102,5 +123,6 @@ def merged():
 
 
 constant_weights()
+filled_weights()
 folded()
 merged()
