@@ -97,9 +97,25 @@ static int trainer_open(Trainer *t, PccError *error)
     return status ? status : trainer_resume(t, error);
 }
 
+/* Asked before anything is written: the epoch under way had more samples than there are, or the file is damaged. */
+static int trainer_check_position(const Trainer *t, PccError *error)
+{
+    if (t->state.position <= t->micro_batches)
+        return PCC_OK;
+    return pcc_fail(error, PCC_ERR_INPUT,
+                    "the checkpoint in %s is of other data: it stands behind micro-batch %lld of an epoch, which has "
+                    "%lld over the %lld samples given; give the --data that it was written with, or another "
+                    "--checkpoint folder",
+                    t->options->checkpoint, (long long)t->state.position, (long long)t->micro_batches,
+                    (long long)t->sets.train.count);
+}
+
 static int trainer_start(Trainer *t, PccError *error)
 {
-    int status = pcc_log_open(&t->log, t->options->log, t->state.log_bytes, error);
+    trainer_plan(t);
+    int status = trainer_check_position(t, error);
+    if (!status)
+        status = pcc_log_open(&t->log, t->options->log, t->state.log_bytes, error);
     if (!status)
         status = pcc_checkpoints_prune(&t->checkpoints, t->state.step, error);
     if (!status)
@@ -109,7 +125,6 @@ static int trainer_start(Trainer *t, PccError *error)
     t->samples = malloc((size_t)(t->sets.train.count + 1) * sizeof *t->samples);
     if (!t->samples)
         return pcc_fail_memory(error);
-    trainer_plan(t);
     trainer_shuffle(t);
     t->validated_step = -1;
     t->progress = pcc_progress_start(t->options->quiet, t->state.step, t->schedule.total);

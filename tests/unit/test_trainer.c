@@ -279,6 +279,26 @@ static void full_outputs_are_io_errors(void **state)
     assert_true(S_ISCHR(status.st_mode)); /* and not replaced by a file */
 }
 
+/* 103 samples in batches of 4, stopped behind micro-batch 20: the 5 that small trains on make two. */
+static void checkpoints_of_more_data_are_refused(void **state)
+{
+    (void)state;
+#define KEPT "--quiet --checkpoint %s/more --log %s/more.jsonl "
+    assert_int_equal(support_run(&f32, "--data safetensors:%s/data " KEPT "--steps 20"), 0);
+    char *log = support_read(support_path("more.jsonl"), NULL);
+    assert_int_equal(support_run(&f32, "--data safetensors:%s/small " KEPT "--steps 30 --resume"), PCC_ERR_INPUT);
+    assert_non_null(strstr(support_err,
+                           "/more is of other data: it stands behind micro-batch 20 of an epoch, which has "
+                           "2 over the 5 samples given"));
+    char *after = support_read(support_path("more.jsonl"), NULL);
+    assert_string_equal(after, log);
+    free(log);
+    free(after);
+    assert_int_equal(support_run(&f32, "--data safetensors:%s/data " KEPT "--steps 30 --resume"), 0);
+    assert_non_null(strstr(support_out, "\"epoch\":2")); /* 26 make an epoch */
+#undef KEPT
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +313,7 @@ int main(void)
         cmocka_unit_test(bad_weights_are_refused),
         cmocka_unit_test(divergence_is_reported),
         cmocka_unit_test(full_outputs_are_io_errors),
+        cmocka_unit_test(checkpoints_of_more_data_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, support_teardown);
 }
