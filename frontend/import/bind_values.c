@@ -1,5 +1,6 @@
 /* bind_values.c: --bind INPUT=VALUE: inputs that are constants of the compile. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,22 +34,47 @@ static bool in_range(Dtype dtype, long long value)
     return bits == 64 || (value >= -(1LL << (bits - 1)) && value < 1LL << (bits - 1));
 }
 
-/* Element i of a tensor from a word; false when it is no value of that type. */
-static bool read_element(const Tensor *tensor, int64_t i, const char *word)
+/* As the type stores it: 1e39 is infinite in f32. */
+static bool is_finite_in(Dtype dtype, double value)
 {
+    switch (dtype) {
+    case DTYPE_F32:
+        return isfinite((float)value);
+    case DTYPE_F16:
+        return isfinite(f64_from_f16(f16_from_f64(value)));
+    case DTYPE_BF16:
+        return isfinite(f64_from_bf16(bf16_from_f64(value)));
+    default:
+        return isfinite(value);
+    }
+}
+
+/* A number that is read as infinite, as 1e400 is; `inf` itself is meant. */
+static bool overflows(Dtype dtype, double value, int error)
+{
+    return (isfinite(value) || error == ERANGE) && !is_finite_in(dtype, value);
+}
+
+/* Element i of a tensor from a word. NULL, or why it cannot be. */
+static const char *read_element(const Tensor *tensor, int64_t i, const char *word)
+{
+    const char *no_value = "is no value of its type";
     char *end;
     errno = 0;
     if (tensor->f) {
         tensor->f[i] = strtod(word, &end);
-        return end != word && !*end;
+        if (end == word || *end) {
+            return no_value;
+        }
+        return overflows(tensor->type.dtype, tensor->f[i], errno) ? "is beyond the range of its type" : NULL;
     }
     const bool is_true = strcmp(word, "true") == 0;
     if (tensor->type.dtype == DTYPE_BOOL && (is_true || strcmp(word, "false") == 0)) {
         tensor->i[i] = is_true;
-        return true;
+        return NULL;
     }
     tensor->i[i] = strtoll(word, &end, 10);
-    return end != word && !*end && !errno && in_range(tensor->type.dtype, tensor->i[i]);
+    return end != word && !*end && !errno && in_range(tensor->type.dtype, tensor->i[i]) ? NULL : no_value;
 }
 
 static _Noreturn void refuse(const Import *import, const InputBinding *binding, const char *what, const Type *type)
@@ -71,8 +97,9 @@ const void *bound_data(const Import *import, const InputBinding *binding, const 
     for (int64_t i = 0; i < count; i++) {
         const size_t length = strcspn(at, ",");
         const char *word = arena_strndup(import->arena, at, length);
-        if (!read_element(&tensor, i, word)) {
-            refuse(import, binding, arena_printf(import->arena, "'%s' is no value of its type", word), type);
+        const char *fault = read_element(&tensor, i, word);
+        if (fault) {
+            refuse(import, binding, arena_printf(import->arena, "'%s' %s", word, fault), type);
         }
         at += binding->count > 1 ? length + (at[length] == ',') : 0;
     }

@@ -661,6 +661,8 @@ static void test_bindings_that_do_not_fit(void **state)
                  {"x=1,2,3", "give one value, or as many as there are elements; the input is f32[2]"},
                  {"x=1,", "'' is no value of its type"},
                  {"x=1,a", "'a' is no value of its type"},
+                 {"x=1,1e400", "--bind x=1,1e400: '1e400' is beyond the range of its type; the input is f32[2]"},
+                 {"x=-1e39", "'-1e39' is beyond the range of its type"},
                  {"cc=1", "--bind cc: no input has that name; did you mean 'c'?"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_binding_is_refused(*state, cases[i].text, cases[i].message);
