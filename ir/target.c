@@ -84,7 +84,10 @@ KernelCall kernel_call(const Target *target, const Node *node)
     if (!kernel)
         internal_error(node->graph->diagnostics, node->origin, "target %s has no kernel of %s", target->name,
                        node->op->name);
-    KernelCall call = {.arena = node->graph->arena, .suffix = suffix_of(node), .mixed = is_mixed(node, kernel->stores)};
+    KernelCall call = {.arena = node->graph->arena,
+                       .kernel = kernel->kernel,
+                       .suffix = suffix_of(node),
+                       .mixed = is_mixed(node, kernel->stores)};
     kernel->call(node, &call);
     call_operands(&call, node, kernel);
     return call;

@@ -41,7 +41,7 @@ typedef struct Argument {
  * with the literals that follow it, outputs or the store function, scratch, step. */
 typedef struct KernelCall {
     Arena *arena;
-    const char *kernel; /* "layer_norm" */
+    const char *kernel; /* preset to the kernel row's */
     Dtype suffix;       /* preset to the compute dtype of the float operands, else to the first operand's dtype */
     bool mixed;         /* some float operand is stored in 16 bits: suffix is f32. A row whose kernel only moves bits
                          * clears it and sets suffix to DTYPE_I16 */
@@ -79,6 +79,7 @@ typedef enum Striding {
 /* How a target runs an operator of kind OP_KERNEL: one call. */
 struct Kernel {
     const char *op;
+    const char *kernel; /* "layer_norm": what it calls, unless `call` says otherwise */
     void (*call)(const Node *node, KernelCall *call);
     /* Bytes for one call, from its literals: 0: it is passed nothing. NULL: the kernel takes none. */
     int64_t (*scratch)(const Node *node, const KernelCall *call);

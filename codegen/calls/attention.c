@@ -49,14 +49,16 @@ static bool has_bool_mask(const Node *node)
 
 void call_attention(const Node *node, KernelCall *call)
 {
-    call->kernel = has_bool_mask(node) ? "attention_visible" : "attention";
+    if (has_bool_mask(node))
+        call->kernel = "attention_visible";
     call->needs_step = true;
     call_shape(node, call, node->outputs[0]);
 }
 
 void call_attention_grad(const Node *node, KernelCall *call)
 {
-    call->kernel = has_bool_mask(node) ? "attention_visible_grad" : "attention_grad";
+    if (has_bool_mask(node))
+        call->kernel = "attention_visible_grad";
     call->needs_step = true;
     Argument *shape = call_shape(node, call, node->inputs[4]);
     stride_field(call, shape, "dy_stride", node->inputs[7]);

@@ -18,23 +18,19 @@ CallOf call_gather, call_gather_grad, call_one_hot;
 CallOf call_gather_elements, call_gather_elements_grad, call_scatter_elements;
 CallOf call_gather_nd, call_gather_nd_grad, call_scatter_nd;
 /* loss.c */
-CallOf call_cross_entropy, call_cross_entropy_grad, call_mse, call_mse_grad, call_bce, call_bce_grad, call_loss_scale;
+CallOf call_cross_entropy, call_cross_entropy_grad, call_regression, call_regression_grad, call_loss_scale;
 /* matmul.c */
 CallOf call_matmul;
 /* movement.c */
 CallOf call_copy, call_accumulate, call_pad, call_pad_grad;
 /* norm.c */
-CallOf call_batch_norm_statistics, call_batch_norm_grad;
-CallOf call_layer_norm, call_layer_norm_grad, call_rms_norm, call_rms_norm_grad;
+CallOf call_batch_norm, call_batch_norm_statistics, call_row_norm, call_row_norm_grad;
 /* pool.c */
-CallOf call_max_pool, call_max_pool_grad, call_average_pool, call_average_pool_grad;
-CallOf call_resize_axis, call_resize_axis_grad;
+CallOf call_pool, call_pool_grad, call_resize_axis;
 /* random.c */
-CallOf call_dropout, call_dropout_grad, call_random_normal, call_random_uniform;
+CallOf call_dropout, call_dropout_grad, call_random;
 /* reduce.c */
-CallOf call_reduce_sum, call_reduce_mean, call_reduce_max, call_reduce_min, call_reduce_prod;
-CallOf call_cumsum, call_cumprod, call_argmax, call_argmin, call_topk;
-CallOf call_softmax, call_softmax_grad, call_log_softmax, call_log_softmax_grad;
+CallOf call_reduction, call_scan, call_arg, call_topk, call_softmax;
 
 /* A kernel that only moves bits has one i16 form for every dtype of 16 bits, of which `moved` is one or not. */
 void call_by_width(KernelCall *call, const Value *moved);

@@ -2,10 +2,9 @@
 #include "codegen/calls/calls.h"
 #include "ir/ops/shared/geometry.h"
 
-static void call_shape(KernelCall *call, const char *kernel, const Convolution *c)
+static void call_shape(KernelCall *call, const Convolution *c)
 {
     const Window *w = &c->window;
-    call->kernel = kernel;
     call->needs_step = true;
     Argument *shape = call_struct(call, "PccConv");
     struct_int(call, shape, "n", c->x.n);
@@ -23,17 +22,17 @@ static void call_shape(KernelCall *call, const char *kernel, const Convolution *
 void call_convolution(const Node *node, KernelCall *call)
 {
     Convolution c = convolution_of(node, &node->inputs[0]->type, &node->inputs[1]->type, &node->outputs[0]->type);
-    call_shape(call, "conv", &c);
+    call_shape(call, &c);
 }
 
 void call_convolution_grad_input(const Node *node, KernelCall *call)
 {
     Convolution c = convolution_of(node, &node->outputs[0]->type, &node->inputs[1]->type, &node->inputs[0]->type);
-    call_shape(call, "conv_grad_input", &c);
+    call_shape(call, &c);
 }
 
 void call_convolution_grad_weight(const Node *node, KernelCall *call)
 {
     Convolution c = convolution_of(node, &node->inputs[0]->type, &node->outputs[0]->type, &node->inputs[1]->type);
-    call_shape(call, "conv_grad_weight", &c);
+    call_shape(call, &c);
 }

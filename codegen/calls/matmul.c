@@ -41,7 +41,6 @@ static void call_gemm(KernelCall *call, const Matrices *a, const Matrices *b)
     int64_t rows = a->rows * element_count(&a->batch), stride = a->row_stride;
     if (a->rows == 1)
         collapse(a->batch.rank, a->batch.dims, a->batch_strides, &stride);
-    call->kernel = "gemm";
     call_int(call, rows);
     call_int(call, b->columns);
     call_int(call, a->columns);

@@ -17,7 +17,6 @@ void call_copy(const Node *node, KernelCall *call)
     int64_t x[MAX_RANK], y[MAX_RANK], one = 1;
     operand_strides(node->inputs[0], x);
     operand_strides(node->outputs[0], y);
-    call->kernel = "copy";
     call_by_width(call, node->inputs[0]);
     call_int(call, type->rank ? type->rank : 1);
     call_dims(call, type->rank ? type->rank : 1, type->rank ? type->dims : &one);
@@ -27,7 +26,6 @@ void call_copy(const Node *node, KernelCall *call)
 
 void call_accumulate(const Node *node, KernelCall *call)
 {
-    call->kernel = "accumulate";
     call_int(call, element_count(&node->inputs[0]->type));
     call->needs_step = true;
 }
@@ -61,7 +59,6 @@ void call_pad(const Node *node, KernelCall *call)
     PadMode mode = PAD_CONSTANT;
     pad_mode(node, &mode);
     pad_widths(node, node->inputs[0]->type.rank, before, after);
-    call->kernel = "pad";
     call_by_width(call, node->inputs[0]);
     call_padding(call, &node->inputs[0]->type, before, after, mode);
     call_float(call, pad_value(node, call));
@@ -76,6 +73,5 @@ void call_pad_grad(const Node *node, KernelCall *call)
     pad_mode(node, &mode);
     attr_ints(node, "before", &before);
     attr_ints(node, "after", &after);
-    call->kernel = "pad_grad";
     call_padding(call, &node->outputs[0]->type, before, after, mode);
 }

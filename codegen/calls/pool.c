@@ -2,10 +2,9 @@
 #include "codegen/calls/calls.h"
 #include "ir/ops/shared/geometry.h"
 
-static void call_shape(KernelCall *call, const char *kernel, Pool p)
+static void call_shape(KernelCall *call, Pool p)
 {
     const Window *w = &p.window;
-    call->kernel = kernel;
     Argument *shape = call_struct(call, "PccPool");
     struct_int(call, shape, "n", p.x.n);
     struct_int(call, shape, "c", p.x.c);
@@ -19,30 +18,21 @@ static void call_shape(KernelCall *call, const char *kernel, Pool p)
     struct_dims(call, shape, "overhang", MAX_SPATIAL, p.divisor.overhang);
 }
 
-void call_max_pool(const Node *node, KernelCall *call)
+/* max_pool(shape, ...) */
+void call_pool(const Node *node, KernelCall *call)
 {
-    call_shape(call, "max_pool", pool_of(node, &node->inputs[0]->type, NULL));
+    call_shape(call, pool_of(node, &node->inputs[0]->type, NULL));
 }
 
-void call_max_pool_grad(const Node *node, KernelCall *call)
+void call_pool_grad(const Node *node, KernelCall *call)
 {
-    call_shape(call, "max_pool_grad", pool_of(node, NULL, &node->inputs[0]->type));
+    call_shape(call, pool_of(node, NULL, &node->inputs[0]->type));
 }
 
-void call_average_pool(const Node *node, KernelCall *call)
-{
-    call_shape(call, "average_pool", pool_of(node, &node->inputs[0]->type, NULL));
-}
-
-void call_average_pool_grad(const Node *node, KernelCall *call)
-{
-    call_shape(call, "average_pool_grad", pool_of(node, NULL, &node->inputs[0]->type));
-}
-
-static void call_axis(const Node *node, KernelCall *call, const char *kernel)
+/* resize_axis(outer, in, inner, out, mode, coordinate, rounding, exclude_outside, antialias, scale, cubic, ...) */
+void call_resize_axis(const Node *node, KernelCall *call)
 {
     ResizeAxis a = resize_axis_of(node, &node->inputs[0]->type);
-    call->kernel = kernel;
     call_int(call, a.outer);
     call_int(call, a.in);
     call_int(call, a.inner);
@@ -54,14 +44,4 @@ static void call_axis(const Node *node, KernelCall *call, const char *kernel)
     call_int(call, a.antialias);
     call_float(call, a.scale);
     call_float(call, a.cubic);
-}
-
-void call_resize_axis(const Node *node, KernelCall *call)
-{
-    call_axis(node, call, "resize_axis");
-}
-
-void call_resize_axis_grad(const Node *node, KernelCall *call)
-{
-    call_axis(node, call, "resize_axis_grad");
 }
