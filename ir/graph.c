@@ -246,6 +246,23 @@ int *count_uses(const Graph *graph)
     return uses;
 }
 
+void remove_dead_nodes(Graph *graph)
+{
+    int *uses = count_uses(graph);
+    for (Node *node = graph->last, *previous; node; node = previous) {
+        previous = node->previous;
+        bool live = false;
+        for (int i = 0; i < node->output_count; i++)
+            live |= node->outputs[i] && uses[node->outputs[i]->id] > 0;
+        if (live)
+            continue;
+        for (int i = 0; i < node->input_count; i++)
+            if (node->inputs[i])
+                uses[node->inputs[i]->id]--;
+        node_remove(graph, node);
+    }
+}
+
 /* Is input i of the node the first of its inputs with that value? */
 static bool first_use_in_node(const Node *node, int i)
 {

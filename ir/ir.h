@@ -319,6 +319,8 @@ void forward_results(const Forwarding *forwarding); /* behind the last node: out
 void forward_all(const Forwarding *forwarding);     /* in a walk of its own */
 /* Number of uses by id (node inputs, and each of the graph's own uses); arena-allocated, value_count long. */
 int *count_uses(const Graph *graph);
+/* Removes every node of whose results nothing is used, and then what only those nodes used. */
+void remove_dead_nodes(Graph *graph);
 /* The nodes that read each value: users[id] is a NULL-terminated array. */
 Node ***collect_users(const Graph *graph);
 /* Element strides of an operand: its view's, or dense. */

@@ -148,8 +148,6 @@ int scored_output(const Graph *graph, const Options *options);
 int64_t graph_batch(const Graph *graph);                           /* batch.c: samples of a step */
 int label_input_index(const Graph *graph, const Options *options); /* the input that holds integer labels, -1: none */
 
-/* simplify.c: also used between other passes. */
-void remove_dead_nodes(Graph *graph);
 /* memory_plan.c: where everything of one step lies in the arena. */
 typedef struct MemoryPlan {
     int64_t *offset;           /* by value id, bytes; -1: not in the arena. Views: their base's */

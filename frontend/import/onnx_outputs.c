@@ -135,28 +135,6 @@ static void tell_left_out(Import *import, Value *const *values)
 
 /* ---- what is left over ------------------------------------------------------------------------------------------- */
 
-/* Nodes whose results led to refused ones only. */
-static void remove_dead_nodes(Graph *graph)
-{
-    int *uses = count_uses(graph);
-    for (Node *node = graph->last, *previous; node; node = previous) {
-        bool used = false;
-        previous = node->previous;
-        for (int i = 0; i < node->output_count; i++) {
-            used |= node->outputs[i] && uses[node->outputs[i]->id] > 0;
-        }
-        if (used) {
-            continue;
-        }
-        for (int i = 0; i < node->input_count; i++) {
-            if (node->inputs[i]) {
-                uses[node->inputs[i]->id]--;
-            }
-        }
-        node_remove(graph, node);
-    }
-}
-
 /* An input that only nodes read which were cut is no business of the program's. */
 static void remove_cut_inputs(Import *import)
 {

@@ -467,23 +467,6 @@ static bool merge_common_subexpressions(Graph *graph)
     return changed;
 }
 
-void remove_dead_nodes(Graph *graph)
-{
-    int *uses = count_uses(graph);
-    for (Node *node = graph->last, *previous; node; node = previous) {
-        previous = node->previous;
-        bool live = false;
-        for (int i = 0; i < node->output_count; i++)
-            live |= node->outputs[i] && uses[node->outputs[i]->id] > 0;
-        if (live)
-            continue;
-        for (int i = 0; i < node->input_count; i++)
-            if (node->inputs[i])
-                uses[node->inputs[i]->id]--;
-        node_remove(graph, node);
-    }
-}
-
 void simplify(Graph *graph, const Options *options)
 {
     (void)options;
