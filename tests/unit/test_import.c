@@ -738,9 +738,22 @@ static void test_operators_inside_a_loop(void **state)
                    "1 unsupported operator:\n  node 'loop/0/odd' (Frobnicate, domain ai.onnx)\n");
 }
 
+/* A blank before the name: the look-up in the list of ONNX's operators must not read before that list. */
+static void test_operator_name_with_a_blank(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0};
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node(&graph, " Abs", "odd", "x", "y");
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, write_model(test, &graph, 17, NULL),
+                   "node 'odd' ( Abs, domain ai.onnx; did you mean Abs?)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        MODEL_TEST(test_operator_name_with_a_blank),
         MODEL_TEST(test_operators_inside_a_loop),
         MODEL_TEST(test_kinds_names_and_origins),
         MODEL_TEST(test_bindings),
