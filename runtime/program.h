@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCC_PROGRAM_ABI 2
+#define PCC_PROGRAM_ABI 3
 #define PCC_MAX_RANK 8
 #define PCC_COUNT(array) ((int64_t)(sizeof(array) / sizeof(*(array))))
 #define PCC_NONE SIZE_MAX /* an offset that does not exist */
@@ -106,7 +106,12 @@ typedef struct PccStep {
     PccHyper hyper;       /* lr is already the schedule's */
     double counted;       /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
     char *thread_scratch; /* threads x PCC_THREAD_SCRATCH bytes; index with pcc_thread_scratch() */
+    struct PccStep *mirror; /* on a device: this struct in its memory, as kernels read it; NULL on the CPU */
+    void *stream;           /* on a device: where work is enqueued, in order */
+    char *failure;          /* on a device: PCC_FAILURE_ROOM bytes, what the first call that failed says; "": none did */
 } PccStep;
+
+#define PCC_FAILURE_ROOM 512
 
 /* Scratch that every kernel may use privately in each of its threads. */
 #define PCC_THREAD_SCRATCH ((size_t)2 << 20)

@@ -62,7 +62,7 @@ PCC_INLINE float pcc_clamp_f32(float x, float low, float high)
 /* a b + c, fused where the machine does so at no cost. */
 PCC_INLINE float pcc_fma_f32(float a, float b, float c)
 {
-#if defined(__FMA__) || defined(__aarch64__)
+#if defined(__FMA__) || defined(__aarch64__) || defined(__CUDA_ARCH__)
     return __builtin_fmaf(a, b, c);
 #else
     return a * b + c;
@@ -78,7 +78,7 @@ PCC_INLINE float pcc_pow2_f32(int32_t n)
 /* The rounding error of p = a b: a b - p, exactly. Without FMA by Dekker's product over 12-bit halves. */
 PCC_INLINE float pcc_product_error_f32(float a, float b, float p)
 {
-#if defined(__FMA__) || defined(__aarch64__)
+#if defined(__FMA__) || defined(__aarch64__) || defined(__CUDA_ARCH__)
     return __builtin_fmaf(a, b, -p);
 #else
     float a1 = pcc_from_bits_f32(pcc_bits_f32(a) & ~0xfff), a2 = a - a1;

@@ -1,0 +1,54 @@
+/* block.cuh: sums and extremes over the threads of a warp or a block, always in the same order. */
+#ifndef PCC_BLOCK_CUH
+#define PCC_BLOCK_CUH
+
+#include "storage.cuh"
+
+enum { PCC_WARP = 32, PCC_MOST_WARPS = 32 };
+
+struct PccSum {
+    template <class T> static __device__ __forceinline__ T of(T a, T b)
+    {
+        return a + b;
+    }
+    template <class T> static __device__ __forceinline__ T none()
+    {
+        return T(0);
+    }
+};
+
+/* A NaN wins. */
+struct PccMax {
+    template <class T> static __device__ __forceinline__ T of(T a, T b)
+    {
+        return a > b || a != a ? a : b;
+    }
+    template <class T> static __device__ __forceinline__ T none()
+    {
+        return -T(INFINITY);
+    }
+};
+
+/* Of a warp's lanes, by butterflies: every lane gets the same bits. All lanes take part. */
+template <class Op, class T> PCC_DEVICE T pcc_warp_reduce(T x)
+{
+    for (int lane = PCC_WARP / 2; lane > 0; lane /= 2)
+        x = Op::of(x, __shfl_xor_sync(0xffffffffu, x, lane));
+    return x;
+}
+
+/* Of a block of whole warps; every thread gets the same bits. All threads take part. */
+template <class Op, class T> PCC_DEVICE T pcc_block_reduce(T x)
+{
+    __shared__ T of_warp[PCC_MOST_WARPS];
+    const int warp = threadIdx.x / PCC_WARP, lane = threadIdx.x % PCC_WARP;
+    x = pcc_warp_reduce<Op>(x);
+    __syncthreads(); /* what the call before has left may still be read */
+    if (lane == 0)
+        of_warp[warp] = x;
+    __syncthreads();
+    x = lane < (int)blockDim.x / PCC_WARP ? of_warp[lane] : Op::template none<T>();
+    return pcc_warp_reduce<Op>(x);
+}
+
+#endif
