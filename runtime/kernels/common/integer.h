@@ -8,25 +8,25 @@
 /* ---- what is the same bits for both ---- */
 
 #define PCC_WRAPPING(T, SUFFIX)                                               \
-    static inline T pcc_add_##SUFFIX(T x, T y)                                \
+    PCC_KERNEL T pcc_add_##SUFFIX(T x, T y)                                   \
     {                                                                         \
         return (T)((uint64_t)x + (uint64_t)y);                                \
     }                                                                         \
-    static inline T pcc_sub_##SUFFIX(T x, T y)                                \
+    PCC_KERNEL T pcc_sub_##SUFFIX(T x, T y)                                   \
     {                                                                         \
         return (T)((uint64_t)x - (uint64_t)y);                                \
     }                                                                         \
-    static inline T pcc_mul_##SUFFIX(T x, T y)                                \
+    PCC_KERNEL T pcc_mul_##SUFFIX(T x, T y)                                   \
     {                                                                         \
         return (T)((uint64_t)x * (uint64_t)y);                                \
     }                                                                         \
     /* Nothing is left of a shift by 64 or more, or by less than 0. */        \
-    static inline T pcc_shl_##SUFFIX(T x, T y)                                \
+    PCC_KERNEL T pcc_shl_##SUFFIX(T x, T y)                                   \
     {                                                                         \
         return (uint64_t)y < 64 ? (T)((uint64_t)x << ((uint64_t)y & 63)) : 0; \
     }                                                                         \
     /* x to a power that is not negative */                                   \
-    static inline T pcc_natural_pow_##SUFFIX(T x, uint64_t y)                 \
+    PCC_KERNEL T pcc_natural_pow_##SUFFIX(T x, uint64_t y)                    \
     {                                                                         \
         uint64_t result = 1, base = (uint64_t)x;                              \
         for (; y > 0; y >>= 1, base *= base)                                  \
@@ -39,18 +39,18 @@ PCC_WRAPPING(uint64_t, u64)
 
 /* ---- signed ---- */
 
-static inline int64_t pcc_abs_i64(int64_t x)
+PCC_KERNEL int64_t pcc_abs_i64(int64_t x)
 {
     return x < 0 ? pcc_sub_i64(0, x) : x;
 }
 
-static inline int64_t pcc_sign_i64(int64_t x)
+PCC_KERNEL int64_t pcc_sign_i64(int64_t x)
 {
     return (x > 0) - (x < 0);
 }
 
 /* Towards zero for negative exponents, whose only whole powers are those of 1 and -1. */
-static inline int64_t pcc_pow_i64(int64_t x, int64_t y)
+PCC_KERNEL int64_t pcc_pow_i64(int64_t x, int64_t y)
 {
     if (y < 0)
         return x == 1 ? 1 : x == -1 ? (y & 1 ? -1 : 1) : 0;
@@ -58,26 +58,26 @@ static inline int64_t pcc_pow_i64(int64_t x, int64_t y)
 }
 
 /* Rounded towards zero; 0 where there is no quotient. */
-static inline int64_t pcc_div_i64(int64_t x, int64_t y)
+PCC_KERNEL int64_t pcc_div_i64(int64_t x, int64_t y)
 {
     return y == 0 ? 0 : y == -1 ? pcc_sub_i64(0, x) : x / y;
 }
 
 /* Of a quotient rounded towards zero, so with x's sign; 0 where there is none, or where it overflows. */
-static inline int64_t pcc_fmod_i64(int64_t x, int64_t y)
+PCC_KERNEL int64_t pcc_fmod_i64(int64_t x, int64_t y)
 {
     return y == 0 || y == -1 ? 0 : x % y;
 }
 
 /* Of a quotient rounded down, so with y's sign. */
-static inline int64_t pcc_mod_i64(int64_t x, int64_t y)
+PCC_KERNEL int64_t pcc_mod_i64(int64_t x, int64_t y)
 {
     int64_t remainder = pcc_fmod_i64(x, y);
     return remainder != 0 && (remainder < 0) != (y < 0) ? remainder + y : remainder;
 }
 
 /* The sign moves in, and alone is left of a shift by 64 or more, or by less than 0. */
-static inline int64_t pcc_shr_i64(int64_t x, int64_t y)
+PCC_KERNEL int64_t pcc_shr_i64(int64_t x, int64_t y)
 {
     uint64_t sign = x < 0 ? UINT64_MAX : 0, count = (uint64_t)y < 63 ? (uint64_t)y : 63;
     return (int64_t)(((uint64_t)x ^ sign) >> count ^ sign);
@@ -85,47 +85,47 @@ static inline int64_t pcc_shr_i64(int64_t x, int64_t y)
 
 /* ---- unsigned ---- */
 
-static inline uint64_t pcc_max_u64(uint64_t x, uint64_t y)
+PCC_KERNEL uint64_t pcc_max_u64(uint64_t x, uint64_t y)
 {
     return x > y ? x : y;
 }
 
-static inline uint64_t pcc_min_u64(uint64_t x, uint64_t y)
+PCC_KERNEL uint64_t pcc_min_u64(uint64_t x, uint64_t y)
 {
     return x < y ? x : y;
 }
 
-static inline uint64_t pcc_abs_u64(uint64_t x)
+PCC_KERNEL uint64_t pcc_abs_u64(uint64_t x)
 {
     return x;
 }
 
-static inline uint64_t pcc_sign_u64(uint64_t x)
+PCC_KERNEL uint64_t pcc_sign_u64(uint64_t x)
 {
     return x > 0;
 }
 
-static inline uint64_t pcc_pow_u64(uint64_t x, uint64_t y)
+PCC_KERNEL uint64_t pcc_pow_u64(uint64_t x, uint64_t y)
 {
     return pcc_natural_pow_u64(x, y);
 }
 
-static inline uint64_t pcc_div_u64(uint64_t x, uint64_t y)
+PCC_KERNEL uint64_t pcc_div_u64(uint64_t x, uint64_t y)
 {
     return y == 0 ? 0 : x / y;
 }
 
-static inline uint64_t pcc_fmod_u64(uint64_t x, uint64_t y)
+PCC_KERNEL uint64_t pcc_fmod_u64(uint64_t x, uint64_t y)
 {
     return y == 0 ? 0 : x % y;
 }
 
-static inline uint64_t pcc_mod_u64(uint64_t x, uint64_t y)
+PCC_KERNEL uint64_t pcc_mod_u64(uint64_t x, uint64_t y)
 {
     return pcc_fmod_u64(x, y);
 }
 
-static inline uint64_t pcc_shr_u64(uint64_t x, uint64_t y)
+PCC_KERNEL uint64_t pcc_shr_u64(uint64_t x, uint64_t y)
 {
     return y < 64 ? x >> y : 0;
 }
@@ -133,7 +133,7 @@ static inline uint64_t pcc_shr_u64(uint64_t x, uint64_t y)
 /* ---- from floats: towards zero; the nearest integer beyond the range; 0 for NaN ---- */
 
 #define PCC_INTEGER_FROM(T, SUFFIX)                                          \
-    static inline int64_t pcc_i64_from_##SUFFIX(T x)                         \
+    PCC_KERNEL int64_t pcc_i64_from_##SUFFIX(T x)                            \
     {                                                                        \
         if (x != x)                                                          \
             return 0;                                                        \
@@ -142,7 +142,7 @@ static inline uint64_t pcc_shr_u64(uint64_t x, uint64_t y)
         return x < -(T)0x1p63f ? INT64_MIN : (int64_t)x;                     \
     }                                                                        \
     /* A negative one wraps, as one that goes to a narrower integer does. */ \
-    static inline uint64_t pcc_u64_from_##SUFFIX(T x)                        \
+    PCC_KERNEL uint64_t pcc_u64_from_##SUFFIX(T x)                           \
     {                                                                        \
         if (!(x >= (T)0x1p63f))                                              \
             return (uint64_t)pcc_i64_from_##SUFFIX(x);                       \

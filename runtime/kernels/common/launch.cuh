@@ -21,16 +21,10 @@
 #include <stdio.h>
 
 #include "../../program.h"
-
-#ifdef PCC_EMULATED
-#    include <pcc_emulator.h> /* tests/emulator: PCC_EMULATE_LAUNCH, PCC_EMULATED_SHARED, threadIdx, __syncthreads ... */
-#endif
+#include "inline.h" /* under PCC_EMULATED: PCC_EMULATE_LAUNCH, PCC_EMULATED_SHARED, threadIdx, __syncthreads ... */
 
 #define PCC_DEVICE static __device__ __forceinline__
-#define PCC_ANYWHERE static __host__ __device__ __forceinline__ /* of functions that both sides call */
-#ifndef PCC_INLINE
-#    define PCC_INLINE PCC_ANYWHERE /* math.h's functions */
-#endif
+#define PCC_ANYWHERE PCC_KERNEL /* of functions that both sides call */
 
 /* An absent optional operand, of any type: pointers are deduced as those of float. */
 #define PCC_ABSENT ((float *)nullptr)

@@ -1,19 +1,17 @@
 /* typed.h: what the kernel families written once against PCC_T share.
  *
  * NAME.h includes NAME.inc once for each type, with PCC_T, the type that is computed with, and two macros that name
- * what there is one of for each type. PCC_FORM(name) is for what depends on how elements are stored: name_f32, name_f64,
- * name_mixed, name_i16 ... PCC_ARITH(name) is for what depends on PCC_T only, which mixed forms share: name_f32 or
- * name_f64. */
+ * what there is one of for each type. PCC_FORM(name) is for what depends on how elements are stored: name_f32,
+ * name_f64, name_mixed, name_i16 ... PCC_ARITH(name) is for what depends on PCC_T only, which mixed forms share:
+ * name_f32 or name_f64. */
 #ifndef PCC_TYPED_H
 #define PCC_TYPED_H
 
+#include "inline.h"
 #include "scratch.h" /* pcc_ceil_div, pcc_min_i64, pcc_max_i64 */
 
 #include <stdint.h>
 
-#define PCC_KERNEL static inline __attribute__((always_inline, unused))
-/* Shared by all instances in one program: compiled once, and not at all where unused. */
-#define PCC_SHARED static __attribute__((noinline, unused))
 #define PCC_JOIN_(a, b) a##b
 #define PCC_JOIN(a, b) PCC_JOIN_(a, b)
 #define PCC_FORM(name) PCC_JOIN(name##_, PCC_STORAGE)

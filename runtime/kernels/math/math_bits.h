@@ -7,9 +7,7 @@
 
 #include <stdint.h>
 
-#ifndef PCC_INLINE
-#    define PCC_INLINE static inline __attribute__((always_inline))
-#endif
+#include "../common/inline.h"
 
 #define PCC_INF_F32 __builtin_inff()
 #define PCC_NAN_F32 __builtin_nanf("")

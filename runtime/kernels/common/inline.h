@@ -1,0 +1,21 @@
+/* inline.h: how the functions of kernels are declared: for C compilers, and for CUDA C++ on both of its sides. */
+#ifndef PCC_INLINE_H
+#define PCC_INLINE_H
+
+#ifdef __cplusplus
+#    include <cuda_runtime.h> /* __host__, __device__ */
+#    ifdef PCC_EMULATED
+#        include <pcc_emulator.h> /* which takes their meaning from them */
+#    endif
+#    define PCC_KERNEL static __host__ __device__ __forceinline__
+#    define PCC_SHARED static __host__ __device__ __forceinline__
+#    define PCC_INLINE static __host__ __device__ __forceinline__
+#else
+#    define PCC_KERNEL static inline __attribute__((always_inline, unused))
+/* Shared by all instances in one program: compiled once, and not at all where unused. */
+#    define PCC_SHARED static __attribute__((noinline, unused))
+/* Of elementary functions, in loops that vectorise. */
+#    define PCC_INLINE static inline __attribute__((always_inline))
+#endif
+
+#endif
