@@ -84,9 +84,7 @@ PCC_KERNEL PccUpdate pcc_apply_rule(PccUpdateRule rule, PccUpdateTerms terms, co
         if (result.first_overflow >= 0)
             return result;
     }
-    /* as torch.nn.utils.clip_grad_norm_ */
-    if (s->clip_norm > 0 && s->clip_norm < result.gradient_norm + 1e-6)
-        terms.gradient_scale *= s->clip_norm / (result.gradient_norm + 1e-6);
+    terms.gradient_scale *= pcc_clip_factor(s->clip_norm, result.gradient_norm);
     pcc_update_all(rule, &terms, params, count, s, &result);
     return result;
 }

@@ -8,19 +8,24 @@
 #include "../common/step.h"
 #include "../common/storage.h"
 #include "../common/typed.h"
+#include "optimizer_terms.h"
 
 #define PCC_UPDATE_CHUNK 16384 /* elements: AdamW's four streams of it fit in the second-level cache */
+
+/* Updates `count` elements; pointers are those of the chunk's first element, moments NULL where there are none. */
+typedef void (*PccUpdateChunk)(const PccUpdateTerms *terms, int64_t count, void *value, const void *gradient,
+                               void *moment1, void *moment2);
+
+/* A rule for each arithmetic. */
+typedef struct PccUpdateRule {
+    PccUpdateChunk f32, f64;
+} PccUpdateRule;
 
 typedef struct PccChunk {
     int64_t id;    /* in the sequence */
     int64_t param; /* whose */
     int64_t first, count;
 } PccChunk;
-
-PCC_KERNEL int64_t pcc_param_elements(const PccParam *param)
-{
-    return pcc_product(param->value.rank, param->value.dims);
-}
 
 PCC_KERNEL int64_t pcc_chunk_count(const PccParam *params, int64_t count, int64_t size)
 {

@@ -8,7 +8,7 @@
 
 #include "optimizer_moments8.h"
 #include "optimizer_round.h"
-#include "optimizer_terms.h"
+#include "optimizer_chunks.h"
 
 #ifdef PCC_MIXED
 

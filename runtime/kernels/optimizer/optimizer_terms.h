@@ -1,8 +1,11 @@
-/* optimizer_terms.h: what the optimizers' rules are given. */
+/* optimizer_terms.h: what the optimizers' rules are given, and the rules for one element: for both targets. */
 #ifndef PCC_OPTIMIZER_TERMS_H
 #define PCC_OPTIMIZER_TERMS_H
 
-#include "optimizer_chunks.h"
+#include <math.h>
+
+#include "../../program.h"
+#include "../common/typed.h"
 
 /* What a rule needs of the step besides the chunk: computed once in double, rounded to T by the rule. */
 typedef struct PccUpdateTerms {
@@ -15,30 +18,33 @@ typedef struct PccUpdateTerms {
     const struct PccMaps8 *maps; /* of 8-bit moments; NULL: there are none */
 } PccUpdateTerms;
 
-/* Updates `count` elements; pointers are those of the chunk's first element, moments NULL where there are none. */
-typedef void (*PccUpdateChunk)(const PccUpdateTerms *terms, int64_t count, void *value, const void *gradient,
-                               void *moment1, void *moment2);
+PCC_KERNEL int64_t pcc_param_elements(const PccParam *param)
+{
+    return pcc_product(param->value.rank, param->value.dims);
+}
 
-/* A rule for each arithmetic. */
-typedef struct PccUpdateRule {
-    PccUpdateChunk f32, f64;
-} PccUpdateRule;
+PCC_KERNEL PccUpdateTerms pcc_plain_terms(const PccStep *s)
+{
+    PccUpdateTerms terms = {s->hyper, 0, 0, 0, 0, 0, NULL};
+    return terms;
+}
 
 PCC_KERNEL PccUpdateTerms pcc_sgd_terms(const PccStep *s)
 {
-    return (PccUpdateTerms){.hyper = s->hyper, .coupled_decay = s->hyper.weight_decay};
+    PccUpdateTerms terms = pcc_plain_terms(s);
+    terms.coupled_decay = s->hyper.weight_decay;
+    return terms;
 }
 
 /* Kingma and Ba, Algorithm 1, with weight decay as an L2 penalty: torch.optim.Adam. */
 PCC_KERNEL PccUpdateTerms pcc_adam_terms(const PccStep *s)
 {
+    PccUpdateTerms terms = pcc_plain_terms(s);
     double t = (double)(s->update + 1);
-    return (PccUpdateTerms){
-        .hyper = s->hyper,
-        .step_size = s->hyper.lr / (1 - __builtin_pow(s->hyper.beta1, t)),
-        .inverse_second = 1 / __builtin_sqrt(1 - __builtin_pow(s->hyper.beta2, t)),
-        .coupled_decay = s->hyper.weight_decay,
-    };
+    terms.step_size = s->hyper.lr / (1 - pow(s->hyper.beta1, t));
+    terms.inverse_second = 1 / sqrt(1 - pow(s->hyper.beta2, t));
+    terms.coupled_decay = s->hyper.weight_decay;
+    return terms;
 }
 
 /* Loshchilov and Hutter, Algorithm 2, the decay scaled by the learning rate: torch.optim.AdamW. */
@@ -53,7 +59,19 @@ PCC_KERNEL PccUpdateTerms pcc_adamw_terms(const PccStep *s)
 /* Chen et al., "Symbolic Discovery of Optimization Algorithms", Algorithm 2: decay scaled by the learning rate too. */
 PCC_KERNEL PccUpdateTerms pcc_lion_terms(const PccStep *s)
 {
-    return (PccUpdateTerms){.hyper = s->hyper, .decoupled_decay = s->hyper.lr * s->hyper.weight_decay};
+    PccUpdateTerms terms = pcc_plain_terms(s);
+    terms.decoupled_decay = s->hyper.lr * s->hyper.weight_decay;
+    return terms;
 }
+
+/* As torch.nn.utils.clip_grad_norm_; 1 where nothing is clipped. */
+PCC_KERNEL double pcc_clip_factor(double clip_norm, double gradient_norm)
+{
+    return clip_norm > 0 && clip_norm < gradient_norm + 1e-6 ? clip_norm / (gradient_norm + 1e-6) : 1;
+}
+
+#define PCC_TEMPLATE "../optimizer/optimizer_rules.inc"
+#include "../common/for_floats.inc"
+#undef PCC_TEMPLATE
 
 #endif

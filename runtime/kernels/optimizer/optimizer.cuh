@@ -1,0 +1,76 @@
+/* optimizer.cuh: update() on a GPU: unscale, check, clip and update every parameter, with optimizer.h's arithmetic.
+ *
+ *   pcc_sgd(params, on_device, count, scaling, scratch, done, loss_scale, s), pcc_adam, pcc_adamw, pcc_lion, and
+ *   pcc_adamw8bit where 16-bit storage is compiled
+ *       params      the program's table; on_device: the same in the device's memory (names are not read)
+ *       scratch     pcc_cuda_update_scratch_bytes(params, count) bytes (optimizer_cuda.h)
+ *       done        in the device's memory: what the update did
+ *       loss_scale  in the device's memory: the state of `scaling` (optimizer_scale.h)
+ *
+ * Everything is decided on the device, in launches whose shapes depend on `params` only. Of the step's copy there,
+ * `update` counts on unless the update is skipped, `micro` is 0 again and `loss_scale` is the next update's. */
+#ifndef PCC_OPTIMIZER_CUH
+#define PCC_OPTIMIZER_CUH
+
+#include "update_decide.cuh"
+#include "update_plain.cuh"
+
+/* Which kernels the parameters need. */
+struct PccUpdateKinds {
+    bool f32, f64, staged;
+};
+
+static inline PccUpdateKinds pcc_update_kinds(const PccParam *params, int64_t count)
+{
+    PccUpdateKinds kinds = {false, false, false};
+    for (int64_t p = 0; p < count; p++) {
+        const bool plain = pcc_is_plain_param(params + p), wide = params[p].value.dtype == PCC_F64;
+        kinds.f32 = kinds.f32 || (plain && !wide);
+        kinds.f64 = kinds.f64 || (plain && wide);
+        kinds.staged = kinds.staged || !plain;
+    }
+    return kinds;
+}
+
+/* The pass over the weights. */
+template <class Optimizer>
+static void pcc_update_weights(PccUpdateKinds kinds, const PccParam *on_device, PccUpdatePlan plan, PccStep *s)
+{
+    const unsigned blocks = pcc_blocks(plan.chunks, 1);
+    const PccStep *step = pcc_on_device(s);
+    if (kinds.f64)
+        PCC_LAUNCH((pcc_update_plain_kernel<Optimizer, double>), blocks, PCC_BLOCK, 0, s, on_device, plan, step);
+    if (kinds.f32)
+        PCC_LAUNCH((pcc_update_plain_kernel<Optimizer, float>), blocks, PCC_BLOCK, 0, s, on_device, plan, step);
+}
+
+template <class Optimizer>
+static void pcc_apply_update(const PccParam *params, const PccParam *on_device, int64_t count, PccScaling scaling,
+                             void *scratch, PccUpdate *done, PccLossScale *loss_scale, PccStep *s)
+{
+    const PccUpdatePlan plan = pcc_update_plan(params, count, scratch);
+    const unsigned blocks = pcc_blocks(plan.chunks, 1);
+    PccStep *step = pcc_on_device(s);
+    if (plan.chunks > 0) {
+        PCC_LAUNCH(pcc_update_plan_kernel, (unsigned)count, PCC_BLOCK, 0, s, on_device, plan);
+        PCC_LAUNCH(pcc_update_norm_kernel, blocks, PCC_BLOCK, 0, s, on_device, plan, step);
+    }
+    PCC_LAUNCH(pcc_update_decide_kernel<Optimizer>, 1, PCC_BLOCK, 0, s, plan, scaling, done, loss_scale, step);
+    if (plan.chunks > 0)
+        pcc_update_weights<Optimizer>(pcc_update_kinds(params, count), on_device, plan, s);
+}
+
+#define PCC_DEFINE_OPTIMIZER(name, optimizer)                                                                   \
+    static inline void pcc_##name(const PccParam *params, const PccParam *on_device, int64_t count,             \
+                                  PccScaling scaling, void *scratch, PccUpdate *done, PccLossScale *loss_scale, \
+                                  PccStep *s)                                                                   \
+    {                                                                                                           \
+        pcc_apply_update<optimizer>(params, on_device, count, scaling, scratch, done, loss_scale, s);           \
+    }
+PCC_DEFINE_OPTIMIZER(sgd, PccSgd)
+PCC_DEFINE_OPTIMIZER(adam, PccAdam)
+PCC_DEFINE_OPTIMIZER(adamw, PccAdamw)
+PCC_DEFINE_OPTIMIZER(lion, PccLion)
+#undef PCC_DEFINE_OPTIMIZER
+
+#endif

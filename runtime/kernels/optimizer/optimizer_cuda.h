@@ -1,0 +1,57 @@
+/* optimizer_cuda.h: the scratch of CUDA's update(), for the compiler that plans it and the kernels that use it. */
+#ifndef PCC_OPTIMIZER_CUDA_H
+#define PCC_OPTIMIZER_CUDA_H
+
+#include "optimizer_terms.h"
+
+/* Elements that a block of threads updates: enough to make its start cheap, few enough to fill a GPU with a small
+ * model. Whole blocks of 8-bit moments. */
+#define PCC_CUDA_UPDATE_CHUNK 8192
+
+/* A chunk never crosses parameters. */
+typedef struct PccCudaChunk {
+    int64_t first; /* element of the parameter */
+    int32_t param, count;
+} PccCudaChunk;
+
+/* What a chunk adds to the norm. */
+typedef struct PccCudaSquares {
+    double sum;
+    int64_t overflows; /* 1: an element is not finite */
+} PccCudaSquares;
+
+/* What the kernels of an update hand on, beside an entry of both a chunk. */
+typedef struct PccCudaUpdate {
+    PccFactors_f32 f32;
+    PccFactors_f64 f64;
+    uint64_t seed, update; /* as the update began */
+    int64_t skips;         /* 1: a gradient is not finite */
+} PccCudaUpdate;
+
+#define PCC_CUDA_UPDATE_HEAD 256 /* bytes of PccCudaUpdate, with what aligns the chunks behind it */
+
+PCC_KERNEL int64_t pcc_cuda_update_chunks(int64_t elements)
+{
+    return pcc_ceil_div(elements, PCC_CUDA_UPDATE_CHUNK);
+}
+
+PCC_KERNEL int64_t pcc_cuda_update_all_chunks(const PccParam *params, int64_t count)
+{
+    int64_t chunks = 0;
+    for (int64_t p = 0; p < count; p++)
+        chunks += pcc_cuda_update_chunks(pcc_param_elements(params + p));
+    return chunks;
+}
+
+/* Of parameters that have `chunks` together. */
+PCC_KERNEL size_t pcc_cuda_chunks_scratch_bytes(int64_t chunks)
+{
+    return PCC_CUDA_UPDATE_HEAD + (size_t)chunks * (sizeof(PccCudaChunk) + sizeof(PccCudaSquares));
+}
+
+PCC_KERNEL size_t pcc_cuda_update_scratch_bytes(const PccParam *params, int64_t count)
+{
+    return pcc_cuda_chunks_scratch_bytes(pcc_cuda_update_all_chunks(params, count));
+}
+
+#endif

@@ -1,0 +1,36 @@
+/* optimizer_scale.h: dynamic loss scaling: the scale from update to update, for host and device. */
+#ifndef PCC_OPTIMIZER_SCALE_H
+#define PCC_OPTIMIZER_SCALE_H
+
+#include <math.h>
+
+#include "../../program.h"
+#include "../common/inline.h"
+
+/* The loss scale and what decides its next value. */
+typedef struct PccLossScale {
+    double scale;        /* 1 without loss scaling */
+    int64_t clean_steps; /* updates without overflow since the scale last changed */
+    int64_t skipped;     /* updates skipped because a gradient was not finite, in the whole run */
+} PccLossScale;
+
+/* Scale and inverse stay normal numbers of f32, in which the step multiplies. */
+#define PCC_LOSS_SCALE_LEAST 0x1p-126
+#define PCC_LOSS_SCALE_MOST 0x1p127
+
+/* After an update, or what was skipped in its place: torch.amp.GradScaler's rule. */
+PCC_KERNEL void pcc_loss_scale_next(PccLossScale *state, const PccScaling *scaling, bool skipped)
+{
+    state->skipped += skipped;
+    state->clean_steps = skipped ? 0 : state->clean_steps + 1;
+    if (!scaling->dynamic)
+        return;
+    if (skipped) {
+        state->scale = fmax(state->scale / 2, PCC_LOSS_SCALE_LEAST);
+    } else if (state->clean_steps >= scaling->interval) {
+        state->scale = fmin(state->scale * 2, scaling->most > 0 ? scaling->most : PCC_LOSS_SCALE_MOST);
+        state->clean_steps = 0;
+    }
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* update_decide.cuh: the scalars of an update, by one block: norm, clipping, whether it is skipped, bias correction;
+ * and the step's next update number and loss scale. */
+#ifndef PCC_UPDATE_DECIDE_CUH
+#define PCC_UPDATE_DECIDE_CUH
+
+#include "optimizer_scale.h"
+#include "update_norm.cuh"
+
+struct PccLeast {
+    static __device__ __forceinline__ int64_t of(int64_t a, int64_t b)
+    {
+        return a < b ? a : b;
+    }
+    template <class T> static __device__ __forceinline__ T none()
+    {
+        return INT64_MAX;
+    }
+};
+
+/* The norm times the loss scale, squared, and the first parameter that overflows, or -1. Each thread adds a run of
+ * chunks. */
+PCC_DEVICE double pcc_all_squares(const PccUpdatePlan &plan, int64_t *first_overflow)
+{
+    const int64_t run = pcc_ceil_div(plan.chunks, blockDim.x), from = threadIdx.x * run;
+    double sum = 0;
+    int64_t first = INT64_MAX;
+    for (int64_t c = from; c < pcc_min_i64(from + run, plan.chunks); c++) {
+        sum += plan.squares[c].sum;
+        if (plan.squares[c].overflows)
+            first = pcc_min_i64(first, plan.chunk[c].param);
+    }
+    first = pcc_block_reduce<PccLeast>(first);
+    *first_overflow = first == INT64_MAX ? -1 : first;
+    return pcc_block_reduce<PccSum>(sum);
+}
+
+/* Hands on what the pass over the weights needs of the step, as the step itself moves on. */
+template <class Optimizer>
+PCC_DEVICE void pcc_decide(PccCudaUpdate *decided, PccScaling scaling, const PccUpdate *done, PccLossScale *loss_scale,
+                           PccStep *step)
+{
+    const bool skips = done->first_overflow >= 0;
+    PccUpdateTerms terms = Optimizer::terms(step);
+    terms.gradient_scale = 1 / step->loss_scale * pcc_clip_factor(step->clip_norm, done->gradient_norm);
+    decided->f32 = pcc_factors_f32(&terms);
+    decided->f64 = pcc_factors_f64(&terms);
+    decided->seed = step->seed;
+    decided->update = step->update;
+    decided->skips = skips;
+    step->micro = 0;
+    step->update += !skips;
+    pcc_loss_scale_next(loss_scale, &scaling, skips);
+    step->loss_scale = loss_scale->scale;
+}
+
+template <class Optimizer>
+static __global__ void __launch_bounds__(PCC_BLOCK)
+    pcc_update_decide_kernel(PccUpdatePlan plan, PccScaling scaling, PccUpdate *done, PccLossScale *loss_scale,
+                             PccStep *step)
+{
+    PccUpdate result = {0, -1, 0, 0};
+    if (pcc_needs_norm(step))
+        result.gradient_norm = sqrt(pcc_all_squares(plan, &result.first_overflow)) / step->loss_scale;
+    __syncthreads(); /* the step changes below */
+    if (threadIdx.x != 0)
+        return;
+    *done = result;
+    pcc_decide<Optimizer>(plan.decided, scaling, done, loss_scale, step);
+}
+
+#endif
