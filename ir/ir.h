@@ -16,6 +16,7 @@
 typedef struct Arena Arena;
 typedef struct Diagnostics Diagnostics;
 typedef struct Graph Graph;
+typedef struct KernelSlot KernelSlot;
 typedef struct Node Node;
 typedef struct Op Op;
 typedef struct Value Value;
@@ -284,6 +285,7 @@ struct Graph {
     int gradient_count, update_count;
     Value **scalars; /* what const_float() made */
     int scalar_count;
+    KernelSlot *kernel_slots;          /* what find_kernel() has found (ir/target.h), or NULL */
     struct PrecisionReport *precision; /* what pass autocast decided (passes/precision/autocast.h), or NULL */
 };
 

@@ -5,50 +5,71 @@
 
 #include "ir/schema.h"
 
-const Kernel *find_kernel(const Target *target, const Op *op)
+/* The row that one operator was found to have: passes ask again for every node. */
+struct KernelSlot {
+    const Target *target;
+    const Op *op;
+    const Kernel *kernel;
+};
+
+enum { KERNEL_SLOTS = 256 };
+
+static const Kernel *scan_rows(const Target *target, const char *name)
 {
-    if (op->kind != OP_KERNEL)
-        return NULL;
     for (const Kernel *const *table = target->kernels; *table; table++)
         for (const Kernel *kernel = *table; kernel->op; kernel++)
-            if (kernel->op[0] == op->name[0] && strcmp(kernel->op, op->name) == 0)
+            if (strcmp(kernel->op, name) == 0)
                 return kernel;
     return NULL;
 }
 
+/* Rows of operators lie one behind the other, so that few share a slot; one that does is scanned for again. */
+const Kernel *find_kernel(const Target *target, const Node *node)
+{
+    Graph *graph = node->graph;
+    if (node->op->kind != OP_KERNEL)
+        return NULL;
+    if (!graph->kernel_slots)
+        graph->kernel_slots = NEW_ARRAY(graph->arena, KernelSlot, KERNEL_SLOTS);
+    KernelSlot *slot = &graph->kernel_slots[(uintptr_t)node->op / sizeof *node->op % KERNEL_SLOTS];
+    if (slot->op != node->op || slot->target != target)
+        *slot = (KernelSlot){target, node->op, scan_rows(target, node->op->name)};
+    return slot->kernel;
+}
+
 bool kernel_takes(const Target *target, const Node *node)
 {
-    const Kernel *kernel = find_kernel(target, node->op);
+    const Kernel *kernel = find_kernel(target, node);
     return !kernel || !kernel->takes || kernel->takes(node);
 }
 
 bool kernel_is_stored16(const Target *target, const Node *node)
 {
-    const Kernel *kernel = find_kernel(target, node->op);
+    const Kernel *kernel = find_kernel(target, node);
     return kernel && kernel->stored16;
 }
 
 bool stores_through_epilogue(const Target *target, const Node *node)
 {
-    const Kernel *kernel = find_kernel(target, node->op);
+    const Kernel *kernel = find_kernel(target, node);
     return kernel && kernel->stores;
 }
 
 Striding input_striding(const Target *target, const Node *node, int i)
 {
-    const Kernel *kernel = find_kernel(target, node->op);
+    const Kernel *kernel = find_kernel(target, node);
     return kernel && i < MAX_RANK ? kernel->input_striding[i] : STRIDING_DENSE;
 }
 
 Striding output_striding(const Target *target, const Node *node, int i)
 {
-    const Kernel *kernel = find_kernel(target, node->op);
+    const Kernel *kernel = find_kernel(target, node);
     return kernel && i < MAX_RANK ? kernel->output_striding[i] : STRIDING_DENSE;
 }
 
 bool kernel_aliases(const Target *target, const Node *node, int i)
 {
-    const Kernel *kernel = find_kernel(target, node->op);
+    const Kernel *kernel = find_kernel(target, node);
     return kernel && kernel->aliases == i + 1;
 }
 
@@ -80,7 +101,7 @@ static bool is_mixed(const Node *node, bool stores)
 
 KernelCall kernel_call(const Target *target, const Node *node)
 {
-    const Kernel *kernel = find_kernel(target, node->op);
+    const Kernel *kernel = find_kernel(target, node);
     if (!kernel)
         internal_error(node->graph->diagnostics, node->origin, "target %s has no kernel of %s", target->name,
                        node->op->name);
@@ -95,7 +116,7 @@ KernelCall kernel_call(const Target *target, const Node *node)
 
 int64_t node_scratch_bytes(const Target *target, const Node *node)
 {
-    if (!find_kernel(target, node->op))
+    if (!find_kernel(target, node))
         return -1;
     KernelCall call = kernel_call(target, node);
     return call_scratch_bytes(&call);

@@ -98,8 +98,8 @@ struct Target {
     const struct Printers *printers; /* of the code generator (codegen/emit.h) */
 };
 
-/* NULL: the target has no kernel of the operator, and needs none or cannot run it. */
-const Kernel *find_kernel(const Target *target, const Op *op);
+/* NULL: the target has no kernel of the node's operator, and needs none or cannot run it. */
+const Kernel *find_kernel(const Target *target, const Node *node);
 /* An OP_KERNEL node without a kernel is taken: its absence is reported where it is called. */
 bool kernel_takes(const Target *target, const Node *node);
 bool kernel_is_stored16(const Target *target, const Node *node);
