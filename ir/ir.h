@@ -421,7 +421,8 @@ __extension__ typedef __int128 WideInt;
 /* What an operand is to its operator where that tells parameters from constants (pass `trainable`). */
 typedef enum OperandRole {
     ROLE_DATA,
-    ROLE_WEIGHT,    /* what models learn: of products, convolutions, normalizations, embeddings */
+    ROLE_WEIGHT,    /* what models learn: of products, convolutions, normalizations */
+    ROLE_TABLE,     /* and embeddings: rows that are looked up by index */
     ROLE_STATISTIC, /* running mean or variance */
     ROLE_SLOPE,     /* of PRelu: learned, and often one number */
     ROLE_GAIN,      /* of an operator that exporters put neutral ones in */
@@ -454,11 +455,13 @@ struct Op {
     unsigned as_stored;          /* bit i: operand i is taken in whatever dtype it is stored in: autocast leaves it */
     /* By output position: 1 + the input that is a state, whose new contents it is; or 0. */
     signed char updates[MAX_RANK];
-    int since;        /* the opset whose meaning this row has; newer ones up to `until` agree */
-    int until;        /* 0: the newest known (28) */
-    bool internal;    /* pcc's own: not importable from ONNX */
-    bool is_random;   /* never folded, never merged */
-    bool keeps_order; /* output 0 has operand 0's elements in the same row-major order, as Reshape's */
+    int since;              /* the opset whose meaning this row has; newer ones up to `until` agree */
+    int until;              /* 0: the newest known (28) */
+    bool internal;          /* pcc's own: not importable from ONNX */
+    const char *stands_for; /* pcc's own: the ONNX operator by whose name policies and rules know it; NULL: its own */
+    bool is_random;         /* never folded, never merged */
+    bool rearranges;        /* outputs show operand 0's elements, by shapes alone; some may be left out or repeated */
+    bool keeps_order;       /* output 0 has operand 0's elements in the same row-major order, as Reshape's */
     PrecisionClass precision;
     OpKind kind;
     /* Older opsets (>= 7) to this row's meaning: attributes into operands and so on, before inference. May return

@@ -25,7 +25,7 @@ void mark_weights(Import *import, Node *node)
     for (int i = 0; i < node->input_count; i++) {
         Value *operand = node->inputs[i];
         OperandRole role = operand_role(node->op, i);
-        bool weight = role == ROLE_WEIGHT || role == ROLE_SLOPE || role == ROLE_STATISTIC;
+        bool weight = role == ROLE_WEIGHT || role == ROLE_TABLE || role == ROLE_SLOPE || role == ROLE_STATISTIC;
         if (weight && operand && operand->kind == VALUE_CONST && operand->name &&
             name_table_find(&import->latent, operand->name) == operand) {
             operand->kind = VALUE_PARAM;

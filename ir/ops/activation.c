@@ -36,7 +36,9 @@
     ROW(Mish, "", 0, 22, FOLLOW, x * tanh(maximum(x, 0.0) + log1p(exp(-absolute(x)))), INPUT, \
         y * (tanh(maximum(x, 0.0) + log1p(exp(-absolute(x)))) + \
              x * sigmoid(x) * (1.0 - tanh(maximum(x, 0.0) + log1p(exp(-absolute(x)))) * \
-                                     tanh(maximum(x, 0.0) + log1p(exp(-absolute(x))))))) \
+                                     tanh(maximum(x, 0.0) + log1p(exp(-absolute(x)))))))
+
+#define GELU_ROWS(ROW) \
     ROW(GeluErf, "root:float=0.7071067811865476", 1, OWN, FOLLOW, 0.5 * x * (1.0 + erf(x * p0)), INPUT, \
         y * (0.5 * (1.0 + erf(x * p0)) + x * (p0 * 0.5641895835477563) * exp(-((p0 * x) * (p0 * x))))) \
     ROW(GeluTanh, "slope:float=0.7978845608028654, cubic:float=0.044715", 2, OWN, FOLLOW, \
@@ -45,7 +47,10 @@
             (1.0 + x * (1.0 - sigmoid(2.0 * p0 * (x + p1 * x * x * x))) * 2.0 * p0 * (1.0 + 3.0 * p1 * x * x)))
 /* clang-format on */
 
+#define ROWS_FOR_GELU(...) UNARY_ROWS_FOR("Gelu", __VA_ARGS__)
+
 ACTIVATION_ROWS(UNARY_DEFINE)
+GELU_ROWS(UNARY_DEFINE)
 
 static bool gelu_infer(Graph *graph, Node *node)
 {
@@ -86,7 +91,7 @@ static void prelu_gradient(Differentiator *d, Node *node)
 }
 
 const Op activation_ops[] = {
-    ACTIVATION_ROWS(UNARY_ROWS){
+    ACTIVATION_ROWS(UNARY_ROWS) GELU_ROWS(ROWS_FOR_GELU){
         .name = "Gelu",
         .inputs = "X",
         .outputs = "Y",

@@ -601,6 +601,7 @@ const Op attention_ops[] = {
      .outputs = "Y, max?, inverse_sum?",
      .attributes = "scale:float!, is_causal:int=0",
      .internal = true,
+     .stands_for = "Attention",
      .precision = CLASS_LOWER,
      .kind = OP_KERNEL,
      .follow_axis = attention_follow_axis,

@@ -451,6 +451,7 @@ const Op elementwise_ops[] = {
      .since = 13,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .rearranges = true,
      .keeps_order = true,
      .infer = infer_like_first,
      .expand = identity_expand},

@@ -258,7 +258,7 @@ static int reverse_sequence_follow_axis(const Node *node, int i, int axis)
 const Op index_ops[] = {
     {.name = "Gather",
      .inputs = "X, Indices:int",
-     .roles = {ROLE_WEIGHT},
+     .roles = {ROLE_TABLE},
      .outputs = "Y",
      .attributes = "axis:int=0",
      .since = 13,

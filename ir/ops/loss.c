@@ -423,6 +423,7 @@ const Op loss_ops[] = {
      .outputs = "loss, lse, total",
      .attributes = CROSS_ENTROPY_ATTRIBUTES,
      .internal = true,
+     .stands_for = "SoftmaxCrossEntropyLoss",
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = infer_cross_entropy,

@@ -466,9 +466,10 @@ static void space_to_depth_expand(Graph *graph, Node *node, Value **replacements
         rearrange(graph, node, (int64_t[]){x[0], x[1], x[2] / b, b, x[3] / b, b}, (int[]){0, 3, 5, 1, 2, 4});
 }
 
-#define VIEW_ROW(NAME, SINCE) .name = #NAME, .since = SINCE, .precision = CLASS_FOLLOW, .kind = OP_VIEW
+#define VIEW_ROW(NAME, SINCE) \
+    .name = #NAME, .since = SINCE, .precision = CLASS_FOLLOW, .kind = OP_VIEW, .rearranges = true
 #define EXPAND_ROW(NAME, SINCE) \
-    .name = #NAME, .outputs = "Y", .since = SINCE, .precision = CLASS_FOLLOW, .kind = OP_EXPAND
+    .name = #NAME, .outputs = "Y", .since = SINCE, .precision = CLASS_FOLLOW, .kind = OP_EXPAND, .rearranges = true
 
 const Op shape_ops[] = {
     {VIEW_ROW(Reshape, 14), .inputs = "X, Shape:int!", .outputs = "Y", .attributes = "allowzero:int=0",

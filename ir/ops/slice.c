@@ -335,6 +335,7 @@ const Op slice_ops[] = {
      .since = 13,
      .precision = CLASS_FOLLOW,
      .kind = OP_VIEW,
+     .rearranges = true,
      .upgrade = slice_upgrade,
      .follow_axis = slice_follow_axis,
      .infer = slice_infer,

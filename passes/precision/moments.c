@@ -1,7 +1,6 @@
 /* moments.c: which parameters' moments are kept in 8 bits. */
-#include <string.h>
-
 #include "ir/optimizer.h"
+#include "ir/schema.h"
 #include "passes/precision/policy.h"
 #include "passes/view.h"
 
@@ -18,7 +17,7 @@ static const Value *param_of(Value *operand)
 static bool is_embedding(const Graph *graph, const Value *param)
 {
     for (const Node *node = graph->first; node; node = node->next) {
-        const Value *data = strcmp(node->op->name, "Gather") == 0 ? param_of(node->inputs[0]) : NULL;
+        const Value *data = operand_role(node->op, 0) == ROLE_TABLE ? param_of(node->inputs[0]) : NULL;
         if (data && data->id == param->id)
             return true;
     }

@@ -73,18 +73,9 @@ const PolicyTable *find_policy_table(const char *name)
     return NULL;
 }
 
-/* What the recognisers and the loss put into the graph before precision is decided. */
-static const char *const own_operators[][2] = {{"CrossEntropy", "SoftmaxCrossEntropyLoss"},
-                                               {"GeluErf", "Gelu"},
-                                               {"GeluTanh", "Gelu"},
-                                               {"ScaledDotProductAttention", "Attention"}};
-
 const char *onnx_name(const Op *op)
 {
-    for (size_t i = 0; i < sizeof own_operators / sizeof *own_operators; i++)
-        if (strcmp(own_operators[i][0], op->name) == 0)
-            return own_operators[i][1];
-    return op->name;
+    return op->stands_for ? op->stands_for : op->name;
 }
 
 static bool is_listed(const char *list, const char *name)

@@ -53,15 +53,8 @@ static bool vanishes(const Range *range, double x)
 /* What is stored in f32, as all floats were before autocast, behind views and copies of it; or NULL. */
 static const Value *stored_behind(const Value *value)
 {
-    static const char *const views[] = {"Reshape", "Transpose", "Expand",   "Squeeze", "Unsqueeze",
-                                        "Flatten", "Slice",     "Identity", "Tile"};
-    for (bool moved = true; moved && value->producer;) {
-        moved = false;
-        for (size_t i = 0; i < sizeof views / sizeof *views && !moved; i++)
-            moved = is_op(value->producer, views[i]);
-        if (moved)
-            value = value->producer->inputs[0];
-    }
+    while (value->producer && value->producer->op->rearranges)
+        value = value->producer->inputs[0];
     const bool stored = (value->kind == VALUE_CONST || value->kind == VALUE_PARAM) && value->data;
     return stored && value->type.dtype == DTYPE_F32 ? value : NULL;
 }

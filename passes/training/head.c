@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ir/schema.h"
 #include "passes/match.h"
 
 /* SplitMix64 (Steele, Lea and Flood 2014): a counter-based stream, the same on every machine. */
@@ -197,9 +198,9 @@ static bool initialise_by_reader(Graph *graph, Value *param, const Node *node, i
         fill_uniform(graph, param, 1 / sqrt((double)fan), state);
     else if (strstr(node->op->name, "Normalization"))
         fill_value(graph, param, index == 1 ? 1 : 0);
-    else if (is_op(node, "Gather") && index == 0)
+    else if (operand_role(node->op, index) == ROLE_TABLE)
         fill_normal(graph, param, 0.02, state);
-    else if (is_op(node, "PRelu") && index == 1)
+    else if (operand_role(node->op, index) == ROLE_SLOPE)
         fill_value(graph, param, 0.25);
     else if (is_op(node, "Mul") || (is_op(node, "Div") && index == 1))
         fill_value(graph, param, 1); /* a scale, as of a norm that is spelt out */

@@ -43,8 +43,7 @@ static bool is_product(const Value *value)
 {
     const Node *node = value ? value->producer : NULL;
     for (int i = 0; node && i < node->input_count; i++)
-        if (operand_role(node->op, i) == ROLE_WEIGHT && !is_op(node, "Gather") && input(node, i) &&
-            !input(node, i)->producer)
+        if (operand_role(node->op, i) == ROLE_WEIGHT && input(node, i) && !input(node, i)->producer)
             return true;
     return false;
 }

@@ -47,7 +47,7 @@ static const char *setting(unsigned readings)
 /* The readings of what layers are made of. */
 static bool is_read_as_weight(unsigned readings)
 {
-    return readings & (READ_AS(WEIGHT) | READ_AS(SLOPE));
+    return readings & (READ_AS(WEIGHT) | READ_AS(TABLE) | READ_AS(SLOPE));
 }
 
 static Verdict judge_scalar(const Value *value, unsigned readings, bool others_declared)
