@@ -54,7 +54,8 @@ static inline void pcc_check_cuda(const PccStep *s, cudaError_t status, const ch
 }
 
 #ifdef PCC_EMULATED
-#    define PCC_LAUNCH(kernel, grid, block, shared, s, ...) PCC_EMULATE_LAUNCH(kernel, grid, block, shared, __VA_ARGS__)
+#    define PCC_LAUNCH(kernel, grid, block, shared, s, ...) \
+        PCC_EMULATE_LAUNCH(kernel, grid, block, shared, pcc_stream(s), __VA_ARGS__)
 #    define PCC_DYNAMIC_SHARED(type, name) PCC_EMULATED_SHARED(type, name)
 #else
 #    define PCC_LAUNCH(kernel, grid, block, shared, s, ...)                      \
