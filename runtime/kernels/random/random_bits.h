@@ -12,14 +12,11 @@
 
 #include "../common/step.h"
 #include "../common/typed.h"
+#include "philox.h"
 
 #ifdef __SSE2__
 #    include <immintrin.h>
 #endif
-
-#define PCC_PHILOX_ROUNDS 10
-#define PCC_PHILOX_LANES 16                     /* counters that are encrypted together */
-#define PCC_RANDOM_GROUP (4 * PCC_PHILOX_LANES) /* words from them */
 
 /* A word a lane, in 64 bits whose upper half means nothing: the register form of the 32 x 32 -> 64 bit product. */
 #if defined(__AVX512F__)
@@ -48,7 +45,7 @@ typedef struct PccPhilox {
 /* The words of one vector of lanes. */
 PCC_KERNEL void pcc_philox_vector(PccWords x[4], uint64_t key)
 {
-    const PccWords zero = {0}, m0 = zero + 0xD2511F53u, m1 = zero + 0xCD9E8D57u;
+    const PccWords zero = {0}, m0 = zero + PCC_PHILOX_PRODUCT0, m1 = zero + PCC_PHILOX_PRODUCT1;
     uint32_t key0 = (uint32_t)key, key1 = (uint32_t)(key >> 32);
     for (int round = 0; round < PCC_PHILOX_ROUNDS; round++) {
         PccWords a = PCC_WIDE_PRODUCT(x[0], m0), b = PCC_WIDE_PRODUCT(x[2], m1);
@@ -56,8 +53,8 @@ PCC_KERNEL void pcc_philox_vector(PccWords x[4], uint64_t key)
         x[1] = b;
         x[2] = (a >> 32) ^ x[3] ^ (zero + key1);
         x[3] = a;
-        key0 += 0x9E3779B9u; /* golden ratio */
-        key1 += 0xBB67AE85u; /* sqrt(3) - 1 */
+        key0 += PCC_PHILOX_KEY0;
+        key1 += PCC_PHILOX_KEY1;
     }
 }
 
