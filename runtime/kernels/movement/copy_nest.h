@@ -33,7 +33,8 @@ PCC_KERNEL void pcc_nest_insert(PccNest *nest, int64_t dim, int64_t x, int64_t y
 /* Drops unit loops, orders them by y, and merges neighbours that walk both arrays as one. Rank is at least 1. */
 PCC_KERNEL PccNest pcc_nest(int64_t rank, const int64_t *dims, const int64_t *x_strides, const int64_t *y_strides)
 {
-    PccNest sorted = {.rank = 0}, nest = {.rank = 0};
+    PccNest sorted, nest;
+    sorted.rank = nest.rank = 0;
     for (int64_t i = 0; i < rank; i++)
         if (dims[i] != 1)
             pcc_nest_insert(&sorted, dims[i], x_strides[i], y_strides[i]);
