@@ -1,25 +1,11 @@
-/* attention_scratch.h: the shape of a fused attention, how it is cut into tiles, and the scratch of its gradient.
+/* attention_scratch.h: how a fused attention is cut into tiles, and the scratch of its gradient.
  *
  * Shared with the compiler, which plans the arena: formulas of the literal shape only. */
 #ifndef PCC_ATTENTION_SCRATCH_H
 #define PCC_ATTENTION_SCRATCH_H
 
 #include "../../program.h"
-#include "../common/scratch.h"
-
-/* y = softmax(scale q k^T + mask) v for every batch and head. Strides are in elements, between batches, heads and rows;
- * the last dimension is contiguous. kv_group query heads share one key and value head: query head h reads h / kv_group.
- * mask_stride: batch, head, query, key; 0 broadcasts. With causal, query i sees the keys j <= i + keys - queries. */
-typedef struct PccAttention {
-    int64_t batch, heads, queries, keys;
-    int64_t width, value_width; /* of q and k; of v and y */
-    double scale;
-    int64_t causal;
-    int64_t q_stride[3], k_stride[3], v_stride[3], y_stride[3];
-    int64_t mask_stride[4];
-    int64_t kv_group;
-    int64_t dq_stride[3], dk_stride[3], dv_stride[3], dy_stride[3]; /* of the gradient only */
-} PccAttention;
+#include "attention_shape.h"
 
 /* The smallest tiles of the gradient in f64 fit PCC_THREAD_SCRATCH as long as width + value_width is not more. */
 #define PCC_ATTENTION_MAX_WIDTH 4000

@@ -1,0 +1,22 @@
+/* attention.cuh: attention.h for CUDA, forward: pcc_attention and pcc_attention_visible. The [queries, keys] matrix is
+ * never whole. Absent operands are null pointers; max and inverse_sum are of T. */
+#ifndef PCC_ATTENTION_CUH
+#define PCC_ATTENTION_CUH
+
+#include "attention_simt_forward.cuh"
+
+template <class T, class Q, class K, class V, class M, class Y, class S>
+static void pcc_attention(PccAttention shape, const Q *q, const K *k, const V *v, const M *mask, Y *y, S *max,
+                          S *inverse_sum, PccStep *s)
+{
+    pcc_attention_simt<T>(shape, q, k, v, mask, y, (T *)(void *)max, (T *)(void *)inverse_sum, s);
+}
+
+template <class T, class Q, class K, class V, class Y, class S>
+static void pcc_attention_visible(PccAttention shape, const Q *q, const K *k, const V *v, const uint8_t *visible, Y *y,
+                                  S *max, S *inverse_sum, PccStep *s)
+{
+    pcc_attention<T>(shape, q, k, v, visible, y, max, inverse_sum, s);
+}
+
+#endif

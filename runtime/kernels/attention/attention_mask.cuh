@@ -1,0 +1,54 @@
+/* attention_mask.cuh: what scores become before the softmax, in the kernels of attention.cuh. */
+#ifndef PCC_ATTENTION_MASK_CUH
+#define PCC_ATTENTION_MASK_CUH
+
+#include "attention_cuda.h"
+#include "../common/storage.cuh"
+
+/* One head's mask: numbers to be added, or of uint8_t whether a key is seen; nullptr: none. */
+template <class M> struct PccAttentionMask {
+    const M *at;
+    int64_t query_stride, key_stride;
+};
+
+template <class M>
+PCC_DEVICE PccAttentionMask<M> pcc_attention_mask_of(const PccAttention &shape, const M *mask, int64_t batch,
+                                                     int64_t head)
+{
+    const int64_t *stride = shape.mask_stride;
+    return {mask ? mask + batch * stride[0] + head * stride[1] : nullptr, stride[2], stride[3]};
+}
+
+/* Of a query and a key that exist: the scaled product as the mask leaves it. */
+template <class T, class M>
+PCC_DEVICE T pcc_attention_masked(const PccAttentionMask<M> &mask, int64_t query, int64_t key, T score)
+{
+    if (!mask.at)
+        return score;
+    const int64_t i = query * mask.query_stride + key * mask.key_stride;
+    if constexpr (std::is_same<M, uint8_t>::value)
+        return mask.at[i] ? score : -T(INFINITY);
+    else
+        return score + pcc_get<T>(mask.at, i);
+}
+
+/* One past the last key that the query sees, mask apart. */
+PCC_DEVICE int64_t pcc_attention_end(const PccAttention &shape, int64_t query)
+{
+    return pcc_attention_keys_seen(&shape, query, 0, shape.keys);
+}
+
+/* The first query that sees the key, mask apart; at least 0. */
+PCC_DEVICE int64_t pcc_attention_begin(const PccAttention &shape, int64_t key)
+{
+    return shape.causal ? pcc_max_i64(0, key - (shape.keys - shape.queries)) : 0;
+}
+
+/* The element of row `row` of a head, of an operand of strides between batches, heads and rows. */
+template <class X>
+PCC_DEVICE X *pcc_attention_row(X *at, const int64_t *stride, int64_t batch, int64_t head, int64_t row)
+{
+    return at + batch * stride[0] + head * stride[1] + row * stride[2];
+}
+
+#endif
