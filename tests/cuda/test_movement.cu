@@ -1,5 +1,5 @@
 /* Strided copies, fills and accumulated gradients of the CUDA kernels against element-by-element walks. */
-#include "device_check.h"
+#include "placed_check.h"
 
 #include "runtime/kernels/movement/copy.cuh"
 #include "runtime/kernels/optimizer/accumulate.cuh"
@@ -46,6 +46,7 @@ template <class T> static void copies(void **)
             for (T &element : x)
                 element = (T)next_below(251);
             memset((void *)want.data(), 0x5a, want.size() * sizeof(T)); /* what the copy does not touch */
+            const std::vector<T> before = want;
             for (int64_t dim : w.dims)
                 count *= dim;
             for (int64_t i = 0; i < count; i++) {
@@ -56,23 +57,21 @@ template <class T> static void copies(void **)
                 }
                 want[to] = x[from];
             }
-            Step s;
-            Device<T> in(x, shift), out((int64_t)want.size(), shift);
-            pcc_copy<T>((int64_t)w.dims.size(), dims_of(w.dims), dims_of(w.x), dims_of(w.y), in.get() + x_zero,
-                        out.get() + y_zero, &s);
-            s.finish();
-            assert_memory_equal(want.data(), out.back().data(), want.size() * sizeof(T));
+            CudaStep step;
+            Placed<T> in(x, shift), out(before, shift);
+            pcc_copy<T>((int64_t)w.dims.size(), dims_of(w.dims), dims_of(w.x), dims_of(w.y), in.at() + x_zero,
+                        out.at() + y_zero, step.get());
+            assert_memory_equal(want.data(), out.elements().data(), want.size() * sizeof(T));
         }
 }
 
 template <class T> static void fills(void **)
 {
-    Step s;
-    Device<T> y(1000);
-    pcc_fill<T>(1000, (T)7, y.get(), &s);
-    pcc_fill<T>(0, (T)8, y.get(), &s);
-    s.finish();
-    for (T element : y.back())
+    CudaStep step;
+    Placed<T> y(1000);
+    pcc_fill<T>(1000, (T)7, y.at(), step.get());
+    pcc_fill<T>(0, (T)8, y.at(), step.get());
+    for (T element : y.elements())
         assert_true(element == (T)7);
 }
 
@@ -87,15 +86,14 @@ template <class T, class X, class Y> static void accumulates(void **)
                 std::vector<Y> sum((size_t)n);
                 for (int64_t i = 0; i < n; i++)
                     x[i] = stored<X>(next_value()), sum[i] = stored<Y>(micro ? next_value() : NAN);
-                PccStep step = {};
-                step.micro = micro;
-                Step s(step);
-                s.host.micro = 1 - micro; /* only the device's copy counts */
-                Device<X> in(x, shift);
-                Device<Y> out(sum, shift);
-                pcc_accumulate<T>(n, in.get(), out.get(), &s);
-                s.finish();
-                const std::vector<Y> got = out.back();
+                CudaStep step;
+                step.host.micro = micro;
+                PccStep *s = step.get();
+                s->micro = 1 - micro; /* only the device's copy counts */
+                Placed<X> in(x, shift);
+                Placed<Y> out(sum, shift);
+                pcc_accumulate<T>(n, in.at(), out.at(), s);
+                const std::vector<Y> got = out.elements();
                 for (int64_t i = 0; i < n; i++) {
                     const T added = (T)value_of(x[i]);
                     const Y want = stored<Y>((double)(micro ? (T)((T)value_of(sum[i]) + added) : added));

@@ -1,5 +1,5 @@
 /* Reductions, arg-reductions and scans of the CUDA kernels against plain loops in double. */
-#include "device_check.h"
+#include "placed_check.h"
 
 #include "runtime/kernels/reduce/reduce.cuh"
 
@@ -61,19 +61,20 @@ template <class T, class X, class Y> static void check(Operation operation, cons
     std::vector<X> x((size_t)(d[0] * d[1] * d[2]));
     for (X &element : x)
         element = stored<X>(operation == PROD ? exp2(next_value() / 256) : next_value());
-    Step s;
-    Device<X> in(x, shift);
-    Device<Y> out(d[0] * d[2], shift);
-    Device<char> scratch((int64_t)pcc_cuda_reduce_scratch_bytes(d[0], d[1], d[2], sizeof(T)));
-    reduce<T>(operation, d, in.get(), out.get(), scratch.get(), &s);
-    s.finish();
-    const std::vector<Y> y = out.back();
-    for (int64_t line = 0; line < d[0] * d[2]; line++) {
-        const X *first = x.data() + line / d[2] * d[1] * d[2] + line % d[2];
-        const Expected want = expect(operation, d[1], d[2], first);
-        const double rounding = std::is_same<Y, T>::value ? 0 : epsilon<Y>() / 2 * fabs(want.value);
-        check_close(value_of(y[line]), want.value, 4 * epsilon<T>() * want.magnitude + rounding, "y", line);
-    }
+    check_orders([&](CudaStep &step) {
+        Placed<X> in(x, shift);
+        Placed<Y> out(d[0] * d[2], shift);
+        Placed<char> scratch((int64_t)pcc_cuda_reduce_scratch_bytes(d[0], d[1], d[2], sizeof(T)));
+        reduce<T>(operation, d, in.at(), out.at(), scratch.at(), step.get());
+        const std::vector<Y> y = out.elements();
+        for (int64_t line = 0; line < d[0] * d[2]; line++) {
+            const X *first = x.data() + line / d[2] * d[1] * d[2] + line % d[2];
+            const Expected want = expect(operation, d[1], d[2], first);
+            const double rounding = std::is_same<Y, T>::value ? 0 : epsilon<Y>() / 2 * fabs(want.value);
+            check_close(value_of(y[line]), want.value, 4 * epsilon<T>() * want.magnitude + rounding, "y", line);
+        }
+        return out.bits();
+    });
 }
 
 template <class T, class X, class Y> static void reductions(void **)
@@ -96,13 +97,12 @@ template <class T> static void long_sum(void **)
     }
     const int64_t views[][3] = {{1, 1000000, 1}, {1, 500000, 2}};
     for (const int64_t *d : views) {
-        Step s;
-        Device<T> in(x), out(d[2]);
-        Device<char> scratch((int64_t)pcc_cuda_reduce_scratch_bytes(d[0], d[1], d[2], sizeof(T)));
-        pcc_reduce_sum<T>(d[0], d[1], d[2], in.get(), out.get(), scratch.get(), &s);
-        s.finish();
+        CudaStep step;
+        Placed<T> in(x), out(d[2]);
+        Placed<char> scratch((int64_t)pcc_cuda_reduce_scratch_bytes(d[0], d[1], d[2], sizeof(T)));
+        pcc_reduce_sum<T>(d[0], d[1], d[2], in.at(), out.at(), scratch.at(), step.get());
         double sum = 0;
-        for (T part : out.back())
+        for (T part : out.elements())
             sum += (double)part;
         check_close(sum, (double)exact * 0x1p-20, 4 * epsilon<T>() * (double)exact * 0x1p-20, "sum", d[2]);
     }
@@ -117,14 +117,13 @@ template <class T, class X> static void nan_wins(void **)
         for (int64_t at = 77; at < 200; at += 73)
             for (int64_t i = 0; i < inner; i += 2)
                 x[at * inner + i] = stored<X>(NAN);
-        Step s;
-        Device<X> in(x), most(inner), least(inner);
-        pcc_reduce_max<T>(1, 200, inner, in.get(), most.get(), nullptr, &s);
-        pcc_reduce_min<T>(1, 200, inner, in.get(), least.get(), nullptr, &s);
-        s.finish();
+        CudaStep step;
+        Placed<X> in(x), most(inner), least(inner);
+        pcc_reduce_max<T>(1, 200, inner, in.at(), most.at(), nullptr, step.get());
+        pcc_reduce_min<T>(1, 200, inner, in.at(), least.at(), nullptr, step.get());
         for (int64_t i = 0; i < inner; i++) {
-            check_close(value_of(most.back()[i]), i % 2 ? 199 : NAN, 0, "max", i);
-            check_close(value_of(least.back()[i]), i % 2 ? 0 : NAN, 0, "min", i);
+            check_close(value_of(most.elements()[i]), i % 2 ? 199 : NAN, 0, "max", i);
+            check_close(value_of(least.elements()[i]), i % 2 ? 0 : NAN, 0, "min", i);
         }
     }
 }
