@@ -11,24 +11,13 @@
 #define PCC_DROPOUT_H
 
 #include "../math/math.h"
+#include "dropout_terms.h"
 #include "random_bits.h"
 #include "../common/step.h"
 #include "../common/storage.h"
 #include "../common/typed.h"
 
-/* An element is dropped when its word is below this. */
-PCC_KERNEL uint64_t pcc_dropout_threshold(double ratio)
-{
-    return ratio <= 0 ? 0 : ratio >= 1 ? (uint64_t)1 << 32 : (uint64_t)(ratio * 4294967296.0);
-}
-
 #define PCC_DROPOUT_SEGMENT 2048 /* elements of one task of the gradient */
-
-/* Binary digits of a number in [0, 1) that is stored as dtype. */
-PCC_KERNEL int pcc_uniform_digits(PccDtype dtype)
-{
-    return dtype == PCC_BF16 ? 8 : dtype == PCC_F16 ? 11 : 24;
-}
 
 #define PCC_TEMPLATE "../random/dropout.inc"
 #include "../common/for_floats.inc"
