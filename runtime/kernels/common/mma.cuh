@@ -22,10 +22,6 @@
 
 #include "storage.cuh"
 
-#ifdef PCC_EMULATED
-#    include <vector>
-#endif
-
 struct PccA {
     uint32_t at[4]; /* pairs of numbers, the lower K, for A, in the lower half */
 };
@@ -79,6 +75,22 @@ template <class X> PCC_DEVICE float pcc_high_of_pair(uint32_t pair)
 
 /* ---- fragments from shared memory ------------------------------------------------------------------------------- */
 
+#ifdef PCC_EMULATED
+template <bool Transposed> void pcc_emulated_matrices(unsigned, const void *all, void *results)
+{
+    const uint16_t *const *rows = (const uint16_t *const *)all;
+    uint32_t(*to)[4] = (uint32_t(*)[4])results;
+    for (int lane = 0; lane < 32; lane++)
+        for (int i = 0; i < 4; i++) {
+            const uint16_t *const *matrix = rows + 8 * i;
+            const int line = lane / 4, pair = lane % 4 * 2;
+            const uint32_t low = Transposed ? matrix[pair][line] : matrix[line][pair];
+            const uint32_t high = Transposed ? matrix[pair + 1][line] : matrix[line][pair + 1];
+            to[lane][i] = low | high << 16;
+        }
+}
+#endif
+
 /* Four matrices of 8 x 8 numbers: lane l says where row l % 8 of matrix l / 8 begins, 16 bytes aligned. Of each it gets
  * row l / 4, columns l % 4 * 2 and the next; transposed, rows and columns change places. */
 template <bool Transposed> PCC_DEVICE void pcc_load_matrices(uint32_t (&to)[4], const void *row)
@@ -96,17 +108,8 @@ template <bool Transposed> PCC_DEVICE void pcc_load_matrices(uint32_t (&to)[4], 
                      : "r"(address)
                      : "memory");
 #elif defined(PCC_EMULATED)
-    const void *rows[32];
-    pcc_emulated_exchange(0xffffffffu, &row, sizeof row, rows);
-    const int line = pcc_lane() / 4, pair = pcc_lane() % 4 * 2;
-    for (int i = 0; i < 4; i++) {
-        uint16_t half[2];
-        for (int j = 0; j < 2; j++) {
-            const int r = Transposed ? pair + j : line, column = Transposed ? line : pair + j;
-            half[j] = ((const uint16_t *)rows[8 * i + r])[column];
-        }
-        to[i] = half[0] | (uint32_t)half[1] << 16;
-    }
+    pcc_emulated_collective(0xffffffffu, &row, sizeof row, to, sizeof to, pcc_emulated_matrices<Transposed>, __FILE__,
+                            __LINE__);
 #endif
 }
 
@@ -133,11 +136,11 @@ template <bool Transposed, class Address> PCC_DEVICE void pcc_load_b(PccB (&b)[2
 
 /* ---- products --------------------------------------------------------------------------------------------------- */
 
-/* By the tables: pair i of A in lane l is row l / 4 + i % 2 * 8, K l % 4 * 2 + i / 2 * 8; pair i of B is column l / 4,
- * K l % 4 * 2 + i * 8. from(lane, i): pair i of another lane's A (0-3) or B (4, 5). */
-template <class X, class From> PCC_DEVICE void pcc_multiply_plainly(float (&c)[4], From from)
+/* By the tables, for sm_75 and the emulator: pair i of A in lane l is row l / 4 + i % 2 * 8, K l % 4 * 2 + i / 2 * 8;
+ * pair i of B is column l / 4, K l % 4 * 2 + i * 8. from(lane, i): pair i of a lane's A (0-3) or B (4, 5). */
+template <class X, class From> PCC_DEVICE void pcc_multiply_plainly(int lane, float (&c)[4], From from)
 {
-    const int row = pcc_lane() / 4, column = pcc_lane() % 4 * 2;
+    const int row = lane / 4, column = lane % 4 * 2;
 #pragma unroll
     for (int half = 0; half < 2; half++)
 #pragma unroll
@@ -151,6 +154,24 @@ template <class X, class From> PCC_DEVICE void pcc_multiply_plainly(float (&c)[4
             }
         }
 }
+
+#ifdef PCC_EMULATED
+/* What a lane brings to a product. */
+struct PccEmulatedPart {
+    uint32_t pairs[6];
+    float c[4];
+};
+
+template <class X> void pcc_emulated_multiply(unsigned, const void *all, void *results)
+{
+    const PccEmulatedPart *part = (const PccEmulatedPart *)all;
+    float(*c)[4] = (float(*)[4])results;
+    for (int lane = 0; lane < 32; lane++) {
+        memcpy(c[lane], part[lane].c, sizeof c[lane]);
+        pcc_multiply_plainly<X>(lane, c[lane], [&](int other, int i) { return part[other].pairs[i]; });
+    }
+}
+#endif
 
 /* c += a b, of numbers X: PccBf16 or PccF16. */
 template <class X> PCC_DEVICE void pcc_multiply(float (&c)[4], const PccA &a, const PccB &b)
@@ -178,32 +199,12 @@ template <class X> PCC_DEVICE void pcc_multiply(float (&c)[4], const PccA &a, co
                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                 : "r"(a.at[half * 2]), "r"(a.at[half * 2 + 1]), "r"(b.at[half]));
 #elif defined(PCC_EMULATED)
-    const uint32_t mine[6] = {a.at[0], a.at[1], a.at[2], a.at[3], b.at[0], b.at[1]};
-    uint32_t all[32][6];
-    pcc_emulated_exchange(0xffffffffu, mine, sizeof mine, all);
-    pcc_multiply_plainly<X>(c, [&](int lane, int i) { return all[lane][i]; });
+    const PccEmulatedPart mine = {{a.at[0], a.at[1], a.at[2], a.at[3], b.at[0], b.at[1]}, {c[0], c[1], c[2], c[3]}};
+    pcc_emulated_collective(0xffffffffu, &mine, sizeof mine, c, sizeof c, pcc_emulated_multiply<X>, __FILE__, __LINE__);
 #endif
 }
 
 /* ---- asynchronous copies ---------------------------------------------------------------------------------------- */
-
-#ifdef PCC_EMULATED
-/* The copies of a thread that have not arrived: as late as they may on a GPU, so that one that is not waited for is
- * seen. A kernel waits for all of its own before it ends. */
-struct PccEmulatedCopies {
-    struct Copy {
-        unsigned char *to;
-        unsigned char bytes[16];
-    };
-    std::vector<std::vector<Copy>> groups = {{}}; /* the last one is open */
-};
-
-inline PccEmulatedCopies &pcc_emulated_copies()
-{
-    static PccEmulatedCopies of_thread[1024];
-    return of_thread[(threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x];
-}
-#endif
 
 /* 16 bytes from global to shared memory, both aligned to 16: the first `bytes` of them, and zeros. */
 PCC_DEVICE void pcc_copy_async(void *shared, const void *global, int bytes)
@@ -211,6 +212,8 @@ PCC_DEVICE void pcc_copy_async(void *shared, const void *global, int bytes)
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     const uint32_t to = (uint32_t)__cvta_generic_to_shared(shared);
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes) : "memory");
+#elif defined(PCC_EMULATED)
+    pcc_emulated_copy(shared, global, (size_t)bytes, 16);
 #else
     PccVector<unsigned char, 16> all = {};
     if (bytes == 16)
@@ -218,14 +221,7 @@ PCC_DEVICE void pcc_copy_async(void *shared, const void *global, int bytes)
     else
         for (int i = 0; i < bytes; i++)
             all.at[i] = ((const unsigned char *)global)[i];
-#    ifdef PCC_EMULATED
-    PccEmulatedCopies::Copy copy = {(unsigned char *)shared, {}};
-    memcpy(copy.bytes, all.at, sizeof copy.bytes);
-    memset(shared, 0xff, sizeof copy.bytes);
-    pcc_emulated_copies().groups.back().push_back(copy);
-#    else
     pcc_store_vector((unsigned char *)shared, all);
-#    endif
 #endif
 }
 
@@ -235,7 +231,7 @@ PCC_DEVICE void pcc_commit_copies()
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     asm volatile("cp.async.commit_group;" ::: "memory");
 #elif defined(PCC_EMULATED)
-    pcc_emulated_copies().groups.emplace_back();
+    pcc_emulated_copy_commit();
 #endif
 }
 
@@ -246,12 +242,7 @@ template <int Left> PCC_DEVICE void pcc_wait_copies()
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     asm volatile("cp.async.wait_group %0;" ::"n"(Left) : "memory");
 #elif defined(PCC_EMULATED)
-    std::vector<std::vector<PccEmulatedCopies::Copy>> &groups = pcc_emulated_copies().groups;
-    while ((int)groups.size() - 1 > Left) {
-        for (const PccEmulatedCopies::Copy &copy : groups.front())
-            memcpy(copy.to, copy.bytes, sizeof copy.bytes);
-        groups.erase(groups.begin());
-    }
+    pcc_emulated_copy_wait(Left);
 #endif
 }
 
