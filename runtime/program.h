@@ -48,6 +48,7 @@ typedef enum PccRounding {
     PCC_STOCHASTIC, /* rounded up with the probability of its size */
     PCC_KAHAN,      /* kept in a compensation of the value's dtype, `extra`: the weight is the sum of both */
     PCC_MASTER,     /* kept in an f32 weight, `extra`: the value is that rounded */
+    PCC_REMAINDER,  /* kept in the value, bf16, and 16 bits more, `extra`: together an f32 weight, exactly */
 } PccRounding;
 
 /* A parameter rounded to 16 bits, to nearest even, for the nodes that read it so: rewritten by every update. */

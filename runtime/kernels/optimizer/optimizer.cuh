@@ -14,6 +14,9 @@
 
 #include "update_decide.cuh"
 #include "update_plain.cuh"
+#ifdef PCC_MIXED
+#    include "update_staged.cuh"
+#endif
 
 /* Which kernels the parameters need. */
 struct PccUpdateKinds {
@@ -32,21 +35,31 @@ static inline PccUpdateKinds pcc_update_kinds(const PccParam *params, int64_t co
     return kinds;
 }
 
-/* The pass over the weights. */
-template <class Optimizer>
-static void pcc_update_weights(PccUpdateKinds kinds, const PccParam *on_device, PccUpdatePlan plan, PccStep *s)
+/* The pass over the weights: one launch, but for programs with f64 beside others. */
+template <class Optimizer, class Maps>
+static void pcc_update_weights(PccUpdateKinds kinds, const Maps &maps, const PccParam *on_device, PccUpdatePlan plan,
+                               PccUpdate *done, PccStep *s)
 {
     const unsigned blocks = pcc_blocks(plan.chunks, 1);
     const PccStep *step = pcc_on_device(s);
     if (kinds.f64)
         PCC_LAUNCH((pcc_update_plain_kernel<Optimizer, double>), blocks, PCC_BLOCK, 0, s, on_device, plan, step);
+#ifdef PCC_MIXED
+    if (kinds.staged) {
+        PCC_LAUNCH((pcc_update_staged_kernel<Optimizer, Maps>), blocks, PCC_BLOCK, 0, s, on_device, plan, maps, done,
+                   step);
+        return;
+    }
+#endif
+    (void)maps;
+    (void)done;
     if (kinds.f32)
         PCC_LAUNCH((pcc_update_plain_kernel<Optimizer, float>), blocks, PCC_BLOCK, 0, s, on_device, plan, step);
 }
 
-template <class Optimizer>
-static void pcc_apply_update(const PccParam *params, const PccParam *on_device, int64_t count, PccScaling scaling,
-                             void *scratch, PccUpdate *done, PccLossScale *loss_scale, PccStep *s)
+template <class Optimizer, class Maps>
+static void pcc_apply_update(const Maps &maps, const PccParam *params, const PccParam *on_device, int64_t count,
+                             PccScaling scaling, void *scratch, PccUpdate *done, PccLossScale *loss_scale, PccStep *s)
 {
     const PccUpdatePlan plan = pcc_update_plan(params, count, scratch);
     const unsigned blocks = pcc_blocks(plan.chunks, 1);
@@ -57,20 +70,32 @@ static void pcc_apply_update(const PccParam *params, const PccParam *on_device, 
     }
     PCC_LAUNCH(pcc_update_decide_kernel<Optimizer>, 1, PCC_BLOCK, 0, s, plan, scaling, done, loss_scale, step);
     if (plan.chunks > 0)
-        pcc_update_weights<Optimizer>(pcc_update_kinds(params, count), on_device, plan, s);
+        pcc_update_weights<Optimizer>(pcc_update_kinds(params, count), maps, on_device, plan, done, s);
 }
 
-#define PCC_DEFINE_OPTIMIZER(name, optimizer)                                                                   \
-    static inline void pcc_##name(const PccParam *params, const PccParam *on_device, int64_t count,             \
-                                  PccScaling scaling, void *scratch, PccUpdate *done, PccLossScale *loss_scale, \
-                                  PccStep *s)                                                                   \
-    {                                                                                                           \
-        pcc_apply_update<optimizer>(params, on_device, count, scaling, scratch, done, loss_scale, s);           \
+#define PCC_DEFINE_OPTIMIZER(name, optimizer)                                                                      \
+    static inline void pcc_##name(const PccParam *params, const PccParam *on_device, int64_t count,                \
+                                  PccScaling scaling, void *scratch, PccUpdate *done, PccLossScale *loss_scale,    \
+                                  PccStep *s)                                                                      \
+    {                                                                                                              \
+        pcc_apply_update<optimizer>(PccNoMaps{}, params, on_device, count, scaling, scratch, done, loss_scale, s); \
     }
 PCC_DEFINE_OPTIMIZER(sgd, PccSgd)
 PCC_DEFINE_OPTIMIZER(adam, PccAdam)
 PCC_DEFINE_OPTIMIZER(adamw, PccAdamw)
 PCC_DEFINE_OPTIMIZER(lion, PccLion)
 #undef PCC_DEFINE_OPTIMIZER
+
+#ifdef PCC_MIXED
+/* AdamW whose moments are stored in 8 bits where the parameter says so. */
+static inline void pcc_adamw8bit(const PccParam *params, const PccParam *on_device, int64_t count, PccScaling scaling,
+                                 void *scratch, PccUpdate *done, PccLossScale *loss_scale, PccStep *s)
+{
+    PccMaps8 maps;
+    pcc_map8_make(true, &maps.with_sign);
+    pcc_map8_make(false, &maps.without);
+    pcc_apply_update<PccAdamw>(maps, params, on_device, count, scaling, scratch, done, loss_scale, s);
+}
+#endif
 
 #endif

@@ -7,6 +7,7 @@
 #define PCC_OPTIMIZER_STAGED_H
 
 #include "optimizer_moments8.h"
+#include "optimizer_remainder.h"
 #include "optimizer_round.h"
 #include "optimizer_chunks.h"
 
@@ -74,12 +75,37 @@ PCC_KERNEL void pcc_store_moment(const PccStage *at, const PccStageMoment *momen
 
 /* ---- values --------------------------------------------------------------------------------------------------- */
 
+PCC_KERNEL bool pcc_has_master(const PccParam *param)
+{
+    return param->rounding == PCC_MASTER || param->rounding == PCC_REMAINDER;
+}
+
+PCC_SHARED void pcc_join_row(const PccBf16 *value, const uint16_t *remainder, int64_t count, float *row)
+{
+    for (int64_t i = 0; i < count; i++)
+        row[i] = pcc_join_f32(value[i], remainder[i]);
+}
+
+PCC_SHARED void pcc_split_row(const float *row, int64_t count, PccBf16 *value, uint16_t *remainder)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const PccSplitF32 split = pcc_split_f32(row[i]);
+        value[i] = split.value;
+        remainder[i] = split.remainder;
+    }
+}
+
 /* The weight in f32: the value, the master, or the value and its compensation. */
 PCC_KERNEL float *pcc_load_weight(const PccStage *at, float *buffer)
 {
     const PccParam *param = at->param;
     if (param->rounding == PCC_MASTER)
         return pcc_stage_row(at, param->extra, PCC_F32, buffer);
+    if (param->rounding == PCC_REMAINDER) {
+        pcc_join_row(pcc_stage_at(at, param->value.offset, PCC_BF16).data,
+                     pcc_stage_at(at, param->extra, PCC_BF16).data, at->count, buffer);
+        return buffer;
+    }
     float *row = pcc_stage_row(at, param->value.offset, param->value.dtype, buffer);
     if (param->rounding == PCC_KAHAN) {
         float compensation[PCC_STAGE];
@@ -132,6 +158,10 @@ PCC_KERNEL void pcc_store_weight(const PccStage *at, const float *row, PccUpdate
         pcc_commit(value, 0, at->count, row);
         return;
     }
+    if (param->rounding == PCC_REMAINDER) {
+        pcc_split_row(row, at->count, value.data, pcc_stage_at(at, param->extra, PCC_BF16).data);
+        return;
+    }
     uint16_t rounded[PCC_STAGE], extra[PCC_STAGE] = {0};
     const bool kahan = param->rounding == PCC_KAHAN;
     const PccDraws *draws = param->rounding == PCC_STOCHASTIC ? at->draws : NULL;
@@ -148,7 +178,7 @@ PCC_KERNEL void pcc_store_weight(const PccStage *at, const float *row, PccUpdate
 PCC_KERNEL void pcc_store_copies(const PccStage *at, const float *row, float *buffer)
 {
     const PccParam *param = at->param;
-    if (param->copy_count > 0 && param->rounding != PCC_MASTER)
+    if (param->copy_count > 0 && !pcc_has_master(param))
         row = pcc_stage_row(at, param->value.offset, param->value.dtype, buffer);
     for (int i = 0; i < param->copy_count; i++)
         pcc_commit(pcc_stage_at(at, param->copies[i].offset, param->copies[i].dtype), 0, at->count, row);

@@ -5,6 +5,10 @@
 #include "optimizer_terms.h"
 #include "../common/launch.cuh"
 
+/* Instead of PccMaps8 where there are no 8-bit moments. */
+struct PccNoMaps {
+};
+
 PCC_DEVICE float pcc_root(float x)
 {
     return sqrtf(x);

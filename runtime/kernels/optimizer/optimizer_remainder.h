@@ -1,0 +1,36 @@
+/* optimizer_remainder.h: an f32 weight as a bf16 value and 16 bits that are left of it: an exact master in 4 bytes.
+ *
+ * The remainder is the lower half of the weight's bits; the value is the weight rounded to nearest, halves away from
+ * zero, so that the remainder's uppermost bit says whether it was rounded up. Rounded to even, ties would lose that
+ * (NVIDIA Apex, issue 1842). A NaN stays one, but not its bits. */
+#ifndef PCC_OPTIMIZER_REMAINDER_H
+#define PCC_OPTIMIZER_REMAINDER_H
+
+#ifdef __cplusplus
+#    include "../common/storage.cuh"
+#else
+#    include "../common/storage.h"
+#endif
+
+typedef struct PccSplitF32 {
+    PccBf16 value;
+    uint16_t remainder;
+} PccSplitF32;
+
+PCC_KERNEL PccSplitF32 pcc_split_f32(float x)
+{
+    const uint32_t bits = pcc_bits_of_f32(x);
+    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+    PccSplitF32 split;
+    split.value.bits = (uint16_t)(nan ? bits >> 16 | 0x40 : (bits + 0x8000u) >> 16);
+    split.remainder = (uint16_t)(nan ? 0 : bits);
+    return split;
+}
+
+PCC_KERNEL float pcc_join_f32(PccBf16 value, uint16_t remainder)
+{
+    const uint32_t upper = (uint32_t)value.bits - (remainder >> 15);
+    return pcc_f32_of_bits(upper << 16 | remainder);
+}
+
+#endif
