@@ -1,38 +1,17 @@
-/* optimizer_case.h: one weights block for the C target's optimizers and a copy for CUDA's, updated side by side. */
+/* optimizer_case.h: one weights block for the C target's optimizers and a copy on the device, updated side by side. */
 #ifndef OPTIMIZER_CASE_H
 #define OPTIMIZER_CASE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-extern "C" {
-#include <cmocka.h>
-}
-
 #define PCC_MIXED 1
-#include "runtime/kernels/optimizer/optimizer.cuh"
+#include <pcc/kernels/optimizer/optimizer.cuh>
 
+#include "emulated_check.h"
 #include "optimizer_in_c.h"
-
-enum { MOST_PARAMS = 8 };
 
 struct Storage {
     PccDtype value, gradient, moment;
     PccRounding rounding;
     int copies;
-};
-
-struct Case {
-    Optimizer optimizer;
-    PccParam params[MOST_PARAMS];
-    int64_t count;
-    size_t bytes;
-    PccScaling scaling;
-    PccStep in_c, in_cuda, mirror;
-    PccLossScale scale_in_c, scale_in_cuda;
-    PccUpdate done_in_c, done_in_cuda;
-    void *scratch;
 };
 
 /* In [-1, 1). */
@@ -46,38 +25,6 @@ static inline double next_value()
 static inline int64_t bytes_of(PccDtype dtype)
 {
     return dtype == PCC_F64 ? 8 : dtype == PCC_F32 ? 4 : dtype == PCC_U8 ? 1 : 2;
-}
-
-static inline size_t place(Case *c, int64_t bytes)
-{
-    const size_t offset = c->bytes;
-    c->bytes += ((size_t)bytes + 63) / 64 * 64;
-    return offset;
-}
-
-static inline void add_param(Case *c, Storage storage, int64_t n)
-{
-    const int64_t scales = (n + PCC_MOMENT_BLOCK - 1) / PCC_MOMENT_BLOCK * 4;
-    const bool second = c->optimizer != SGD && c->optimizer != LION;
-    PccParam *param = &c->params[c->count++];
-    *param = {};
-    param->value.dtype = storage.value;
-    param->value.rank = 2;
-    param->value.dims[0] = n;
-    param->value.dims[1] = 1;
-    param->value.offset = place(c, n * bytes_of(storage.value));
-    param->gradient_dtype = storage.gradient;
-    param->moment_dtype = storage.moment;
-    param->rounding = storage.rounding;
-    param->gradient = place(c, n * bytes_of(storage.gradient));
-    param->moment1 = place(c, n * bytes_of(storage.moment));
-    param->moment2 = second ? place(c, n * bytes_of(storage.moment)) : PCC_NONE;
-    param->extra = place(c, n * 4);
-    param->absmax1 = place(c, scales);
-    param->absmax2 = place(c, scales);
-    param->copy_count = storage.copies;
-    for (int i = 0; i < storage.copies; i++)
-        param->copies[i] = {i == 0 ? PCC_BF16 : PCC_F16, place(c, n * 2)};
 }
 
 static inline double get(const char *block, PccDtype dtype, int64_t i)
@@ -98,85 +45,216 @@ static inline void put(char *block, PccDtype dtype, int64_t i, double x)
     else if (dtype == PCC_F32)
         ((float *)p)[i] = (float)x;
     else if (dtype == PCC_BF16)
-        ((PccBf16 *)p)[i] = pcc_bf16_from_f32((float)x);
+        ((PccBf16 *)p)[i] = stored<PccBf16>(x);
     else
-        ((PccF16 *)p)[i] = pcc_f16_from_f32((float)x);
+        ((PccF16 *)p)[i] = stored<PccF16>(x);
 }
 
-static inline void *aligned(size_t bytes)
+/* The host's side of both. */
+class OptimizerCase
 {
-    void *block = aligned_alloc(256, (bytes + 511) / 256 * 256);
-    memset(block, 0, (bytes + 511) / 256 * 256);
-    return block;
+  public:
+    Optimizer optimizer;
+    std::vector<PccParam> params;
+    std::vector<char> weights; /* the C target's; 64-byte alignment is not needed by its kernels */
+    PccScaling scaling = {};
+    PccStep step = {}; /* of both before the first update */
+    PccLossScale loss_scale = {1, 0, 0};
+    PccUpdate done = {};
+
+    OptimizerCase(Optimizer kind, PccHyper hyper) : optimizer(kind)
+    {
+        step.loss_scale = 1;
+        step.seed = 7;
+        step.hyper = hyper;
+    }
+
+    void add(Storage storage, int64_t n);
+
+    /* Noise for weights; moments are 0. */
+    void fill();
+    void set_gradients();
+    void set_loss_scale(double scale)
+    {
+        step.loss_scale = loss_scale.scale = scale;
+    }
+
+    /* An update by the C target, as the session does it. */
+    void update();
+
+    int64_t elements(size_t p) const
+    {
+        return pcc_param_elements(&params[p]);
+    }
+
+    char *gradient(size_t p)
+    {
+        return weights.data() + params[p].gradient;
+    }
+
+    double value(size_t p, int64_t i) const
+    {
+        return get(weights.data() + params[p].value.offset, params[p].value.dtype, i);
+    }
+
+  private:
+    size_t place(int64_t bytes)
+    {
+        const size_t offset = weights.size();
+        weights.resize(offset + ((size_t)bytes + 63) / 64 * 64);
+        return offset;
+    }
+    std::vector<char> scratch_ = std::vector<char>(PCC_THREAD_SCRATCH);
+};
+
+inline void OptimizerCase::add(Storage storage, int64_t n)
+{
+    const int64_t scales = (n + PCC_MOMENT_BLOCK - 1) / PCC_MOMENT_BLOCK * 4;
+    PccParam param = {};
+    param.value.dtype = storage.value;
+    param.value.rank = 2;
+    param.value.dims[0] = n;
+    param.value.dims[1] = 1;
+    param.value.offset = place(n * bytes_of(storage.value));
+    param.gradient_dtype = storage.gradient;
+    param.moment_dtype = storage.moment;
+    param.rounding = storage.rounding;
+    param.gradient = place(n * bytes_of(storage.gradient));
+    param.moment1 = place(n * bytes_of(storage.moment));
+    param.moment2 = optimizer == SGD || optimizer == LION ? PCC_NONE : place(n * bytes_of(storage.moment));
+    param.extra = storage.rounding < PCC_KAHAN ? PCC_NONE : place(n * 4);
+    param.absmax1 = place(scales);
+    param.absmax2 = place(scales);
+    param.copy_count = storage.copies;
+    for (int i = 0; i < storage.copies; i++)
+        param.copies[i] = {i == 0 ? PCC_BF16 : PCC_F16, place(n * 2)};
+    params.push_back(param);
 }
 
-/* The f32 weight of parameters that have one; the value is it, rounded. */
-static inline void set_weight(Case *c, const PccParam *param, int64_t i, double x)
+inline void OptimizerCase::fill()
 {
-    char *weights = c->in_c.weights;
-    put(weights + param->value.offset, param->value.dtype, i, x);
-    if (param->rounding == PCC_MASTER)
-        put(weights + param->extra, PCC_F32, i, get(weights + param->value.offset, param->value.dtype, i));
+    for (size_t p = 0; p < params.size(); p++)
+        for (int64_t i = 0; i < elements(p); i++) {
+            put(weights.data() + params[p].value.offset, params[p].value.dtype, i, next_value());
+            if (params[p].rounding == PCC_MASTER)
+                put(weights.data() + params[p].extra, PCC_F32, i, value(p, i));
+        }
 }
 
-static inline void start(Case *c, PccHyper hyper)
+/* Far enough from 0 that no rule divides two small numbers. */
+inline void OptimizerCase::set_gradients()
 {
-    c->in_c = {};
-    c->in_c.weights = (char *)aligned(c->bytes);
-    c->in_c.thread_scratch = (char *)aligned(4 * PCC_THREAD_SCRATCH);
-    c->in_c.loss_scale = 1;
-    c->in_c.seed = 7;
-    c->in_c.hyper = hyper;
-    c->in_cuda = c->mirror = c->in_c;
-    c->in_cuda.mirror = &c->mirror;
-    c->mirror.weights = (char *)aligned(c->bytes);
-    c->in_cuda.weights = c->mirror.weights;
-    c->scale_in_c = c->scale_in_cuda = {1, 0, 0};
-    c->scratch = aligned(pcc_cuda_update_scratch_bytes(c->params, c->count));
-    for (int64_t p = 0; p < c->count; p++)
-        for (int64_t i = 0; i < c->params[p].value.dims[0]; i++)
-            set_weight(c, &c->params[p], i, next_value());
+    for (size_t p = 0; p < params.size(); p++)
+        for (int64_t i = 0; i < elements(p); i++)
+            put(gradient(p), params[p].gradient_dtype, i,
+                (copysign(0.3, next_value()) + next_value() / 4) * step.loss_scale);
 }
 
-static inline void end(Case *c)
+inline void OptimizerCase::update()
 {
-    free(c->in_c.weights);
-    free(c->in_c.thread_scratch);
-    free(c->mirror.weights);
-    free(c->scratch);
+    step.weights = weights.data();
+    step.thread_scratch = scratch_.data();
+    done = update_in_c(optimizer, params.data(), (int64_t)params.size(), &step);
+    const bool skipped = done.first_overflow >= 0;
+    step.update += !skipped;
+    step.micro = 0;
+    pcc_loss_scale_next(&loss_scale, &scaling, skipped);
+    step.loss_scale = loss_scale.scale;
 }
 
-/* As the session does it. */
-static inline void update_c(Case *c)
+/* A case's copy on the device. */
+class DeviceCase
 {
-    c->done_in_c = update_in_c(c->optimizer, c->params, c->count, &c->in_c);
-    const bool skipped = c->done_in_c.first_overflow >= 0;
-    c->in_c.update += !skipped;
-    c->in_c.micro = 0;
-    pcc_loss_scale_next(&c->scale_in_c, &c->scaling, skipped);
-    c->in_c.loss_scale = c->scale_in_c.scale;
+  public:
+    PccStep step;
+    PccUpdate done;
+    PccLossScale loss_scale;
+    std::vector<char> weights;
+
+    /* Takes the case as it is. */
+    DeviceCase(CudaStep &cuda, const OptimizerCase &c)
+        : cuda_(cuda), case_(c), weights_((int64_t)c.weights.size()), params_((int64_t)c.params.size()),
+          scratch_((int64_t)pcc_cuda_update_scratch_bytes(c.params.data(), (int64_t)c.params.size())), done_(1),
+          loss_scale_(1)
+    {
+        char *failure = cuda.host.failure;
+        void *stream = cuda.host.stream;
+        PccStep *mirror = cuda.host.mirror;
+        cuda.host = c.step;
+        cuda.host.failure = failure;
+        cuda.host.stream = stream;
+        cuda.host.mirror = mirror;
+        cuda.host.weights = weights_.at();
+        cuda.host.thread_scratch = nullptr;
+        cuda.get();
+        copy(params_.at(), c.params.data(), c.params.size() * sizeof(PccParam));
+        copy(loss_scale_.at(), &c.loss_scale, sizeof c.loss_scale);
+        copy(weights_.at(), c.weights.data(), c.weights.size());
+    }
+
+    /* Takes parameter p's gradients. */
+    void set_gradients(size_t p)
+    {
+        const size_t bytes = (size_t)(case_.elements(p) * bytes_of(case_.params[p].gradient_dtype));
+        copy(weights_.at() + case_.params[p].gradient, case_.weights.data() + case_.params[p].gradient, bytes);
+    }
+
+    void update()
+    {
+        decltype(pcc_sgd) *const functions[] = {pcc_sgd, pcc_adam, pcc_adamw, pcc_adamw8bit, pcc_lion};
+        functions[case_.optimizer](case_.params.data(), params_.at(), (int64_t)case_.params.size(), case_.scaling,
+                                   scratch_.at(), done_.at(), loss_scale_.at(), &cuda_.host);
+        step = cuda_.read();
+        done = done_.elements()[0];
+        loss_scale = loss_scale_.elements()[0];
+        weights = weights_.elements();
+    }
+
+  private:
+    static void copy(void *to, const void *from, size_t bytes)
+    {
+        must(cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice), "copying to the device");
+    }
+
+    CudaStep &cuda_;
+    const OptimizerCase &case_;
+    Device<char> weights_;
+    Device<PccParam> params_;
+    Device<char> scratch_;
+    Device<PccUpdate> done_;
+    Device<PccLossScale> loss_scale_;
+};
+
+/* Everything, bit by bit. */
+static inline void expect_same_update(const OptimizerCase &c, const DeviceCase &device)
+{
+    for (size_t i = 0; i < c.weights.size(); i++)
+        if (c.weights[i] != device.weights[i])
+            fail_msg("byte %zu of the weights differs", i);
+    assert_int_equal(c.done.first_overflow, device.done.first_overflow);
+    assert_int_equal(c.done.rounded, device.done.rounded);
+    assert_int_equal(c.done.lost, device.done.lost);
+    assert_int_equal(c.step.update, device.step.update);
+    assert_int_equal(device.step.micro, 0);
+    assert_true(c.step.loss_scale == device.step.loss_scale);
+    assert_true(c.loss_scale.scale == device.loss_scale.scale);
+    assert_int_equal(c.loss_scale.clean_steps, device.loss_scale.clean_steps);
+    assert_int_equal(c.loss_scale.skipped, device.loss_scale.skipped);
 }
 
-static inline void update_cuda(Case *c)
+/* Updates of both in a row. */
+static inline void expect_same_updates(OptimizerCase c, int updates)
 {
-    decltype(pcc_sgd) *const functions[] = {pcc_sgd, pcc_adam, pcc_adamw, pcc_lion};
-    functions[c->optimizer == LION ? 3 : c->optimizer](c->params, c->params, c->count, c->scaling, c->scratch,
-                                                       &c->done_in_cuda, &c->scale_in_cuda, &c->in_cuda);
-}
-
-/* Gradients of the scaled loss. */
-static inline void set_gradients(Case *c)
-{
-    for (int64_t p = 0; p < c->count; p++)
-        for (int64_t i = 0; i < c->params[p].value.dims[0]; i++)
-            put(c->in_c.weights + c->params[p].gradient, c->params[p].gradient_dtype, i,
-                (copysign(0.3, next_value()) + next_value() / 4) * c->in_c.loss_scale);
-}
-
-/* Both sides begin from the C target's block. */
-static inline void share_weights(Case *c)
-{
-    memcpy(c->mirror.weights, c->in_c.weights, c->bytes);
+    CudaStep cuda;
+    DeviceCase device(cuda, c);
+    for (int i = 0; i < updates; i++) {
+        c.set_gradients();
+        for (size_t p = 0; p < c.params.size(); p++)
+            device.set_gradients(p);
+        c.update();
+        device.update();
+        expect_same_update(c, device);
+    }
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* The C target's optimizers. */
 #define PCC_MIXED 1
-#include "runtime/kernels/optimizer/optimizer.h"
+#include <pcc/kernels/optimizer/optimizer.h>
 
 #include "optimizer_in_c.h"
 

@@ -2,7 +2,7 @@
 #ifndef OPTIMIZER_IN_C_H
 #define OPTIMIZER_IN_C_H
 
-#include "runtime/program.h"
+#include <pcc/program.h>
 
 typedef enum Optimizer { SGD, ADAM, ADAMW, ADAMW8BIT, LION, OPTIMIZERS } Optimizer;
 

@@ -205,7 +205,7 @@ static __global__ void __launch_bounds__(PCC_BLOCK)
         PccUpdateCounts counts;
         for (int row = (int)threadIdx.x / PCC_WARP * PCC_ROW; row < chunk.count;
              row += (int)blockDim.x / PCC_WARP * PCC_ROW) {
-            const PccRowAt at = {chunk.first + row, min(PCC_ROW, chunk.count - row)};
+            const PccRowAt at = {chunk.first + row, min((int)PCC_ROW, chunk.count - row)};
             pcc_update_row<Optimizer>(factors, of_block, param, step->weights, at, draws, counts);
         }
         pcc_add_counts(counts, done);
