@@ -18,6 +18,10 @@ typedef struct PccError {
     char message[1024]; /* names the file or option, what was found, and what to do; no newline */
 } PccError;
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Records the failure and returns status. */
 int pcc_fail(PccError *error, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -25,5 +29,9 @@ int pcc_fail(PccError *error, int status, const char *format, ...) __attribute__
 int pcc_fail_errno(PccError *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 int pcc_fail_memory(PccError *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

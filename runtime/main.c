@@ -40,7 +40,7 @@ static int main_checked(const PccProgram *program, int argc, char **argv, PccErr
     } else {
         if (options.threads > 0)
             omp_set_num_threads((int)options.threads); /* those that read data, too */
-        PccSession *session = pcc_open(program, NULL, (int)options.threads, error);
+        PccSession *session = pcc_open_on(program, (int)options.device, NULL, (int)options.threads, error);
         status = session ? main_run(session, &options, error) : error->status;
         pcc_close(session);
     }

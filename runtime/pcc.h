@@ -41,6 +41,8 @@ typedef struct PccSession PccSession;
  * program says (embedded, or program->weights_file beside the executable or in the current folder). threads: of the
  * session for as long as it lives; 0: as many as OpenMP gives the caller now. NULL on failure. */
 PccSession *pcc_open(const PccProgram *program, const char *weights, int threads, PccError *error);
+/* Likewise, a program for GPUs on device `device`, counted from 0; others ignore it. */
+PccSession *pcc_open_on(const PccProgram *program, int device, const char *weights, int threads, PccError *error);
 void pcc_close(PccSession *session);
 
 /* Replaces parameters, states and constants by those of a safetensors file under their ONNX names, all of them, with
@@ -61,6 +63,9 @@ typedef struct PccFeed {
 /* Forward and backward; adds to the gradients until the next pcc_update. Returns the loss, averaged over the targets
  * that count. */
 double pcc_backward(PccSession *session, const PccFeed *feed);
+
+/* On a device a step can fail: then the loss is NaN, as of all later calls, and this says why. PCC_OK otherwise. */
+int pcc_session_status(const PccSession *session, PccError *error);
 
 /* Clips the gradients where the program says so and applies one optimizer update. With loss scaling, a gradient that is
  * not finite skips it: nothing changes but the scale. */

@@ -90,7 +90,17 @@ typedef struct PccHyper {
     double lr, weight_decay, beta1, beta2, eps, momentum;
 } PccHyper;
 
-/* One step's view of the world: set by the runtime, read by step(), evaluate(), update() and the kernels. */
+/* What update() did. */
+typedef struct PccUpdate {
+    double gradient_norm;   /* global 2-norm, unscaled, before clipping; 0 when it was not needed */
+    int64_t first_overflow; /* index of the first parameter whose gradient is not finite: nothing was updated.
+                             * -1: none, or nobody looked */
+    int64_t rounded;        /* elements of 16-bit weights without a master whose update was not zero */
+    int64_t lost;           /* those of them that kept their bits all the same */
+} PccUpdate;
+
+/* One step's view of the world: set by the runtime, read by step(), evaluate(), update() and the kernels;
+ * out: set by these. */
 typedef struct PccStep {
     char *weights;             /* program->weights_bytes */
     char *arena;               /* program->arena_bytes */
@@ -105,26 +115,24 @@ typedef struct PccStep {
     bool check_gradients; /* a gradient that is not finite skips the update, whatever else needs their norm */
     double clip_norm;     /* > 0: clip the gradients' global 2-norm to this */
     PccHyper hyper;       /* lr is already the schedule's */
-    double counted;       /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
     char *thread_scratch; /* threads x PCC_THREAD_SCRATCH bytes; index with pcc_thread_scratch() */
-    struct PccStep *mirror; /* on a device: this struct in its memory, as kernels read it; NULL on the CPU */
-    void *stream;           /* on a device: where work is enqueued, in order */
-    char *failure;          /* on a device: PCC_FAILURE_ROOM bytes, what the first call that failed says; "": none did */
+
+    double loss;    /* out: of step() and evaluate(): unscaled, averaged over `counted` */
+    double counted; /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
+    PccUpdate done; /* out: of update() */
+
+    /* On a device (device.h), where weights, arena, inputs and target are in its memory; NULL on the CPU. */
+    struct PccStep *mirror; /* this struct in the device's memory, as kernels read it, and where results are written */
+    const struct PccParam *params; /* program->params in its memory */
+    void *stream;                  /* where work is enqueued, in order */
+    void *device;                  /* what PccDevice.open() made */
+    char *failure;                 /* PCC_FAILURE_ROOM bytes: what the first call that failed says; "": none did */
 } PccStep;
 
 #define PCC_FAILURE_ROOM 512
 
 /* Scratch that every kernel may use privately in each of its threads. */
 #define PCC_THREAD_SCRATCH ((size_t)2 << 20)
-
-/* What update() did. */
-typedef struct PccUpdate {
-    double gradient_norm;   /* global 2-norm, unscaled, before clipping; 0 when it was not needed */
-    int64_t first_overflow; /* index of the first parameter whose gradient is not finite: nothing was updated.
-                             * -1: none, or nobody looked */
-    int64_t rounded;        /* elements of 16-bit weights without a master whose update was not zero */
-    int64_t lost;           /* those of them that kept their bits all the same */
-} PccUpdate;
 
 /* Loss scaling: the loss is multiplied before differentiation and the gradients divided again, so that small ones
  * survive 16 bits; an update whose gradients overflow is skipped. All zero: none. */
@@ -157,14 +165,15 @@ typedef struct PccProgram {
     const PccTensor *outputs; /* in the arena, valid after step() or evaluate() until the next call */
     int64_t output_count;
     PccLoss loss;
-    int64_t loss_output; /* index in `outputs` of what the loss reads: logits or prediction, samples first, or the
-                          * scalar itself; output_count: an entry behind them, which is no output of the model */
-    int64_t label_input; /* index of the input that holds integer labels, or -1 */
-    PccTensor target;    /* rank -1: the loss takes no target */
-    PccHyper hyper;      /* defaults for the command line */
-    double (*step)(PccStep *s);            /* forward and backward; returns the unscaled loss */
-    double (*evaluate)(PccStep *s);        /* forward in inference mode; returns the loss */
-    PccUpdate (*update)(PccStep *s);       /* unscale, check, clip, update every parameter */
+    int64_t loss_output;      /* index in `outputs` of what the loss reads: logits or prediction, samples first, or the
+                               * scalar itself; output_count: an entry behind them, which is no output of the model */
+    int64_t label_input;      /* index of the input that holds integer labels, or -1 */
+    PccTensor target;         /* rank -1: the loss takes no target */
+    PccHyper hyper;           /* defaults for the command line */
+    void (*step)(PccStep *s); /* forward and backward: s->loss */
+    void (*evaluate)(PccStep *s);          /* forward in inference mode: s->loss */
+    void (*update)(PccStep *s);            /* unscale, check, clip, update every parameter: s->done */
+    const struct PccDevice *device;        /* where they run (device.h); NULL: on the CPU */
     const char *weights_file;              /* initial weights: a file name beside the executable or the source */
     const unsigned char *embedded_weights; /* or the file's bytes (--embed-weights) */
     size_t embedded_bytes;

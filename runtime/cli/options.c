@@ -63,6 +63,7 @@ static const Option option_table[] = {
      "write the trained tensors under their ONNX names"},
     {"threads", "N", OPTION_COUNT, OPTION_FIELD(threads), 1, 4096,
      "threads (OpenMP's choice); results do not depend on it"},
+    {"device", "N", OPTION_COUNT, OPTION_FIELD(device), 0, 1023, "the GPU of a program for GPUs, counted from 0 (0)"},
     {"eval", NULL, OPTION_FLAG, OPTION_FIELD(eval), 0, 0, "evaluate on the validation data only"},
     {"bench", "[N]", OPTION_STEPS, OPTION_FIELD(bench), 1, 1e9, "time N steps (20) on synthetic data"},
     {"probe", "FILE", OPTION_TEXT, OPTION_FIELD(probe), 0, 0,

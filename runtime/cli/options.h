@@ -29,6 +29,7 @@ typedef struct PccRunOptions {
     bool quiet;
     const char *export_file, *save;
     int64_t threads; /* 0: as OpenMP chooses */
+    int64_t device;  /* of a program for GPUs */
     bool eval;
     int64_t bench; /* steps; 0: no bench */
     const char *probe, *dump;

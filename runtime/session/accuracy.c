@@ -94,7 +94,7 @@ static int64_t accuracy_binary(const Judged *judged, int64_t elements, const voi
     return elements;
 }
 
-int64_t pcc_count_correct(const PccProgram *program, const PccStep *step, int64_t *correct)
+int64_t pcc_count_correct(const PccProgram *program, const PccFeed *feed, const void *output, int64_t *correct)
 {
     *correct = 0;
     if (program->loss == PCC_LOSS_MSE || program->loss == PCC_LOSS_OUTPUT)
@@ -103,19 +103,19 @@ int64_t pcc_count_correct(const PccProgram *program, const PccStep *step, int64_
     int64_t elements = pcc_element_count(logits->rank, logits->dims);
     if (elements == 0)
         return 0;
-    Judged judged = {step->arena + logits->offset, logits->dtype, 1, 1};
+    Judged judged = {output, logits->dtype, 1, 1};
     PccDtype target = program->target.dtype;
     if (program->loss == PCC_LOSS_BCE_WITH_LOGITS)
-        return accuracy_binary(&judged, elements / program->batch * step->valid, step->target, target, correct);
+        return accuracy_binary(&judged, elements / program->batch * feed->valid, feed->target, target, correct);
     int axis = program->loss == PCC_LOSS_CROSS_ENTROPY ? 1 : logits->rank - 1;
     judged.classes = logits->dims[axis];
     judged.inner = pcc_element_count(logits->rank - axis - 1, logits->dims + axis + 1);
     if (program->loss == PCC_LOSS_CAUSAL_LM) {
         const PccTensor *labels = &program->inputs[program->label_input];
-        return accuracy_next_token(&judged, step->valid, labels->dims[labels->rank - 1],
-                                   step->inputs[program->label_input], labels->dtype, correct);
+        return accuracy_next_token(&judged, feed->valid, labels->dims[labels->rank - 1],
+                                   feed->inputs[program->label_input], labels->dtype, correct);
     }
     int64_t outer = elements / (judged.classes * judged.inner);
     /* Like the loss: the valid samples' share of the rows. */
-    return accuracy_classes(&judged, outer / program->batch * step->valid, step->target, target, correct);
+    return accuracy_classes(&judged, outer / program->batch * feed->valid, feed->target, target, correct);
 }

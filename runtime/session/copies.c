@@ -1,6 +1,7 @@
 /* copies.c: masters, compensations and 16-bit copies outside of updates: after loading and resuming. */
 #include <string.h>
 
+#include "blocks.h"
 #include "copies.h"
 #include "../files/dtype.h"
 #include "../kernels/common/storage.h"
@@ -21,7 +22,7 @@ const void *pcc_param_weight(const PccSession *session, const PccParam *param, P
 {
     bool master = param->rounding == PCC_MASTER;
     *dtype = master ? PCC_F32 : param->value.dtype;
-    return session->step.weights + (master ? param->extra : param->value.offset);
+    return pcc_weights_view(session) + (master ? param->extra : param->value.offset);
 }
 
 static void copies_write(PccSession *session, const PccParam *param)
@@ -34,7 +35,7 @@ static void copies_write(PccSession *session, const PccParam *param)
         int64_t count = copies_row(at, elements);
         const float *row = pcc_read(from, at, count, buffer);
         for (int i = 0; i < param->copy_count; i++)
-            pcc_commit((PccOut){session->step.weights + param->copies[i].offset, param->copies[i].dtype}, at, count,
+            pcc_commit((PccOut){pcc_weights_view(session) + param->copies[i].offset, param->copies[i].dtype}, at, count,
                        row);
     }
 }
@@ -48,7 +49,7 @@ void pcc_write_copies(PccSession *session)
 /* A 16-bit value and what goes with it. */
 static void copies_set_narrow(PccSession *session, const PccParam *param, const char *data, PccDtype dtype)
 {
-    char *weights = session->step.weights, *value = weights + param->value.offset;
+    char *weights = pcc_weights_view(session), *value = weights + param->value.offset;
     float aligned[COPIES_ROW], buffer[COPIES_ROW];
     int64_t elements = copies_elements(param);
     size_t size = pcc_dtype_size(dtype), stored = pcc_dtype_size(param->value.dtype);
@@ -66,7 +67,7 @@ static void copies_set_narrow(PccSession *session, const PccParam *param, const 
 
 void pcc_set_param(PccSession *session, const PccParam *param, const void *data, PccDtype dtype)
 {
-    char *value = session->step.weights + param->value.offset;
+    char *value = pcc_weights_view(session) + param->value.offset;
     size_t size = pcc_dtype_size(param->value.dtype);
     if (size == 2)
         copies_set_narrow(session, param, data, dtype);
@@ -77,8 +78,11 @@ void pcc_set_param(PccSession *session, const PccParam *param, const void *data,
 
 void pcc_refresh_copies(PccSession *session)
 {
+    if (!pcc_host_weights(session, &session->failure))
+        return;
     for (int64_t i = 0; i < session->program->param_count; i++) {
         const PccTensor *value = &session->program->params[i].value;
-        pcc_set_param(session, &session->program->params[i], session->step.weights + value->offset, value->dtype);
+        pcc_set_param(session, &session->program->params[i], pcc_weights_view(session) + value->offset, value->dtype);
     }
+    pcc_weights_changed(session, &session->failure);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "blocks.h"
 #include "copies.h"
 #include "../files/dtype.h"
 #include "../files/files.h"
@@ -15,7 +16,7 @@ static int weights_copy(PccSession *session, const PccSafetensors *file, const P
     int status = pcc_st_require(file, to->name, to->dtype, to->rank, to->dims, &from, error);
     if (status)
         return status;
-    memcpy(session->step.weights + to->offset, from->data, from->bytes);
+    memcpy(pcc_weights_view(session) + to->offset, from->data, from->bytes);
     pcc_st_release(file, from);
     return PCC_OK;
 }
@@ -37,14 +38,14 @@ static int weights_copy_param(PccSession *session, const PccSafetensors *file, c
 int pcc_copy_weights(PccSession *session, const PccSafetensors *file, PccError *error)
 {
     const PccProgram *program = session->program;
-    int status = PCC_OK;
+    int status = pcc_host_weights(session, error) ? PCC_OK : error->status;
     for (int64_t i = 0; i < program->param_count && !status; i++)
         status = weights_copy_param(session, file, &program->params[i], error);
     for (int64_t i = 0; i < program->state_count && !status; i++)
         status = weights_copy(session, file, &program->states[i], error);
     for (int64_t i = 0; i < program->constant_count && !status; i++)
         status = weights_copy(session, file, &program->constants[i], error);
-    return status;
+    return status ? status : pcc_weights_changed(session, error);
 }
 
 int pcc_load(PccSession *session, const char *file, PccError *error)
@@ -148,7 +149,9 @@ int pcc_save(const PccSession *session, const char *file, PccError *error)
 {
     const PccProgram *program = session->program;
     int64_t count = program->param_count + program->state_count + program->constant_count, n = 0;
-    const char *weights = session->step.weights;
+    const char *weights = pcc_host_weights(session, error);
+    if (!weights)
+        return error->status;
     PccStTensor *entries = calloc((size_t)count + 1, sizeof *entries);
     float *widened = calloc(weights_narrow_elements(session) + 1, sizeof *widened), *room = widened;
     int status = entries && widened ? PCC_OK : pcc_fail_memory(error);

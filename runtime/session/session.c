@@ -1,40 +1,12 @@
 /* session.c: opening a program, and the library's calls on it. */
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "available.h"
-#include "memory.h"
+#include "../files/dtype.h"
+#include "blocks.h"
 #include "session.h"
-
-/* Pages are taken as they are touched: without this, the system would end the program in the middle of a step. */
-static int session_check_memory(const PccProgram *program, PccError *error)
-{
-    const double needed = (double)program->weights_bytes + (double)program->arena_bytes;
-    const double available = (double)pcc_available_memory("");
-    if (needed <= available)
-        return PCC_OK;
-    return pcc_fail(error, PCC_ERR_INTERNAL,
-                    "not enough memory: %s needs %.1f MiB for weights and %.1f MiB for a step, but %.1f MiB are "
-                    "available; compile it with a smaller --batch",
-                    program->name, (double)program->weights_bytes / 0x1p20, (double)program->arena_bytes / 0x1p20,
-                    available / 0x1p20);
-}
-
-static int session_allocate(PccSession *session, PccError *error)
-{
-    const PccProgram *program = session->program;
-    if (session_check_memory(program, error))
-        return error->status;
-    PccStep *step = &session->step;
-    step->weights = pcc_allocate_block(program->weights_bytes);
-    step->arena = pcc_allocate_block(program->arena_bytes);
-    step->thread_scratch = pcc_allocate_block((size_t)session->threads * PCC_THREAD_SCRATCH);
-    if (step->weights && step->arena && step->thread_scratch)
-        return PCC_OK;
-    return pcc_fail(error, PCC_ERR_INTERNAL, "out of memory: %s needs %.1f MiB for weights and %.1f MiB for a step",
-                    program->name, (double)program->weights_bytes / 0x1p20, (double)program->arena_bytes / 0x1p20);
-}
 
 void pcc_set_loss_scale(PccSession *session, PccLossScale loss_scale)
 {
@@ -43,6 +15,11 @@ void pcc_set_loss_scale(PccSession *session, PccLossScale loss_scale)
 }
 
 PccSession *pcc_open(const PccProgram *program, const char *weights, int threads, PccError *error)
+{
+    return pcc_open_on(program, 0, weights, threads, error);
+}
+
+PccSession *pcc_open_on(const PccProgram *program, int device, const char *weights, int threads, PccError *error)
 {
     *error = (PccError){0};
     if (program->abi != PCC_PROGRAM_ABI) {
@@ -56,13 +33,14 @@ PccSession *pcc_open(const PccProgram *program, const char *weights, int threads
         return NULL;
     }
     session->program = program;
+    session->device_number = device;
     session->threads = threads > 0 ? threads : omp_get_max_threads();
     session->step.hyper = program->hyper;
     session->step.clip_norm = program->clip_norm;
     session->step.check_gradients = program->scaling.initial != 0;
     pcc_set_loss_scale(session, pcc_loss_scale_start(&program->scaling));
     session->step.valid = program->batch;
-    int status = session_allocate(session, error);
+    int status = pcc_allocate_blocks(session, error);
     if (!status)
         status = weights ? pcc_load(session, weights, error) : pcc_load_initial_weights(session, error);
     if (!status)
@@ -75,9 +53,7 @@ void pcc_close(PccSession *session)
 {
     if (!session)
         return;
-    pcc_free_block(session->step.weights, session->program->weights_bytes);
-    pcc_free_block(session->step.arena, session->program->arena_bytes);
-    pcc_free_block(session->step.thread_scratch, (size_t)session->threads * PCC_THREAD_SCRATCH);
+    pcc_release_blocks(session);
     free(session->weights_path);
     free(session);
 }
@@ -91,48 +67,69 @@ static int session_enter(const PccSession *session)
     return callers;
 }
 
-static void session_feed(PccSession *session, const PccFeed *feed)
+/* A device that has failed fails again: the first message is the one to keep. */
+static bool session_ran(PccSession *session, const PccFeed *feed, void (*function)(PccStep *))
 {
-    session->step.inputs = feed->inputs;
-    session->step.target = feed->target;
-    session->step.valid = feed->valid;
-    session->step.counted = 0;
+    if (session->failure.status)
+        return false;
+    const int callers = session_enter(session);
+    int status = feed ? pcc_feed(session, feed, &session->failure) : PCC_OK;
+    if (!status)
+        status = pcc_run(session, function, &session->failure);
+    omp_set_num_threads(callers);
+    return !status;
+}
+
+int pcc_session_status(const PccSession *session, PccError *error)
+{
+    if (session->failure.status)
+        *error = session->failure;
+    return session->failure.status;
 }
 
 double pcc_backward(PccSession *session, const PccFeed *feed)
 {
-    const int callers = session_enter(session);
-    session_feed(session, feed);
-    double loss = session->program->step(&session->step);
+    if (!session_ran(session, feed, session->program->step))
+        return (double)NAN;
     session->step.micro++;
-    omp_set_num_threads(callers);
-    return loss;
+    return session->step.loss;
 }
 
 PccUpdate pcc_update(PccSession *session, double learning_rate)
 {
     PccStep *step = &session->step;
     step->hyper.lr = learning_rate;
-    const int callers = session_enter(session);
-    PccUpdate done = session->program->update(step);
-    omp_set_num_threads(callers);
-    bool skipped = done.first_overflow >= 0;
+    if (!session_ran(session, NULL, session->program->update))
+        return (PccUpdate){.first_overflow = -1};
+    bool skipped = step->done.first_overflow >= 0;
     step->micro = 0;
     step->update += !skipped;
     pcc_loss_scale_next(&session->loss_scale, &session->program->scaling, skipped);
     step->loss_scale = session->loss_scale.scale;
-    return done;
+    return step->done;
+}
+
+/* Predictions of the batch against its labels. */
+static void session_judge(PccSession *session, const PccFeed *feed, PccEvaluation *result)
+{
+    const PccProgram *program = session->program;
+    const PccTensor *logits = &program->outputs[program->loss_output];
+    if (program->loss == PCC_LOSS_MSE || program->loss == PCC_LOSS_OUTPUT)
+        return;
+    const size_t bytes = (size_t)pcc_element_count(logits->rank, logits->dims) * pcc_dtype_size(logits->dtype);
+    const void *output = pcc_host_output(session, logits->offset, bytes, &session->failure);
+    const int callers = session_enter(session);
+    if (output)
+        result->judged = pcc_count_correct(program, feed, output, &result->correct);
+    omp_set_num_threads(callers);
 }
 
 PccEvaluation pcc_evaluate(PccSession *session, const PccFeed *feed)
 {
-    PccEvaluation result = {0};
-    const int callers = session_enter(session);
-    session_feed(session, feed);
-    result.loss = session->program->evaluate(&session->step);
-    result.counted = session->step.counted;
-    result.judged = pcc_count_correct(session->program, &session->step, &result.correct);
-    omp_set_num_threads(callers);
+    if (!session_ran(session, feed, session->program->evaluate))
+        return (PccEvaluation){.loss = (double)NAN};
+    PccEvaluation result = {.loss = session->step.loss, .counted = session->step.counted};
+    session_judge(session, feed, &result);
     return result;
 }
 
@@ -152,15 +149,20 @@ static const PccTensor *session_find(const PccTensor *tensors, int64_t count, co
 const void *pcc_output(const PccSession *session, const char *name, const PccTensor **description)
 {
     const PccTensor *found = session_find(session->program->outputs, session->program->output_count, name);
+    PccError error;
     if (description)
         *description = found;
-    return found ? session->step.arena + found->offset : NULL;
+    if (!found)
+        return NULL;
+    const size_t bytes = (size_t)pcc_element_count(found->rank, found->dims) * pcc_dtype_size(found->dtype);
+    return pcc_host_output(session, found->offset, bytes, &error);
 }
 
 void *pcc_tensor(PccSession *session, const char *name, const PccTensor **description)
 {
     const PccProgram *program = session->program;
     const PccTensor *found = session_find(program->states, program->state_count, name);
+    PccError error;
     if (!found)
         found = session_find(program->constants, program->constant_count, name);
     for (int64_t i = 0; i < program->param_count && !found; i++)
@@ -168,5 +170,6 @@ void *pcc_tensor(PccSession *session, const char *name, const PccTensor **descri
             found = &program->params[i].value;
     if (description)
         *description = found;
-    return found ? session->step.weights + found->offset : NULL;
+    char *weights = found ? pcc_host_weights(session, &error) : NULL;
+    return weights ? weights + found->offset : NULL;
 }

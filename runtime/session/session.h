@@ -12,6 +12,9 @@ struct PccSession {
     PccLossScale loss_scale; /* step.loss_scale is its scale */
     char *weights_path;      /* of the initial weights; NULL when they are embedded or there are none */
     int threads;
+    int device_number;        /* of a program that runs on a device */
+    struct PccHostView *view; /* blocks.c: the host's side of one; NULL on the CPU */
+    PccError failure;         /* the first of a step that could not run: its loss is NaN, and so is every later one */
 };
 
 /* Opens the file, or the embedded bytes, that the initial weights came from. */
@@ -29,7 +32,8 @@ int pcc_copy_weights(PccSession *session, const PccSafetensors *file, PccError *
 /* Whether pcc_export would find what it needs: asked before a long run, not after it. */
 int pcc_can_export(const PccSession *session, PccError *error);
 
-/* Counts right predictions of the last evaluation; returns how many were judged. */
-int64_t pcc_count_correct(const PccProgram *program, const PccStep *step, int64_t *correct);
+/* Counts right predictions of the evaluation of that batch; returns how many were judged. logits: the output that the
+ * loss reads. */
+int64_t pcc_count_correct(const PccProgram *program, const PccFeed *feed, const void *logits, int64_t *correct);
 
 #endif

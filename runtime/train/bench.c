@@ -64,6 +64,7 @@ static int bench_run(PccSession *session, int64_t steps, const PccLayout *layout
         status = pcc_batch_fill(batch, &data, samples, layout->batch, error);
     for (int64_t i = -BENCH_WARM_UP; i < steps && !status; i++) {
         double ms = bench_step(session, &batch->feed, &loss);
+        status = pcc_session_status(session, error);
         if (i >= 0)
             times[i] = ms;
     }

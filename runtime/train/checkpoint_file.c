@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "checkpoint_file.h"
+#include "../session/blocks.h"
 #include "../session/copies.h"
 #include "../files/dtype.h"
 #include "../session/session.h"
@@ -73,11 +74,11 @@ static int checkpoint_add_param(CheckpointTensors *list, const PccParam *param, 
 static int checkpoint_tensors(const PccSession *session, CheckpointTensors *list, PccError *error)
 {
     const PccProgram *program = session->program;
-    char *weights = session->step.weights;
-    int status = PCC_OK;
+    char *weights = pcc_host_weights(session, error);
+    int status = weights ? PCC_OK : error->status;
     *list = (CheckpointTensors){0};
     list->tensors = calloc((size_t)(6 * program->param_count + program->state_count) + 1, sizeof *list->tensors);
-    if (!list->tensors)
+    if (!list->tensors && !status)
         return pcc_fail_memory(error);
     for (int64_t i = 0; i < program->param_count && !status; i++)
         status = checkpoint_add_param(list, &program->params[i], weights, error);
@@ -395,6 +396,8 @@ int pcc_checkpoint_file_read(const char *path, PccSession *session, PccProgressS
         status = checkpoint_check_tensors(&file, &list, error);
     if (!status)
         checkpoint_apply(&file, &list, &run, session, state);
+    if (!status)
+        status = pcc_weights_changed(session, error);
     checkpoint_free_tensors(&list);
     pcc_st_close(&file);
     return status;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../session/blocks.h"
 #include "../session/copies.h"
 #include "../files/dtype.h"
 #include "../files/files.h"
@@ -58,7 +59,7 @@ static int export_read_splice(const PccSession *session, const PccStTensor *spli
     const PccTensor *tensor = field[1] == 0 ? &program->params[field[2]].value : &program->states[field[2]];
     splice->elements = pcc_element_count(tensor->rank, tensor->dims);
     splice->data_dtype = tensor->dtype;
-    splice->data = session->step.weights + tensor->offset;
+    splice->data = pcc_weights_view(session) + tensor->offset;
     if (field[1] == 0)
         splice->data = pcc_param_weight(session, &program->params[field[2]], &splice->data_dtype);
     return PCC_OK;
@@ -149,7 +150,7 @@ int pcc_can_export(const PccSession *session, PccError *error)
 int pcc_export(const PccSession *session, const char *file, PccError *error)
 {
     PccSafetensors weights;
-    int status = export_open(session, &weights, error);
+    int status = pcc_host_weights(session, error) ? export_open(session, &weights, error) : error->status;
     if (status)
         return status;
     status = export_write(session, pcc_st_find(&weights, EXPORT_TEMPLATE), pcc_st_find(&weights, EXPORT_SPLICES), file,

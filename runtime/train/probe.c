@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../session/blocks.h"
 #include "../session/copies.h"
 #include "../files/dtype.h"
 #include "../data/batch_layout.h"
@@ -101,15 +102,17 @@ static int probe_add(Probe *probe, const char *kind, const PccTensor *tensor, Pc
 static int probe_add_first_step(Probe *probe, double scale, PccError *error)
 {
     const PccProgram *program = probe->session->program;
-    const PccStep *step = &probe->session->step;
-    int status = PCC_OK;
-    for (int64_t i = 0; i < program->output_count && !status; i++)
-        status = probe_add(probe, "output/", &program->outputs[i], program->outputs[i].dtype,
-                           step->arena + program->outputs[i].offset, 1, error);
+    const char *weights = pcc_host_weights(probe->session, error);
+    int status = weights ? PCC_OK : error->status;
+    for (int64_t i = 0; i < program->output_count && !status; i++) {
+        const PccTensor *output = &program->outputs[i];
+        const void *data = pcc_host_output(probe->session, output->offset, probe_bytes(output), error);
+        status = data ? probe_add(probe, "output/", output, output->dtype, data, 1, error) : error->status;
+    }
     for (int64_t i = 0; i < program->param_count && !status; i++) {
         const PccParam *param = &program->params[i];
-        status = probe_add(probe, "grad/", &param->value, param->gradient_dtype, step->weights + param->gradient, scale,
-                           error);
+        status =
+            probe_add(probe, "grad/", &param->value, param->gradient_dtype, weights + param->gradient, scale, error);
     }
     return status;
 }
@@ -117,8 +120,8 @@ static int probe_add_first_step(Probe *probe, double scale, PccError *error)
 static int probe_add_last_step(Probe *probe, PccError *error)
 {
     const PccProgram *program = probe->session->program;
-    const char *weights = probe->session->step.weights;
-    int status = PCC_OK;
+    const char *weights = pcc_host_weights(probe->session, error);
+    int status = weights ? PCC_OK : error->status;
     for (int64_t i = 0; i < program->param_count && !status; i++) {
         PccDtype dtype;
         const void *weight = pcc_param_weight(probe->session, &program->params[i], &dtype);
@@ -131,15 +134,19 @@ static int probe_add_last_step(Probe *probe, PccError *error)
 }
 
 /* Copies the states into `kept`, or back. */
-static void probe_keep_states(const Probe *probe, char *kept, bool back)
+static int probe_keep_states(const Probe *probe, char *kept, bool back, PccError *error)
 {
     const PccProgram *program = probe->session->program;
+    char *weights = program->state_count ? pcc_host_weights(probe->session, error) : NULL;
+    if (program->state_count && !weights)
+        return error->status;
     for (int64_t i = 0; i < program->state_count; i++) {
-        char *state = probe->session->step.weights + program->states[i].offset;
+        char *state = weights + program->states[i].offset;
         size_t bytes = probe_bytes(&program->states[i]);
         memcpy(back ? state : kept, back ? kept : state, bytes);
         kept += bytes;
     }
+    return program->state_count && back ? pcc_weights_changed(probe->session, error) : PCC_OK;
 }
 
 /* One update. Where the dynamic loss scale is too large for the batch, the step is taken again at the smaller one, as
@@ -151,17 +158,19 @@ static int probe_step(Probe *probe, int64_t i, PccError *error)
     PccFeed feed = {(const void *const *)probe->slots, probe->slots[program->input_count], program->batch};
     double scale;
     bool again;
-    probe_keep_states(probe, probe->states, false);
+    int status = probe_keep_states(probe, probe->states, false, error);
     do {
         for (int64_t m = 0; m < program->accumulate; m++)
             probe->loss[i] = pcc_backward(session, &feed);
         scale = session->loss_scale.scale;
         again =
             pcc_update(session, session->step.hyper.lr).first_overflow >= 0 && program->scaling.dynamic && scale > 1;
-        if (again)
-            probe_keep_states(probe, probe->states, true);
-    } while (again);
-    return i == 0 ? probe_add_first_step(probe, scale, error) : PCC_OK;
+        if (again && !status)
+            status = probe_keep_states(probe, probe->states, true, error);
+        if (!status)
+            status = pcc_session_status(session, error);
+    } while (again && !status);
+    return i == 0 && !status ? probe_add_first_step(probe, scale, error) : status;
 }
 
 static int probe_run(Probe *probe, int64_t steps, PccError *error)

@@ -214,8 +214,10 @@ static int trainer_update(Trainer *t, PccStepReport *report, PccError *error)
     trainer_apply(t, report);
     t->state.position += micro_batches;
     report->samples_per_s = (double)samples / fmax(pcc_now() - started, 1e-9);
-    trainer_warn_not_finite(t, report);
-    return PCC_OK;
+    int status = pcc_session_status(t->session, error);
+    if (!status)
+        trainer_warn_not_finite(t, report);
+    return status;
 }
 
 static int trainer_log_step(Trainer *t, const PccStepReport *report, PccError *error)

@@ -20,6 +20,9 @@ int pcc_evaluate_split(PccSession *session, PccBatch *batch, const PccSplit *spl
             return status;
         PccEvaluation part = pcc_evaluate(session, &batch->feed);
         double counted = pcc_loss_weight(session);
+        status = pcc_session_status(session, error);
+        if (status)
+            return status;
         if (counted > 0) /* a batch of ignored targets only has no loss */
             sum += part.loss * counted;
         weight += counted;

@@ -32,9 +32,9 @@ enum { LINEAR_BATCH = 4, LINEAR_FEATURES = 6, LINEAR_CLASSES = 3 };
     static const PccTensor linear_##suffix##_constants[] = {{"scale", type, 1, {1}, LINEAR_SLOT(9)}}; \
     static const PccTensor linear_##suffix##_inputs[] = {{"image", type, 4, {4, 1, 2, 3}, 0}};        \
     static const PccTensor linear_##suffix##_outputs[] = {{"logits", type, 2, {4, 3}, 0}};            \
-    static double linear_##suffix##_step(PccStep *s);                                                 \
-    static double linear_##suffix##_evaluate(PccStep *s);                                             \
-    static PccUpdate linear_##suffix##_update(PccStep *s);                                            \
+    static void linear_##suffix##_step(PccStep *s);                                                   \
+    static void linear_##suffix##_evaluate(PccStep *s);                                               \
+    static void linear_##suffix##_update(PccStep *s);                                                 \
     static PccProgram linear_##suffix##_program = {                                                   \
         .abi = PCC_PROGRAM_ABI,                                                                       \
         .name = "linear",                                                                             \

@@ -19,8 +19,8 @@ static int64_t judge(PccLoss loss, PccTensor output, PccTensor input, PccTensor 
                           .input_count = 1,
                           .label_input = loss == PCC_LOSS_CAUSAL_LM ? 0 : -1,
                           .target = target};
-    PccStep step = {.arena = (char *)scores, .inputs = &labels, .target = labels, .valid = valid};
-    return pcc_count_correct(&program, &step, &correct);
+    PccFeed feed = {.inputs = &labels, .target = labels, .valid = valid};
+    return pcc_count_correct(&program, &feed, scores, &correct);
 }
 
 static void class_axis_one(void **state)
@@ -87,13 +87,13 @@ static void logits_of_16_bits(void **state)
     for (PccDtype dtype = PCC_F16; dtype <= PCC_BF16; dtype++) {
         PccTensor output = {"y", dtype, 2, {2, CLASSES}, 0};
         PccProgram program = {.batch = 2, .outputs = &output, .output_count = 1, .target = target};
-        PccStep step = {.arena = (char *)logits, .target = labels, .valid = 2};
+        PccFeed feed = {.target = labels, .valid = 2};
         for (int64_t i = 0; i < 2 * CLASSES; i++)
             pcc_dtype_store(logits, dtype, i, -1 - (double)(i % 5));
         pcc_dtype_store(logits, dtype, 2047, -0.5);
         pcc_dtype_store(logits, dtype, CLASSES + 17, -0.5);
         pcc_dtype_store(logits, dtype, CLASSES + 2999, -0.75);
-        assert_int_equal(pcc_count_correct(&program, &step, &correct), 2);
+        assert_int_equal(pcc_count_correct(&program, &feed, logits, &correct), 2);
         assert_int_equal(correct, 2);
     }
 }

@@ -24,7 +24,7 @@ static void product(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_r
     pcc_gemm_f32(m, n, k, a, a_row, a_column, b, n, 1, NULL, store_rows, &to, s);
 }
 
-static double step_of(int64_t width, PccStep *s, bool backward)
+static void step_of(int64_t width, PccStep *s, bool backward)
 {
     const float *x = s->inputs[0], *target = s->target, *w = (const float *)(const void *)s->weights;
     float *y = (float *)(void *)s->arena, *dw = (float *)(void *)(s->weights + 4 * width * width);
@@ -37,7 +37,7 @@ static double step_of(int64_t width, PccStep *s, bool backward)
     if (backward)
         product(width, width, ROWS, x, 1, width, y, dw, s);
     s->counted = (double)(ROWS * width);
-    return loss / s->counted;
+    s->loss = loss / s->counted;
 }
 
 #define PROGRAM(suffix, width, rule)                                                                \
@@ -45,17 +45,17 @@ static double step_of(int64_t width, PccStep *s, bool backward)
                                                 .gradient = (size_t)4 * (width) * (width),          \
                                                 .moment1 = (size_t)8 * (width) * (width),           \
                                                 .moment2 = (size_t)12 * (width) * (width)}};        \
-    static double step_##suffix(PccStep *s)                                                         \
+    static void step_##suffix(PccStep *s)                                                           \
     {                                                                                               \
-        return step_of(width, s, true);                                                             \
+        step_of(width, s, true);                                                                    \
     }                                                                                               \
-    static double evaluate_##suffix(PccStep *s)                                                     \
+    static void evaluate_##suffix(PccStep *s)                                                       \
     {                                                                                               \
-        return step_of(width, s, false);                                                            \
+        step_of(width, s, false);                                                                   \
     }                                                                                               \
-    static PccUpdate update_##suffix(PccStep *s)                                                    \
+    static void update_##suffix(PccStep *s)                                                         \
     {                                                                                               \
-        return pcc_##rule(params_##suffix, 1, s);                                                   \
+        s->done = pcc_##rule(params_##suffix, 1, s);                                                \
     }                                                                                               \
     static const PccTensor input_##suffix = {"x", PCC_F32, 2, {ROWS, width}, 0};                    \
     static const PccTensor output_##suffix = {"y", PCC_F32, 2, {ROWS, width}, 0};                   \

@@ -87,4 +87,7 @@ static inline unsigned pcc_blocks(int64_t items, int64_t each)
 #define PCC_STRIDE(i, count) \
     (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (count); i += (int64_t)gridDim.x * blockDim.x)
 
+/* A loop over items, each its own. */
+#define PCC_LOOP(kernel, items, s, ...) PCC_LAUNCH(kernel, pcc_blocks(items, PCC_BLOCK), PCC_BLOCK, 0, s, __VA_ARGS__)
+
 #endif

@@ -1,0 +1,204 @@
+/* cuda.cuh: the device of CUDA programs (device.h): one GPU, one stream, and one CUDA graph for each of the program's
+ * functions.
+ *
+ * A function's launches never change between steps: what does (the number of valid samples, the learning rate, the loss
+ * scale ...) is read from the step's mirror, which run() writes first. So the first run captures them into a graph, and
+ * every later one replays it; where capture is impossible they are launched one by one. */
+#ifndef PCC_DEVICE_CUDA_CUH
+#define PCC_DEVICE_CUDA_CUH
+
+#include <cuda_runtime.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "device.h"
+
+#define PCC_CUDA_FUNCTIONS 3 /* of a program: step, evaluate, update */
+
+/* A function of the program and the graph of its launches. */
+struct PccCudaGraph {
+    void (*function)(PccStep *);
+    cudaGraphExec_t graph; /* NULL: it could not be captured */
+};
+
+struct PccCuda {
+    cudaStream_t stream;
+    PccStep *exchange; /* pinned: the step on its way to the device, and its results on the way back */
+    char failure[PCC_FAILURE_ROOM];
+    PccCudaGraph graphs[PCC_CUDA_FUNCTIONS];
+    int graph_count;
+};
+
+static int pcc_cuda_fail(cudaError_t status, const char *call, const char *advice, PccError *error)
+{
+    return pcc_fail(error, PCC_ERR_INTERNAL, "%s failed: %s (%s)%s%s", call, cudaGetErrorString(status),
+                    cudaGetErrorName(status), *advice ? "; " : "", advice);
+}
+
+/* status = PCC_TRY(call, error): a CUDA call as a status of the runtime's. */
+#define PCC_TRY(call, error) pcc_cuda_status((call), #call, (error))
+
+static int pcc_cuda_status(cudaError_t status, const char *call, PccError *error)
+{
+    return status == cudaSuccess ? PCC_OK : pcc_cuda_fail(status, call, "", error);
+}
+
+static PccCuda *pcc_cuda_of(PccStep *step)
+{
+    return (PccCuda *)step->device;
+}
+
+static int pcc_cuda_choose(int number, PccError *error)
+{
+    int count = 0;
+    cudaError_t status = cudaGetDeviceCount(&count);
+    if (status != cudaSuccess || count == 0)
+        return pcc_fail(error, PCC_ERR_IO, "no CUDA device: %s; the program needs an NVIDIA GPU and its driver",
+                        status != cudaSuccess ? cudaGetErrorString(status) : "the driver has none");
+    if (number >= count)
+        return pcc_fail(error, PCC_ERR_USAGE, "--device %d: there %s %d CUDA device%s, counted from 0", number,
+                        count == 1 ? "is" : "are", count, count == 1 ? "" : "s");
+    return PCC_TRY(cudaSetDevice(number), error);
+}
+
+static int pcc_cuda_open(PccStep *step, int number, PccError *error)
+{
+    int status = pcc_cuda_choose(number, error);
+    if (status)
+        return status;
+    PccCuda *cuda = (PccCuda *)calloc(1, sizeof *cuda);
+    if (!cuda)
+        return pcc_fail_memory(error);
+    step->device = cuda;
+    step->failure = cuda->failure;
+    status = PCC_TRY(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking), error);
+    if (!status)
+        status = PCC_TRY(cudaMallocHost((void **)&cuda->exchange, sizeof *cuda->exchange), error);
+    if (!status)
+        status = PCC_TRY(cudaMalloc((void **)&step->mirror, sizeof *step->mirror), error);
+    step->stream = cuda->stream;
+    return status;
+}
+
+static void pcc_cuda_close(PccStep *step)
+{
+    PccCuda *cuda = pcc_cuda_of(step);
+    if (!cuda)
+        return;
+    for (int i = 0; i < cuda->graph_count; i++)
+        if (cuda->graphs[i].graph)
+            cudaGraphExecDestroy(cuda->graphs[i].graph);
+    cudaFree(step->mirror);
+    cudaFreeHost(cuda->exchange);
+    if (cuda->stream)
+        cudaStreamDestroy(cuda->stream);
+    free(cuda);
+    step->device = NULL;
+}
+
+static void *pcc_cuda_allocate(PccStep *step, size_t bytes, PccError *error)
+{
+    void *block = NULL;
+    size_t available = 0, total = 0;
+    cudaMemGetInfo(&available, &total);
+    cudaError_t status = cudaMalloc(&block, bytes ? bytes : 1);
+    if (status == cudaSuccess)
+        status = cudaMemsetAsync(block, 0, bytes, pcc_cuda_of(step)->stream);
+    if (status == cudaSuccess)
+        return block;
+    cudaGetLastError(); /* an allocation that failed is not sticky */
+    cudaFree(block);
+    pcc_fail(
+        error, PCC_ERR_INTERNAL,
+        "cudaMalloc failed: %s: %.1f MiB are needed and %.1f of the GPU's %.1f MiB are free; compile with a smaller "
+        "--batch, with --recompute auto, or with a 16-bit --precision",
+        cudaGetErrorString(status), (double)bytes / 0x1p20, (double)available / 0x1p20, (double)total / 0x1p20);
+    return NULL;
+}
+
+static void pcc_cuda_release(PccStep *step, void *block)
+{
+    (void)step;
+    cudaFree(block);
+}
+
+static int pcc_cuda_finish(PccStep *step, PccError *error)
+{
+    PccCuda *cuda = pcc_cuda_of(step);
+    cudaError_t status = cudaStreamSynchronize(cuda->stream);
+    if (cuda->failure[0])
+        return pcc_fail(error, PCC_ERR_INTERNAL, "%s", cuda->failure);
+    return status == cudaSuccess ? PCC_OK : pcc_cuda_fail(status, "a kernel of the step", "", error);
+}
+
+static int pcc_cuda_write(PccStep *step, void *to, const void *from, size_t bytes, PccError *error)
+{
+    int status = PCC_TRY(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, pcc_cuda_of(step)->stream), error);
+    return status ? status : pcc_cuda_finish(step, error);
+}
+
+static int pcc_cuda_read(PccStep *step, void *to, const void *from, size_t bytes, PccError *error)
+{
+    int status = PCC_TRY(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, pcc_cuda_of(step)->stream), error);
+    return status ? status : pcc_cuda_finish(step, error);
+}
+
+/* The graph of a function, made when it runs for the first time. */
+static PccCudaGraph *pcc_cuda_graph(PccStep *step, void (*function)(PccStep *))
+{
+    PccCuda *cuda = pcc_cuda_of(step);
+    for (int i = 0; i < cuda->graph_count; i++)
+        if (cuda->graphs[i].function == function)
+            return &cuda->graphs[i];
+    PccCudaGraph *made = &cuda->graphs[cuda->graph_count++];
+    cudaGraph_t captured = NULL;
+    *made = {function, NULL};
+    cudaError_t status = cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal);
+    if (status == cudaSuccess) {
+        function(step);
+        status = cudaStreamEndCapture(cuda->stream, &captured);
+    }
+    if (status == cudaSuccess && !cuda->failure[0])
+        status = cudaGraphInstantiate(&made->graph, captured, 0);
+    if (captured)
+        cudaGraphDestroy(captured);
+    if (status != cudaSuccess || cuda->failure[0]) { /* run() launches plainly, and says what fails then */
+        cudaGetLastError();
+        made->graph = NULL;
+        cuda->failure[0] = 0;
+    }
+    return made;
+}
+
+static void pcc_cuda_take_results(PccStep *step, const PccStep *results)
+{
+    step->loss = results->loss;
+    step->counted = results->counted;
+    step->done = results->done;
+}
+
+static int pcc_cuda_run(PccStep *step, void (*function)(PccStep *), PccError *error)
+{
+    PccCuda *cuda = pcc_cuda_of(step);
+    const PccCudaGraph *graph = pcc_cuda_graph(step, function);
+    *cuda->exchange = *step;
+    int status = PCC_TRY(
+        cudaMemcpyAsync(step->mirror, cuda->exchange, sizeof *step, cudaMemcpyHostToDevice, cuda->stream), error);
+    if (!status && graph->graph)
+        status = PCC_TRY(cudaGraphLaunch(graph->graph, cuda->stream), error);
+    else if (!status)
+        function(step);
+    if (!status)
+        status = PCC_TRY(
+            cudaMemcpyAsync(cuda->exchange, step->mirror, sizeof *step, cudaMemcpyDeviceToHost, cuda->stream), error);
+    if (!status)
+        status = pcc_cuda_finish(step, error);
+    pcc_cuda_take_results(step, cuda->exchange);
+    return status;
+}
+
+static const PccDevice pcc_cuda_device = {"cuda",           pcc_cuda_open,  pcc_cuda_close, pcc_cuda_allocate,
+                                          pcc_cuda_release, pcc_cuda_write, pcc_cuda_read,  pcc_cuda_run};
+
+#endif

@@ -1,0 +1,18 @@
+/* step.cuh: the device's copy of the step. */
+#ifndef PCC_STEP_CUH
+#define PCC_STEP_CUH
+
+#include "storage.cuh"
+
+template <class X> __global__ void pcc_keep_loss_kernel(const X *loss, PccStep *step)
+{
+    step->loss = (double)pcc_wide(*loss);
+}
+
+/* The end of step() and evaluate(): the loss where the runtime looks for it. */
+template <class X> static void pcc_keep_loss(const X *loss, PccStep *s)
+{
+    PCC_LAUNCH((pcc_keep_loss_kernel<X>), 1, 1, 0, s, loss, pcc_on_device(s));
+}
+
+#endif

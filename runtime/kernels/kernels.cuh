@@ -1,0 +1,13 @@
+/* kernels.cuh: every kernel that an emitted CUDA program may launch. */
+#ifndef PCC_KERNELS_CUH
+#define PCC_KERNELS_CUH
+
+#include <math.h>
+
+#include "common/integer.h"
+#include "common/launch.cuh"
+#include "common/step.cuh"
+#include "common/storage.cuh"
+#include "math/math.h"
+
+#endif

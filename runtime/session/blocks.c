@@ -1,0 +1,214 @@
+/* blocks.c: where the blocks lie: in the CPU's memory or in a device's. */
+#include <stdlib.h>
+
+#include "../device/device.h"
+#include "../files/dtype.h"
+#include "available.h"
+#include "blocks.h"
+#include "memory.h"
+
+/* The host's side of a program on a device. */
+struct PccHostView {
+    char *weights; /* as large as the block; pages that nobody touched cost nothing */
+    char *outputs; /* as large as the arena, likewise */
+    bool is_stale; /* `weights`: a function ran since it was fetched */
+    void **slots;  /* on the device: the inputs, then the target */
+};
+
+static size_t blocks_tensor_bytes(const PccTensor *tensor)
+{
+    return (size_t)pcc_element_count(tensor->rank, tensor->dims) * pcc_dtype_size(tensor->dtype);
+}
+
+/* ---- on the CPU ------------------------------------------------------------------------------------------------- */
+
+/* Pages are taken as they are touched: without this, the system would end the program in the middle of a step. */
+static int blocks_check_memory(const PccProgram *program, PccError *error)
+{
+    const double needed = (double)program->weights_bytes + (double)program->arena_bytes;
+    const double available = (double)pcc_available_memory("");
+    if (needed <= available)
+        return PCC_OK;
+    return pcc_fail(error, PCC_ERR_INTERNAL,
+                    "not enough memory: %s needs %.1f MiB for weights and %.1f MiB for a step, but %.1f MiB are "
+                    "available; compile it with a smaller --batch",
+                    program->name, (double)program->weights_bytes / 0x1p20, (double)program->arena_bytes / 0x1p20,
+                    available / 0x1p20);
+}
+
+static int blocks_allocate_here(PccSession *session, PccError *error)
+{
+    const PccProgram *program = session->program;
+    if (blocks_check_memory(program, error))
+        return error->status;
+    PccStep *step = &session->step;
+    step->weights = pcc_allocate_block(program->weights_bytes);
+    step->arena = pcc_allocate_block(program->arena_bytes);
+    step->thread_scratch = pcc_allocate_block((size_t)session->threads * PCC_THREAD_SCRATCH);
+    if (step->weights && step->arena && step->thread_scratch)
+        return PCC_OK;
+    return pcc_fail(error, PCC_ERR_INTERNAL, "out of memory: %s needs %.1f MiB for weights and %.1f MiB for a step",
+                    program->name, (double)program->weights_bytes / 0x1p20, (double)program->arena_bytes / 0x1p20);
+}
+
+/* ---- on a device ------------------------------------------------------------------------------------------------ */
+
+static int blocks_allocate_slots(PccSession *session, PccError *error)
+{
+    const PccProgram *program = session->program;
+    PccStep *step = &session->step;
+    const int64_t count = program->input_count;
+    session->view->slots = calloc((size_t)count + 1, sizeof *session->view->slots);
+    if (!session->view->slots)
+        return pcc_fail_memory(error);
+    for (int64_t i = 0; i <= count; i++) {
+        const PccTensor *tensor = i < count ? &program->inputs[i] : &program->target;
+        if (tensor->rank < 0)
+            continue;
+        session->view->slots[i] = program->device->allocate(step, blocks_tensor_bytes(tensor), error);
+        if (!session->view->slots[i])
+            return error->status;
+    }
+    step->inputs = (const void *const *)session->view->slots;
+    step->target = session->view->slots[count];
+    return PCC_OK;
+}
+
+/* The table of parameters as kernels read it: its names are the host's. */
+static int blocks_write_params(PccSession *session, PccError *error)
+{
+    const PccProgram *program = session->program;
+    const size_t bytes = (size_t)program->param_count * sizeof *program->params;
+    void *params = bytes ? program->device->allocate(&session->step, bytes, error) : NULL;
+    session->step.params = params;
+    if (bytes == 0)
+        return PCC_OK;
+    return params ? program->device->write(&session->step, params, program->params, bytes, error) : error->status;
+}
+
+static int blocks_allocate_there(PccSession *session, PccError *error)
+{
+    const PccProgram *program = session->program;
+    PccStep *step = &session->step;
+    session->view = calloc(1, sizeof *session->view);
+    if (!session->view)
+        return pcc_fail_memory(error);
+    session->view->weights = pcc_allocate_block(program->weights_bytes);
+    session->view->outputs = pcc_allocate_block(program->arena_bytes);
+    if (!session->view->weights || !session->view->outputs)
+        return pcc_fail_memory(error);
+    int status = program->device->open(step, session->device_number, error);
+    if (!status && !(step->weights = program->device->allocate(step, program->weights_bytes, error)))
+        status = error->status;
+    if (!status && !(step->arena = program->device->allocate(step, program->arena_bytes, error)))
+        status = error->status;
+    if (!status)
+        status = blocks_allocate_slots(session, error);
+    return status ? status : blocks_write_params(session, error);
+}
+
+static void blocks_release_there(PccSession *session)
+{
+    const PccProgram *program = session->program;
+    PccStep *step = &session->step;
+    struct PccHostView *view = session->view;
+    if (!view)
+        return;
+    program->device->release(step, step->weights);
+    program->device->release(step, step->arena);
+    program->device->release(step, (void *)step->params);
+    for (int64_t i = 0; view->slots && i <= program->input_count; i++)
+        program->device->release(step, view->slots[i]);
+    program->device->close(step);
+    pcc_free_block(view->weights, program->weights_bytes);
+    pcc_free_block(view->outputs, program->arena_bytes);
+    free(view->slots);
+    free(view);
+}
+
+/* ---- both ------------------------------------------------------------------------------------------------------- */
+
+int pcc_allocate_blocks(PccSession *session, PccError *error)
+{
+    return session->program->device ? blocks_allocate_there(session, error) : blocks_allocate_here(session, error);
+}
+
+void pcc_release_blocks(PccSession *session)
+{
+    const PccProgram *program = session->program;
+    if (program->device) {
+        blocks_release_there(session);
+        return;
+    }
+    pcc_free_block(session->step.weights, program->weights_bytes);
+    pcc_free_block(session->step.arena, program->arena_bytes);
+    pcc_free_block(session->step.thread_scratch, (size_t)session->threads * PCC_THREAD_SCRATCH);
+}
+
+char *pcc_host_weights(const PccSession *session, PccError *error)
+{
+    struct PccHostView *view = session->view;
+    PccStep *step = (PccStep *)&session->step; /* reading changes nothing that the caller sees */
+    if (!view)
+        return step->weights;
+    if (view->is_stale &&
+        session->program->device->read(step, view->weights, step->weights, session->program->weights_bytes, error))
+        return NULL;
+    view->is_stale = false;
+    return view->weights;
+}
+
+char *pcc_weights_view(const PccSession *session)
+{
+    return session->view ? session->view->weights : session->step.weights;
+}
+
+int pcc_weights_changed(PccSession *session, PccError *error)
+{
+    const PccProgram *program = session->program;
+    if (!session->view)
+        return PCC_OK;
+    return program->device->write(&session->step, session->step.weights, session->view->weights, program->weights_bytes,
+                                  error);
+}
+
+const void *pcc_host_output(const PccSession *session, size_t offset, size_t bytes, PccError *error)
+{
+    PccStep *step = (PccStep *)&session->step;
+    if (!session->view)
+        return step->arena + offset;
+    char *output = session->view->outputs + offset;
+    return session->program->device->read(step, output, step->arena + offset, bytes, error) ? NULL : output;
+}
+
+int pcc_feed(PccSession *session, const PccFeed *feed, PccError *error)
+{
+    const PccProgram *program = session->program;
+    PccStep *step = &session->step;
+    step->valid = feed->valid;
+    step->counted = 0;
+    if (!session->view) {
+        step->inputs = feed->inputs;
+        step->target = feed->target;
+        return PCC_OK;
+    }
+    int status = PCC_OK;
+    for (int64_t i = 0; i <= program->input_count && !status; i++) {
+        const bool is_target = i == program->input_count;
+        const PccTensor *tensor = is_target ? &program->target : &program->inputs[i];
+        if (session->view->slots[i])
+            status = program->device->write(step, session->view->slots[i], is_target ? feed->target : feed->inputs[i],
+                                            blocks_tensor_bytes(tensor), error);
+    }
+    return status;
+}
+
+int pcc_run(PccSession *session, void (*function)(PccStep *), PccError *error)
+{
+    if (!session->view) {
+        function(&session->step);
+        return PCC_OK;
+    }
+    session->view->is_stale = true;
+    return session->program->device->run(&session->step, function, error);
+}

@@ -1,0 +1,28 @@
+/* blocks.h: the program's blocks, wherever they lie, and their contents as the host sees them.
+ *
+ * On the CPU the host sees the blocks themselves. On a device it sees copies of its own: the weights block is fetched
+ * when it is asked for and something ran since, outputs one by one; what the host changes it hands back. */
+#ifndef PCC_BLOCKS_H
+#define PCC_BLOCKS_H
+
+#include "session.h"
+
+int pcc_allocate_blocks(PccSession *session, PccError *error);
+void pcc_release_blocks(PccSession *session);
+
+/* The weights block with its present contents; offsets are the program's. Valid until the next step or update.
+ * NULL: *error says why. */
+char *pcc_host_weights(const PccSession *session, PccError *error);
+/* The same as it was when it was last fetched: between pcc_host_weights() and the next step or update. */
+char *pcc_weights_view(const PccSession *session);
+/* After the host has changed its view of the weights block. */
+int pcc_weights_changed(PccSession *session, PccError *error);
+/* `bytes` of an output, at `offset` of the arena, after the functions that made it. NULL: *error says why. */
+const void *pcc_host_output(const PccSession *session, size_t offset, size_t bytes, PccError *error);
+
+/* The batch that the next function runs on. */
+int pcc_feed(PccSession *session, const PccFeed *feed, PccError *error);
+/* Runs one of the program's functions; its results are in session->step. */
+int pcc_run(PccSession *session, void (*function)(PccStep *), PccError *error);
+
+#endif
