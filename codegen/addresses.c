@@ -101,7 +101,7 @@ static const char *root_address(Emitter *e, Value *root)
     case VALUE_STATE:
         return in_weights(e, root, e->weights->states[state_index(e->weights, root)].offset);
     case VALUE_CONST:
-        if (type_bytes(&root->type) <= LITERAL_BYTES)
+        if (type_bytes(&root->type) <= e->options->target->literal_bytes)
             return literal_tensor(e, root);
         return in_weights(e, root, find_constant(e->weights, root)->offset);
     case VALUE_COPY:

@@ -4,7 +4,8 @@
 
 #include "passes/passes.h"
 
-extern const Target target_c; /* C for CPUs */
+extern const Target target_c;    /* C for CPUs */
+extern const Target target_cuda; /* CUDA C++ for NVIDIA's GPUs */
 
 typedef struct EmitOptions {
     const char *model_path;   /* for the header comment */

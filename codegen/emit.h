@@ -7,8 +7,6 @@
 #include "ir/schema.h"
 #include "runtime/program.h"
 
-enum { LITERAL_BYTES = 2048 }; /* constants up to this size are part of the text */
-
 /* One emitted function, shared by all nodes that need the same text. */
 typedef struct Instance {
     const char *name, *text; /* text has its own name in it */
@@ -79,6 +77,9 @@ void print_buffers(Emitter *e);                              /* one enumerator f
 int param_index(const Weights *weights, const Value *param); /* by id, -1 */
 int state_index(const Weights *weights, const Value *state);
 
+/* missing_kernels.c: fatal where the target has no kernel of an operator. */
+void refuse_missing_kernels(const Program *program, const Target *target);
+
 /* instances.c: `text` spells its own name as @@. Returns the function's final name; `stem` is the readable part. */
 const char *intern_function(Emitter *e, const char *stem, const char *text);
 
@@ -94,14 +95,40 @@ const char *stored_expression(Arena *arena, const Value *value, const char *comp
 void print_watched(Emitter *e, Text *text, const Node *node);
 void print_watched_element(Emitter *e, Text *text, int member, const Value *value, const char *expression);
 
+/* Where an epilogue is named: as a parameter of the function that calls the kernel, as an argument of the kernel, and
+ * in front of the braces around its operands. */
+typedef enum StorePlace { STORE_PARAMETER, STORE_ARGUMENT, STORE_VALUE } StorePlace;
+
 /* What a target prints its own way; the rest of the file is the targets' common one (program.c). */
 typedef struct Printers {
     /* Includes and macros; `mixed`: something is stored in 16 or 8 bits. */
     void (*prologue)(Emitter *e, Text *text, bool mixed);
-    /* The statement that runs a node, of kind OP_LOOP or OP_KERNEL; its function is interned. */
+    const char *(*build_line)(Emitter *e); /* of the header comment: the command that makes a program of the file */
+    /* The statement that runs a node of kind OP_LOOP; its function is interned. */
     const char *(*run_loop)(Emitter *e, const Node *node);
-    const char *(*run_kernel)(Emitter *e, const Node *node);
+    /* Kernel calls (kernel_call.c): the function that is called; a literal; an operand that the emitted function has as
+     * parameter `name`; one that is absent, of float type where the call is narrow. */
+    const char *(*callee)(Arena *arena, const KernelCall *call);
+    void (*literal)(Text *text, const Argument *literal);
+    void (*operand)(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input);
+    const char *(*absent)(const KernelCall *call, bool may_be_float, bool is_input);
+    /* Epilogues: makes the functions that take the finished results of a product, which products of equal epilogues
+     * share, and returns what their names begin with; `compute` is the dtype of finished results. */
+    const char *(*emit_store)(Emitter *e, const Node *node, Dtype compute);
+    void (*store)(Text *text, StorePlace place, const char *name);
+    /* The ends of step() and evaluate(), whose loss lies at `address`, and the body of update(). */
+    void (*loss)(Emitter *e, Text *text, const char *address);
+    void (*update)(Emitter *e, Text *text);
+    const char *device; /* the PccDevice that the program runs on; NULL: none, it runs on the CPU */
 } Printers;
+
+/* kernel_call.c: the statement that runs a node of kind OP_KERNEL, whose function it makes. */
+const char *run_kernel(Emitter *e, const Node *node);
+/* Kernels that move integers, or the bits of 16-bit floats, do so by their width: the dtype that stands for those of a
+ * width, and the cast of an operand to it, "" where it needs none. The other sign may be read through it (C11 6.5p7).
+ */
+Dtype moved_dtype(Dtype dtype);
+const char *moved_pointer(Arena *arena, const KernelCall *call, Dtype dtype, bool is_const);
 
 /* Axes of a loop nest after dropping those of size 1 and merging those that every operand walks as one. */
 typedef struct LoopNest {
@@ -114,6 +141,27 @@ typedef struct LoopNest {
 /* nest.c. Operands are aligned to `loop` from the right, with stride 0 where they broadcast. The last `fixed` axes are
  * kept as they are. */
 LoopNest make_nest(Arena *arena, const Type *loop, Value *const *operands, int operand_count, int fixed);
+/* What a loop's function is called: "add_relu_4x64". */
+const char *loop_stem(Emitter *e, const Node *node);
+
+/* What a product does with its results: operands that it reads, then those that it writes. */
+typedef struct Epilogue {
+    int reads, count;
+    Value **operands;
+    LoopNest nest; /* of `operands`: [rows..., columns] */
+} Epilogue;
+
+/* epilogue.c */
+Epilogue epilogue_of(Arena *arena, const Node *node);
+const char *epilogue_operand(Arena *arena, const Epilogue *epilogue, int i); /* "x0", "y1" */
+void print_epilogue_fields(Text *text, const Epilogue *epilogue);            /* "const float *x0;" ... */
+const char *epilogue_stem(Arena *arena, const Node *node);                   /* "plain", "add_geluerf" */
+/* Of any nest: index variables i0, i1 ... of the leading axes from the flat number of a row; whether any operand needs
+ * them, or that of the last axis; where operand i's row begins, " + i0 * 544 + i1". */
+void print_row_indices(Text *text, const LoopNest *nest, const char *type, const char *row);
+bool uses_row_index(const LoopNest *nest);
+bool uses_column_index(const LoopNest *nest);
+const char *row_offset(Arena *arena, const LoopNest *nest, int i);
 
 /* addresses.c: the C expression of an operand's first element, typed. */
 const char *operand_address(Emitter *e, Value *value);

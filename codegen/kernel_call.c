@@ -1,9 +1,8 @@
-/* call.c: kernel calls: the function that calls one with its literals, and the statement that runs it. */
+/* kernel_call.c: kernel calls: the function that calls one with its literals, and the statement that runs it. */
 #include <ctype.h>
 #include <string.h>
 
-#include "codegen/c/print.h"
-#include "ir/schema.h"
+#include "codegen/emit.h"
 
 /* Operand names from the row's signature: "X, scale, B?" gives x, scale, b. */
 static const char *parameter_name(Arena *arena, const char *signature, int index)
@@ -37,9 +36,10 @@ static const char *output_parameter(Emitter *e, const Node *node, int i)
 /* A call on its way to text. */
 typedef struct CallText {
     Emitter *e;
+    const Printers *printers;
     const Node *node;
     const KernelCall *call;
-    const char *store; /* what the names of its store function and epilogue begin with; NULL: it has none */
+    const char *store; /* what its epilogue's names begin with; NULL: it has none */
 } CallText;
 
 static bool is_present(const Node *node, const Argument *argument)
@@ -80,7 +80,7 @@ static void print_parameter(const CallText *c, Text *text, const Argument *argum
     else if (argument->kind == ARGUMENT_OUTPUT)
         append(text, "%s *%s", value_c_type(c->node->outputs[i]), output_parameter(c->e, c->node, i));
     else if (argument->kind == ARGUMENT_STORE)
-        append(text, "const struct %s_epilogue *epilogue", c->store);
+        c->printers->store(text, STORE_PARAMETER, c->store);
     else
         append(text, argument->kind == ARGUMENT_SCRATCH ? "void *scratch" : "PccStep *s");
 }
@@ -92,95 +92,80 @@ static void print_parameters(const CallText *c, Text *text)
     line(text, "static void @@(%s)", parameters->length ? parameters->data : "void");
 }
 
-static const char *suffix_text(const KernelCall *call)
-{
-    switch (call->suffix) {
-    case DTYPE_BOOL:
-    case DTYPE_I8:
-        return "u8";
-    case DTYPE_U16:
-        return "i16";
-    case DTYPE_U32:
-        return "i32";
-    case DTYPE_U64:
-        return "i64";
-    default:
-        return dtype_info[call->suffix].name;
-    }
-}
-
-/* Kernels that move integers, or the bits of 16-bit floats, do so by their width; C's aliasing rules let the other sign
- * read the same objects. */
-static const char *pointer_cast(const KernelCall *call, Dtype dtype, bool is_const)
+Dtype moved_dtype(Dtype dtype)
 {
     switch (dtype) {
-    case DTYPE_F16:
-    case DTYPE_BF16:
-    case DTYPE_U16:
-        if (call->suffix != DTYPE_I16)
-            return "";
-        return is_const ? "(const int16_t *)" : "(int16_t *)";
+    case DTYPE_BOOL:
     case DTYPE_I8:
-        return is_const ? "(const uint8_t *)" : "(uint8_t *)";
+        return DTYPE_U8;
+    case DTYPE_U16:
+        return DTYPE_I16;
     case DTYPE_U32:
-        return is_const ? "(const int32_t *)" : "(int32_t *)";
+        return DTYPE_I32;
     case DTYPE_U64:
-        return is_const ? "(const int64_t *)" : "(int64_t *)";
+        return DTYPE_I64;
     default:
-        return "";
+        return dtype;
     }
 }
 
-/* In a mixed call every float operand is a PccIn or PccOut, absent ones too: what no signature declares otherwise. */
+const char *moved_pointer(Arena *arena, const KernelCall *call, Dtype dtype, bool is_const)
+{
+    Dtype moved = moved_dtype(dtype);
+    if (is_narrow(dtype) && call->suffix == DTYPE_I16)
+        moved = DTYPE_I16;
+    if (dtype == DTYPE_U16 && call->suffix != DTYPE_I16)
+        moved = dtype;
+    if (moved == dtype || dtype == DTYPE_BOOL)
+        return "";
+    return arena_printf(arena, "(%s%s *)", is_const ? "const " : "", dtype_info[moved].c_type);
+}
+
+/* What no signature declares otherwise. */
 static bool may_be_float(const char *signature, int index)
 {
     OperandSpec spec;
     return find_operand(signature, index, &spec) && spec.kind != 'i' && spec.kind != 'b';
 }
 
-static const char *argument(Emitter *e, const KernelCall *call, const Value *value, const char *name, bool in)
+static void print_input(const CallText *c, Text *text, int i)
 {
-    if (call->mixed && is_float(value->type.dtype))
-        return arena_printf(e->arena, in ? "PCC_IN(%s)" : "PCC_OUT(%s)", name);
-    return arena_printf(e->arena, "%s%s", pointer_cast(call, value->type.dtype, in), name);
+    const Value *value = i < own_input_count(c->node) ? c->node->inputs[i] : NULL;
+    if (value)
+        c->printers->operand(text, c->call, value, input_parameter(c->e, c->node, i), true);
+    else
+        append(text, "%s", c->printers->absent(c->call, may_be_float(c->node->op->inputs, i), true));
 }
 
-static const char *input_argument(Emitter *e, const Node *node, const KernelCall *call, int i)
+static void print_output(const CallText *c, Text *text, int i)
 {
-    const Value *value = i < own_input_count(node) ? node->inputs[i] : NULL;
-    if (!value)
-        return call->mixed && may_be_float(node->op->inputs, i) ? "PCC_NO_IN" : "NULL";
-    return argument(e, call, value, input_parameter(e, node, i), true);
-}
-
-static const char *output_argument(Emitter *e, const Node *node, const KernelCall *call, int i)
-{
-    const Value *value = i < node->output_count ? node->outputs[i] : NULL;
-    if (!value)
-        return call->mixed && may_be_float(node->op->outputs, i) ? "PCC_NO_OUT" : "NULL";
-    return argument(e, call, value, output_parameter(e, node, i), false);
+    const Value *value = i < c->node->output_count ? c->node->outputs[i] : NULL;
+    if (value)
+        c->printers->operand(text, c->call, value, output_parameter(c->e, c->node, i), false);
+    else
+        append(text, "%s", c->printers->absent(c->call, may_be_float(c->node->op->outputs, i), false));
 }
 
 static void print_argument(const CallText *c, Text *text, const Argument *argument)
 {
     switch (argument->kind) {
     case ARGUMENT_INPUT:
-        append(text, "%s", input_argument(c->e, c->node, c->call, argument->operand));
+        print_input(c, text, argument->operand);
         break;
     case ARGUMENT_OUTPUT:
-        append(text, "%s", output_argument(c->e, c->node, c->call, argument->operand));
+        print_output(c, text, argument->operand);
         break;
     case ARGUMENT_SCRATCH:
         append(text, argument->i > 0 ? "scratch" : "NULL");
         break;
     case ARGUMENT_STORE:
-        append(text, "%s_store, epilogue", c->store);
+        c->printers->store(text, STORE_ARGUMENT, c->store);
         break;
     case ARGUMENT_STEP:
         append(text, "s");
         break;
     default:
-        append_literal(text, argument);
+        c->printers->literal(text, argument);
         break;
     }
 }
@@ -193,7 +178,7 @@ static void print_call(const CallText *c, Text *text)
         append(arguments, "%s", i ? ", " : "");
         print_argument(c, arguments, &call->arguments[i]);
     }
-    line(text, "pcc_%s_%s(%s);", call->kernel, call->mixed ? "mixed" : suffix_text(call), arguments->data);
+    line(text, "%s(%s);", c->printers->callee(c->e->arena, call), arguments->data);
 }
 
 static const char *call_stem(Emitter *e, const Node *node, const KernelCall *call)
@@ -246,7 +231,8 @@ static void print_place(const CallText *c, Text *text, const Argument *argument)
         append(text, "%s", operand_address(c->e, c->node->outputs[argument->operand]));
         break;
     case ARGUMENT_STORE:
-        append(text, "&(struct %s_epilogue){", c->store);
+        c->printers->store(text, STORE_VALUE, c->store);
+        append(text, "{");
         print_epilogue(c->e, text, c->node);
         append(text, "}");
         break;
@@ -261,10 +247,11 @@ static void print_place(const CallText *c, Text *text, const Argument *argument)
 
 const char *run_kernel(Emitter *e, const Node *node)
 {
-    const KernelCall call = kernel_call(e->options->target, node);
-    CallText c = {.e = e, .node = node, .call = &call};
-    if (stores_through_epilogue(e->options->target, node))
-        c.store = emit_store(e, node, call.suffix);
+    const Target *target = e->options->target;
+    const KernelCall call = kernel_call(target, node);
+    CallText c = {.e = e, .printers = target->printers, .node = node, .call = &call};
+    if (stores_through_epilogue(target, node))
+        c.store = c.printers->emit_store(e, node, call.suffix);
     Text *text = text_create(e->arena);
     append(text, "%s(", emit_call(&c));
     print_places(&c, text, print_place);

@@ -44,3 +44,18 @@ LoopNest make_nest(Arena *arena, const Type *loop, Value *const *operands, int o
     }
     return nest;
 }
+
+const char *loop_stem(Emitter *e, const Node *node)
+{
+    Text *stem = text_create(e->arena);
+    int named = 0;
+    for (const Node *member = node->body->first; member && named < 3; member = member->next, named++)
+        append(stem, "%s%s", named ? "_" : "", member->op->name);
+    const Type *loop = &node->outputs[0]->type;
+    append(stem, loop->rank ? "_" : "_scalar"); /* never a bare name, which C may know already */
+    for (int i = 0; i < loop->rank; i++)
+        append(stem, "%s%lld", i ? "x" : "", (long long)loop->dims[i]);
+    for (char *c = stem->data; *c; c++)
+        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+    return identifier(e->arena, stem->data, 80);
+}

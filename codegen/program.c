@@ -27,8 +27,7 @@ static void print_header(Emitter *e, Text *text, const Program *program, int64_t
          comment_text(e->arena, e->emit->model_path));
     line(text, " *");
     line(text, " *   pcc %s", comment_text(e->arena, e->emit->command_line));
-    line(text, " *   cc -O3 -march=native -fopenmp %s %s -o train", e->emit->source_name,
-         e->emit->standalone ? "-lz -lm" : "$(pkg-config --cflags --libs pcc-runtime)");
+    line(text, " *   %s", e->options->target->printers->build_line(e));
     line(text, " *");
     line(text, " *   precision   %s", e->options->precision);
     line(text, " *   parameters  %s in %d tensors; %s", with_commas(e->arena, parameters), w->param_count,
@@ -174,7 +173,7 @@ static void print_node(Emitter *e, Text *text, const Node *node, int position)
     enum { FITS = 112 };
     const char *name = node->origin.node ? node->origin.node : node->op->name;
     const Printers *printers = e->options->target->printers;
-    const char *call = node->op->kind == OP_LOOP ? printers->run_loop(e, node) : printers->run_kernel(e, node);
+    const char *call = node->op->kind == OP_LOOP ? printers->run_loop(e, node) : run_kernel(e, node);
     const char *what = comment_text(e->arena, name);
     if (strlen(call) + strlen(what) < FITS) {
         line(text, "%s /* %d %s */", call, position, what);
@@ -208,7 +207,7 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
         }
     }
     print_buffers(e);
-    line(text, "static double %s(PccStep *s)", name);
+    line(text, "static void %s(PccStep *s)", name);
     line(text, "{");
     if (e->buffers->length > 0) {
         line(text, "enum {");
@@ -222,7 +221,7 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
     blank(text);
     append(text, "%s", calls->data);
     blank(text);
-    line(text, "return (double)*%s;", operand_address(e, graph->loss));
+    e->options->target->printers->loss(e, text, operand_address(e, graph->loss));
     line(text, "}");
     blank(text);
     return text;
@@ -301,7 +300,8 @@ static const char *table_symbol(const Emitter *e)
 static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_bytes)
 {
     const Weights *w = e->weights;
-    line(text, "%sconst PccProgram %s = {", e->emit->library ? "" : "static ", table_symbol(e));
+    const char *linkage = !e->emit->library ? "static " : e->options->target->printers->device ? "extern \"C\" " : "";
+    line(text, "%sconst PccProgram %s = {", linkage, table_symbol(e));
     line(text, ".abi = PCC_PROGRAM_ABI,");
     line(text, ".name = %s,", c_string(e->arena, train->name ? train->name : "model"));
     line(text, ".precision = %s,", c_string(e->arena, e->options->precision));
@@ -334,6 +334,8 @@ static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_byte
     line(text, ".step = step,");
     line(text, ".evaluate = evaluate,");
     line(text, ".update = update,");
+    if (e->options->target->printers->device)
+        line(text, ".device = &%s,", e->options->target->printers->device);
     if (e->emit->embedded_weights)
         line(text, ".embedded_weights = embedded_weights, .embedded_bytes = %zu,", e->emit->embedded_bytes);
     else
@@ -356,6 +358,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
 {
     Graph *train = program->train;
     Arena *arena = train->arena;
+    refuse_missing_kernels(program, options->target);
     Weights weights = plan_weights(train, program->evaluate, options, arena);
     Instances instances = {0};
     MemoryPlan train_plan = plan_memory(train, options->target);
@@ -384,12 +387,11 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     append(text, "%s%s", e.literals->data, e.literals->length ? "\n" : "");
     for (int i = 0; i < instances.count; i++)
         append(text, "%s\n", instances.items[i].text);
-    append(text, "/* One training step on the batch in s->inputs: forward and backward; returns the loss. */\n%s",
-           step->data);
+    append(text, "/* One training step on the batch in s->inputs: forward and backward. */\n%s", step->data);
     append(text, "/* The loss of the batch in inference mode. */\n%s", evaluate->data);
-    line(text, "static PccUpdate update(PccStep *s)");
+    line(text, "static void update(PccStep *s)");
     line(text, "{");
-    line(text, "return pcc_%s(params, PCC_COUNT(params), s);", options->optimizer);
+    options->target->printers->update(&e, text);
     line(text, "}");
     blank(text);
     print_embedded_weights(&e, text);

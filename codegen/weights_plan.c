@@ -32,12 +32,12 @@ static void place_copies(Weights *weights, const Graph *graph)
 }
 
 /* Constants that nodes read and that are too large for the text, from both graphs, one copy of each. */
-static void place_constants(Weights *weights, Graph *graph, Arena *arena)
+static void place_constants(Weights *weights, Graph *graph, int64_t literal_bytes, Arena *arena)
 {
     const int *uses = count_uses(graph);
     for (int i = 0; i < graph->value_count; i++) {
         const Value *value = graph->values[i];
-        if (!value || value->kind != VALUE_CONST || uses[value->id] == 0 || type_bytes(&value->type) <= LITERAL_BYTES ||
+        if (!value || value->kind != VALUE_CONST || uses[value->id] == 0 || type_bytes(&value->type) <= literal_bytes ||
             find_constant(weights, value))
             continue;
         const char *name = arena_printf(arena, "pcc.constant.%d", weights->constant_count);
@@ -64,8 +64,8 @@ Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Aren
     weights.copy_bytes = weights.bytes - weights.param_bytes;
     place_kind(&weights, train, VALUE_STATE, weights.states, &weights.state_count);
     weights.state_bytes = weights.bytes - weights.param_bytes - weights.copy_bytes;
-    place_constants(&weights, train, arena);
-    place_constants(&weights, evaluate, arena);
+    place_constants(&weights, train, options->target->literal_bytes, arena);
+    place_constants(&weights, evaluate, options->target->literal_bytes, arena);
     place_param_states(&weights, train, options);
     return weights;
 }

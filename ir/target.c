@@ -108,7 +108,8 @@ KernelCall kernel_call(const Target *target, const Node *node)
     KernelCall call = {.arena = node->graph->arena,
                        .kernel = kernel->kernel,
                        .suffix = suffix_of(node),
-                       .mixed = is_mixed(node, kernel->stores)};
+                       .mixed = is_mixed(node, kernel->stores),
+                       .needs_step = target->passes_step};
     kernel->call(node, &call);
     call_operands(&call, node, kernel);
     return call;

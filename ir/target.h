@@ -94,6 +94,8 @@ struct Kernel {
 struct Target {
     const char *name;                /* "c": of --target */
     int64_t alignment;               /* of everything in the arena, bytes: a power of two */
+    int64_t literal_bytes;           /* constants up to this size are a part of the text; the others are in memory */
+    bool passes_step;                /* to every kernel, as the last argument */
     const Kernel *const *kernels;    /* tables ended by a row without a name; ended by NULL */
     const struct Printers *printers; /* of the code generator (codegen/emit.h) */
 };

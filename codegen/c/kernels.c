@@ -178,7 +178,20 @@ static const Kernel kernels[] = {
 };
 /* clang-format on */
 
-static const Printers printers = {.prologue = print_prologue, .run_loop = run_loop, .run_kernel = run_kernel};
+static const Printers printers = {.prologue = print_prologue,
+                                  .build_line = c_build_line,
+                                  .run_loop = run_loop,
+                                  .callee = c_callee,
+                                  .literal = append_literal,
+                                  .operand = print_c_operand,
+                                  .absent = c_absent,
+                                  .emit_store = emit_store,
+                                  .store = print_c_store,
+                                  .loss = print_c_loss,
+                                  .update = print_c_update};
 
-const Target target_c = {
-    .name = "c", .alignment = 64, .kernels = (const Kernel *const[]){kernels, NULL}, .printers = &printers};
+const Target target_c = {.name = "c",
+                         .alignment = 64,
+                         .literal_bytes = 2048,
+                         .kernels = (const Kernel *const[]){kernels, NULL},
+                         .printers = &printers};

@@ -43,15 +43,12 @@ static void print_row_pointers(Emitter *e, Text *text, const Node *node, const L
         bool in = i < node->input_count;
         const Value *value = in ? node->inputs[i] : node->outputs[i - node->input_count];
         const char *pointer = arena_printf(e->arena, "%c%d", in ? 'x' : 'y', in ? i : i - node->input_count);
-        Text *offset = text_create(e->arena);
-        for (int axis = 0; axis < nest->rank - 1; axis++)
-            if (nest->strides[i][axis] != 0)
-                append(offset, " + i%d * %lld", axis, (long long)nest->strides[i][axis]);
+        const char *offset = row_offset(e->arena, nest, i);
         names[i] = pointer;
-        if (offset->length == 0)
+        if (!*offset)
             continue;
         names[i] = arena_printf(e->arena, "%s_row", pointer);
-        line(text, "%s%s *%s = %s%s;", in ? "const " : "", value_c_type(value), names[i], pointer, offset->data);
+        line(text, "%s%s *%s = %s%s;", in ? "const " : "", value_c_type(value), names[i], pointer, offset);
     }
 }
 
@@ -104,21 +101,6 @@ static void print_nested_loops(Emitter *e, Text *text, const Node *node, const L
     print_innermost(e, text, node, nest, names);
     for (int axis = 0; axis < nest->rank; axis++)
         line(text, "}");
-}
-
-static const char *loop_stem(Emitter *e, const Node *node)
-{
-    Text *stem = text_create(e->arena);
-    int named = 0;
-    for (const Node *member = node->body->first; member && named < 3; member = member->next, named++)
-        append(stem, "%s%s", named ? "_" : "", member->op->name);
-    const Type *loop = &node->outputs[0]->type;
-    append(stem, loop->rank ? "_" : "_scalar"); /* never a bare name, which C may know already */
-    for (int i = 0; i < loop->rank; i++)
-        append(stem, "%s%lld", i ? "x" : "", (long long)loop->dims[i]);
-    for (char *c = stem->data; *c; c++)
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-    return identifier(e->arena, stem->data, 80);
 }
 
 /* The function that runs a loop; returns its name. */

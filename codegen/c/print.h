@@ -7,14 +7,20 @@
 /* literal.c */
 void append_literal(Text *text, const Argument *literal);
 /* prologue.c: includes and macros; `mixed`: something is stored in 16 or 8 bits */
+const char *c_build_line(Emitter *e);
 void print_prologue(Emitter *e, Text *text, bool mixed);
 /* loops.c: in a loop without checks of its numbers, omp simd */
 void print_simd(Emitter *e, Text *text);
-/* loops.c, call.c: the statement that runs a node, whose function it makes */
+/* loops.c: the statement that runs a loop, whose function it makes */
 const char *run_loop(Emitter *e, const Node *node);
-const char *run_kernel(Emitter *e, const Node *node);
-/* store.c: makes the function NAME_store of a product and its context, struct NAME_epilogue, which products of equal
- * epilogues share; returns NAME. `compute` is the dtype of finished results. */
+/* store.c: the function NAME_store of a product and its context, struct NAME_epilogue */
 const char *emit_store(Emitter *e, const Node *node, Dtype compute);
+/* call.c */
+const char *c_callee(Arena *arena, const KernelCall *call);
+void print_c_operand(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input);
+const char *c_absent(const KernelCall *call, bool may_be_float, bool is_input);
+void print_c_store(Text *text, StorePlace place, const char *name);
+void print_c_loss(Emitter *e, Text *text, const char *address);
+void print_c_update(Emitter *e, Text *text);
 
 #endif

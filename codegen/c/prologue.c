@@ -17,3 +17,9 @@ void print_prologue(Emitter *e, Text *text, bool mixed)
     line(text, "#define TARGET(type) ((const type *)s->target)");
     blank(text);
 }
+
+const char *c_build_line(Emitter *e)
+{
+    return arena_printf(e->arena, "cc -O3 -march=native -fopenmp %s %s -o train", e->emit->source_name,
+                        e->emit->standalone ? "-lz -lm" : "$(pkg-config --cflags --libs pcc-runtime)");
+}

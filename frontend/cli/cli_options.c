@@ -17,12 +17,18 @@ const char *const section_titles[SECTION_COUNT] = {
 
 const Choice emit_choices[] = {
     {"c", NULL, true, "the C source of the training program"},
-    {"cuda", NULL, false, "the CUDA source"},
+    {"cuda", NULL, true, "the CUDA source of the training program"},
     {"exe", NULL, true, "the executable, built with the system's C compiler"},
     {"lib", NULL, true, "a library without main(): source, .a or .so by the suffix"},
     {"ir", NULL, true, "the scheduled training graph as text"},
     {"dot", NULL, true, "the imported graph for Graphviz"},
     {"report", NULL, true, "an HTML page: nodes, memory plan, passes"},
+    {0},
+};
+
+static const Choice target_choices[] = {
+    {"c", NULL, true, "C for CPUs"},
+    {"cuda", NULL, true, "CUDA C++ for NVIDIA's GPUs"},
     {0},
 };
 
@@ -142,6 +148,19 @@ static bool is_size(const char *value)
     return size_in_bytes(value) > 0;
 }
 
+/* "sm_80,sm_90a" */
+static bool is_architecture_list(const char *value)
+{
+    for (;; value++) {
+        if (strncmp(value, "sm_", 3) != 0 || !isdigit((unsigned char)value[3]))
+            return false;
+        value += 3 + strspn(value + 3, "0123456789");
+        value += *value >= 'a' && *value <= 'z';
+        if (*value != ',')
+            return *value == 0;
+    }
+}
+
 #define FIELD(name) offsetof(CommandLine, name)
 #define EVERY (COMMAND_COMPILE | COMMAND_VERIFY | COMMAND_RUN)
 #define TRAINING (COMMAND_COMPILE | COMMAND_VERIFY)
@@ -152,6 +171,10 @@ const CliOption cli_options[] = {
              "picks what: .c, .cu, .ir, .dot, .html; none: an executable"},
     {"--emit", "KIND", OPTION_TEXT, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(emit), .choices = emit_choices,
      .help = "the kind of output when the suffix does not say"},
+    {"--target", "NAME", OPTION_TEXT, SECTION_OUTPUT, TRAINING, FIELD(target), .choices = target_choices,
+     .help = "what the program runs on, where the output does not say (c)"},
+    {"--gpu-arch", "LIST", OPTION_TEXT, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(gpu_arch), .check = is_architecture_list,
+     .help = "architectures that nvcc builds for, separated by commas (sm_90)"},
     {"--standalone", NULL, OPTION_FLAG, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(standalone),
      .help = "one self-contained .c: the runtime is part of it; needs only -lz -lm"},
     {"--embed-weights", NULL, OPTION_FLAG, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(embed_weights),

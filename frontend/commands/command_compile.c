@@ -18,12 +18,17 @@ typedef enum Emit { EMIT_NOTHING, EMIT_SOURCE, EMIT_EXE, EMIT_LIB, EMIT_IR, EMIT
 static const struct EmitRow {
     const char *name, *suffix;
     Emit emit;
-    const Target *target; /* EMIT_SOURCE: whose; NULL: one that pcc does not have. The others are made of C */
-} emits[] = {
-    {"c", ".c", EMIT_SOURCE, &target_c},  {"cuda", ".cu", EMIT_SOURCE, NULL}, {"exe", "", EMIT_EXE, NULL},
-    {"lib", ".a", EMIT_LIB, NULL},        {"lib", ".so", EMIT_LIB, NULL},     {"ir", ".ir", EMIT_IR, NULL},
-    {"dot", ".dot", EMIT_DOT, NULL},      {"dot", ".gv", EMIT_DOT, NULL},     {"report", ".html", EMIT_REPORT, NULL},
-    {"report", ".htm", EMIT_REPORT, NULL}};
+    const Target *target; /* EMIT_SOURCE: whose; NULL: the one that --target says */
+} emits[] = {{"c", ".c", EMIT_SOURCE, &target_c},
+             {"cuda", ".cu", EMIT_SOURCE, &target_cuda},
+             {"exe", "", EMIT_EXE, NULL},
+             {"lib", ".a", EMIT_LIB, NULL},
+             {"lib", ".so", EMIT_LIB, NULL},
+             {"ir", ".ir", EMIT_IR, NULL},
+             {"dot", ".dot", EMIT_DOT, NULL},
+             {"dot", ".gv", EMIT_DOT, NULL},
+             {"report", ".html", EMIT_REPORT, NULL},
+             {"report", ".htm", EMIT_REPORT, NULL}};
 enum { EMIT_ROWS = sizeof emits / sizeof *emits };
 
 static const char *suffix_of(const char *path)
@@ -39,11 +44,15 @@ static bool has_suffix(const char *path, const char *suffix)
 
 #define usage(c, ...) fatal(&(c)->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, __VA_ARGS__)
 
+/* The row's kind, and its target or that of --target. */
 static Emit emit_of(Compilation *c, const struct EmitRow *row)
 {
-    if (row->emit == EMIT_SOURCE && !row->target)
-        fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
-              "--emit %s (-o FILE%s) is not supported by this version of pcc", row->name, row->suffix);
+    const Target *wanted = target_of(&c->line);
+    if (row->target && c->line.target && row->target != wanted)
+        usage(c, "--target %s, but %s is of target %s", c->line.target,
+              c->line.emit ? arena_printf(c->arena, "--emit %s", c->line.emit) : c->line.output_file,
+              row->target->name);
+    c->target = row->target ? row->target : wanted;
     return row->emit;
 }
 
@@ -90,7 +99,7 @@ static void check_request(Compilation *c, Emit emit)
     const CommandLine *line = &c->line;
     const bool writes_c = emit == EMIT_SOURCE || emit == EMIT_EXE || emit == EMIT_LIB;
     if ((line->standalone || line->embed_weights || line->name) && !writes_c)
-        usage(c, "%s is for C programs: give -o FILE.c",
+        usage(c, "%s is for programs: give -o FILE.c or FILE.cu",
               line->standalone      ? "--standalone"
               : line->embed_weights ? "--embed-weights"
                                     : "--name");
@@ -111,6 +120,11 @@ static void check_request(Compilation *c, Emit emit)
 
 /* ---- the C program
  * ---------------------------------------------------------------------------------------------------- */
+
+static const char *source_suffix(const Compilation *c)
+{
+    return c->target == &target_cuda ? ".cu" : ".c";
+}
 
 /* The bytes of the weights file, for the source itself. */
 static void embed_weights(Compilation *c, EmitOptions *emit)
@@ -134,8 +148,8 @@ static void embed_weights(Compilation *c, EmitOptions *emit)
 /* Renames of the staged weights and source happen together in outputs_commit(). */
 static Emitted make_source(Compilation *c, Emit kind, const char *output)
 {
-    EmitOptions emit = {.source_name =
-                            kind == EMIT_SOURCE ? base_name(output) : base_name(with_suffix(c->arena, output, ".c")),
+    EmitOptions emit = {.source_name = kind == EMIT_SOURCE ? base_name(output)
+                                                           : base_name(with_suffix(c->arena, output, source_suffix(c))),
                         .standalone = c->line.standalone,
                         .name = c->line.name,
                         .library = c->line.emit && strcmp(c->line.emit, "lib") == 0};
@@ -161,7 +175,7 @@ static Product product_of(Emit emit, const char *output)
 
 static void make_binary(Compilation *c, Emit emit, const Emitted *source)
 {
-    const char *output = c->line.output_file, *kept = with_suffix(c->arena, output, ".c");
+    const char *output = c->line.output_file, *kept = with_suffix(c->arena, output, source_suffix(c));
     if (c->line.save_temps)
         outputs_write(&c->outputs, kept, source->text, source->length);
     const char *path = temporary_file(c, base_name(kept));
@@ -170,7 +184,13 @@ static void make_binary(Compilation *c, Emit emit, const Emitted *source)
     if (!file || fclose(file) || !written)
         fatal(&c->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot write '%s'", path);
     const char *staged = outputs_stage(&c->outputs, output);
-    BuildRequest request = {path, staged, product_of(emit, output), c->line.standalone, c->line.verbose};
+    BuildRequest request = {.source = path,
+                            .output = staged,
+                            .product = product_of(emit, output),
+                            .standalone = c->line.standalone,
+                            .verbose = c->line.verbose,
+                            .cuda = c->target == &target_cuda,
+                            .gpu_arch = c->line.gpu_arch};
     build_program(c->arena, &c->diagnostics, &request);
     if (request.product != PRODUCT_ARCHIVE)
         outputs_make_executable(&c->outputs, staged);
@@ -196,7 +216,7 @@ static void emit_output(Compilation *c, Emit emit)
     case EMIT_EXE:
     case EMIT_LIB: {
         Emitted source = make_source(c, emit, c->line.output_file);
-        if (emit == EMIT_SOURCE || has_suffix(c->line.output_file, ".c"))
+        if (emit == EMIT_SOURCE || has_suffix(c->line.output_file, source_suffix(c)))
             outputs_write(&c->outputs, c->line.output_file, source.text, source.length);
         else
             make_binary(c, emit, &source);

@@ -100,7 +100,10 @@ static void compile(Verification *v)
     Emitted source = emit_source(c, &emit);
     const char *path = temporary_file(c, "train.c");
     write_source(c, &source, path);
-    BuildRequest request = {path, temporary_file(c, "train"), PRODUCT_EXECUTABLE, false, c->line.verbose};
+    BuildRequest request = {.source = path,
+                            .output = temporary_file(c, "train"),
+                            .product = PRODUCT_EXECUTABLE,
+                            .verbose = c->line.verbose};
     build_program(c->arena, &c->diagnostics, &request);
 }
 

@@ -213,10 +213,15 @@ void import_model(Compilation *c)
     import_with(c, &import);
 }
 
+const Target *target_of(const CommandLine *line)
+{
+    return line->target && strcmp(line->target, target_cuda.name) == 0 ? &target_cuda : &target_c;
+}
+
 void prepare_options(Compilation *c)
 {
     c->options = pass_options(&c->line);
-    c->options.target = &target_c;
+    c->options.target = c->target ? c->target : target_of(&c->line);
     c->options.declared = declaration_of;
     c->options.declared_context = c->model;
     c->options.observe = observe_pass;

@@ -20,7 +20,8 @@ typedef struct Compilation {
     Arena *arena;
     CommandLine line;
     OnnxModel *model;
-    Graph *imported; /* becomes program.train: look at it before run_passes() */
+    Graph *imported;      /* becomes program.train: look at it before run_passes() */
+    const Target *target; /* that the program is for: of command line or output; NULL: as --target says */
     Options options;
     Program program;
     const struct PrecisionReport *precision_report; /* --explain-precision: what pass autocast decided */
@@ -34,6 +35,9 @@ typedef struct Compilation {
     PassRecord *records;
     int record_count;
 } Compilation;
+
+/* By --target; C where it is not given. */
+const Target *target_of(const CommandLine *line);
 
 /* Runs body(c) with an arena and diagnostics to stderr; whatever way it ends, outputs that were not committed and
  * temporary files are gone afterwards. Returns the exit status. */

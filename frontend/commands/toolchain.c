@@ -108,12 +108,13 @@ static void add_runtime(Arguments *arguments, Diagnostics *diagnostics, const Bu
     add_words(arguments, "-lz -lm");
 }
 
-static void run_tool(Diagnostics *diagnostics, Arguments *arguments, bool verbose)
+static void run_tool(Diagnostics *diagnostics, Arguments *arguments, bool verbose, bool cuda)
 {
     const char *tool = arguments->items[0];
     int status = run_arguments(arguments, verbose);
     if (status == 127)
-        fatal(diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot run '%s': install a C compiler, or set CC", tool);
+        fatal(diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot run '%s': install %s", tool,
+              cuda ? "the CUDA toolkit, or set NVCC" : "a C compiler, or set CC");
     if (status != 0)
         fatal(diagnostics, EXIT_STATUS_INTERNAL, NO_ORIGIN, "'%s' failed on the emitted source with status %d", tool,
               status);
@@ -128,21 +129,44 @@ static void archive(Arena *arena, Diagnostics *diagnostics, const BuildRequest *
     add_words(&arguments, "rcsD");
     add(&arguments, request->output);
     add(&arguments, object);
-    run_tool(diagnostics, &arguments, request->verbose);
+    run_tool(diagnostics, &arguments, request->verbose, request->cuda);
     unlink(object);
+}
+
+/* One binary for each architecture of the list, and the last one's PTX for later GPUs. */
+static void add_architectures(Arguments *arguments, const char *list)
+{
+    for (const char *at = list ? list : "sm_90"; *at; at += *at == ',') {
+        const size_t length = strcspn(at, ",");
+        const int digits = length > 3 ? (int)length - 3 : 0;
+        const char *also = at[length] ? "" : arena_printf(arguments->arena, ",compute_%.*s", digits, at + 3);
+        add_words(arguments, arena_printf(arguments->arena, "-gencode arch=compute_%.*s,code=[%.*s%s]", digits, at + 3,
+                                          (int)length, at, also));
+        at += length;
+    }
+}
+
+static void add_compiler(Arguments *arguments, const BuildRequest *request)
+{
+    const char *tool = getenv(request->cuda ? "NVCC" : "CC"), *flags = getenv(request->cuda ? "NVCCFLAGS" : "CFLAGS");
+    add_words(arguments, tool && *tool ? tool : request->cuda ? "nvcc" : "cc");
+    if (request->cuda) {
+        add_words(arguments, "-O3 -std=c++17 -Xcompiler -fopenmp");
+        add_architectures(arguments, request->gpu_arch);
+    } else {
+        add_words(arguments, "-O3 -march=native -fopenmp");
+    }
+    add_words(arguments, flags ? flags : ""); /* the last -O and -march win */
+    if (request->product != PRODUCT_EXECUTABLE)
+        add_words(arguments, request->cuda ? "-Xcompiler -fPIC" : "-fPIC");
 }
 
 void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request)
 {
-    const char *compiler = getenv("CC"), *flags = getenv("CFLAGS");
     const bool is_archive = request->product == PRODUCT_ARCHIVE;
     const char *output = is_archive ? arena_printf(arena, "%s.o", request->source) : request->output;
     Arguments arguments = {.arena = arena};
-    add_words(&arguments, compiler && *compiler ? compiler : "cc");
-    add_words(&arguments, "-O3 -march=native -fopenmp");
-    add_words(&arguments, flags ? flags : ""); /* the last -O and -march win */
-    if (request->product != PRODUCT_EXECUTABLE)
-        add(&arguments, "-fPIC");
+    add_compiler(&arguments, request);
     add_words(&arguments, is_archive ? "-c" : request->product == PRODUCT_SHARED ? "-shared" : "");
     add(&arguments, request->source);
     add_words(&arguments, "-o");
@@ -150,7 +174,7 @@ void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *r
     if (is_archive)
         interrupt_remove(output);
     add_runtime(&arguments, diagnostics, request, !is_archive);
-    run_tool(diagnostics, &arguments, request->verbose);
+    run_tool(diagnostics, &arguments, request->verbose, request->cuda);
     if (is_archive)
         archive(arena, diagnostics, request, output);
 }

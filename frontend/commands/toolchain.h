@@ -19,12 +19,15 @@ typedef enum Product { PRODUCT_EXECUTABLE, PRODUCT_ARCHIVE, PRODUCT_SHARED } Pro
 typedef struct BuildRequest {
     const char *source, *output;
     Product product;
-    bool standalone; /* the source holds the runtime */
-    bool verbose;    /* print the commands */
+    bool standalone;      /* the source holds the runtime */
+    bool verbose;         /* print the commands */
+    bool cuda;            /* the source is CUDA C++ */
+    const char *gpu_arch; /* of cuda: "sm_80,sm_90"; NULL: sm_90 */
 } BuildRequest;
 
-/* Runs $CC (cc) -O3 -march=native -fopenmp $CFLAGS. The compiler's messages go to stderr. A compiler that is missing is
- * EXIT_STATUS_IO, one that fails EXIT_STATUS_INTERNAL. */
+/* Runs $CC (cc) -O3 -march=native -fopenmp $CFLAGS or, for CUDA, $NVCC (nvcc) -O3 -std=c++17 -gencode ... $NVCCFLAGS.
+ * The compiler's messages go to stderr. A compiler that is missing is EXIT_STATUS_IO, one that fails
+ * EXIT_STATUS_INTERNAL. */
 void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request);
 
 #endif

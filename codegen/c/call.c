@@ -1,0 +1,43 @@
+/* call.c: how kernel calls are spelt in C. */
+#include "codegen/c/print.h"
+
+const char *c_callee(Arena *arena, const KernelCall *call)
+{
+    return arena_printf(arena, "pcc_%s_%s", call->kernel,
+                        call->mixed ? "mixed" : dtype_info[moved_dtype(call->suffix)].name);
+}
+
+/* In a mixed call every float operand is a PccIn or PccOut, absent ones too. */
+void print_c_operand(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input)
+{
+    if (call->mixed && is_float(value->type.dtype))
+        append(text, is_input ? "PCC_IN(%s)" : "PCC_OUT(%s)", name);
+    else
+        append(text, "%s%s", moved_pointer(text->arena, call, value->type.dtype, is_input), name);
+}
+
+const char *c_absent(const KernelCall *call, bool may_be_float, bool is_input)
+{
+    return !call->mixed || !may_be_float ? "NULL" : is_input ? "PCC_NO_IN" : "PCC_NO_OUT";
+}
+
+void print_c_store(Text *text, StorePlace place, const char *name)
+{
+    if (place == STORE_PARAMETER)
+        append(text, "const struct %s_epilogue *epilogue", name);
+    else if (place == STORE_ARGUMENT)
+        append(text, "%s_store, epilogue", name);
+    else
+        append(text, "&(struct %s_epilogue)", name);
+}
+
+void print_c_loss(Emitter *e, Text *text, const char *address)
+{
+    (void)e;
+    line(text, "s->loss = (double)*%s;", address);
+}
+
+void print_c_update(Emitter *e, Text *text)
+{
+    line(text, "s->done = pcc_%s(params, PCC_COUNT(params), s);", e->options->optimizer);
+}

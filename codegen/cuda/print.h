@@ -1,0 +1,23 @@
+/* print.h: inside the CUDA target: the printers that are its own. */
+#ifndef PCC_CODEGEN_CUDA_PRINT_H
+#define PCC_CODEGEN_CUDA_PRINT_H
+
+#include "codegen/emit.h"
+
+/* prologue.c */
+void print_cuda_prologue(Emitter *e, Text *text, bool narrow);
+const char *cuda_build_line(Emitter *e);
+/* loops.c: a loop as a kernel, and its launch */
+const char *run_cuda_loop(Emitter *e, const Node *node);
+/* epilogue.c: the functor NAME_epilogue of a product */
+const char *emit_cuda_epilogue(Emitter *e, const Node *node, Dtype compute);
+/* call.c */
+const char *cuda_callee(Arena *arena, const KernelCall *call);
+void print_cuda_literal(Text *text, const Argument *literal);
+void print_cuda_operand(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input);
+const char *cuda_absent(const KernelCall *call, bool may_be_float, bool is_input);
+void print_cuda_store(Text *text, StorePlace place, const char *name);
+void print_cuda_loss(Emitter *e, Text *text, const char *address);
+void print_cuda_update(Emitter *e, Text *text);
+
+#endif
