@@ -5,7 +5,7 @@
 
 static bool lacks_kernel(const Target *target, const Node *node)
 {
-    return node->op->kind == OP_KERNEL && !find_kernel(target, node->op);
+    return node->op->kind == OP_KERNEL && !find_kernel(target, node);
 }
 
 /* Is an operator of the same name reported already? */
