@@ -99,6 +99,9 @@ void print_watched_element(Emitter *e, Text *text, int member, const Value *valu
  * in front of the braces around its operands. */
 typedef enum StorePlace { STORE_PARAMETER, STORE_ARGUMENT, STORE_VALUE } StorePlace;
 
+/* program.c: the program's PccScaling in braces; "": none */
+const char *scaling_text(Emitter *e);
+
 /* What a target prints its own way; the rest of the file is the targets' common one (program.c). */
 typedef struct Printers {
     /* Includes and macros; `mixed`: something is stored in 16 or 8 bits. */
@@ -119,6 +122,8 @@ typedef struct Printers {
     /* The ends of step() and evaluate(), whose loss lies at `address`, and the body of update(). */
     void (*loss)(Emitter *e, Text *text, const char *address);
     void (*update)(Emitter *e, Text *text);
+    /* Bytes of the arena that update() uses as scratch; NULL: none. */
+    int64_t (*update_scratch)(const Weights *weights);
     const char *device; /* the PccDevice that the program runs on; NULL: none, it runs on the CPU */
 } Printers;
 

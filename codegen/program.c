@@ -278,16 +278,22 @@ static void print_hyper(Emitter *e, Text *text)
 }
 
 /* The window of torch.amp.GradScaler and of Apex, which also bounds the scale. */
-static void print_scaling(Emitter *e, Text *text)
+const char *scaling_text(Emitter *e)
 {
     const double scale = policy_loss_scale(e->options);
     const bool dynamic = scale == LOSS_SCALE_DYNAMIC;
     const bool apex = e->options->policy && strncmp(e->options->policy, "apex-", 5) == 0;
     if (dynamic)
-        line(text, ".scaling = {.initial = 0x1p+16, .dynamic = true, .interval = 2000, .most = %s},",
-             apex ? "0x1p+24" : "0");
-    else if (scale != 1)
-        line(text, ".scaling = {.initial = %s},", c_float(e->arena, scale, DTYPE_F64));
+        return arena_printf(e->arena, "{.initial = 0x1p+16, .dynamic = true, .interval = 2000, .most = %s}",
+                            apex ? "0x1p+24" : "0");
+    return scale == 1 ? "" : arena_printf(e->arena, "{.initial = %s}", c_float(e->arena, scale, DTYPE_F64));
+}
+
+static void print_scaling(Emitter *e, Text *text)
+{
+    const char *scaling = scaling_text(e);
+    if (*scaling)
+        line(text, ".scaling = %s,", scaling);
 }
 
 static const char *table_symbol(const Emitter *e)
@@ -365,6 +371,10 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     MemoryPlan evaluate_plan = plan_memory(program->evaluate, options->target);
     int64_t arena_bytes =
         train_plan.arena_bytes > evaluate_plan.arena_bytes ? train_plan.arena_bytes : evaluate_plan.arena_bytes;
+    if (options->target->printers->update_scratch) {
+        const int64_t update_bytes = options->target->printers->update_scratch(&weights);
+        arena_bytes = update_bytes > arena_bytes ? update_bytes : arena_bytes;
+    }
     Emitter e = {.arena = arena,
                  .options = options,
                  .emit = emit,

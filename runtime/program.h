@@ -99,6 +99,13 @@ typedef struct PccUpdate {
     int64_t lost;           /* those of them that kept their bits all the same */
 } PccUpdate;
 
+/* The loss scale and what decides its next value. */
+typedef struct PccLossScale {
+    double scale;        /* 1 without loss scaling */
+    int64_t clean_steps; /* updates without overflow since the scale last changed */
+    int64_t skipped;     /* updates skipped because a gradient was not finite, in the whole run */
+} PccLossScale;
+
 /* One step's view of the world: set by the runtime, read by step(), evaluate(), update() and the kernels;
  * out: set by these. */
 typedef struct PccStep {
@@ -117,9 +124,10 @@ typedef struct PccStep {
     PccHyper hyper;       /* lr is already the schedule's */
     char *thread_scratch; /* threads x PCC_THREAD_SCRATCH bytes; index with pcc_thread_scratch() */
 
-    double loss;    /* out: of step() and evaluate(): unscaled, averaged over `counted` */
-    double counted; /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
-    PccUpdate done; /* out: of update() */
+    double loss;               /* out: of step() and evaluate(): unscaled, averaged over `counted` */
+    double counted;            /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
+    PccUpdate done;            /* out: of update() */
+    PccLossScale loss_scaling; /* on a device, update() moves it on; elsewhere the runtime does */
 
     /* On a device (device.h), where weights, arena, inputs and target are in its memory; NULL on the CPU. */
     struct PccStep *mirror; /* this struct in the device's memory, as kernels read it, and where results are written */

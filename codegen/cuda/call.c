@@ -103,5 +103,9 @@ void print_cuda_loss(Emitter *e, Text *text, const char *address)
 /* While weights are updated the arena is free. */
 void print_cuda_update(Emitter *e, Text *text)
 {
-    line(text, "pcc_%s(params, s->params, PCC_COUNT(params), s->arena, &s->mirror->done, s);", e->options->optimizer);
+    const char *scaling = scaling_text(e);
+    line(text, "const PccScaling scaling = %s;", *scaling ? scaling : "{}");
+    line(text, "pcc_%s(params, s->params, PCC_COUNT(params), scaling, s->arena, &s->mirror->done,",
+         e->options->optimizer);
+    line(text, "        &s->mirror->loss_scaling, s);");
 }

@@ -4,6 +4,35 @@
 #include <string.h>
 
 #include "codegen/calls/calls.h"
+#include "runtime/kernels/optimizer/optimizer_cuda.h"
+#include "runtime/kernels/reduce/reduce_cuda.h"
+
+/* ---- scratch: the kernels' own formulas ------------------------------------------------------------------------- */
+
+static int64_t literal(const KernelCall *call, int i)
+{
+    return call->arguments[i].i;
+}
+
+static size_t element_bytes(const KernelCall *call)
+{
+    return (size_t)dtype_info[call->suffix].bytes;
+}
+
+static int64_t reduce_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_reduce_scratch_bytes(literal(call, 0), literal(call, 1), literal(call, 2),
+                                                  element_bytes(call));
+}
+
+static int64_t update_scratch(const Weights *weights)
+{
+    int64_t chunks = 0;
+    for (int i = 0; i < weights->param_count; i++)
+        chunks += pcc_cuda_update_chunks(element_count(&weights->params[i].value->type));
+    return (int64_t)pcc_cuda_chunks_scratch_bytes(chunks);
+}
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
@@ -14,6 +43,14 @@
 #define ROW(OP, KERNEL, CALL, ...) {.op = OP, .kernel = KERNEL, .call = CALL, .stored16 = true, __VA_ARGS__}
 
 static const Kernel kernels[] = {
+    ROW("SumOver", "reduce_sum", call_reduction, .scratch = reduce_scratch),
+    ROW("MeanOver", "reduce_mean", call_reduction, .scratch = reduce_scratch),
+    ROW("MaxOver", "reduce_max", call_reduction, .scratch = reduce_scratch),
+    ROW("MinOver", "reduce_min", call_reduction, .scratch = reduce_scratch),
+    ROW("ProdOver", "reduce_prod", call_reduction, .scratch = reduce_scratch),
+
+    ROW("Copy", "copy", call_copy, .input_striding = {STRIDING_ANY}, .output_striding = {STRIDING_ANY}),
+    ROW("AccumulateGradient", "accumulate", call_accumulate),
     {.op = "LossScale", .kernel = "loss_scale", .call = call_loss_scale},
     {0},
 };
@@ -30,6 +67,7 @@ static const Printers printers = {.prologue = print_cuda_prologue,
                                   .store = print_cuda_store,
                                   .loss = print_cuda_loss,
                                   .update = print_cuda_update,
+                                  .update_scratch = update_scratch,
                                   .device = "pcc_cuda_device"};
 
 const Target target_cuda = {.name = "cuda",

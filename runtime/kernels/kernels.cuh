@@ -9,5 +9,9 @@
 #include "common/step.cuh"
 #include "common/storage.cuh"
 #include "math/math.h"
+#include "movement/copy.cuh"
+#include "optimizer/accumulate.cuh"
+#include "optimizer/optimizer.cuh"
+#include "reduce/reduce.cuh"
 
 #endif

@@ -12,6 +12,7 @@ void pcc_set_loss_scale(PccSession *session, PccLossScale loss_scale)
 {
     session->loss_scale = loss_scale;
     session->step.loss_scale = loss_scale.scale;
+    session->step.loss_scaling = loss_scale;
 }
 
 PccSession *pcc_open(const PccProgram *program, const char *weights, int threads, PccError *error)
@@ -105,7 +106,7 @@ PccUpdate pcc_update(PccSession *session, double learning_rate)
     step->micro = 0;
     step->update += !skipped;
     pcc_loss_scale_next(&session->loss_scale, &session->program->scaling, skipped);
-    step->loss_scale = session->loss_scale.scale;
+    pcc_set_loss_scale(session, session->loss_scale);
     return step->done;
 }
 

@@ -7,13 +7,6 @@
 #include "../../program.h"
 #include "../common/inline.h"
 
-/* The loss scale and what decides its next value. */
-typedef struct PccLossScale {
-    double scale;        /* 1 without loss scaling */
-    int64_t clean_steps; /* updates without overflow since the scale last changed */
-    int64_t skipped;     /* updates skipped because a gradient was not finite, in the whole run */
-} PccLossScale;
-
 /* Scale and inverse stay normal numbers of f32, in which the step multiplies. */
 #define PCC_LOSS_SCALE_LEAST 0x1p-126
 #define PCC_LOSS_SCALE_MOST 0x1p127
