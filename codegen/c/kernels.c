@@ -1,9 +1,8 @@
 /* kernels.c: which operators the C target has kernels for, and how these want their operands. */
 #include "codegen/c/print.h"
 
-#include <string.h>
-
 #include "codegen/calls/calls.h"
+#include "codegen/calls/literals.h"
 #include "ir/ops/shared/geometry.h"
 #include "runtime/kernels/attention/attention_scratch.h"
 #include "runtime/kernels/index/index_lines.h"
@@ -12,16 +11,6 @@
 #include "runtime/kernels/common/scratch.h"
 
 /* ---- scratch: the kernels' own formulas ------------------------------------------------------------------------- */
-
-static int64_t literal(const KernelCall *call, int i)
-{
-    return call->arguments[i].i;
-}
-
-static size_t element_bytes(const KernelCall *call)
-{
-    return (size_t)dtype_info[call->suffix].bytes;
-}
 
 /* What a kernel sums and stores in 16 bits: f32 for each element of its result. */
 static int64_t sums_scratch(const Node *node, const KernelCall *call)
@@ -43,27 +32,13 @@ static int64_t gemm_scratch(const Node *node, const KernelCall *call)
 static int64_t convolution_scratch(const Node *node, const KernelCall *call)
 {
     (void)node;
-    const Argument *field = call->arguments[0].fields;
-    PccConv shape = {.n = field[0].i, .c = field[1].i, .o = field[2].i, .groups = field[3].i};
-    int64_t *const extents[] = {shape.in, shape.out, shape.kernel, shape.stride, shape.dilation, shape.pad};
-    for (int i = 0; i < 6; i++)
-        memcpy(extents[i], field[4 + i].dims, 3 * sizeof(int64_t));
-    return (int64_t)pcc_conv_scratch_bytes(shape, element_bytes(call));
+    return (int64_t)pcc_conv_scratch_bytes(convolution_literal(call), element_bytes(call));
 }
 
 static int64_t attention_grad_scratch(const Node *node, const KernelCall *call)
 {
     (void)node;
-    const Argument *field = call->arguments[0].fields;
-    PccAttention shape = {.batch = field[0].i,
-                          .heads = field[1].i,
-                          .queries = field[2].i,
-                          .keys = field[3].i,
-                          .width = field[4].i,
-                          .value_width = field[5].i,
-                          .causal = field[7].i,
-                          .kv_group = field[8].i};
-    return (int64_t)pcc_attention_grad_scratch_bytes(shape, element_bytes(call));
+    return (int64_t)pcc_attention_grad_scratch_bytes(attention_literal(call), element_bytes(call));
 }
 
 static int64_t rows_scratch(const Node *node, const KernelCall *call)

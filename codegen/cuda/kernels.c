@@ -1,22 +1,25 @@
 /* kernels.c: which operators the CUDA target has kernels for, and how these want their operands. */
 #include "codegen/cuda/print.h"
 
-#include <string.h>
-
 #include "codegen/calls/calls.h"
+#include "codegen/calls/literals.h"
+#include "ir/ops/shared/geometry.h"
+#include "runtime/kernels/attention/attention_cuda.h"
 #include "runtime/kernels/optimizer/optimizer_cuda.h"
 #include "runtime/kernels/reduce/reduce_cuda.h"
 
 /* ---- scratch: the kernels' own formulas ------------------------------------------------------------------------- */
 
-static int64_t literal(const KernelCall *call, int i)
+static int64_t attention_grad_scratch(const Node *node, const KernelCall *call)
 {
-    return call->arguments[i].i;
+    (void)node;
+    return (int64_t)pcc_cuda_attention_grad_scratch_bytes(attention_literal(call), element_bytes(call));
 }
 
-static size_t element_bytes(const KernelCall *call)
+static bool takes_attention(const Node *node)
 {
-    return (size_t)dtype_info[call->suffix].bytes;
+    const Attention a = attention_of(node);
+    return a.width + a.value_width <= PCC_CUDA_ATTENTION_MAX_WIDTH;
 }
 
 static int64_t reduce_scratch(const Node *node, const KernelCall *call)
@@ -43,6 +46,11 @@ static int64_t update_scratch(const Weights *weights)
 #define ROW(OP, KERNEL, CALL, ...) {.op = OP, .kernel = KERNEL, .call = CALL, .stored16 = true, __VA_ARGS__}
 
 static const Kernel kernels[] = {
+    ROW("ScaledDotProductAttention", "attention", call_attention, .takes = takes_attention,
+        .input_striding = {HEADS}, .output_striding = {STRIDING_ROWS}),
+    ROW("ScaledDotProductAttentionGrad", "attention_grad", call_attention_grad, .scratch = attention_grad_scratch,
+        .input_striding = {HEADS, [4] = STRIDING_ROWS, [7] = STRIDING_ROWS}, .output_striding = {HEADS}),
+
     ROW("SumOver", "reduce_sum", call_reduction, .scratch = reduce_scratch),
     ROW("MeanOver", "reduce_mean", call_reduction, .scratch = reduce_scratch),
     ROW("MaxOver", "reduce_max", call_reduction, .scratch = reduce_scratch),

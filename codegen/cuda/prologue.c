@@ -20,7 +20,5 @@ void print_cuda_prologue(Emitter *e, Text *text, bool narrow)
 const char *cuda_build_line(Emitter *e)
 {
     return arena_printf(e->arena, "nvcc -O3 -std=c++17 -arch=native %s %s -o train", e->emit->source_name,
-                        e->emit->standalone ? "-lz -lm"
-                                            : "$(pkg-config --cflags pcc-runtime) -Xcompiler -fopenmp "
-                                              "$(pkg-config --variable=libs_nvcc pcc-runtime)");
+                        e->emit->standalone ? "-lz -lm" : "$(pkg-config --cflags --libs pcc-runtime-cuda)");
 }

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "attention/attention.cuh"
+#include "attention/attention_grad.cuh"
 #include "common/integer.h"
 #include "common/launch.cuh"
 #include "common/step.cuh"

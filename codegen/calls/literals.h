@@ -1,0 +1,17 @@
+/* literals.h: a kernel call's literals again as the kernels' own types, for the targets' formulas of scratch. */
+#ifndef PCC_CODEGEN_LITERALS_H
+#define PCC_CODEGEN_LITERALS_H
+
+#include "ir/target.h"
+#include "runtime/kernels/attention/attention_shape.h"
+#include "runtime/kernels/common/scratch.h"
+
+/* Literal i, an integer. */
+int64_t literal(const KernelCall *call, int i);
+/* Bytes of what the kernel computes in. */
+size_t element_bytes(const KernelCall *call);
+/* The first literal of convolutions and of attention. */
+PccConv convolution_literal(const KernelCall *call);
+PccAttention attention_literal(const KernelCall *call);
+
+#endif
