@@ -28,13 +28,15 @@ template <class X> static X *given(const Device<X> &device, bool there)
 static Values deviations(const Rows &c, const Values &x, int64_t row, double *mean, double *variance)
 {
     Values d(x.begin() + row * c.width, x.begin() + (row + 1) * c.width);
-    *mean = *variance = 0;
+    long double sum = 0, squares = 0;
     for (double value : d)
-        *mean += c.centered ? value / (double)c.width : 0;
+        sum += c.centered ? (long double)value : 0;
     for (double &value : d) {
-        value -= *mean;
-        *variance += value * value / (double)c.width;
+        value = (double)((long double)value - sum / (long double)c.width);
+        squares += (long double)value * (long double)value;
     }
+    *mean = (double)(sum / (long double)c.width);
+    *variance = (double)(squares / (long double)c.width);
     return d;
 }
 
@@ -49,7 +51,7 @@ template <class T, class X, class S, class Y> static void check_forward(const Ro
         rstd[(size_t)row] = 1 / sqrt(variance + 0x1p-20);
         for (int64_t i = 0; i < c.width; i++)
             y.push_back(d[(size_t)i] * rstd[(size_t)row] * (c.scaled ? scale[(size_t)i] : 1) +
-                        (c.biased ? bias[(size_t)i] : 0));
+                        (c.biased && c.centered ? bias[(size_t)i] : 0));
     }
     shifted.insert(shifted.begin(), (size_t)skew, 0); /* so that nothing is aligned */
     check_orders([&](CudaStep &step) {

@@ -37,17 +37,23 @@ template <class Op, class T> PCC_DEVICE T pcc_warp_reduce(T x)
     return x;
 }
 
+/* A thread's number in a block of one or two dimensions. */
+PCC_DEVICE int pcc_thread_of_block()
+{
+    return (int)(threadIdx.y * blockDim.x + threadIdx.x);
+}
+
 /* Of a block of whole warps; every thread gets the same bits. All threads take part. */
 template <class Op, class T> PCC_DEVICE T pcc_block_reduce(T x)
 {
     __shared__ T of_warp[PCC_MOST_WARPS];
-    const int warp = threadIdx.x / PCC_WARP, lane = threadIdx.x % PCC_WARP;
+    const int warp = pcc_thread_of_block() / PCC_WARP, lane = pcc_thread_of_block() % PCC_WARP;
     x = pcc_warp_reduce<Op>(x);
     __syncthreads(); /* what the call before has left may still be read */
     if (lane == 0)
         of_warp[warp] = x;
     __syncthreads();
-    x = lane < (int)blockDim.x / PCC_WARP ? of_warp[lane] : Op::template none<T>();
+    x = lane < (int)(blockDim.x * blockDim.y) / PCC_WARP ? of_warp[lane] : Op::template none<T>();
     return pcc_warp_reduce<Op>(x);
 }
 

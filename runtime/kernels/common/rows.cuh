@@ -29,11 +29,6 @@ static inline dim3 pcc_row_block(int64_t vectors, int64_t each, int most)
     return dim3((unsigned)threads, (unsigned)(threads < PCC_BLOCK ? PCC_BLOCK / threads : 1));
 }
 
-PCC_DEVICE int pcc_thread_of_block()
-{
-    return (int)(threadIdx.y * blockDim.x + threadIdx.x);
-}
-
 /* Every x[i] over the threads of a row; each of them gets the same bits. */
 template <class Op, class T, int N> PCC_DEVICE void pcc_row_reduce(T (&x)[N])
 {

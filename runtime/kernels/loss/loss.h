@@ -23,17 +23,11 @@
 #include "../common/step.h"
 #include "../common/storage.h"
 #include "../common/typed.h"
-
-enum { PCC_REDUCTION_NONE, PCC_REDUCTION_SUM, PCC_REDUCTION_MEAN };
+#include "loss_rows.h"
 
 #define PCC_LOSS_CHUNKS 256 /* at most, of partial sums: they are combined in order */
 #define PCC_LOSS_TILE 64    /* positions of one row that are scored together when inner > 1 */
 #define PCC_LOSS_CLASSES (PCC_SEGMENT_SIZE / PCC_LOSS_TILE) /* of a tile, that a buffer holds */
-
-/* What one chunk of a loss adds up to. */
-typedef struct PccLossPart {
-    double loss, weight, counted;
-} PccLossPart;
 
 PCC_KERNEL PccLossPart pcc_sum_loss_parts(int64_t chunks, const PccLossPart *parts)
 {
@@ -44,16 +38,6 @@ PCC_KERNEL PccLossPart pcc_sum_loss_parts(int64_t chunks, const PccLossPart *par
         sum.counted += parts[i].counted;
     }
     return sum;
-}
-
-/* The class that row `row`, position `column` is scored against; -1 where it does not count. */
-PCC_KERNEL int64_t pcc_target_class(int64_t classes, int64_t inner, int64_t ignore_index, int64_t shift,
-                                    int64_t valid_rows, const int64_t *target, int64_t row, int64_t column)
-{
-    if (row >= valid_rows || (shift > 0 && row % shift == shift - 1))
-        return -1;
-    int64_t label = target[(row + (shift > 0)) * inner + column];
-    return label == ignore_index || label < 0 || label >= classes ? -1 : label;
 }
 
 #define PCC_TEMPLATE "../loss/loss.inc"

@@ -1,0 +1,26 @@
+/* loss_rows.h: what losses of both targets share: which class a row is scored against, and what is added up. */
+#ifndef PCC_LOSS_ROWS_H
+#define PCC_LOSS_ROWS_H
+
+#include "../common/inline.h"
+
+#include <stdint.h>
+
+enum { PCC_REDUCTION_NONE, PCC_REDUCTION_SUM, PCC_REDUCTION_MEAN };
+
+/* What one chunk of a loss adds up to. */
+typedef struct PccLossPart {
+    double loss, weight, counted;
+} PccLossPart;
+
+/* The class that row `row`, position `column` is scored against; -1 where it does not count. */
+PCC_KERNEL int64_t pcc_target_class(int64_t classes, int64_t inner, int64_t ignore_index, int64_t shift,
+                                    int64_t valid_rows, const int64_t *target, int64_t row, int64_t column)
+{
+    if (row >= valid_rows || (shift > 0 && row % shift == shift - 1))
+        return -1;
+    int64_t label = target[(row + (shift > 0)) * inner + column];
+    return label == ignore_index || label < 0 || label >= classes ? -1 : label;
+}
+
+#endif

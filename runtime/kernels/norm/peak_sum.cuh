@@ -1,0 +1,114 @@
+/* peak_sum.cuh: the largest of some logits and the sum of e^(x - peak), in one pass: where a larger peak turns up, what
+ * was summed is scaled down (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018). */
+#ifndef PCC_PEAK_SUM_CUH
+#define PCC_PEAK_SUM_CUH
+
+#include "../common/rows.cuh"
+
+template <class T> struct PccPeakSum {
+    T peak = -T(INFINITY), sum = 0; /* of nothing */
+};
+
+/* What is subtracted before e^x: also where all logits are -inf, whose differences would be NaN. */
+template <class T> PCC_DEVICE T pcc_finite_peak(T peak)
+{
+    return peak == -T(INFINITY) ? T(0) : peak;
+}
+
+template <class T> PCC_DEVICE T pcc_sum_at(PccPeakSum<T> a, T peak)
+{
+    return a.sum * exp(a.peak - pcc_finite_peak(peak));
+}
+
+template <int N, class T> PCC_DEVICE void pcc_add_logits(PccPeakSum<T> &a, const T (&x)[N])
+{
+    T peak = a.peak;
+    for (int i = 0; i < N; i++)
+        peak = PccMax::of(peak, x[i]);
+    T sum = pcc_sum_at(a, peak);
+    for (int i = 0; i < N; i++)
+        sum += exp(x[i] - pcc_finite_peak(peak));
+    a.peak = peak;
+    a.sum = sum;
+}
+
+template <class T> PCC_DEVICE PccPeakSum<T> pcc_merge_peaks(PccPeakSum<T> a, PccPeakSum<T> b)
+{
+    PccPeakSum<T> both;
+    both.peak = PccMax::of(a.peak, b.peak);
+    both.sum = pcc_sum_at(a, both.peak) + pcc_sum_at(b, both.peak);
+    return both;
+}
+
+/* The sum of logits that are all -inf is NaN, as if their peak had been subtracted. */
+template <class T> PCC_DEVICE T pcc_whole_sum(PccPeakSum<T> a)
+{
+    return a.peak == -T(INFINITY) ? T(NAN) : a.sum;
+}
+
+/* Of the threads of a row; each of them gets the same bits. */
+template <class T> PCC_DEVICE PccPeakSum<T> pcc_row_peak_sum(PccPeakSum<T> a)
+{
+    PccPeakSum<T> all;
+    all.peak = pcc_row_reduce<PccMax>(a.peak);
+    all.sum = pcc_row_reduce<PccSum>(pcc_sum_at(a, all.peak));
+    return all;
+}
+
+/* The row x[width], which begins `start` elements behind where vectors of V are aligned. */
+template <int V, class T, class X>
+PCC_DEVICE PccPeakSum<T> pcc_peak_sum_of_row(int64_t start, int64_t width, bool aligned, const X *x)
+{
+    PccPeakSum<T> sum;
+    pcc_walk_row<V>(start, width, aligned, [&](auto lanes, int64_t i) {
+        T values[lanes.count];
+        pcc_get_columns(x + i, lanes.count, true, values);
+        pcc_add_logits(sum, values);
+    });
+    return pcc_row_peak_sum(sum);
+}
+
+/* ---- lines whose elements are apart: a block is (lines, threads of a line) --------------------------------------- */
+
+/* Blocks for lines of `width` elements: neighbouring threads have neighbouring lines. */
+static inline dim3 pcc_line_block(int64_t width)
+{
+    int threads = 1;
+    while (threads < 8 && threads * 4 < width)
+        threads *= 2;
+    return dim3((unsigned)(PCC_BLOCK / threads), (unsigned)threads);
+}
+
+/* One value of each thread of a line to all of them: all[k * blockDim.x] is that of thread k. */
+template <class T> PCC_DEVICE const T *pcc_line_gather(T x)
+{
+    __shared__ T of_thread[PCC_BLOCK];
+    __syncthreads(); /* what the call before has left may still be read */
+    of_thread[pcc_thread_of_block()] = x;
+    __syncthreads();
+    return of_thread + threadIdx.x;
+}
+
+template <class Op, class T> PCC_DEVICE T pcc_line_reduce(T x)
+{
+    const T *all = pcc_line_gather(x);
+    T reduced = all[0];
+    for (int k = 1; k < (int)blockDim.y; k++)
+        reduced = Op::of(reduced, all[k * blockDim.x]);
+    return reduced;
+}
+
+/* Of the line x[i * inner], i < width, which is empty for threads without one. */
+template <class T, class X> PCC_DEVICE PccPeakSum<T> pcc_peak_sum_of_line(int64_t width, int64_t inner, const X *x)
+{
+    PccPeakSum<T> sum, all;
+    for (int64_t i = threadIdx.y; i < width; i += blockDim.y) {
+        const T value[1] = {pcc_get<T>(x, i * inner)};
+        pcc_add_logits(sum, value);
+    }
+    all.peak = pcc_line_reduce<PccMax>(sum.peak);
+    all.sum = pcc_line_reduce<PccSum>(pcc_sum_at(sum, all.peak));
+    return all;
+}
+
+#endif
