@@ -60,7 +60,7 @@ PCC_DEVICE void pcc_put_entropy(const S &p, const O &out, int64_t at, PccScored 
 }
 
 template <int V, class T, class X, class W, class Y, class L>
-__global__ void __launch_bounds__(PCC_ENTROPY_THREADS)
+__global__ void __launch_bounds__(PCC_ENTROPY_THREADS, 1)
     pcc_entropy_rows_kernel(PccScores<X, W> p, PccEntropies<Y, L> out, bool aligned, const PccStep *step)
 {
     PccLossPart part = {0, 0, 0};

@@ -46,7 +46,7 @@ template <class T> PCC_DEVICE T pcc_entropy_dx(PccEntropySlope<T> slope, T peak,
 }
 
 template <int V, class T, class X, class W, class G, class L, class N, class D>
-__global__ void __launch_bounds__(PCC_ENTROPY_THREADS)
+__global__ void __launch_bounds__(PCC_ENTROPY_THREADS, 1)
     pcc_entropy_grad_rows_kernel(PccScores<X, W> p, PccEntropyGrad<G, L, N, D> g, bool aligned, const PccStep *step)
 {
     const int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y, start = row * p.classes;

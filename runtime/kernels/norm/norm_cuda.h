@@ -47,8 +47,24 @@ PCC_KERNEL PccChannelChunks pcc_cuda_channel_chunks(int64_t outer, int64_t chann
     return c;
 }
 
+/* Elements of a channel in its first `pieces` pieces. */
+PCC_KERNEL int64_t pcc_cuda_channel_elements(int64_t per_row, int64_t inner, int64_t pieces)
+{
+    if (per_row == 1)
+        return pieces * inner;
+    return pieces / per_row * inner + pcc_min_i64(pieces % per_row * PCC_CHANNEL_PIECE, inner);
+}
+
+/* Three statistics of each chunk and channel. */
+PCC_KERNEL size_t pcc_cuda_batch_norm_statistics_scratch_bytes(int64_t outer, int64_t channels, int64_t inner,
+                                                               size_t element_size)
+{
+    return pcc_align64((size_t)(3 * pcc_cuda_channel_chunks(outer, channels, inner).chunks * channels) * element_size);
+}
+
 /* Three sums for each chunk and channel, and the three coefficients of dx for each channel. */
-PCC_KERNEL size_t pcc_cuda_batch_norm_scratch_bytes(int64_t outer, int64_t channels, int64_t inner, size_t element_size)
+PCC_KERNEL size_t pcc_cuda_batch_norm_grad_scratch_bytes(int64_t outer, int64_t channels, int64_t inner,
+                                                         size_t element_size)
 {
     const PccChannelChunks c = pcc_cuda_channel_chunks(outer, channels, inner);
     return pcc_align64((size_t)(3 * (c.chunks + 1) * channels) * element_size);

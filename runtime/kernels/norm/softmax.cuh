@@ -28,7 +28,7 @@ template <bool Logarithm, class T> PCC_DEVICE T pcc_softmax_value(T x, T peak, T
 }
 
 template <int V, bool Logarithm, class T, class X, class Y>
-__global__ void __launch_bounds__(PCC_SOFTMAX_THREADS)
+__global__ void __launch_bounds__(PCC_SOFTMAX_THREADS, 1)
     pcc_softmax_held_kernel(int64_t rows, int row_width, const X *x, Y *y)
 {
     const int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y;
@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(PCC_SOFTMAX_THREADS)
 }
 
 template <int V, bool Logarithm, class T, class X, class Y>
-__global__ void __launch_bounds__(PCC_SOFTMAX_THREADS)
+__global__ void __launch_bounds__(PCC_SOFTMAX_THREADS, 1)
     pcc_softmax_rows_kernel(int64_t rows, int64_t row_width, bool aligned, const X *x, Y *y)
 {
     const int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y, start = row * row_width;

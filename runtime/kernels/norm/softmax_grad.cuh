@@ -28,7 +28,7 @@ PCC_DEVICE void pcc_put_softmax_dx(PccVector<X, N> y, PccVector<G, N> dy, T sum,
 }
 
 template <int V, bool Logarithm, class T, class X, class G, class D>
-__global__ void __launch_bounds__(PCC_SOFTMAX_THREADS)
+__global__ void __launch_bounds__(PCC_SOFTMAX_THREADS, 1)
     pcc_softmax_grad_held_kernel(int64_t rows, int row_width, const X *y, const G *dy, D *dx)
 {
     const int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y, start = row * row_width;
@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(PCC_SOFTMAX_THREADS)
 }
 
 template <int V, bool Logarithm, class T, class X, class G, class D>
-__global__ void __launch_bounds__(PCC_SOFTMAX_THREADS)
+__global__ void __launch_bounds__(PCC_SOFTMAX_THREADS, 1)
     pcc_softmax_grad_rows_kernel(int64_t rows, int64_t row_width, bool aligned, const X *y, const G *dy, D *dx)
 {
     const int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y, start = row * row_width;
