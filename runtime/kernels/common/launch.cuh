@@ -73,6 +73,13 @@ extern __shared__ __align__(128) unsigned char pcc_dynamic_shared[];
     pcc_check_cuda((s), cudaFuncSetAttribute((kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes)), \
                    "shared memory of " #kernel)
 
+/* Of a kernel's parameter whose arrays are indexed: it is read where it is, not copied to local memory first. */
+#ifdef PCC_EMULATED
+#    define PCC_PARAMETER const
+#else
+#    define PCC_PARAMETER const __grid_constant__
+#endif
+
 #define PCC_BLOCK 256 /* threads of a block where nothing else matters */
 
 /* Blocks for `items` at `each` a block; at most what a grid's first dimension holds, so kernels stride over the rest.

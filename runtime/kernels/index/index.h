@@ -27,8 +27,6 @@
 
 #include <string.h>
 
-enum { PCC_SCATTER_NONE, PCC_SCATTER_ADD, PCC_SCATTER_MUL, PCC_SCATTER_MAX, PCC_SCATTER_MIN };
-
 #define PCC_IS_NAN(v) ((v) != (v)) /* never of integers */
 
 #define PCC_TEMPLATE "../index/index.inc"

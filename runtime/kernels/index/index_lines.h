@@ -4,17 +4,11 @@
 
 #include "../../program.h"
 #include "../common/typed.h"
+#include "index_rules.h"
 
 #define PCC_INDEX_TILE 128  /* neighbouring elements that one task of a scatter owns */
 #define PCC_INDEX_TASK 4096 /* elements, about, of one task of a gather's adjoint or of a copy */
 #define PCC_INDEX_TASKS 16  /* tasks that are enough */
-
-/* Index of an axis of extent n as a position; -1 when it is out of range. */
-PCC_KERNEL int64_t pcc_wrap_index(int64_t index, int64_t n)
-{
-    int64_t at = index < 0 ? index + n : index;
-    return at >= 0 && at < n ? at : -1;
-}
 
 /* For each place of an axis the list, in order, of the entries of an index array that name it: first[place], then
  * next[entry], ended by -1. */
@@ -97,41 +91,6 @@ PCC_KERNEL PccLineTile pcc_line_tile(const PccLines *l, int64_t task)
     for (int64_t i = 0; i < tile.width; i++)
         tile.offset[i] = base + pcc_line_offset(l, l->axis + 1, l->rank, 1, a + i);
     return tile;
-}
-
-/* Slices of x[batches, extent of the indexed axes, inner] that index tuples name. */
-typedef struct PccTuples {
-    int64_t batches, rows; /* rows: tuples of one batch */
-    int64_t length;        /* of a tuple */
-    const int64_t *dims;   /* of the indexed axes */
-    int64_t extent, inner;
-} PccTuples;
-
-PCC_KERNEL PccTuples pcc_tuples(int64_t rank, const int64_t *data_dims, int64_t index_rank, const int64_t *index_dims,
-                                int64_t batch_dims)
-{
-    int64_t length = index_dims[index_rank - 1], end = batch_dims + length;
-    return (PccTuples){
-        .batches = pcc_product(batch_dims, data_dims),
-        .rows = pcc_product(index_rank - 1 - batch_dims, index_dims + batch_dims),
-        .length = length,
-        .dims = data_dims + batch_dims,
-        .extent = pcc_product(length, data_dims + batch_dims),
-        .inner = pcc_product(rank - end, data_dims + end),
-    };
-}
-
-/* The slice, of `extent`, that a tuple names; -1 when it is out of range. */
-PCC_KERNEL int64_t pcc_tuple_slice(const PccTuples *t, const int64_t *tuple)
-{
-    int64_t slice = 0;
-    for (int64_t i = 0; i < t->length; i++) {
-        int64_t at = pcc_wrap_index(tuple[i], t->dims[i]);
-        if (at < 0)
-            return -1;
-        slice = slice * t->dims[i] + at;
-    }
-    return slice;
 }
 
 #endif

@@ -1,0 +1,149 @@
+/* sort.cuh: entries 0 ... count - 1 in the order of their keys, and of equal keys in their own: a stable radix sort by
+ * digits of 8 bits, of which every count is an integer, so that the order is the same on every GPU.
+ *
+ * A pass has three kernels: each tile counts its digits; one block adds up, for each digit, the tiles before each
+ * tile; each tile moves its entries to where they belong. Within a tile, a warp ranks 32 entries at a time by a match
+ * of their digits (Adinets and Merrill, "Onesweep", 2022, rank so too). */
+#ifndef PCC_SORT_CUH
+#define PCC_SORT_CUH
+
+#include "../common/block.cuh"
+#include "index_cuda.h"
+
+enum {
+    PCC_SORT_DIGITS = PCC_CUDA_SORT_DIGITS,
+    PCC_SORT_WARPS = PCC_BLOCK / PCC_WARP,
+    PCC_SORT_EACH = PCC_CUDA_SORT_TILE / PCC_BLOCK /* entries of a thread */
+};
+static_assert(PCC_SORT_DIGITS == PCC_BLOCK, "a thread for each digit");
+
+struct PccSorted {
+    const uint32_t *keys, *entries;
+};
+
+/* The sum of x over the block's threads before this one; *all: over all. All threads take part. */
+PCC_DEVICE uint32_t pcc_block_scan(uint32_t x, uint32_t *all)
+{
+    __shared__ uint32_t of_warp[PCC_SORT_WARPS];
+    const int warp = (int)threadIdx.x / PCC_WARP, lane = (int)threadIdx.x % PCC_WARP;
+    uint32_t sum = x, before = 0;
+    *all = 0;
+    for (int by = 1; by < PCC_WARP; by *= 2) {
+        const uint32_t other = __shfl_up_sync(0xffffffffu, sum, by);
+        sum += lane >= by ? other : 0;
+    }
+    __syncthreads(); /* what the call before has left may still be read */
+    if (lane == PCC_WARP - 1)
+        of_warp[warp] = sum;
+    __syncthreads();
+    for (int w = 0; w < PCC_SORT_WARPS; w++) {
+        before += w < warp ? of_warp[w] : 0;
+        *all += of_warp[w];
+    }
+    return before + sum - x;
+}
+
+template <class Key>
+__global__ void pcc_sort_keys_kernel(int64_t count, PCC_PARAMETER Key key, uint32_t *keys, uint32_t *entries)
+{
+    for
+        PCC_STRIDE(entry, count)
+        {
+            keys[entry] = key(entry);
+            entries[entry] = (uint32_t)entry;
+        }
+}
+
+/* counts[tile, digit] */
+static __global__ void pcc_sort_count_kernel(int64_t count, int shift, const uint32_t *keys, uint32_t *counts)
+{
+    __shared__ uint32_t of_digit[PCC_SORT_DIGITS];
+    const int64_t first = (int64_t)blockIdx.x * PCC_CUDA_SORT_TILE;
+    of_digit[threadIdx.x] = 0;
+    __syncthreads();
+    for (int64_t i = first + threadIdx.x; i < first + PCC_CUDA_SORT_TILE && i < count; i += PCC_BLOCK)
+        atomicAdd(&of_digit[keys[i] >> shift & (PCC_SORT_DIGITS - 1)], 1u);
+    __syncthreads();
+    counts[(int64_t)blockIdx.x * PCC_SORT_DIGITS + threadIdx.x] = of_digit[threadIdx.x];
+}
+
+/* One block, with a thread for each digit: counts[tile, digit] becomes that of the tiles before, totals[digit] that of
+ * all. */
+static __global__ void pcc_sort_scan_kernel(int64_t tiles, uint32_t *counts, uint32_t *totals)
+{
+    uint32_t *of_tile = counts + threadIdx.x, before = 0;
+#pragma unroll 8
+    for (int64_t tile = 0; tile < tiles; tile++) {
+        const uint32_t count = of_tile[tile * PCC_SORT_DIGITS];
+        of_tile[tile * PCC_SORT_DIGITS] = before;
+        before += count;
+    }
+    totals[threadIdx.x] = before;
+}
+
+/* A warp's entries are neighbours: next[warp, digit] is how many of a digit it has met, then where its first goes. */
+static __global__ void pcc_sort_move_kernel(int64_t count, int shift, const uint32_t *counts, const uint32_t *totals,
+                                            const uint32_t *keys, const uint32_t *entries, uint32_t *keys_out,
+                                            uint32_t *entries_out)
+{
+    __shared__ uint32_t next[PCC_SORT_WARPS][PCC_SORT_DIGITS];
+    const int warp = (int)threadIdx.x / PCC_WARP, lane = (int)threadIdx.x % PCC_WARP;
+    const int64_t first = (int64_t)blockIdx.x * PCC_CUDA_SORT_TILE + warp * PCC_SORT_EACH * PCC_WARP + lane;
+    uint32_t rank[PCC_SORT_EACH], all;
+    for (int w = 0; w < PCC_SORT_WARPS; w++)
+        next[w][threadIdx.x] = 0;
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < PCC_SORT_EACH; k++) {
+        const int64_t i = first + k * PCC_WARP;
+        const uint32_t digit = i < count ? keys[i] >> shift & (PCC_SORT_DIGITS - 1) : (uint32_t)PCC_SORT_DIGITS;
+        const uint32_t same = __match_any_sync(0xffffffffu, digit), lower = same & ((1u << lane) - 1);
+        rank[k] = (digit < PCC_SORT_DIGITS ? next[warp][digit] : 0) + (uint32_t)__popc(lower);
+        __syncwarp();
+        if (digit < PCC_SORT_DIGITS && lower == 0)
+            next[warp][digit] += (uint32_t)__popc(same);
+        __syncwarp();
+    }
+    uint32_t place = pcc_block_scan(totals[threadIdx.x], &all); /* and waits */
+    place += counts[(int64_t)blockIdx.x * PCC_SORT_DIGITS + threadIdx.x];
+    for (int w = 0; w < PCC_SORT_WARPS; w++) {
+        const uint32_t of_warp = next[w][threadIdx.x];
+        next[w][threadIdx.x] = place;
+        place += of_warp;
+    }
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < PCC_SORT_EACH; k++) {
+        const int64_t i = first + k * PCC_WARP;
+        if (i >= count)
+            continue;
+        const uint32_t key = keys[i], to = next[warp][key >> shift & (PCC_SORT_DIGITS - 1)] + rank[k];
+        keys_out[to] = key;
+        entries_out[to] = entries[i];
+    }
+}
+
+/* key(entry) is at most `most`, below 2^32; scratch has pcc_cuda_sort_bytes(count) bytes, in which the result lies. */
+template <class Key> static PccSorted pcc_sort(int64_t count, uint32_t most, Key key, void *scratch, PccStep *s)
+{
+    const int64_t tiles = pcc_cuda_sort_tiles(count);
+    uint32_t *keys = (uint32_t *)scratch, *entries = keys + count, *keys_out = entries + count;
+    uint32_t *entries_out = keys_out + count, *counts = entries_out + count, *totals = counts + tiles * PCC_SORT_DIGITS;
+    if (count == 0)
+        return {keys, entries};
+    PCC_LAUNCH((pcc_sort_keys_kernel<Key>), pcc_blocks(count, PCC_BLOCK), PCC_BLOCK, 0, s, count, key, keys, entries);
+    for (int shift = 0; shift < 32 && most >> shift > 0; shift += 8) {
+        PCC_LAUNCH(pcc_sort_count_kernel, (unsigned)tiles, PCC_BLOCK, 0, s, count, shift, keys, counts);
+        PCC_LAUNCH(pcc_sort_scan_kernel, 1, PCC_BLOCK, 0, s, tiles, counts, totals);
+        PCC_LAUNCH(pcc_sort_move_kernel, (unsigned)tiles, PCC_BLOCK, 0, s, count, shift, counts, totals, keys, entries,
+                   keys_out, entries_out);
+        uint32_t *const sorted_keys = keys_out, *const sorted_entries = entries_out;
+        keys_out = keys;
+        entries_out = entries;
+        keys = sorted_keys;
+        entries = sorted_entries;
+    }
+    return {keys, entries};
+}
+
+#endif
