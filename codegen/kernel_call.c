@@ -38,6 +38,7 @@ typedef struct CallText {
     Emitter *e;
     const Printers *printers;
     const Node *node;
+    const Kernel *kernel;
     const KernelCall *call;
     const char *store; /* what its epilogue's names begin with; NULL: it has none */
 } CallText;
@@ -178,7 +179,7 @@ static void print_call(const CallText *c, Text *text)
         append(arguments, "%s", i ? ", " : "");
         print_argument(c, arguments, &call->arguments[i]);
     }
-    line(text, "%s(%s);", c->printers->callee(c->e->arena, call), arguments->data);
+    line(text, "%s(%s);", c->printers->callee(c->node, c->kernel, call), arguments->data);
 }
 
 static const char *call_stem(Emitter *e, const Node *node, const KernelCall *call)
@@ -249,7 +250,11 @@ const char *run_kernel(Emitter *e, const Node *node)
 {
     const Target *target = e->options->target;
     const KernelCall call = kernel_call(target, node);
-    CallText c = {.e = e, .printers = target->printers, .node = node, .call = &call};
+    CallText c = {.e = e,
+                  .printers = target->printers,
+                  .node = node,
+                  .kernel = find_kernel(target, node),
+                  .call = &call};
     if (stores_through_epilogue(target, node))
         c.store = c.printers->emit_store(e, node, call.suffix);
     Text *text = text_create(e->arena);

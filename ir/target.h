@@ -83,6 +83,8 @@ struct Kernel {
     void (*call)(const Node *node, KernelCall *call);
     /* Bytes for one call, from its literals: 0: it is passed nothing. NULL: the kernel takes none. */
     int64_t (*scratch)(const Node *node, const KernelCall *call);
+    /* Which of the kernel's forms serves the node, as the target's text spells it; NULL: it has one. */
+    const char *(*form)(const Node *node, const KernelCall *call);
     /* Nodes that it takes; the others expand, before differentiation, by their row. NULL: all. */
     bool (*takes)(const Node *node);
     bool stored16; /* it reads and writes operands of 16 bits; else pass `legalise` puts Casts around */

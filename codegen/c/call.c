@@ -1,9 +1,11 @@
 /* call.c: how kernel calls are spelt in C. */
 #include "codegen/c/print.h"
 
-const char *c_callee(Arena *arena, const KernelCall *call)
+const char *c_callee(const Node *node, const Kernel *kernel, const KernelCall *call)
 {
-    return arena_printf(arena, "pcc_%s_%s", call->kernel,
+    (void)node;
+    (void)kernel;
+    return arena_printf(call->arena, "pcc_%s_%s", call->kernel,
                         call->mixed ? "mixed" : dtype_info[moved_dtype(call->suffix)].name);
 }
 

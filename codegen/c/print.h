@@ -16,7 +16,7 @@ const char *run_loop(Emitter *e, const Node *node);
 /* store.c: the function NAME_store of a product and its context, struct NAME_epilogue */
 const char *emit_store(Emitter *e, const Node *node, Dtype compute);
 /* call.c */
-const char *c_callee(Arena *arena, const KernelCall *call);
+const char *c_callee(const Node *node, const Kernel *kernel, const KernelCall *call);
 void print_c_operand(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input);
 const char *c_absent(const KernelCall *call, bool may_be_float, bool is_input);
 void print_c_store(Text *text, StorePlace place, const char *name);

@@ -4,10 +4,13 @@
 #include "codegen/cuda/print.h"
 #include "ir/optimizer.h"
 
-/* The type that is computed in, or moved, is given; those of the operands are deduced. */
-const char *cuda_callee(Arena *arena, const KernelCall *call)
+/* The type that is computed in, or moved, and the form are given; the types of operands are deduced. */
+const char *cuda_callee(const Node *node, const Kernel *kernel, const KernelCall *call)
 {
-    return arena_printf(arena, "pcc_%s<%s>", call->kernel, dtype_info[moved_dtype(call->suffix)].c_type);
+    const char *type = dtype_info[moved_dtype(call->suffix)].c_type;
+    if (kernel->form)
+        return arena_printf(call->arena, "pcc_%s<%s, %s>", call->kernel, type, kernel->form(node, call));
+    return arena_printf(call->arena, "pcc_%s<%s>", call->kernel, type);
 }
 
 /* C++ has no literal of the least int64_t: -9223372036854775808 is an operator and a literal too large. */

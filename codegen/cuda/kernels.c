@@ -5,15 +5,60 @@
 #include "codegen/calls/literals.h"
 #include "ir/ops/shared/geometry.h"
 #include "runtime/kernels/attention/attention_cuda.h"
+#include "runtime/kernels/gemm/gemm_cuda.h"
+#include "runtime/kernels/loss/loss_cuda.h"
+#include "runtime/kernels/norm/norm_cuda.h"
 #include "runtime/kernels/optimizer/optimizer_cuda.h"
 #include "runtime/kernels/reduce/reduce_cuda.h"
 
 /* ---- scratch: the kernels' own formulas ------------------------------------------------------------------------- */
 
+/* What a kernel sums and stores in 16 bits: f32 for each element of its result. */
+static int64_t sums_scratch(const Node *node, const KernelCall *call)
+{
+    const Type *stored = &node->outputs[0]->type;
+    return call->mixed && is_narrow(stored->dtype) ? element_count(stored) * (int64_t)sizeof(float) : 0;
+}
+
+static int64_t gemm_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    if (call->literal_count == 3)
+        return (int64_t)pcc_cuda_gemm_scratch_bytes(literal(call, 0), literal(call, 1), literal(call, 2),
+                                                    element_bytes(call));
+    return (int64_t)pcc_cuda_gemm_batched_scratch_bytes(literal(call, 0), literal(call, 1), literal(call, 2),
+                                                        literal(call, 3), element_bytes(call));
+}
+
 static int64_t attention_grad_scratch(const Node *node, const KernelCall *call)
 {
     (void)node;
     return (int64_t)pcc_cuda_attention_grad_scratch_bytes(attention_literal(call), element_bytes(call));
+}
+
+static int64_t rows_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_layer_norm_grad_scratch_bytes(literal(call, 0), literal(call, 1), element_bytes(call));
+}
+
+static int64_t channels_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_batch_norm_scratch_bytes(literal(call, 1), literal(call, 2), literal(call, 3),
+                                                      element_bytes(call));
+}
+
+static int64_t cross_entropy_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_cross_entropy_scratch_bytes(literal(call, 1), literal(call, 3));
+}
+
+static int64_t regression_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_mse_scratch_bytes(literal(call, 0), literal(call, 1));
 }
 
 static bool takes_attention(const Node *node)
@@ -46,10 +91,31 @@ static int64_t update_scratch(const Weights *weights)
 #define ROW(OP, KERNEL, CALL, ...) {.op = OP, .kernel = KERNEL, .call = CALL, .stored16 = true, __VA_ARGS__}
 
 static const Kernel kernels[] = {
+    ROW("MatMul", "gemm", call_matmul, .scratch = gemm_scratch, .stores = true, .form = product_form),
+
     ROW("ScaledDotProductAttention", "attention", call_attention, .takes = takes_attention,
         .input_striding = {HEADS}, .output_striding = {STRIDING_ROWS}),
     ROW("ScaledDotProductAttentionGrad", "attention_grad", call_attention_grad, .scratch = attention_grad_scratch,
         .input_striding = {HEADS, [4] = STRIDING_ROWS, [7] = STRIDING_ROWS}, .output_striding = {HEADS}),
+
+    ROW("BatchNormalizationStatistics", "batch_norm_statistics", call_batch_norm_statistics,
+        .scratch = channels_scratch),
+    ROW("BatchNormalizationGrad", "batch_norm_grad", call_batch_norm, .scratch = channels_scratch, .aliases = 1),
+    ROW("LayerNormalization", "layer_norm", call_row_norm, .aliases = 1),
+    ROW("LayerNormalizationGrad", "layer_norm_grad", call_row_norm_grad, .scratch = rows_scratch, .aliases = 1),
+    ROW("RMSNormalization", "rms_norm", call_row_norm, .aliases = 1),
+    ROW("RMSNormalizationGrad", "rms_norm_grad", call_row_norm_grad, .scratch = rows_scratch, .aliases = 1),
+    ROW("Softmax", "softmax", call_softmax, .aliases = 1),
+    ROW("SoftmaxGrad", "softmax_grad", call_softmax, .aliases = 2),
+    ROW("LogSoftmax", "log_softmax", call_softmax, .aliases = 1),
+    ROW("LogSoftmaxGrad", "log_softmax_grad", call_softmax, .aliases = 2),
+
+    ROW("CrossEntropy", "cross_entropy", call_cross_entropy, .scratch = cross_entropy_scratch),
+    ROW("CrossEntropyGrad", "cross_entropy_grad", call_cross_entropy_grad, .aliases = 2),
+    ROW("MeanSquaredError", "mse", call_regression, .scratch = regression_scratch),
+    ROW("MeanSquaredErrorGrad", "mse_grad", call_regression_grad, .aliases = 2),
+    ROW("BceWithLogits", "bce_with_logits", call_regression, .scratch = regression_scratch),
+    ROW("BceWithLogitsGrad", "bce_with_logits_grad", call_regression_grad, .aliases = 2),
 
     ROW("SumOver", "reduce_sum", call_reduction, .scratch = reduce_scratch),
     ROW("MeanOver", "reduce_mean", call_reduction, .scratch = reduce_scratch),
@@ -59,6 +125,11 @@ static const Kernel kernels[] = {
 
     ROW("Copy", "copy", call_copy, .input_striding = {STRIDING_ANY}, .output_striding = {STRIDING_ANY}),
     ROW("AccumulateGradient", "accumulate", call_accumulate),
+
+    ROW("DropoutTraining", "dropout", call_dropout, .aliases = 1),
+    ROW("DropoutGrad", "dropout_grad", call_dropout_grad, .aliases = 1),
+    ROW("NormalTensor", "random_normal", call_random),
+    ROW("UniformTensor", "random_uniform", call_random),
     {.op = "LossScale", .kernel = "loss_scale", .call = call_loss_scale},
     {0},
 };

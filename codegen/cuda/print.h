@@ -12,7 +12,9 @@ const char *run_cuda_loop(Emitter *e, const Node *node);
 /* epilogue.c: the functor NAME_epilogue of a product */
 const char *emit_cuda_epilogue(Emitter *e, const Node *node, Dtype compute);
 /* call.c */
-const char *cuda_callee(Arena *arena, const KernelCall *call);
+const char *cuda_callee(const Node *node, const Kernel *kernel, const KernelCall *call);
+/* forms.c: of matrix products */
+const char *product_form(const Node *node, const KernelCall *call);
 void print_cuda_literal(Text *text, const Argument *literal);
 void print_cuda_operand(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input);
 const char *cuda_absent(const KernelCall *call, bool may_be_float, bool is_input);
