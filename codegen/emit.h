@@ -57,6 +57,7 @@ typedef struct Emitter {
     int literal_count;
     const char **literal_names; /* by value id of `graph` */
     const char **buffer_names;  /* likewise: name_buffers() */
+    int64_t update_scratch;     /* where in the arena update() has its scratch, behind everything else */
     const int64_t *bound;       /* likewise: where in the weights block a gradient or new state goes; -1: elsewhere */
 } Emitter;
 
@@ -122,7 +123,7 @@ typedef struct Printers {
     /* The ends of step() and evaluate(), whose loss lies at `address`, and the body of update(). */
     void (*loss)(Emitter *e, Text *text, const char *address);
     void (*update)(Emitter *e, Text *text);
-    /* Bytes of the arena that update() uses as scratch; NULL: none. */
+    /* Bytes of scratch in the arena that update() takes; NULL: none. */
     int64_t (*update_scratch)(const Weights *weights);
     const char *device; /* the PccDevice that the program runs on; NULL: none, it runs on the CPU */
 } Printers;

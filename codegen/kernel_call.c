@@ -250,11 +250,8 @@ const char *run_kernel(Emitter *e, const Node *node)
 {
     const Target *target = e->options->target;
     const KernelCall call = kernel_call(target, node);
-    CallText c = {.e = e,
-                  .printers = target->printers,
-                  .node = node,
-                  .kernel = find_kernel(target, node),
-                  .call = &call};
+    CallText c = {
+        .e = e, .printers = target->printers, .node = node, .kernel = find_kernel(target, node), .call = &call};
     if (stores_through_epilogue(target, node))
         c.store = c.printers->emit_store(e, node, call.suffix);
     Text *text = text_create(e->arena);

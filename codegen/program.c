@@ -371,16 +371,16 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     MemoryPlan evaluate_plan = plan_memory(program->evaluate, options->target);
     int64_t arena_bytes =
         train_plan.arena_bytes > evaluate_plan.arena_bytes ? train_plan.arena_bytes : evaluate_plan.arena_bytes;
-    if (options->target->printers->update_scratch) {
-        const int64_t update_bytes = options->target->printers->update_scratch(&weights);
-        arena_bytes = update_bytes > arena_bytes ? update_bytes : arena_bytes;
-    }
+    const int64_t activation_bytes = arena_bytes; /* of both plans: a multiple of the target's alignment */
+    if (options->target->printers->update_scratch)
+        arena_bytes += options->target->printers->update_scratch(&weights);
     Emitter e = {.arena = arena,
                  .options = options,
                  .emit = emit,
                  .graph = train,
                  .weights = &weights,
                  .instances = &instances,
+                 .update_scratch = activation_bytes,
                  .literals = text_create(arena)};
     Text *step = print_function(&e, train, train_plan, "step");
     Text *evaluate = print_function(&e, program->evaluate, evaluate_plan, "evaluate");

@@ -31,13 +31,27 @@ static void place_copies(Weights *weights, const Graph *graph)
     }
 }
 
+/* By value id: does a node read it from memory? Static operands, such as axes, became literals. */
+static const bool *mark_read(const Graph *graph, Arena *arena)
+{
+    bool *is_read = NEW_ARRAY(arena, bool, graph->value_count + 1);
+    for (const Node *node = graph->first; node; node = node->next)
+        for (int i = 0; i < node->input_count; i++) {
+            OperandSpec spec;
+            const bool is_literal = find_operand(node->op->inputs, i, &spec) && spec.is_static;
+            if (node->inputs[i] && !is_literal)
+                is_read[node->inputs[i]->id] = true;
+        }
+    return is_read;
+}
+
 /* Constants that nodes read and that are too large for the text, from both graphs, one copy of each. */
 static void place_constants(Weights *weights, Graph *graph, int64_t literal_bytes, Arena *arena)
 {
-    const int *uses = count_uses(graph);
+    const bool *is_read = mark_read(graph, arena);
     for (int i = 0; i < graph->value_count; i++) {
         const Value *value = graph->values[i];
-        if (!value || value->kind != VALUE_CONST || uses[value->id] == 0 || type_bytes(&value->type) <= literal_bytes ||
+        if (!value || value->kind != VALUE_CONST || !is_read[value->id] || type_bytes(&value->type) <= literal_bytes ||
             find_constant(weights, value))
             continue;
         const char *name = arena_printf(arena, "pcc.constant.%d", weights->constant_count);

@@ -103,12 +103,11 @@ void print_cuda_loss(Emitter *e, Text *text, const char *address)
     line(text, "pcc_keep_loss(%s, s);", address);
 }
 
-/* While weights are updated the arena is free. */
 void print_cuda_update(Emitter *e, Text *text)
 {
     const char *scaling = scaling_text(e);
     line(text, "const PccScaling scaling = %s;", *scaling ? scaling : "{}");
-    line(text, "pcc_%s(params, s->params, PCC_COUNT(params), scaling, s->arena, &s->mirror->done,",
-         e->options->optimizer);
+    line(text, "pcc_%s(params, s->params, PCC_COUNT(params), scaling, s->arena + 0x%llx, &s->mirror->done,",
+         e->options->optimizer, (unsigned long long)e->update_scratch);
     line(text, "        &s->mirror->loss_scaling, s);");
 }

@@ -42,10 +42,10 @@ const char *product_form(const Node *node, const KernelCall *call)
 {
     const bool batched = call->literal_count == 4;
     const Dtype a = node->inputs[0]->type.dtype, b = node->inputs[1]->type.dtype;
-    const int form = pcc_product_form(batched ? literal(call, 0) : 1, literal(call, batched), literal(call, batched + 1),
-                                      literal(call, batched + 2), form_operand(node, call, 0, batched),
-                                      form_operand(node, call, 1, batched), is_narrow(a) && a == b,
-                                      element_bytes(call));
+    const int form =
+        pcc_product_form(batched ? literal(call, 0) : 1, literal(call, batched), literal(call, batched + 1),
+                         literal(call, batched + 2), form_operand(node, call, 0, batched),
+                         form_operand(node, call, 1, batched), is_narrow(a) && a == b, element_bytes(call));
     Text *text = text_create(call->arena);
     append(text, "%s", tiles[form & PCC_FORM_TILE]);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)

@@ -13,13 +13,6 @@
 
 /* ---- scratch: the kernels' own formulas ------------------------------------------------------------------------- */
 
-/* What a kernel sums and stores in 16 bits: f32 for each element of its result. */
-static int64_t sums_scratch(const Node *node, const KernelCall *call)
-{
-    const Type *stored = &node->outputs[0]->type;
-    return call->mixed && is_narrow(stored->dtype) ? element_count(stored) * (int64_t)sizeof(float) : 0;
-}
-
 static int64_t gemm_scratch(const Node *node, const KernelCall *call)
 {
     (void)node;

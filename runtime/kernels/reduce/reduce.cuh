@@ -13,7 +13,7 @@
 #include "../common/block.cuh"
 #include "reduce_cuda.h"
 
-struct PccProduct {
+struct PccTimes {
     template <class T> static __device__ __forceinline__ T of(T a, T b)
     {
         return a * b;
@@ -231,7 +231,7 @@ static void pcc_reduce_min(int64_t outer, int64_t reduced, int64_t inner, const 
 template <class T, class X, class Y>
 static void pcc_reduce_prod(int64_t outer, int64_t reduced, int64_t inner, const X *x, Y *y, void *scratch, PccStep *s)
 {
-    pcc_reduce<PccProduct, T>(outer, reduced, inner, (T)1, x, y, scratch, s);
+    pcc_reduce<PccTimes, T>(outer, reduced, inner, (T)1, x, y, scratch, s);
 }
 
 #endif
