@@ -6,6 +6,7 @@
 #include "ir/ops/shared/geometry.h"
 #include "runtime/kernels/attention/attention_cuda.h"
 #include "runtime/kernels/gemm/gemm_cuda.h"
+#include "runtime/kernels/index/index_cuda.h"
 #include "runtime/kernels/loss/loss_cuda.h"
 #include "runtime/kernels/norm/norm_cuda.h"
 #include "runtime/kernels/optimizer/optimizer_cuda.h"
@@ -35,11 +36,44 @@ static int64_t rows_scratch(const Node *node, const KernelCall *call)
     return (int64_t)pcc_cuda_layer_norm_grad_scratch_bytes(literal(call, 0), literal(call, 1), element_bytes(call));
 }
 
-static int64_t channels_scratch(const Node *node, const KernelCall *call)
+static int64_t batch_norm_statistics_scratch(const Node *node, const KernelCall *call)
 {
     (void)node;
-    return (int64_t)pcc_cuda_batch_norm_scratch_bytes(literal(call, 1), literal(call, 2), literal(call, 3),
-                                                      element_bytes(call));
+    return (int64_t)pcc_cuda_batch_norm_statistics_scratch_bytes(literal(call, 1), literal(call, 2), literal(call, 3),
+                                                                 element_bytes(call));
+}
+
+static int64_t batch_norm_grad_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_batch_norm_grad_scratch_bytes(literal(call, 1), literal(call, 2), literal(call, 3),
+                                                           element_bytes(call));
+}
+
+static int64_t gather_grad_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_gather_grad_scratch_bytes(literal(call, 1), literal(call, 3));
+}
+
+static int64_t scatter_elements_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_scatter_elements_scratch_bytes(literal(call, 0), literal(call, 1),
+                                                            call->arguments[3].dims);
+}
+
+/* Its batch dimensions are the last literal. */
+static int64_t gather_nd_grad_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_scatter_nd_scratch_bytes(literal(call, 2), call->arguments[3].dims, literal(call, 4));
+}
+
+static int64_t scatter_nd_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_scatter_nd_scratch_bytes(literal(call, 2), call->arguments[3].dims, 0);
 }
 
 static int64_t cross_entropy_scratch(const Node *node, const KernelCall *call)
@@ -92,8 +126,9 @@ static const Kernel kernels[] = {
         .input_striding = {HEADS, [4] = STRIDING_ROWS, [7] = STRIDING_ROWS}, .output_striding = {HEADS}),
 
     ROW("BatchNormalizationStatistics", "batch_norm_statistics", call_batch_norm_statistics,
-        .scratch = channels_scratch),
-    ROW("BatchNormalizationGrad", "batch_norm_grad", call_batch_norm, .scratch = channels_scratch, .aliases = 1),
+        .scratch = batch_norm_statistics_scratch),
+    ROW("BatchNormalizationGrad", "batch_norm_grad", call_batch_norm, .scratch = batch_norm_grad_scratch,
+        .aliases = 1),
     ROW("LayerNormalization", "layer_norm", call_row_norm, .aliases = 1),
     ROW("LayerNormalizationGrad", "layer_norm_grad", call_row_norm_grad, .scratch = rows_scratch, .aliases = 1),
     ROW("RMSNormalization", "rms_norm", call_row_norm, .aliases = 1),
@@ -115,6 +150,17 @@ static const Kernel kernels[] = {
     ROW("MaxOver", "reduce_max", call_reduction, .scratch = reduce_scratch),
     ROW("MinOver", "reduce_min", call_reduction, .scratch = reduce_scratch),
     ROW("ProdOver", "reduce_prod", call_reduction, .scratch = reduce_scratch),
+
+    ROW("Gather", "gather", call_gather),
+    ROW("GatherGrad", "gather_grad", call_gather_grad, .scratch = gather_grad_scratch),
+    ROW("OneHot", "one_hot", call_one_hot),
+    ROW("GatherElements", "gather_elements", call_gather_elements),
+    ROW("GatherElementsGrad", "gather_elements_grad", call_gather_elements_grad, .scratch = scatter_elements_scratch),
+    ROW("GatherND", "gather_nd", call_gather_nd),
+    ROW("GatherNDGrad", "gather_nd_grad", call_gather_nd_grad, .scratch = gather_nd_grad_scratch),
+    ROW("ScatterElements", "scatter_elements", call_scatter_elements, .scratch = scatter_elements_scratch),
+    ROW("Scatter", "scatter_elements", call_scatter_elements, .scratch = scatter_elements_scratch),
+    ROW("ScatterND", "scatter_nd", call_scatter_nd, .scratch = scatter_nd_scratch),
 
     ROW("Copy", "copy", call_copy, .input_striding = {STRIDING_ANY}, .output_striding = {STRIDING_ANY}),
     ROW("AccumulateGradient", "accumulate", call_accumulate),
