@@ -1,6 +1,8 @@
-/* resize_axis.h: which input positions an output position of Resize reads, and with what weights. */
+/* resize_axis.h: which input positions an output position of Resize reads, and with what weights, for both targets. */
 #ifndef PCC_RESIZE_AXIS_H
 #define PCC_RESIZE_AXIS_H
+
+#include <math.h>
 
 #include "../common/typed.h"
 
@@ -50,13 +52,13 @@ PCC_KERNEL int64_t pcc_resize_nearest(int64_t rounding, double at)
 {
     switch (rounding) {
     case PCC_FLOOR:
-        return (int64_t)__builtin_floor(at);
+        return (int64_t)floor(at);
     case PCC_CEIL:
-        return (int64_t)__builtin_ceil(at);
+        return (int64_t)ceil(at);
     case PCC_ROUND_PREFER_CEIL:
-        return (int64_t)__builtin_floor(at + 0.5);
+        return (int64_t)floor(at + 0.5);
     default:
-        return (int64_t)__builtin_ceil(at - 0.5);
+        return (int64_t)ceil(at - 0.5);
     }
 }
 
@@ -80,19 +82,24 @@ PCC_KERNEL double pcc_resize_weight(const PccResizeAxis *a, const PccResizeTaps 
     return pcc_resize_filter(a->mode, a->cubic, (distance < 0 ? -distance : distance) * taps->shrink) / taps->total;
 }
 
+/* How far from its centre a filter that is stretched by 1 / shrink is not 0. */
+PCC_KERNEL double pcc_resize_reach(int64_t mode, double shrink)
+{
+    return (mode == PCC_RESIZE_LINEAR ? 1 : 2) / shrink;
+}
+
 /* Antialiasing stretches the filter over 1 / scale input positions when the axis shrinks. */
 PCC_KERNEL PccResizeTaps pcc_resize_taps(const PccResizeAxis *a, int64_t i)
 {
-    PccResizeTaps taps = {.at = pcc_resize_point(a, i), .shrink = a->antialias && a->scale < 1 ? a->scale : 1};
-    taps.total = 1;
+    PccResizeTaps taps = {0, 0, pcc_resize_point(a, i), a->antialias && a->scale < 1 ? a->scale : 1, 1};
     if (a->mode == PCC_RESIZE_NEAREST) {
         taps.first = pcc_resize_nearest(a->rounding, taps.at);
         taps.end = taps.first + 1;
         return taps;
     }
-    double reach = (a->mode == PCC_RESIZE_LINEAR ? 1 : 2) / taps.shrink;
-    taps.first = (int64_t)__builtin_ceil(taps.at - reach);
-    taps.end = (int64_t)__builtin_floor(taps.at + reach) + 1;
+    const double reach = pcc_resize_reach(a->mode, taps.shrink);
+    taps.first = (int64_t)ceil(taps.at - reach);
+    taps.end = (int64_t)floor(taps.at + reach) + 1;
     if (a->exclude_outside || a->antialias) {
         double total = 0;
         for (int64_t p = taps.first; p < taps.end; p++)
