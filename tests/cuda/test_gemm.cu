@@ -88,7 +88,7 @@ static void test_split_depth(void **)
 /* A program that was compiled for one form runs that, and refuses another. */
 static void test_forms(void **)
 {
-    enum { FORM = PCC_TILE_64x64 + PCC_FORM_A_ALIGNED + PCC_FORM_B_ALIGNED + PCC_FORM_B_ACROSS };
+    enum { FORM = PCC_TILE_64x64 + PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED + PCC_PRODUCT_B_ACROSS };
     const Case c = {1, 40, 56, 48, 'n', 'n', 0, 0};
     check<float, PccBf16, PccBf16, FORM>(c);
     const Operand<PccBf16> a(c.m * c.k, 1, 1), b(c.k * c.n, 2);

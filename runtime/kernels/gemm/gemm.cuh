@@ -24,9 +24,9 @@ static void pcc_gemm_batched(int64_t batch, int64_t m, int64_t n, int64_t k, con
                          {(uintptr_t)b, sizeof(B), b_batch, b_row, b_col}, pcc_is_tensor_product<A, B>(), sizeof(T));
     PccMatrix<A> left = {a, a_batch, a_row, a_col, m, k};
     PccMatrix<B> right = {b, b_batch, b_col, b_row, n, k};
-    if (form & PCC_FORM_A_ACROSS)
+    if (form & PCC_PRODUCT_A_ACROSS)
         left = {a, a_batch, a_col, a_row, k, m};
-    if (form & PCC_FORM_B_ACROSS)
+    if (form & PCC_PRODUCT_B_ACROSS)
         right = {b, b_batch, b_row, b_col, k, n};
     pcc_run_product<T, Form>(form, {batch, m, n, k, m, 0}, left, right, scratch, epilogue, s);
 }

@@ -85,12 +85,12 @@ static inline size_t pcc_cuda_gemm_scratch_bytes(int64_t m, int64_t n, int64_t k
 /* A form names the one kernel that a product needs, so that a program compiles no other: pcc_gemm<float, form>(...).
  * It is a sum of the tile and of these. */
 enum {
-    PCC_FORM_TILE = 3,       /* mask */
-    PCC_FORM_A_ACROSS = 4,   /* A's numbers lie next to each other across K: its row stride is 1 */
-    PCC_FORM_B_ACROSS = 8,   /* B's column stride is 1 */
-    PCC_FORM_A_ALIGNED = 16, /* A is read by vectors: see pcc_is_vectors() */
-    PCC_FORM_B_ALIGNED = 32,
-    PCC_FORM_SPLIT = 64,
+    PCC_PRODUCT_TILE = 3,       /* mask */
+    PCC_PRODUCT_A_ACROSS = 4,   /* A's numbers lie next to each other across K: its row stride is 1 */
+    PCC_PRODUCT_B_ACROSS = 8,   /* B's column stride is 1 */
+    PCC_PRODUCT_A_ALIGNED = 16, /* A is read by vectors: see pcc_is_vectors() */
+    PCC_PRODUCT_B_ALIGNED = 32,
+    PCC_PRODUCT_SPLIT = 64,
     PCC_ANY_FORM = -1 /* all are compiled, and chosen from when the program runs */
 };
 
@@ -122,12 +122,12 @@ static inline int pcc_product_form(int64_t batch, int64_t m, int64_t n, int64_t 
     const int64_t vector = pcc_product_vector(tensor, compute_bytes);
     const PccProductPlan plan = pcc_product_plan(batch, m, n, k);
     const int a_across = a.col != 1 && a.row == 1, b_across = b.row != 1 && b.col == 1;
-    int form = plan.tile + (plan.splits > 1 ? PCC_FORM_SPLIT : 0);
-    form += (a_across ? PCC_FORM_A_ACROSS : 0) + (b_across ? PCC_FORM_B_ACROSS : 0);
+    int form = plan.tile + (plan.splits > 1 ? PCC_PRODUCT_SPLIT : 0);
+    form += (a_across ? PCC_PRODUCT_A_ACROSS : 0) + (b_across ? PCC_PRODUCT_B_ACROSS : 0);
     if (pcc_is_vectors(a.address, a.element_bytes, vector, a.batch, a_across ? a.col : a.row, a_across ? a.row : a.col))
-        form += PCC_FORM_A_ALIGNED;
+        form += PCC_PRODUCT_A_ALIGNED;
     if (pcc_is_vectors(b.address, b.element_bytes, vector, b.batch, b_across ? b.row : b.col, b_across ? b.col : b.row))
-        form += PCC_FORM_B_ALIGNED;
+        form += PCC_PRODUCT_B_ALIGNED;
     return form;
 }
 

@@ -30,15 +30,15 @@ template <class T, class E> __global__ void pcc_sum_splits(PccProduct p, const T
 template <class T, int Form, class A, class B, class E>
 static void pcc_launch_product(const PccProduct &p, const A &a, const B &b, const E &epilogue, PccStep *s)
 {
-    constexpr bool a_across = (Form & PCC_FORM_A_ACROSS) != 0, b_across = (Form & PCC_FORM_B_ACROSS) != 0;
-    constexpr bool a_aligned = (Form & PCC_FORM_A_ALIGNED) != 0, b_aligned = (Form & PCC_FORM_B_ALIGNED) != 0;
+    constexpr bool a_across = (Form & PCC_PRODUCT_A_ACROSS) != 0, b_across = (Form & PCC_PRODUCT_B_ACROSS) != 0;
+    constexpr bool a_aligned = (Form & PCC_PRODUCT_A_ALIGNED) != 0, b_aligned = (Form & PCC_PRODUCT_B_ALIGNED) != 0;
     const unsigned blocks = (unsigned)(p.batch * p.splits * p.row_tiles * p.column_tiles);
     if constexpr (pcc_is_tensor_product<typename A::Element, typename B::Element>()) {
-        typedef PccTensorTiles<Form & PCC_FORM_TILE> Tile;
+        typedef PccTensorTiles<Form & PCC_PRODUCT_TILE> Tile;
         PCC_LAUNCH((pcc_tensor_product<Tile, a_across, b_across, a_aligned, b_aligned, A, B, E>), blocks, Tile::THREADS,
                    Tile::SHARED_BYTES, s, p, a, b, epilogue);
     } else {
-        typedef PccScalarTiles<T, Form & PCC_FORM_TILE> Tile;
+        typedef PccScalarTiles<T, Form & PCC_PRODUCT_TILE> Tile;
         PCC_LAUNCH((pcc_scalar_product<T, Tile, a_across, b_across, a_aligned, b_aligned, A, B, E>), blocks,
                    Tile::THREADS, Tile::SHARED_BYTES, s, p, a, b, epilogue);
     }
@@ -48,7 +48,7 @@ static void pcc_launch_product(const PccProduct &p, const A &a, const B &b, cons
 template <class T, int Form, class A, class B, class E>
 static void pcc_run_form(PccProduct p, const A &a, const B &b, void *scratch, const E &epilogue, PccStep *s)
 {
-    if constexpr ((Form & PCC_FORM_SPLIT) != 0) {
+    if constexpr ((Form & PCC_PRODUCT_SPLIT) != 0) {
         const int64_t count = p.batch * p.m * p.n;
         PccProduct ranges = p;
         ranges.row_batch = p.m;
@@ -66,9 +66,9 @@ template <class T, int Form, class A, class B, class E>
 static void pcc_run_any_form(int form, const PccProduct &p, const A &a, const B &b, void *scratch, const E &epilogue,
                              PccStep *s)
 {
-    constexpr int vectors = PCC_FORM_A_ALIGNED + PCC_FORM_B_ALIGNED;
+    constexpr int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED;
     if constexpr (Form >= 0) {
-        if constexpr ((Form & PCC_FORM_TILE) == PCC_TILE_64x64 && (Form & vectors) % vectors == 0)
+        if constexpr ((Form & PCC_PRODUCT_TILE) == PCC_TILE_64x64 && (Form & vectors) % vectors == 0)
             if (form == Form)
                 return pcc_run_form<T, Form>(p, a, b, scratch, epilogue, s);
         pcc_run_any_form<T, Form - 1>(form, p, a, b, scratch, epilogue, s);
@@ -81,19 +81,19 @@ template <class T, int Form, class A, class B, class E>
 static void pcc_run_product(int form, const PccExtents &extents, const A &a, const B &b, void *scratch,
                             const E &epilogue, PccStep *s)
 {
-    constexpr int vectors = PCC_FORM_A_ALIGNED + PCC_FORM_B_ALIGNED;
+    constexpr int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED;
     if (extents.batch * extents.m * extents.n == 0)
         return;
     PccProductPlan plan = pcc_product_plan(extents.batch, extents.m, extents.n, extents.k);
     if constexpr (Form == PCC_ANY_FORM) {
         plan.tile = PCC_TILE_64x64;
-        form = (form & ~PCC_FORM_TILE) + plan.tile;
+        form = (form & ~PCC_PRODUCT_TILE) + plan.tile;
         form = (form & vectors) == vectors ? form : form & ~vectors;
-        pcc_run_any_form<T, 2 * PCC_FORM_SPLIT - 1>(form, pcc_product(extents, plan), a, b, scratch, epilogue, s);
+        pcc_run_any_form<T, 2 * PCC_PRODUCT_SPLIT - 1>(form, pcc_cut_product(extents, plan), a, b, scratch, epilogue, s);
     } else if ((form & Form & vectors) != (Form & vectors) || ((form ^ Form) & ~vectors) != 0)
         pcc_check_cuda(s, cudaErrorInvalidValue, "a product that was compiled in another form");
     else
-        pcc_run_form<T, Form>(pcc_product(extents, plan), a, b, scratch, epilogue, s);
+        pcc_run_form<T, Form>(pcc_cut_product(extents, plan), a, b, scratch, epilogue, s);
 }
 
 #endif

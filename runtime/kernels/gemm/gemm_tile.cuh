@@ -17,7 +17,7 @@ struct PccProduct : PccExtents {
     int64_t row_tiles, column_tiles;
 };
 
-static inline PccProduct pcc_product(const PccExtents &extents, PccProductPlan plan)
+static inline PccProduct pcc_cut_product(const PccExtents &extents, PccProductPlan plan)
 {
     PccProduct p = {};
     (PccExtents &)p = extents;
