@@ -5,11 +5,13 @@
 #ifndef PCC_CONV_GATHER_H
 #define PCC_CONV_GATHER_H
 
+#include <string.h>
+
 #include "../../program.h"
 #include "../common/scratch.h"
 #include "../common/typed.h"
 
-static inline int pcc_conv_is_pointwise(PccConv c)
+PCC_KERNEL int pcc_conv_is_pointwise(PccConv c)
 {
     for (int d = 0; d < 3; d++)
         if (c.kernel[d] != 1 || c.stride[d] != 1 || c.pad[d] != 0 || c.in[d] != c.out[d])
@@ -26,6 +28,25 @@ typedef struct PccGather {
     int64_t taps[3];
     int64_t channels, pixel; /* of a group, of all groups */
 } PccGather;
+
+/* What the positions of y see of x; what x is, is the caller's to say. */
+PCC_SHARED PccGather pcc_conv_gather(const PccConv *c)
+{
+    PccGather g;
+    memset(&g, 0, sizeof g);
+    g.channels = c->c / c->groups;
+    g.pixel = c->c;
+    g.rows = pcc_conv_positions(c->n, c->out);
+    for (int d = 0; d < 3; d++) {
+        g.grid[d] = c->out[d];
+        g.source[d] = c->in[d];
+        g.start[d] = -c->pad[d];
+        g.advance[d] = c->stride[d];
+        g.spacing[d] = c->dilation[d];
+        g.taps[d] = c->kernel[d];
+    }
+    return g;
+}
 
 /* Where row `row` begins: its sample and the source coordinates of its first tap. */
 typedef struct PccCursor {
@@ -68,7 +89,8 @@ typedef struct PccColumn {
 PCC_KERNEL PccColumn pcc_conv_column(const PccGather *g, int64_t column)
 {
     const int64_t length = pcc_conv_run(g), runs = g->taps[2] * g->channels / length, run = column / length;
-    return (PccColumn){{run / runs / g->taps[1], run / runs % g->taps[1], run % runs}, column % length};
+    const PccColumn found = {{run / runs / g->taps[1], run / runs % g->taps[1], run % runs}, column % length};
+    return found;
 }
 
 /* The run that holds a column: element 0 as an index into the source, and the part that is not padding, valid … end. */
@@ -80,7 +102,7 @@ PCC_KERNEL PccRun pcc_conv_locate(const PccGather *g, const PccCursor *c, const 
 {
     const int64_t d = c->at[0] + g->spacing[0] * column->tap[0], h = c->at[1] + g->spacing[1] * column->tap[1];
     const int64_t w = c->at[2] + g->spacing[2] * column->tap[2];
-    PccRun run = {.at = (((c->sample * g->source[0] + d) * g->source[1] + h) * g->source[2] + w) * g->pixel};
+    PccRun run = {(((c->sample * g->source[0] + d) * g->source[1] + h) * g->source[2] + w) * g->pixel, 0, 0};
     if (d >= 0 && d < g->source[0] && h >= 0 && h < g->source[1]) {
         run.valid = pcc_min_i64(pcc_max_i64(-w, 0), wide) * g->channels;
         run.end = pcc_max_i64(pcc_min_i64(g->source[2] - w, wide) * g->channels, run.valid);

@@ -24,6 +24,12 @@ PCC_KERNEL int64_t pcc_conv_phase_row(const PccPhase *p, int64_t row)
     return ((row * p->in[0] + at[0]) * p->in[1] + at[1]) * p->in[2] + at[2];
 }
 
+/* Phases along dimension d: one for each remainder that a position has. */
+PCC_KERNEL int64_t pcc_conv_phases(const PccConv *c, int d)
+{
+    return pcc_min_i64(c->stride[d], c->in[d]);
+}
+
 /* Input position i meets output position (i + pad - tap * dilation) / stride where that is whole: the taps of remainder
  * `first`, in ascending order of the output position. */
 PCC_SHARED void pcc_conv_phase_taps(const PccConv *c, int d, PccPhase *p, PccGather *g)
@@ -40,6 +46,26 @@ PCC_SHARED void pcc_conv_phase_taps(const PccConv *c, int d, PccPhase *p, PccGat
     g->taps[d] = p->taps[d];
     g->start[d] = (p->first[d] + c->pad[d] - p->last_tap[d] * c->dilation[d]) / c->stride[d];
     g->spacing[d] = p->tap_step[d] * c->dilation[d] / c->stride[d];
+}
+
+/* The phase of the positions that begin at `first`, and what they see of dy; what dy is, is the caller's to say. */
+PCC_SHARED PccGather pcc_conv_gather_phase(const PccConv *c, const int64_t first[3], PccPhase *p)
+{
+    PccGather g;
+    memset(&g, 0, sizeof g);
+    g.channels = c->o / c->groups;
+    g.pixel = c->o;
+    for (int d = 0; d < 3; d++) {
+        p->in[d] = c->in[d];
+        p->step[d] = c->stride[d];
+        p->first[d] = first[d];
+        p->grid[d] = g.grid[d] = pcc_ceil_div(c->in[d] - first[d], c->stride[d]);
+        g.source[d] = c->out[d];
+        g.advance[d] = 1;
+        pcc_conv_phase_taps(c, d, p, &g);
+    }
+    g.rows = pcc_conv_positions(c->n, g.grid);
+    return g;
 }
 
 #endif

@@ -12,7 +12,20 @@
 #ifndef PCC_GEMM_CUH
 #define PCC_GEMM_CUH
 
+#include <utility>
+
 #include "gemm_run.cuh"
+
+/* All layouts, aligned or not, split or not. */
+template <class T, int Form, int... Kinds, class A, class B, class E>
+static void pcc_run_gemm(std::integer_sequence<int, Kinds...>, int form, const PccExtents &extents, const A &a,
+                         const B &b, void *scratch, const E &epilogue, PccStep *s)
+{
+    constexpr int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED;
+    pcc_run_product<T, Form,
+                    (PCC_TILE_64x64 + (Kinds & 3) * PCC_PRODUCT_A_ACROSS + (Kinds & 4 ? vectors : 0) +
+                     (Kinds & 8 ? PCC_PRODUCT_SPLIT : 0))...>(form, extents, a, b, scratch, epilogue, s);
+}
 
 template <class T, int Form = PCC_ANY_FORM, class A, class B, class E>
 static void pcc_gemm_batched(int64_t batch, int64_t m, int64_t n, int64_t k, const A *a, int64_t a_batch, int64_t a_row,
@@ -28,7 +41,8 @@ static void pcc_gemm_batched(int64_t batch, int64_t m, int64_t n, int64_t k, con
         left = {a, a_batch, a_col, a_row, k, m};
     if (form & PCC_PRODUCT_B_ACROSS)
         right = {b, b_batch, b_row, b_col, k, n};
-    pcc_run_product<T, Form>(form, {batch, m, n, k, m, 0}, left, right, scratch, epilogue, s);
+    pcc_run_gemm<T, Form>(std::make_integer_sequence<int, 16>(), form, {batch, m, n, k, m, 0}, left, right, scratch,
+                          epilogue, s);
 }
 
 template <class T, int Form = PCC_ANY_FORM, class A, class B, class E>

@@ -109,6 +109,15 @@ static inline int pcc_is_vectors(uintptr_t address, size_t element_bytes, int64_
            batch_stride % vector == 0;
 }
 
+/* The part of a form that the plan decides. What is not aligned passes through registers, which the largest tile has
+ * none left for. */
+static inline int pcc_plan_form(PccProductPlan plan, int operands)
+{
+    const int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED;
+    const int tile = (operands & vectors) == vectors || plan.tile != PCC_TILE_128x128 ? plan.tile : PCC_TILE_128x64;
+    return tile + (plan.splits > 1 ? PCC_PRODUCT_SPLIT : 0);
+}
+
 /* The form of pcc_gemm and pcc_gemm_batched for these literals; where the extent of a batch is 1 its strides are 0. */
 typedef struct PccFormOperand {
     uintptr_t address;
@@ -120,15 +129,14 @@ static inline int pcc_product_form(int64_t batch, int64_t m, int64_t n, int64_t 
                                    int tensor, size_t compute_bytes)
 {
     const int64_t vector = pcc_product_vector(tensor, compute_bytes);
-    const PccProductPlan plan = pcc_product_plan(batch, m, n, k);
     const int a_across = a.col != 1 && a.row == 1, b_across = b.row != 1 && b.col == 1;
-    int form = plan.tile + (plan.splits > 1 ? PCC_PRODUCT_SPLIT : 0);
-    form += (a_across ? PCC_PRODUCT_A_ACROSS : 0) + (b_across ? PCC_PRODUCT_B_ACROSS : 0);
+    int form = (a_across ? PCC_PRODUCT_A_ACROSS : 0) + (b_across ? PCC_PRODUCT_B_ACROSS : 0);
     if (pcc_is_vectors(a.address, a.element_bytes, vector, a.batch, a_across ? a.col : a.row, a_across ? a.row : a.col))
         form += PCC_PRODUCT_A_ALIGNED;
     if (pcc_is_vectors(b.address, b.element_bytes, vector, b.batch, b_across ? b.row : b.col, b_across ? b.col : b.row))
         form += PCC_PRODUCT_B_ALIGNED;
-    return form;
+    const int fits = (form & (PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED)) != 0;
+    return form + pcc_plan_form(pcc_product_plan(batch, m, n, k), fits);
 }
 
 #endif

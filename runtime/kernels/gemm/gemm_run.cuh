@@ -60,36 +60,25 @@ static void pcc_run_form(PccProduct p, const A &a, const B &b, void *scratch, co
         pcc_launch_product<T, Form>(p, a, b, epilogue, s);
 }
 
-/* The forms that are compiled where none is named: of the smallest tile, and operands aligned both or neither, for what
- * is aligned is right as unaligned too. */
-template <class T, int Form, class A, class B, class E>
-static void pcc_run_any_form(int form, const PccProduct &p, const A &a, const B &b, void *scratch, const E &epilogue,
-                             PccStep *s)
-{
-    constexpr int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED;
-    if constexpr (Form >= 0) {
-        if constexpr ((Form & PCC_PRODUCT_TILE) == PCC_TILE_64x64 && (Form & vectors) % vectors == 0)
-            if (form == Form)
-                return pcc_run_form<T, Form>(p, a, b, scratch, epilogue, s);
-        pcc_run_any_form<T, Form - 1>(form, p, a, b, scratch, epilogue, s);
-    }
-}
-
-/* Runs a product whose operands have `form`, in the form Form, which has to be it, or one of those that are compiled.
- */
-template <class T, int Form, class A, class B, class E>
+/* Runs a product whose operands have `form` in the form Form, which has to be it. Where Form is PCC_ANY_FORM, in that
+ * of Forms that it is: of the smallest tile, and with operands aligned both or neither, for what is aligned is right as
+ * unaligned too. */
+template <class T, int Form, int... Forms, class A, class B, class E>
 static void pcc_run_product(int form, const PccExtents &extents, const A &a, const B &b, void *scratch,
                             const E &epilogue, PccStep *s)
 {
     constexpr int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED;
     if (extents.batch * extents.m * extents.n == 0)
         return;
-    PccProductPlan plan = pcc_product_plan(extents.batch, extents.m, extents.n, extents.k);
+    PccProductPlan plan = {form & PCC_PRODUCT_TILE, 1};
+    if (form & PCC_PRODUCT_SPLIT)
+        plan.splits = pcc_product_plan(extents.batch, extents.m, extents.n, extents.k).splits;
     if constexpr (Form == PCC_ANY_FORM) {
         plan.tile = PCC_TILE_64x64;
         form = (form & ~PCC_PRODUCT_TILE) + plan.tile;
         form = (form & vectors) == vectors ? form : form & ~vectors;
-        pcc_run_any_form<T, 2 * PCC_PRODUCT_SPLIT - 1>(form, pcc_cut_product(extents, plan), a, b, scratch, epilogue, s);
+        const PccProduct p = pcc_cut_product(extents, plan);
+        (void)((form == Forms && (pcc_run_form<T, Forms>(p, a, b, scratch, epilogue, s), true)) || ...);
     } else if ((form & Form & vectors) != (Form & vectors) || ((form ^ Form) & ~vectors) != 0)
         pcc_check_cuda(s, cudaErrorInvalidValue, "a product that was compiled in another form");
     else

@@ -145,7 +145,8 @@ template <class Tile> struct PccWarpSums {
 };
 
 template <class Tile, bool AAcross, bool BAcross, bool AAligned, bool BAligned, class A, class B, class E>
-__global__ void __launch_bounds__(Tile::THREADS, Tile::BLOCKS) pcc_tensor_product(PccProduct p, A a, B b, E epilogue)
+__global__ void __launch_bounds__(Tile::THREADS, AAligned &&BAligned ? Tile::BLOCKS : Tile::BLOCKS / 2)
+    pcc_tensor_product(PccProduct p, A a, B b, E epilogue)
 {
     typedef typename A::Element X;
     typedef PccTensorOperand<A, AAcross, AAligned, Tile::ROWS, Tile::THREADS> Left;

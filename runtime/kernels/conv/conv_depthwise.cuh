@@ -1,0 +1,216 @@
+/* conv_depthwise.cuh: one filter a channel: no product to form, each tap is a multiply-add over the channels. */
+#ifndef PCC_CONV_DEPTHWISE_CUH
+#define PCC_CONV_DEPTHWISE_CUH
+
+#include "conv_weights.cuh"
+
+/* The shape as a kernel needs it, in 32 bits. Backward: dx from dy, positions are those of in. */
+struct PccDepthwise {
+    int64_t positions, channels; /* of the result */
+    int from[3];                 /* extents of what is read */
+    int kernel[3], stride[3], dilation[3], pad[3];
+    PccConvDivisor grid[3]; /* extents of the result */
+    PccConvDivisor chunks;  /* vectors of a position */
+};
+
+static inline PccDepthwise pcc_depthwise(const PccConv &c, bool backward, int64_t vector)
+{
+    const int64_t *result = backward ? c.in : c.out, *from = backward ? c.out : c.in;
+    PccDepthwise p = {};
+    p.positions = pcc_conv_positions(c.n, result);
+    p.channels = c.c;
+    p.chunks = pcc_divisor<uint32_t>(pcc_ceil_div(c.c, vector));
+    for (int d = 0; d < 3; d++) {
+        p.from[d] = (int)from[d];
+        p.kernel[d] = (int)c.kernel[d];
+        p.stride[d] = (int)c.stride[d];
+        p.dilation[d] = (int)c.dilation[d];
+        p.pad[d] = (int)c.pad[d];
+        p.grid[d] = pcc_divisor<uint32_t>(result[d]);
+    }
+    return p;
+}
+
+/* The coordinate that tap `tap` of position `at` reads along dimension d, or a negative one: pcc_conv_source() in 32
+ * bits. */
+template <bool Backward> PCC_DEVICE int pcc_depthwise_source(const PccDepthwise &p, int d, int at, int tap)
+{
+    const int offset = tap * p.dilation[d] - p.pad[d];
+    if constexpr (!Backward) {
+        const int source = at * p.stride[d] + offset;
+        return source < p.from[d] ? source : -1;
+    } else {
+        const int scaled = at - offset;
+        if (p.stride[d] == 1)
+            return scaled < p.from[d] ? scaled : -1;
+        const int source = scaled / p.stride[d];
+        return scaled >= 0 && source * p.stride[d] == scaled && source < p.from[d] ? source : -1;
+    }
+}
+
+/* To each tap of position `row` that reads something: take(tap, the pixel's index). */
+template <bool Backward, class Take> PCC_DEVICE void pcc_depthwise_taps(const PccDepthwise &p, int64_t row, Take take)
+{
+    uint32_t rest = (uint32_t)row;
+    const int w = (int)pcc_coordinate(&rest, p.grid[2]), h = (int)pcc_coordinate(&rest, p.grid[1]);
+    const int d = (int)pcc_coordinate(&rest, p.grid[0]);
+    for (int i = 0; i < p.kernel[0]; i++) {
+        const int z = pcc_depthwise_source<Backward>(p, 0, d, i);
+        for (int j = 0; z >= 0 && j < p.kernel[1]; j++) {
+            const int y = pcc_depthwise_source<Backward>(p, 1, h, j);
+            for (int k = 0; y >= 0 && k < p.kernel[2]; k++) {
+                const int x = pcc_depthwise_source<Backward>(p, 2, w, k);
+                if (x >= 0)
+                    take((i * p.kernel[1] + j) * p.kernel[2] + k,
+                         (((int64_t)rest * p.from[0] + z) * p.from[1] + y) * p.from[2] + x);
+            }
+        }
+    }
+}
+
+/* V numbers of T from channel c on. */
+template <int V, class T, class X> PCC_DEVICE void pcc_load_wide(T (&to)[V], const X *p)
+{
+    const PccVector<X, V> v = pcc_load_vector<V>(p);
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        to[i] = (T)pcc_wide(v.at[i]);
+}
+
+/* result[position, c] = sum over taps of w[tap, c] x[pixel(position, tap), c]: V channels of a position a thread. A
+ * warp's sums lie next to each other in the result; lanes change them, so that each takes neighbouring columns. */
+template <class T, int V, bool Backward, class X, class W, class E>
+__global__ void __launch_bounds__(PCC_BLOCK) pcc_depthwise_kernel(PccDepthwise p, const X *x, const W *w, E epilogue)
+{
+    __shared__ T of_warps[PCC_BLOCK / 32][32 * V];
+    T *const of_warp = of_warps[threadIdx.x / 32];
+    const uint32_t items = (uint32_t)p.positions * p.chunks.by, padded = (items + 31) / 32 * 32;
+    for
+        PCC_STRIDE_OF(uint32_t, item, padded)
+        {
+            T sum[V] = {};
+            if (item < items) {
+                uint32_t row = item;
+                const int64_t c = (int64_t)pcc_coordinate(&row, p.chunks) * V;
+                pcc_depthwise_taps<Backward>(p, row, [&](int tap, int64_t pixel) {
+                    T number[V], weight[V];
+                    pcc_load_wide(number, x + pixel * p.channels + c);
+                    pcc_load_wide(weight, w + tap * p.channels + c);
+#pragma unroll
+                    for (int i = 0; i < V; i++)
+                        sum[i] += number[i] * weight[i];
+                });
+            }
+            __syncwarp();
+#pragma unroll
+            for (int i = 0; i < V; i++)
+                of_warp[pcc_lane() * V + i] = sum[i];
+            __syncwarp();
+#pragma unroll
+            for (int i = 0; i < V; i++) {
+                const int at = i * 32 + pcc_lane();
+                uint32_t row = item - (uint32_t)pcc_lane() + (uint32_t)(at / V);
+                const bool is_there = row < items;
+                const int64_t column = (int64_t)pcc_coordinate(&row, p.chunks) * V + at % V;
+                if (is_there)
+                    epilogue((int64_t)row, column, of_warp[at]);
+            }
+        }
+}
+
+/* partial[range, tap, c]: a block has a range of positions, 32 channels and Taps taps; its warps take positions in
+ * turn.
+ */
+enum { PCC_DEPTHWISE_WARPS = 8 };
+
+template <class T, int Taps, class X, class Y>
+__global__ void __launch_bounds__(PCC_DEPTHWISE_WARPS * 32)
+    pcc_depthwise_weight(PccDepthwise p, int64_t range, const X *x, const Y *dy, T *partial)
+{
+    __shared__ T of_warp[PCC_DEPTHWISE_WARPS][Taps][32];
+    const int taps = p.kernel[0] * p.kernel[1] * p.kernel[2], first_tap = (int)blockIdx.y * Taps;
+    const int warp = (int)threadIdx.x / 32, lane = pcc_lane();
+    const int64_t groups = (p.channels + 31) / 32, c = blockIdx.x % groups * 32 + lane;
+    const int64_t first = blockIdx.x / groups * range, last = first + range < p.positions ? first + range : p.positions;
+    T sum[Taps] = {};
+    if (c < p.channels)
+        for (int64_t row = first + warp; row < last; row += PCC_DEPTHWISE_WARPS) {
+            const T cotangent = pcc_get<T>(dy, row * p.channels + c);
+            pcc_depthwise_taps<false>(p, row, [&](int tap, int64_t pixel) {
+                const int own = tap - first_tap;
+                if (own < 0 || own >= Taps)
+                    return;
+                const T term = cotangent * pcc_get<T>(x, pixel * p.channels + c);
+#pragma unroll
+                for (int i = 0; i < Taps; i++)
+                    sum[i] += i == own ? term : T(0);
+            });
+        }
+#pragma unroll
+    for (int i = 0; i < Taps; i++)
+        of_warp[warp][i][lane] = sum[i];
+    __syncthreads();
+    for (int i = warp; i < Taps && first_tap + i < taps; i += PCC_DEPTHWISE_WARPS) {
+        T all = 0;
+        for (int other = 0; other < PCC_DEPTHWISE_WARPS; other++)
+            all += of_warp[other][i][lane];
+        if (c < p.channels)
+            partial[(blockIdx.x / groups * taps + first_tap + i) * p.channels + c] = all;
+    }
+}
+
+/* dw[c, tap] = sum over ranges of partial[range, tap, c]. */
+template <class T, class W>
+__global__ void pcc_depthwise_weight_sum(int64_t ranges, int64_t taps, int64_t channels, const T *partial, W *dw)
+{
+    const int64_t count = taps * channels;
+    for
+        PCC_STRIDE(i, count)
+        {
+            T sum = partial[i];
+            for (int64_t range = 1; range < ranges; range++)
+                sum += partial[range * count + i];
+            pcc_put(dw, i % channels * taps + i / channels, sum);
+        }
+}
+
+/* ---- hosts ------------------------------------------------------------------------------------------------------ */
+
+template <class T, bool Backward, class X, class W, class E>
+static void pcc_run_depthwise(const PccConv &c, const X *x, const W *w, void *scratch, const E &epilogue, PccStep *s)
+{
+    constexpr int wide = sizeof(T) == 8 ? 2 : 4;
+    const int64_t taps = pcc_conv_taps(c), positions = pcc_conv_positions(c.n, Backward ? c.in : c.out);
+    const W *weights = w;
+    if (positions * c.c == 0)
+        return;
+    if (taps > 1) {
+        pcc_conv_rearrange(1, c.c, taps, w, (W *)scratch, s);
+        weights = (const W *)scratch;
+    }
+    const bool vectors = pcc_is_aligned<wide>(x, c.c) && pcc_is_aligned<wide>(weights, c.c);
+    const PccDepthwise p = pcc_depthwise(c, Backward, vectors ? wide : 1);
+    if (!pcc_is_short(positions * p.chunks.by))
+        return pcc_check_cuda(s, cudaErrorInvalidValue, "a depthwise convolution of 2^30 elements or more");
+    const unsigned blocks = pcc_blocks(positions * p.chunks.by, PCC_BLOCK);
+    if (vectors)
+        PCC_LAUNCH((pcc_depthwise_kernel<T, wide, Backward, X, W, E>), blocks, PCC_BLOCK, 0, s, p, x, weights,
+                   epilogue);
+    else
+        PCC_LAUNCH((pcc_depthwise_kernel<T, 1, Backward, X, W, E>), blocks, PCC_BLOCK, 0, s, p, x, weights, epilogue);
+}
+
+template <class T, class X, class Y, class W>
+static void pcc_run_depthwise_weight(const PccConv &c, const X *x, const Y *dy, W *dw, void *scratch, PccStep *s)
+{
+    constexpr int taps_at_once = 9;
+    const int64_t taps = pcc_conv_taps(c), ranges = pcc_cuda_depthwise_ranges(c);
+    const int64_t range = pcc_max_i64(1, pcc_ceil_div(pcc_conv_positions(c.n, c.out), ranges));
+    const dim3 grid((unsigned)(ranges * pcc_ceil_div(c.c, 32)), (unsigned)pcc_ceil_div(taps, taps_at_once));
+    PCC_LAUNCH((pcc_depthwise_weight<T, taps_at_once, X, Y>), grid, PCC_DEPTHWISE_WARPS * 32, 0, s,
+               pcc_depthwise(c, false, 1), range, x, dy, (T *)scratch);
+    PCC_LAUNCH((pcc_depthwise_weight_sum<T, W>), pcc_blocks(taps * c.c, PCC_BLOCK), PCC_BLOCK, 0, s, ranges, taps, c.c,
+               (const T *)scratch, dw);
+}
+
+#endif
