@@ -4,11 +4,15 @@
 #define PCC_ATTENTION_CUH
 
 #include "attention_simt_forward.cuh"
+#include "attention_tensor_forward.cuh"
 
 template <class T, class Q, class K, class V, class M, class Y, class S>
 static void pcc_attention(PccAttention shape, const Q *q, const K *k, const V *v, const M *mask, Y *y, S *max,
                           S *inverse_sum, PccStep *s)
 {
+    if constexpr (std::is_same<T, float>::value && pcc_attention_is_narrow<Q, K, V>())
+        if (pcc_attention_tensor(shape, q, k, v, mask, y, (float *)max, (float *)inverse_sum, s))
+            return;
     pcc_attention_simt<T>(shape, q, k, v, mask, y, (T *)(void *)max, (T *)(void *)inverse_sum, s);
 }
 

@@ -5,6 +5,12 @@
 #include "attention_cuda.h"
 #include "../common/storage.cuh"
 
+/* Are all operands of one type that tensor cores multiply? */
+template <class X, class... Others> PCC_ANYWHERE constexpr bool pcc_attention_is_narrow()
+{
+    return sizeof(X) == 2 && (std::is_same<X, Others>::value && ...);
+}
+
 /* One head's mask: numbers to be added, or of uint8_t whether a key is seen; nullptr: none. */
 template <class M> struct PccAttentionMask {
     const M *at;
