@@ -7,21 +7,8 @@
 #ifndef PCC_ATTENTION_SIMT_GRAD_CUH
 #define PCC_ATTENTION_SIMT_GRAD_CUH
 
+#include "attention_backward.cuh"
 #include "attention_simt.cuh"
-#include "../common/block.cuh"
-
-typedef enum PccAttentionSide { PCC_ATTENTION_DQ, PCC_ATTENTION_DK, PCC_ATTENTION_DV } PccAttentionSide;
-
-/* One launch's operands; `delta` in the order of max. */
-template <class T, class Q, class K, class V, class A, class D> struct PccAttentionBackward {
-    PccAttention shape;
-    const Q *q;
-    const K *k;
-    const V *v;
-    const A *mask;
-    const T *max, *inverse_sum, *delta;
-    const D *dy;
-};
 
 /* Scores and dy v^T of rows from `row` on and columns from `column` on to P or dS, 0 where there is none. */
 template <PccAttentionSide SIDE, class T, class B>
@@ -84,25 +71,17 @@ PCC_DEVICE void pcc_attention_grad_tile(typename PccAttentionSimt<T>::Shared &sh
     }
 }
 
-/* `task`: the column chunk of the result is outermost, then batch, head (of queries or of keys) and tile of rows. */
 template <PccAttentionSide SIDE, int M, class T, class Q, class K, class V, class A, class D, class G>
 PCC_DEVICE void pcc_attention_grad_task(const PccAttentionBackward<T, Q, K, V, A, D> &f, G *grad, int64_t task)
 {
     using Tile = PccAttentionSimt<T>;
     __shared__ typename Tile::Shared shared;
-    constexpr bool of_queries = SIDE == PCC_ATTENTION_DQ;
     const PccAttention &shape = f.shape;
-    const int64_t all_rows = of_queries ? shape.queries : shape.keys;
-    const int64_t heads = of_queries ? shape.heads : shape.heads / shape.kv_group;
-    const int64_t *stride = of_queries ? shape.dq_stride : SIDE == PCC_ATTENTION_DK ? shape.dk_stride : shape.dv_stride;
-    const int64_t tiles = pcc_ceil_div(all_rows, PCC_ATTENTION_TILE);
-    const int64_t tile = of_queries ? tiles - 1 - task % tiles : task % tiles; /* the longest first */
-    const int64_t row = tile * PCC_ATTENTION_TILE, head = task / tiles % heads,
-                  batch = task / tiles / heads % shape.batch;
-    const int64_t column = task / tiles / heads / shape.batch * M * PCC_ATTENTION_TILE;
-    const int64_t rows = pcc_min_i64(PCC_ATTENTION_TILE, all_rows - row);
+    const PccAttentionTask at = pcc_attention_task_of<SIDE>(shape, task, PCC_ATTENTION_TILE, M * PCC_ATTENTION_TILE);
+    const int64_t batch = at.batch, head = at.head, row = at.row, column = at.column, *stride = at.stride;
+    const int64_t rows = pcc_min_i64(PCC_ATTENTION_TILE, at.all_rows - row);
     T sum[M][4][4] = {};
-    if constexpr (of_queries) {
+    if constexpr (SIDE == PCC_ATTENTION_DQ) {
         const int64_t end = pcc_attention_end(shape, row + rows - 1);
         for (int64_t key = 0; key < end; key += Tile::columns)
             pcc_attention_grad_tile<SIDE>(shared, f, batch, head, row, key, column, sum);
@@ -114,7 +93,7 @@ PCC_DEVICE void pcc_attention_grad_task(const PccAttentionBackward<T, Q, K, V, A
     }
     const T one[4] = {T(1), T(1), T(1), T(1)};
     pcc_attention_put<T>(sum, one, pcc_attention_row(grad, stride, batch, head, row) + column, stride[2], rows,
-                         (SIDE == PCC_ATTENTION_DV ? shape.value_width : shape.width) - column);
+                         at.width - column);
 }
 
 template <PccAttentionSide SIDE, int M, class T, class Q, class K, class V, class A, class D, class G>
@@ -127,14 +106,9 @@ __global__ __launch_bounds__(PCC_ATTENTION_THREADS,
 }
 
 template <PccAttentionSide SIDE, int M, class T, class Q, class K, class V, class A, class D, class G>
-static void pcc_attention_grad_simt_launch(const PccAttentionBackward<T, Q, K, V, A, D> &f, int64_t width, G *grad,
-                                           PccStep *s)
+static void pcc_attention_grad_simt_launch(const PccAttentionBackward<T, Q, K, V, A, D> &f, G *grad, PccStep *s)
 {
-    const PccAttention &shape = f.shape;
-    const int64_t rows = SIDE == PCC_ATTENTION_DQ ? shape.queries : shape.keys;
-    const int64_t heads = SIDE == PCC_ATTENTION_DQ ? shape.heads : shape.heads / shape.kv_group;
-    const int64_t tasks =
-        pcc_ceil_div(width, M * PCC_ATTENTION_TILE) * shape.batch * heads * pcc_ceil_div(rows, PCC_ATTENTION_TILE);
+    const int64_t tasks = pcc_attention_tasks<SIDE>(f.shape, PCC_ATTENTION_TILE, M * PCC_ATTENTION_TILE);
     PCC_LAUNCH((pcc_attention_grad_simt_kernel<SIDE, M, T, Q, K, V, A, D, G>), pcc_blocks(tasks, 1),
                PCC_ATTENTION_THREADS, 0, s, f, grad, tasks);
 }
@@ -144,17 +118,9 @@ static void pcc_attention_grad_simt_side(const PccAttentionBackward<T, Q, K, V, 
 {
     const int64_t width = SIDE == PCC_ATTENTION_DV ? f.shape.value_width : f.shape.width;
     if (width <= PCC_ATTENTION_TILE)
-        pcc_attention_grad_simt_launch<SIDE, 1>(f, width, grad, s);
+        pcc_attention_grad_simt_launch<SIDE, 1>(f, grad, s);
     else
-        pcc_attention_grad_simt_launch<SIDE, 2>(f, width, grad, s);
-}
-
-template <class T, class Q, class K, class V, class A, class D, class DQ, class DK, class DV>
-static void pcc_attention_grad_simt(const PccAttentionBackward<T, Q, K, V, A, D> &f, DQ *dq, DK *dk, DV *dv, PccStep *s)
-{
-    pcc_attention_grad_simt_side<PCC_ATTENTION_DQ>(f, dq, s);
-    pcc_attention_grad_simt_side<PCC_ATTENTION_DK>(f, dk, s);
-    pcc_attention_grad_simt_side<PCC_ATTENTION_DV>(f, dv, s);
+        pcc_attention_grad_simt_launch<SIDE, 2>(f, grad, s);
 }
 
 #endif

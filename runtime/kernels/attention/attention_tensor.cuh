@@ -238,14 +238,25 @@ PCC_DEVICE void pcc_attention_tensor_scores(const PccAttention &shape, const Pcc
 
 /* ---- shared memory ----------------------------------------------------------------------------------------------- */
 
-/* The most warps whose tiles have room on this device: `each` bytes a warp and `common` ones; 0: not even one. */
+/* What a block may have of it. */
+static inline int64_t pcc_attention_shared_bytes()
+{
+#ifdef PCC_EMULATED
+    return 99 << 10; /* sm_86, sm_89 and sm_120 */
+#else
+    int device = 0, bytes = 0;
+    if (cudaGetDevice(&device) != cudaSuccess ||
+        cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess)
+        return 0;
+    return bytes;
+#endif
+}
+
+/* The most warps whose tiles have room: `each` bytes a warp and `common` ones; 0: not even one. */
 static inline int pcc_attention_warps(int64_t common, int64_t each)
 {
-    int device = 0, most = 0;
-    if (cudaGetDevice(&device) != cudaSuccess ||
-        cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess)
-        return 0;
-    return (int)pcc_max_i64(0, pcc_min_i64(PCC_ATTENTION_WARPS, (most - common) / each));
+    const int64_t warps = (pcc_attention_shared_bytes() - common) / each;
+    return (int)pcc_max_i64(0, pcc_min_i64(PCC_ATTENTION_WARPS, warps));
 }
 
 #endif

@@ -1,0 +1,278 @@
+/* attention_tensor_grad.cuh: the backward pass of attention_grad.cuh on tensor cores (attention_tensor.cuh). A warp has
+ * 16 rows and at most 64 M columns of dq, dk or dv. */
+#ifndef PCC_ATTENTION_TENSOR_GRAD_CUH
+#define PCC_ATTENTION_TENSOR_GRAD_CUH
+
+#include "attention_backward.cuh"
+#include "attention_tensor.cuh"
+
+/* max, inverse_sum and delta of a query. */
+struct PccAttentionQuery {
+    float max, inverse_sum, delta;
+};
+
+/* Of queries that do not exist, zeros: their weights are exp(-inf) 0. */
+template <class B>
+PCC_DEVICE PccAttentionQuery pcc_attention_query_of(const B &f, int64_t batch, int64_t head, int64_t query)
+{
+    const int64_t i = (batch * f.shape.heads + head) * f.shape.queries + query;
+    if (query >= f.shape.queries)
+        return {0, 0, 0};
+    return {f.max[i], f.inverse_sum[i], f.delta[i]};
+}
+
+/* Scores to P, and with dy v^T in `grad` to dS, both times `factor`; the queries' numbers are those of the lane's rows,
+ * or in shared memory of the tile's columns. */
+template <PccAttentionSide SIDE, int N>
+PCC_DEVICE void pcc_attention_tensor_weights(const PccAttentionQuery (&rows)[2], const PccAttentionQuery *columns,
+                                             float factor, const float (&grad)[1][2 * N][4],
+                                             float (&score)[1][2 * N][4])
+{
+#pragma unroll
+    for (int j = 0; j < 4 * N; j++) {
+        const int c = 8 * (j / 2) + pcc_accumulator_column(pcc_lane(), j % 2);
+        const PccAttentionQuery of_column = SIDE == PCC_ATTENTION_DQ ? rows[0] : columns[c];
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            const PccAttentionQuery q = SIDE == PCC_ATTENTION_DQ ? rows[i] : of_column;
+            float *at = &score[0][j / 2][2 * i + j % 2];
+            const float weight = pcc_attention_exp(*at - q.max) * q.inverse_sum;
+            if constexpr (SIDE == PCC_ATTENTION_DV)
+                *at = weight * factor;
+            else
+                *at = weight * (grad[0][j / 2][2 * i + j % 2] - q.delta) * factor;
+        }
+    }
+}
+
+/* Rows of q, k, v or dy. */
+template <class X> struct PccAttentionOperand {
+    const X *at;
+    int64_t stride[3];
+
+    static PccAttentionOperand of(const X *at, const int64_t *stride)
+    {
+        return {at, {stride[0], stride[1], stride[2]}};
+    }
+};
+
+/* One launch: scores are a b^T, and dy v^T or its transpose is a2 b2^T. Rows are those of a and a2, columns of b and
+ * b2; one side are queries, the other keys. */
+template <class X, class A> struct PccAttentionProblem {
+    PccAttentionBackward<float, X, X, X, A, X> f;
+    PccAttentionOperand<X> a, a2, b, b2;
+    const float *factor; /* of dS, for each batch and key head; nullptr: 1 */
+};
+
+template <PccAttentionSide SIDE, class X, class A>
+static PccAttentionProblem<X, A> pcc_attention_problem(const PccAttentionBackward<float, X, X, X, A, X> &f,
+                                                       const float *factor)
+{
+    const auto q = PccAttentionOperand<X>::of(f.q, f.shape.q_stride),
+               k = PccAttentionOperand<X>::of(f.k, f.shape.k_stride);
+    const auto v = PccAttentionOperand<X>::of(f.v, f.shape.v_stride);
+    const auto dy = PccAttentionOperand<X>::of(f.dy, f.shape.dy_stride);
+    if (SIDE == PCC_ATTENTION_DQ)
+        return {f, q, dy, k, v, factor};
+    return {f, k, v, q, dy, factor};
+}
+
+/* What a block computes, and with which tiles in shared memory: a [rows, width], a2 [rows, value_columns] but for dv,
+ * then two stages: b [C, width], b2 [C, value_columns], and where columns are queries, their numbers. */
+template <PccAttentionSide SIDE, int M> struct PccAttentionPlan : PccAttentionTask {
+    static constexpr bool of_queries = SIDE == PCC_ATTENTION_DQ;
+    static constexpr int C = PccAttentionColumns<M>::count, N = PccAttentionColumns<M>::pairs;
+    int rows, pitch, value_pitch;
+    int columns;       /* of the result */
+    int value_columns; /* of b2, from value_column on: dv needs those that it multiplies, others all */
+    int64_t value_column;
+    int64_t first, tiles;      /* of each head's columns */
+    int64_t first_head, heads; /* of the columns: of keys, one; of queries, those that share the key head */
+
+    static __host__ __device__ __forceinline__ int64_t row_bytes(int64_t pitch, int64_t value_pitch)
+    {
+        return (pitch + (SIDE == PCC_ATTENTION_DV ? 0 : value_pitch)) * 2;
+    }
+    static __host__ __device__ __forceinline__ int64_t stage_bytes(int64_t pitch, int64_t value_pitch)
+    {
+        return C * ((pitch + value_pitch) * 2 + (of_queries ? 0 : (int64_t)sizeof(PccAttentionQuery)));
+    }
+};
+
+template <PccAttentionSide SIDE, int M>
+PCC_DEVICE PccAttentionPlan<SIDE, M> pcc_attention_plan_of(const PccAttention &shape, int64_t task)
+{
+    constexpr int C = PccAttentionColumns<M>::count;
+    constexpr bool of_queries = SIDE == PCC_ATTENTION_DQ, of_values = SIDE == PCC_ATTENTION_DV;
+    PccAttentionPlan<SIDE, M> p;
+    p.rows = (int)blockDim.x / 32 * 16;
+    (PccAttentionTask &)p = pcc_attention_task_of<SIDE>(shape, task, p.rows, 64 * M);
+    p.columns = pcc_attention_clamp(p.width - p.column, 64 * M);
+    p.value_columns = of_values ? p.columns : (int)shape.value_width;
+    p.value_column = of_values ? p.column : 0;
+    p.pitch = pcc_attention_pitch(shape.width);
+    p.value_pitch = pcc_attention_pitch(p.value_columns);
+    const int64_t last = pcc_min_i64(p.row + p.rows, p.all_rows) - 1;
+    p.first = of_queries ? 0 : pcc_attention_begin(shape, p.row) / C * C;
+    const int64_t end = of_queries ? pcc_attention_end(shape, last) : shape.queries;
+    p.tiles = end <= p.first ? 0 : pcc_ceil_div(end - p.first, C);
+    p.first_head = of_queries ? p.head / shape.kv_group : p.head * shape.kv_group;
+    p.heads = of_queries ? 1 : shape.kv_group;
+    return p;
+}
+
+template <class X>
+PCC_DEVICE void pcc_attention_copy_rows(const PccAttentionOperand<X> &from, int64_t batch, int64_t head, int64_t row,
+                                        int64_t all_rows, int64_t column, int width, int rows, X *to)
+{
+    pcc_attention_copy(pcc_attention_row(from.at, from.stride, batch, head, row) + column, from.stride[2],
+                       all_rows - row, width, rows, to);
+}
+
+/* One tile: what it adds to the warp's sums. `row` and `column` are the warp's first and the tile's. */
+template <PccAttentionSide SIDE, class X, int M, class A>
+PCC_DEVICE void
+pcc_attention_tensor_grad_tile(const PccAttentionBackward<float, X, X, X, A, X> &f, const PccAttentionPlan<SIDE, M> &p,
+                               int64_t head, int64_t row, int64_t column, const X *a, const X *a2, const X *b,
+                               const PccAttentionQuery (&queries)[2], float factor, float (&sum)[1][8 * M][4])
+{
+    constexpr int C = p.C, N = p.N;
+    const PccAttention &shape = f.shape;
+    const X *b2 = b + C * p.pitch;
+    const int64_t widest = p.of_queries ? pcc_min_i64(row + 16, shape.queries) - 1 : row;
+    const PccAttentionRange seen = pcc_attention_range(shape, p.of_queries, widest, column, C);
+    if (row >= p.all_rows || seen.first >= seen.end)
+        return;
+    float score[1][2 * N][4], grad[1][2 * N][4];
+    pcc_attention_tensor_product<X, 1, N>(a, b, p.pitch, score);
+    pcc_attention_tensor_scores<p.of_queries, 1, N>(shape, pcc_attention_mask_of(shape, f.mask, p.batch, head), row,
+                                                    column, score);
+    if constexpr (SIDE != PCC_ATTENTION_DV)
+        pcc_attention_tensor_product<X, 1, N>(a2, b2, p.value_pitch, grad);
+    pcc_attention_tensor_weights<SIDE, N>(queries, (const PccAttentionQuery *)(b2 + C * p.value_pitch), factor, grad,
+                                          score);
+    const PccAttentionWeights<1, N> w = pcc_attention_split<X, 1, N>(score);
+    if constexpr (SIDE == PCC_ATTENTION_DV)
+        pcc_attention_tensor_weigh<X, 1, N, M>(w, b2, p.value_pitch, p.columns, sum);
+    else
+        pcc_attention_tensor_weigh<X, 1, N, M>(w, b + p.column, p.pitch, p.columns, sum);
+}
+
+/* All tiles of a block. */
+template <PccAttentionSide SIDE, class X, int M, class A>
+PCC_DEVICE void pcc_attention_tensor_grad_sums(const PccAttentionProblem<X, A> &problem,
+                                               const PccAttentionPlan<SIDE, M> &p, X *shared, float factor,
+                                               float (&sum)[1][8 * M][4])
+{
+    constexpr int C = p.C;
+    const PccAttention &shape = problem.f.shape;
+    const int warp_row = (int)threadIdx.x / 32 * 16, stage = (int)p.stage_bytes(p.pitch, p.value_pitch) / 2;
+    const int64_t row = p.row + warp_row, all_columns = p.of_queries ? shape.keys : shape.queries;
+    X *a2 = shared + p.rows * p.pitch, *stages = shared + p.rows * (p.row_bytes(p.pitch, p.value_pitch) / 2);
+    const auto copy = [&](int64_t i, X *to) {
+        const int64_t head = p.first_head + i / p.tiles, column = p.first + i % p.tiles * C;
+        pcc_attention_copy_rows(problem.b, p.batch, head, column, all_columns, 0, (int)shape.width, C, to);
+        pcc_attention_copy_rows(problem.b2, p.batch, head, column, all_columns, p.value_column, p.value_columns, C,
+                                to + C * p.pitch);
+        if (!p.of_queries && threadIdx.x < C)
+            ((PccAttentionQuery *)(to + C * (p.pitch + p.value_pitch)))[threadIdx.x] =
+                pcc_attention_query_of(problem.f, p.batch, head, column + threadIdx.x);
+    };
+    PccAttentionQuery queries[2] = {};
+    if constexpr (p.of_queries)
+        for (int i = 0; i < 2; i++)
+            queries[i] =
+                pcc_attention_query_of(problem.f, p.batch, p.head, row + pcc_accumulator_row(pcc_lane(), 2 * i));
+    const int64_t count = p.heads * p.tiles;
+    if (count > 0)
+        copy(0, stages);
+    pcc_commit_copies();
+    for (int64_t i = 0; i < count; i++) {
+        pcc_wait_copies<0>();
+        __syncthreads();
+        if (i + 1 < count)
+            copy(i + 1, stages + (i + 1) % 2 * stage);
+        pcc_commit_copies();
+        const int64_t head = p.of_queries ? p.head : p.first_head + i / p.tiles;
+        pcc_attention_tensor_grad_tile<SIDE, X, M, A>(problem.f, p, head, row, p.first + i % p.tiles * C,
+                                                      shared + warp_row * p.pitch, a2 + warp_row * p.value_pitch,
+                                                      stages + i % 2 * stage, queries, factor, sum);
+    }
+    pcc_wait_copies<0>();
+}
+
+template <PccAttentionSide SIDE, class X, int M, class A, class G>
+PCC_DEVICE void pcc_attention_tensor_grad_task(const PccAttentionProblem<X, A> &problem, G *grad, int64_t task,
+                                               X *shared)
+{
+    const PccAttention &shape = problem.f.shape;
+    const PccAttentionPlan<SIDE, M> p = pcc_attention_plan_of<SIDE, M>(shape, task);
+    const int64_t kv = p.of_queries ? p.head / shape.kv_group : p.head;
+    const float in_range = problem.factor ? problem.factor[p.batch * (shape.heads / shape.kv_group) + kv] : 1;
+    const float factor = SIDE == PCC_ATTENTION_DV ? pcc_attention_weight_factor<X>() : (float)shape.scale * in_range;
+    __syncthreads(); /* the task before may still be read */
+    pcc_attention_copy_rows(problem.a, p.batch, p.head, p.row, p.all_rows, 0, (int)shape.width, p.rows, shared);
+    if constexpr (SIDE != PCC_ATTENTION_DV)
+        pcc_attention_copy_rows(problem.a2, p.batch, p.head, p.row, p.all_rows, 0, (int)shape.value_width, p.rows,
+                                shared + p.rows * p.pitch);
+    float sum[1][8 * M][4] = {};
+    pcc_attention_tensor_grad_sums<SIDE, X, M, A>(problem, p, shared, factor, sum);
+    const float back = 1 / (SIDE == PCC_ATTENTION_DV ? pcc_attention_weight_factor<X>() : in_range);
+    const int64_t row = p.row + (int)threadIdx.x / 32 * 16;
+    pcc_attention_tensor_put<1, M>(sum, {back, back},
+                                   pcc_attention_row(grad, p.stride, p.batch, p.head, row) + p.column, p.stride[2],
+                                   p.all_rows - row, p.columns);
+}
+
+template <PccAttentionSide SIDE, class X, int M, class A, class G>
+__global__
+    __launch_bounds__(32 * PCC_ATTENTION_WARPS) void pcc_attention_tensor_grad_kernel(PccAttentionProblem<X, A> problem,
+                                                                                      G *grad, int64_t tasks)
+{
+    PCC_DYNAMIC_SHARED(X, shared);
+    for (int64_t task = blockIdx.x; task < tasks; task += gridDim.x)
+        pcc_attention_tensor_grad_task<SIDE, X, M, A>(problem, grad, task, shared);
+}
+
+/* ---- launches ---------------------------------------------------------------------------------------------------- */
+
+/* As many warps a block as shared memory has room for; 0: not even one. */
+template <PccAttentionSide SIDE, int M> static int pcc_attention_grad_warps(const PccAttention &shape, size_t *bytes)
+{
+    const int64_t pitch = pcc_attention_pitch(shape.width);
+    const int64_t value_pitch =
+        pcc_attention_pitch(SIDE == PCC_ATTENTION_DV ? pcc_min_i64(shape.value_width, 64 * M) : shape.value_width);
+    const int64_t common = 2 * PccAttentionPlan<SIDE, M>::stage_bytes(pitch, value_pitch) + PCC_ATTENTION_SLACK;
+    const int64_t each = 16 * PccAttentionPlan<SIDE, M>::row_bytes(pitch, value_pitch);
+    const int warps = pcc_attention_warps(common, each);
+    *bytes = (size_t)(common + warps * each);
+    return warps;
+}
+
+template <PccAttentionSide SIDE, int M, class X, class A, class G>
+static bool pcc_attention_tensor_grad_launch(const PccAttentionBackward<float, X, X, X, A, X> &f, const float *factor,
+                                             G *grad, PccStep *s)
+{
+    size_t bytes;
+    const int warps = pcc_attention_grad_warps<SIDE, M>(f.shape, &bytes);
+    if (warps == 0)
+        return false;
+    const int64_t tasks = pcc_attention_tasks<SIDE>(f.shape, 16 * warps, 64 * M);
+    const PccAttentionProblem<X, A> problem = pcc_attention_problem<SIDE>(f, factor);
+    PCC_ALLOW_SHARED((pcc_attention_tensor_grad_kernel<SIDE, X, M, A, G>), bytes, s);
+    PCC_LAUNCH((pcc_attention_tensor_grad_kernel<SIDE, X, M, A, G>), pcc_blocks(tasks, 1), 32 * warps, bytes, s,
+               problem, grad, tasks);
+    return true;
+}
+
+/* Is there room in shared memory? Else nothing is done. */
+template <PccAttentionSide SIDE, class X, class A, class G>
+static bool pcc_attention_tensor_side(const PccAttentionBackward<float, X, X, X, A, X> &f, const float *factor, G *grad,
+                                      PccStep *s)
+{
+    if ((SIDE == PCC_ATTENTION_DV ? f.shape.value_width : f.shape.width) <= 64)
+        return pcc_attention_tensor_grad_launch<SIDE, 1>(f, factor, grad, s);
+    return pcc_attention_tensor_grad_launch<SIDE, 2>(f, factor, grad, s);
+}
+
+#endif
