@@ -10,16 +10,13 @@
  * Cranley and Patterson, "Randomization of number theoretic methods for multiple integration", SIAM J. Numer. Anal. 13,
  * 1976). Of T updates of p ulp, pT + O(log T) round up, where independent bits are off by sqrt(T p (1 - p)); where the
  * part to round is itself random, the errors' sum grows as that of rounding to nearest does, by 1/12 ulp^2 an update,
- * and not by 1/6. */
+ * and not by 1/6.
+ *
+ * For both targets: behind storage.h or storage.cuh. */
 #ifndef PCC_OPTIMIZER_DRAWS_H
 #define PCC_OPTIMIZER_DRAWS_H
 
 #include "../random/philox.h"
-#ifdef __cplusplus
-#    include "../common/storage.cuh"
-#else
-#    include "../common/storage.h"
-#endif
 
 /* What is rounded; each has bits of its own. */
 typedef enum PccDraw { PCC_DRAW_VALUE, PCC_DRAW_MOMENT1, PCC_DRAW_MOMENT2 } PccDraw;

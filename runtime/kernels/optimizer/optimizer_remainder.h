@@ -2,15 +2,11 @@
  *
  * The remainder is the lower half of the weight's bits; the value is the weight rounded to nearest, halves away from
  * zero, so that the remainder's uppermost bit says whether it was rounded up. Rounded to even, ties would lose that
- * (NVIDIA Apex, issue 1842). A NaN stays one, but not its bits. */
+ * (NVIDIA Apex, issue 1842). A NaN stays one, but not its bits.
+ *
+ * For both targets: behind storage.h or storage.cuh. */
 #ifndef PCC_OPTIMIZER_REMAINDER_H
 #define PCC_OPTIMIZER_REMAINDER_H
-
-#ifdef __cplusplus
-#    include "../common/storage.cuh"
-#else
-#    include "../common/storage.h"
-#endif
 
 typedef struct PccSplitF32 {
     PccBf16 value;

@@ -2,6 +2,7 @@
 #ifndef PCC_OPTIMIZER_ROUND_H
 #define PCC_OPTIMIZER_ROUND_H
 
+#include "../common/storage.h"
 #include "optimizer_draws.h"
 
 enum { PCC_STAGE = 256 }; /* elements of a block that is updated through f32 rows */
