@@ -7,7 +7,7 @@
 #ifndef PCC_SORT_CUH
 #define PCC_SORT_CUH
 
-#include "../common/block.cuh"
+#include "../common/block_scan.cuh"
 #include "index_cuda.h"
 
 enum {
@@ -20,28 +20,6 @@ static_assert(PCC_SORT_DIGITS == PCC_BLOCK, "a thread for each digit");
 struct PccSorted {
     const uint32_t *keys, *entries;
 };
-
-/* The sum of x over the block's threads before this one; *all: over all. All threads take part. */
-PCC_DEVICE uint32_t pcc_block_scan(uint32_t x, uint32_t *all)
-{
-    __shared__ uint32_t of_warp[PCC_SORT_WARPS];
-    const int warp = (int)threadIdx.x / PCC_WARP, lane = (int)threadIdx.x % PCC_WARP;
-    uint32_t sum = x, before = 0;
-    *all = 0;
-    for (int by = 1; by < PCC_WARP; by *= 2) {
-        const uint32_t other = __shfl_up_sync(0xffffffffu, sum, by);
-        sum += lane >= by ? other : 0;
-    }
-    __syncthreads(); /* what the call before has left may still be read */
-    if (lane == PCC_WARP - 1)
-        of_warp[warp] = sum;
-    __syncthreads();
-    for (int w = 0; w < PCC_SORT_WARPS; w++) {
-        before += w < warp ? of_warp[w] : 0;
-        *all += of_warp[w];
-    }
-    return before + sum - x;
-}
 
 template <class Key>
 __global__ void pcc_sort_keys_kernel(int64_t count, PCC_PARAMETER Key key, uint32_t *keys, uint32_t *entries)

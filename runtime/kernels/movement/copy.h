@@ -12,36 +12,16 @@
 #define PCC_COPY_H
 
 #include "copy_nest.h"
+#include "pad_source.h"
 #include "../common/storage.h"
 #include "../common/typed.h"
 
 #include <string.h>
 
-enum { PCC_PAD_CONSTANT, PCC_PAD_REFLECT, PCC_PAD_EDGE, PCC_PAD_WRAP };
-
 #define PCC_COPY_SEGMENT 4096 /* elements, about, of one task of a copy */
 #define PCC_COPY_TILE 64      /* rows and columns of one task of a transposition */
 #define PCC_COPY_BLOCK 16     /* of a tile that is transposed at once: a cache line of f32 each way */
 #define PCC_PAD_RANGES 16     /* tasks of the padding's adjoint: each adds to its own range of the first axis */
-
-/* Source position of output position i of an axis of extent n; -1 in constant padding. */
-PCC_KERNEL int64_t pcc_pad_source(int64_t mode, int64_t n, int64_t before, int64_t i)
-{
-    int64_t at = i - before, period = pcc_max_i64(2 * (n - 1), 1);
-    if (at >= 0 && at < n)
-        return at;
-    switch (mode) {
-    case PCC_PAD_REFLECT:
-        at = (at % period + period) % period;
-        return at < n ? at : period - at;
-    case PCC_PAD_EDGE:
-        return at < 0 ? 0 : n - 1;
-    case PCC_PAD_WRAP:
-        return (at % n + n) % n;
-    default:
-        return -1;
-    }
-}
 
 /* Offset in x of the line that output line `line` reads; -1 when it is constant padding. */
 PCC_KERNEL int64_t pcc_pad_line(int64_t rank, const int64_t *dims, const int64_t *before, const int64_t *after,
