@@ -13,11 +13,10 @@ typedef struct PccAttention {
     int64_t batch, heads, queries, keys;
     int64_t width, value_width; /* of q and k; of v and y */
     double scale;
-    int64_t causal;
+    int64_t causal, kv_group;
     int64_t q_stride[3], k_stride[3], v_stride[3], y_stride[3];
     int64_t mask_stride[4];
-    int64_t kv_group;
-    int64_t dq_stride[3], dk_stride[3], dv_stride[3], dy_stride[3]; /* of the gradient only */
+    int64_t dy_stride[3], dq_stride[3], dk_stride[3], dv_stride[3]; /* of the gradient only */
 } PccAttention;
 
 /* How many of the keys [first_key, first_key + n) query i sees. */
