@@ -5,11 +5,12 @@
 #include "codegen/calls/literals.h"
 #include "ir/ops/shared/geometry.h"
 #include "runtime/kernels/attention/attention_cuda.h"
-#include "runtime/kernels/gemm/gemm_cuda.h"
+#include "runtime/kernels/conv/conv_cuda.h"
 #include "runtime/kernels/index/index_cuda.h"
 #include "runtime/kernels/loss/loss_cuda.h"
 #include "runtime/kernels/norm/norm_cuda.h"
 #include "runtime/kernels/optimizer/optimizer_cuda.h"
+#include "runtime/kernels/pool/pool_cuda.h"
 #include "runtime/kernels/reduce/reduce_cuda.h"
 
 /* ---- scratch: the kernels' own formulas ------------------------------------------------------------------------- */
@@ -22,6 +23,24 @@ static int64_t gemm_scratch(const Node *node, const KernelCall *call)
                                                     element_bytes(call));
     return (int64_t)pcc_cuda_gemm_batched_scratch_bytes(literal(call, 0), literal(call, 1), literal(call, 2),
                                                         literal(call, 3), element_bytes(call));
+}
+
+static int64_t convolution_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_conv_scratch_bytes(convolution_literal(call), element_bytes(call));
+}
+
+static int64_t convolution_grad_input_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_conv_grad_input_scratch_bytes(convolution_literal(call), element_bytes(call));
+}
+
+static int64_t convolution_grad_weight_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_conv_grad_weight_scratch_bytes(convolution_literal(call), element_bytes(call));
 }
 
 static int64_t attention_grad_scratch(const Node *node, const KernelCall *call)
@@ -101,6 +120,16 @@ static int64_t reduce_scratch(const Node *node, const KernelCall *call)
                                                   element_bytes(call));
 }
 
+/* The literals: outer, in, inner, out, mode, coordinates, rounding, exclude_outside, antialias, scale, cubic. */
+static int64_t resize_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_resize_axis_scratch_bytes(
+        literal(call, 0), literal(call, 1), literal(call, 2), literal(call, 3), literal(call, 4), literal(call, 5),
+        literal(call, 6), literal(call, 7), literal(call, 8), call->arguments[9].f, call->arguments[10].f,
+        element_bytes(call));
+}
+
 static int64_t update_scratch(const Weights *weights)
 {
     int64_t chunks = 0;
@@ -119,6 +148,12 @@ static int64_t update_scratch(const Weights *weights)
 
 static const Kernel kernels[] = {
     ROW("MatMul", "gemm", call_matmul, .scratch = gemm_scratch, .stores = true, .form = product_form),
+    ROW("Convolution", "conv", call_convolution, .scratch = convolution_scratch, .stores = true,
+        .form = convolution_form),
+    ROW("ConvolutionGradInput", "conv_grad_input", call_convolution_grad_input,
+        .scratch = convolution_grad_input_scratch, .stores = true, .form = convolution_grad_input_form),
+    ROW("ConvolutionGradWeight", "conv_grad_weight", call_convolution_grad_weight,
+        .scratch = convolution_grad_weight_scratch, .form = convolution_grad_weight_form),
 
     ROW("ScaledDotProductAttention", "attention", call_attention, .takes = takes_attention,
         .input_striding = {HEADS}, .output_striding = {STRIDING_ROWS}),
@@ -145,11 +180,24 @@ static const Kernel kernels[] = {
     ROW("BceWithLogits", "bce_with_logits", call_regression, .scratch = regression_scratch),
     ROW("BceWithLogitsGrad", "bce_with_logits_grad", call_regression_grad, .aliases = 2),
 
+    ROW("MaxPoolWithIndex", "max_pool", call_pool),
+    ROW("MaxPoolGrad", "max_pool_grad", call_pool_grad),
+    ROW("AveragePooling", "average_pool", call_pool),
+    ROW("AveragePoolGrad", "average_pool_grad", call_pool_grad),
+    ROW("ResizeAxis", "resize_axis", call_resize_axis, .scratch = resize_scratch),
+    ROW("ResizeAxisGrad", "resize_axis_grad", call_resize_axis, .scratch = resize_scratch),
+
     ROW("SumOver", "reduce_sum", call_reduction, .scratch = reduce_scratch),
     ROW("MeanOver", "reduce_mean", call_reduction, .scratch = reduce_scratch),
     ROW("MaxOver", "reduce_max", call_reduction, .scratch = reduce_scratch),
     ROW("MinOver", "reduce_min", call_reduction, .scratch = reduce_scratch),
     ROW("ProdOver", "reduce_prod", call_reduction, .scratch = reduce_scratch),
+
+    ROW("RunningSum", "cumsum", call_scan),
+    ROW("RunningProduct", "cumprod", call_scan),
+    ROW("ArgMax", "argmax", call_arg),
+    ROW("ArgMin", "argmin", call_arg),
+    ROW("TopK", "topk", call_topk),
 
     ROW("Gather", "gather", call_gather),
     ROW("GatherGrad", "gather_grad", call_gather_grad, .scratch = gather_grad_scratch),
@@ -164,6 +212,8 @@ static const Kernel kernels[] = {
 
     ROW("Copy", "copy", call_copy, .input_striding = {STRIDING_ANY}, .output_striding = {STRIDING_ANY}),
     ROW("AccumulateGradient", "accumulate", call_accumulate),
+    ROW("Pad", "pad", call_pad),
+    ROW("PadGrad", "pad_grad", call_pad_grad),
 
     ROW("DropoutTraining", "dropout", call_dropout, .aliases = 1),
     ROW("DropoutGrad", "dropout_grad", call_dropout_grad, .aliases = 1),

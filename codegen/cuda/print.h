@@ -13,8 +13,11 @@ const char *run_cuda_loop(Emitter *e, const Node *node);
 const char *emit_cuda_epilogue(Emitter *e, const Node *node, Dtype compute);
 /* call.c */
 const char *cuda_callee(const Node *node, const Kernel *kernel, const KernelCall *call);
-/* forms.c: of matrix products */
+/* forms.c: of matrix products and convolutions */
 const char *product_form(const Node *node, const KernelCall *call);
+const char *convolution_form(const Node *node, const KernelCall *call);
+const char *convolution_grad_input_form(const Node *node, const KernelCall *call);
+const char *convolution_grad_weight_form(const Node *node, const KernelCall *call);
 void print_cuda_literal(Text *text, const Argument *literal);
 void print_cuda_operand(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input);
 const char *cuda_absent(const KernelCall *call, bool may_be_float, bool is_input);
