@@ -143,7 +143,7 @@ template <class X, class From> PCC_DEVICE void pcc_multiply_plainly(int lane, fl
     const int row = lane / 4, column = lane % 4 * 2;
 #pragma unroll
     for (int half = 0; half < 2; half++)
-#pragma unroll
+#pragma unroll 1 /* few registers: sm_75 has many products under way */
         for (int k = 0; k < 4; k++) {
             const uint32_t a[2] = {from(row * 4 + k, half * 2), from(row * 4 + k, half * 2 + 1)};
             const uint32_t b[2] = {from(column * 4 + k, 4 + half), from(column * 4 + 4 + k, 4 + half)};
@@ -191,8 +191,9 @@ template <class X> PCC_DEVICE void pcc_multiply(float (&c)[4], const PccA &a, co
             : "r"(a.at[0]), "r"(a.at[1]), "r"(a.at[2]), "r"(a.at[3]), "r"(b.at[0]), "r"(b.at[1]));
 #elif defined(__CUDA_ARCH__)
     if constexpr (is_bf16) /* sm_75 multiplies none: by shuffles */
-        pcc_multiply_plainly<X>(
-            c, [&](int lane, int i) { return __shfl_sync(0xffffffffu, i < 4 ? a.at[i % 4] : b.at[i % 2], lane); });
+        pcc_multiply_plainly<X>(pcc_lane(), c, [&](int lane, int i) {
+            return __shfl_sync(0xffffffffu, i < 4 ? a.at[i % 4] : b.at[i % 2], lane);
+        });
     else
         for (int half = 0; half < 2; half++)
             asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
@@ -219,8 +220,10 @@ PCC_DEVICE void pcc_copy_async(void *shared, const void *global, int bytes)
     if (bytes == 16)
         all = pcc_load_vector<16>((const unsigned char *)global);
     else
-        for (int i = 0; i < bytes; i++)
-            all.at[i] = ((const unsigned char *)global)[i];
+#    pragma unroll
+        for (int i = 0; i < 16; i++)
+            if (i < bytes)
+                all.at[i] = ((const unsigned char *)global)[i];
     pcc_store_vector((unsigned char *)shared, all);
 #endif
 }

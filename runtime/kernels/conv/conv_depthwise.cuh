@@ -80,7 +80,7 @@ template <int V, class T, class X> PCC_DEVICE void pcc_load_wide(T (&to)[V], con
 /* result[position, c] = sum over taps of w[tap, c] x[pixel(position, tap), c]: V channels of a position a thread. A
  * warp's sums lie next to each other in the result; lanes change them, so that each takes neighbouring columns. */
 template <class T, int V, bool Backward, class X, class W, class E>
-__global__ void __launch_bounds__(PCC_BLOCK) pcc_depthwise_kernel(PccDepthwise p, const X *x, const W *w, E epilogue)
+__global__ void __launch_bounds__(PCC_BLOCK, 1) pcc_depthwise_kernel(PccDepthwise p, const X *x, const W *w, E epilogue)
 {
     __shared__ T of_warps[PCC_BLOCK / 32][32 * V];
     T *const of_warp = of_warps[threadIdx.x / 32];
@@ -124,7 +124,7 @@ __global__ void __launch_bounds__(PCC_BLOCK) pcc_depthwise_kernel(PccDepthwise p
 enum { PCC_DEPTHWISE_WARPS = 8 };
 
 template <class T, int Taps, class X, class Y>
-__global__ void __launch_bounds__(PCC_DEPTHWISE_WARPS * 32)
+__global__ void __launch_bounds__(PCC_DEPTHWISE_WARPS * 32, 1)
     pcc_depthwise_weight(PccDepthwise p, int64_t range, const X *x, const Y *dy, T *partial)
 {
     __shared__ T of_warp[PCC_DEPTHWISE_WARPS][Taps][32];

@@ -136,7 +136,7 @@ template <class T, class Tile> struct PccThreadSums {
 };
 
 template <class T, class Tile, bool AAcross, bool BAcross, bool AAligned, bool BAligned, class A, class B, class E>
-__global__ void __launch_bounds__(Tile::THREADS) pcc_scalar_product(PccProduct p, A a, B b, E epilogue)
+__global__ void __launch_bounds__(Tile::THREADS, 1) pcc_scalar_product(PccProduct p, A a, B b, E epilogue)
 {
     typedef PccScalarOperand<T, A, AAcross, AAligned, Tile::ROWS, Tile::DEPTH, Tile::PITCH_A, Tile::THREADS> Left;
     typedef PccScalarOperand<T, B, BAcross, BAligned, Tile::COLUMNS, Tile::DEPTH, Tile::PITCH_B, Tile::THREADS> Right;

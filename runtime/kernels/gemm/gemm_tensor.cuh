@@ -144,8 +144,17 @@ template <class Tile> struct PccWarpSums {
     }
 };
 
+/* Blocks that a processor is to have room for: fewer where tiles pass through registers, as they all do on sm_75. */
+template <class Tile> constexpr int pcc_tensor_blocks(bool aligned)
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+    aligned = false;
+#endif
+    return aligned ? Tile::BLOCKS : Tile::BLOCKS / 2;
+}
+
 template <class Tile, bool AAcross, bool BAcross, bool AAligned, bool BAligned, class A, class B, class E>
-__global__ void __launch_bounds__(Tile::THREADS, AAligned &&BAligned ? Tile::BLOCKS : Tile::BLOCKS / 2)
+__global__ void __launch_bounds__(Tile::THREADS, pcc_tensor_blocks<Tile>(AAligned &&BAligned))
     pcc_tensor_product(PccProduct p, A a, B b, E epilogue)
 {
     typedef typename A::Element X;
