@@ -8,11 +8,6 @@
 
 #include "pcc_emulator.h"
 
-extern "C" {
-void __tsan_read_range(void *, size_t) __attribute__((weak));
-void __tsan_write_range(void *, size_t) __attribute__((weak));
-}
-
 struct Copy {
     void *to;
     const void *from;
@@ -33,15 +28,13 @@ void pcc_emulated_copy(void *to, const void *from, size_t bytes, size_t total)
         fault("an asynchronous copy has 4, 8 or 16 bytes, not %zu", total);
     if ((uintptr_t)to % total || (bytes && (uintptr_t)from % total))
         fault("an asynchronous copy of %zu bytes is not aligned: from %p to %p", total, from, to);
-    copies[running_thread_index()].copies.push_back({to, from, bytes, total});
+    copies[current.running].copies.push_back({to, from, bytes, total});
     memset(to, POISON, total);
-    if (__tsan_write_range)
-        __tsan_write_range(to, total);
 }
 
 void pcc_emulated_copy_commit(void)
 {
-    Copies *own = &copies[running_thread_index()];
+    Copies *own = &copies[current.running];
     own->groups.push_back(own->copies.size());
 }
 
@@ -49,15 +42,11 @@ static void perform(const Copy *copy)
 {
     memcpy(copy->to, copy->from, copy->bytes);
     memset((char *)copy->to + copy->bytes, 0, copy->total - copy->bytes);
-    if (__tsan_write_range) {
-        __tsan_read_range((void *)copy->from, copy->bytes);
-        __tsan_write_range(copy->to, copy->total);
-    }
 }
 
 void pcc_emulated_copy_wait(int newest)
 {
-    Copies *own = &copies[running_thread_index()];
+    Copies *own = &copies[current.running];
     const size_t done = own->groups.size() < (size_t)newest ? 0 : own->groups.size() - (size_t)newest;
     const size_t end = done == 0 ? 0 : own->groups[done - 1];
     for (size_t i = 0; i < end; i++)

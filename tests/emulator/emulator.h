@@ -32,7 +32,20 @@ void make_fiber(Fiber *fiber, int index, void (*main)(void));
 void switch_fiber(Fiber *from, const Fiber *to);
 void enter_fiber(void); /* first of all on a fiber that was switched to for the first time */
 
-/* ---- block.cpp: a block's threads ------------------------------------------------------------------------------- */
+/* ---- ThreadSanitizer: what happens before what ------------------------------------------------------------------ */
+
+extern "C" {
+void __tsan_acquire(void *) __attribute__((weak));
+void __tsan_release(void *) __attribute__((weak));
+}
+
+static inline void tell_order(void (*acquire_or_release)(void *), void *object)
+{
+    if (acquire_or_release)
+        acquire_or_release(object);
+}
+
+/* ---- block.cpp: the blocks of a grid, and the threads of a block ------------------------------------------------- */
 
 /* What a thread waits for. */
 struct Wait {
@@ -51,25 +64,43 @@ struct Thread {
     int predicate;
 };
 
-/* Lanes of a warp, as sets. A lane is in one of them. */
+/* Lanes of a warp, as sets. A lane is in one of the latter four. */
 struct Warp {
     unsigned existing, ready, waiting, at_barrier, done;
 };
 
-int running_thread_index(void);
+struct Block {
+    const PccEmulatedLaunch *launch; /* NULL outside of kernels */
+    int running;                     /* thread; -1: none */
+    int thread_count, warp_count;
+    Thread threads[MOST_THREADS];
+    Warp warps[MOST_THREADS / WARP];
+};
+
+extern Block current;
+
 void run_grid(const PccEmulatedLaunch *launch);
-const Thread *running_thread(void); /* NULL outside of kernels */
-int running_lane(void);
-int running_warp_index(void);
-Warp *running_warp(void);
-Thread *thread_of_lane(int lane); /* of the warp whose turn it is */
-const char *running_kernel(void);
 void wait_for_lanes(const Wait *wait); /* returns when all lanes of the wait's mask have come to it */
+
+static inline Warp *running_warp(void)
+{
+    return &current.warps[current.running / WARP];
+}
+
+static inline unsigned running_lane(void)
+{
+    return (unsigned)current.running % WARP;
+}
+
+/* ---- turn.cpp: which thread is next ----------------------------------------------------------------------------- */
+
+void begin_turns(void);
+int next_thread(void); /* -1: all have ended */
 
 /* ---- warp.cpp --------------------------------------------------------------------------------------------------- */
 
 /* Gives the deposits of lanes that all have come to the same operation to them, and makes them ready. Is there one? */
-bool release_lanes(Warp *warp);
+bool release_lanes(int warp);
 
 /* ---- shared.cpp ------------------------------------------------------------------------------------------------- */
 
@@ -86,26 +117,41 @@ void drop_copies(int thread); /* that it did not wait for */
 struct Allocation {
     char *begin; /* what cudaMalloc returned */
     size_t bytes;
-    char *pages; /* what is mapped for it */
+    char *pages; /* what is mapped for it; the page behind and the one before cannot be accessed */
     size_t page_bytes;
     bool on_device;
+    int device;
 };
 
-const Allocation *find_allocation(const void *pointer); /* in whose pages, or the page behind or before, it is */
+const Allocation *find_memory(const void *pointer);   /* that it points into */
+const Allocation *find_near(const void *pointer);     /* or at its red zones */
+const Allocation *find_released(const void *pointer); /* or that it pointed into once */
 void check_red_zones(void);
-cudaError_t allocate(void **pointer, size_t bytes, bool on_device);
-cudaError_t release(void *pointer, bool on_device);
 size_t device_memory(size_t *used);
+bool is_host_locked_out(void); /* of the device's memory */
 
-/* ---- stream.cpp ------------------------------------------------------------------------------------------------- */
+/* While one lives, this thread is the device: it may access the device's memory. */
+class DeviceAccess
+{
+  public:
+    DeviceAccess();
+    ~DeviceAccess();
+};
 
-cudaError_t finish(cudaStream_t stream);
-cudaError_t failed(cudaError_t status); /* remembers it for cudaGetLastError */
+/* While one lives within, it is the host again. */
+class HostAccess
+{
+  public:
+    HostAccess();
+    ~HostAccess();
+};
 
 /* ---- order.cpp: PCC_EMULATOR_ORDER ------------------------------------------------------------------------------ */
 
 void read_order(void);
-void shuffle(int *order, int count); /* 0 … count - 1, in the order that the environment asks for */
-int64_t block_of_turn(int64_t turn, int64_t blocks);
+void shuffle(int *order, int count);                 /* 0 … count - 1, in the order that the environment asks for */
+int64_t block_of_turn(int64_t turn, int64_t blocks); /* which one is run as the `turn`th */
+void begin_lanes(void);
+int next_lane(unsigned ready); /* of those that are, since begin_lanes() */
 
 #endif

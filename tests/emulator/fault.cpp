@@ -11,11 +11,11 @@
 
 static void print_place(void)
 {
-    if (running_thread())
-        fprintf(stderr, "emulator: in kernel %s, block (%u, %u, %u), thread (%u, %u, %u)\n", running_kernel(),
+    if (current.launch && current.running >= 0)
+        fprintf(stderr, "emulator: in kernel %s, block (%u, %u, %u), thread (%u, %u, %u)\n", current.launch->name,
                 blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z);
-    else if (running_kernel())
-        fprintf(stderr, "emulator: in kernel %s\n", running_kernel());
+    else if (current.launch)
+        fprintf(stderr, "emulator: in kernel %s\n", current.launch->name);
 }
 
 void fault(const char *format, ...)
@@ -42,13 +42,21 @@ void pcc_emulated_trap(const char *what)
 static void on_signal(int number, siginfo_t *info, void *)
 {
     const char *address = (const char *)info->si_addr;
-    const Allocation *near = find_allocation(address);
-    if (number == SIGSEGV && near && address >= near->begin + near->bytes)
-        fault("access out of bounds: %td bytes behind the end of an allocation of %zu bytes",
-              address - near->begin - near->bytes, near->bytes);
-    if (number == SIGSEGV && near)
-        fault("access out of bounds: %td bytes before an allocation of %zu bytes", near->begin - address, near->bytes);
-    fault(number == SIGFPE ? "division by zero at %p" : "access of memory that does not exist: %p", (void *)address);
+    const Allocation *near = find_near(address), *old = find_released(address);
+    const char *who = current.launch ? "the kernel" : "the host";
+    if (number == SIGFPE)
+        fault("a division of integers by zero");
+    if (old)
+        fault("%s accesses memory of %zu bytes that was released", who, old->bytes);
+    if (near && address >= near->begin + near->bytes)
+        fault("an access out of bounds: %td bytes behind the end of an allocation of %zu bytes",
+              address - near->begin - (ptrdiff_t)near->bytes, near->bytes);
+    if (near && address < near->begin)
+        fault("an access out of bounds: %td bytes before an allocation of %zu bytes", near->begin - address,
+              near->bytes);
+    if (near && near->on_device && !current.launch)
+        fault("the host accesses memory of the device, %p", (const void *)address);
+    fault("%s accesses memory that does not exist, %p", who, (const void *)address);
 }
 
 void catch_signals(void)

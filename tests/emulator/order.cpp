@@ -8,25 +8,29 @@
 
 enum Order { FORWARD, REVERSE, RANDOM };
 
-static Order order_of_environment(uint64_t *state)
+static Order order;
+static uint64_t state;
+
+static Order order_of(const char *text)
 {
-    const char *text = getenv("PCC_EMULATOR_ORDER");
     if (!text || strcmp(text, "") == 0 || strcmp(text, "forward") == 0)
         return FORWARD;
     if (strcmp(text, "reverse") == 0)
         return REVERSE;
     if (strncmp(text, "random:", 7) != 0)
         fault("PCC_EMULATOR_ORDER is forward, reverse or random:SEED, not '%s'", text);
-    *state = strtoull(text + 7, nullptr, 10);
+    state = strtoull(text + 7, nullptr, 10);
     return RANDOM;
 }
 
-static Order order;
-static uint64_t state;
-
 void read_order(void)
 {
-    order = order_of_environment(&state);
+    order = order_of(getenv("PCC_EMULATOR_ORDER"));
+}
+
+void pcc_emulated_order(const char *text)
+{
+    order = order_of(text);
 }
 
 /* Splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014. */
@@ -49,7 +53,36 @@ void shuffle(int *turns, int count)
     }
 }
 
-/* Which block is run as the `turn`th: at random, a walk around the grid by a step that shares no factor with it. */
+/* ---- lanes: between exchanges, each of the lanes that can run gets one turn ------------------------------------- */
+
+static int lane_turns[WARP], lane_turn;
+
+void begin_lanes(void)
+{
+    lane_turn = 0;
+    if (order == RANDOM)
+        shuffle(lane_turns, WARP);
+}
+
+int next_lane(unsigned ready)
+{
+    if (order == FORWARD)
+        return __builtin_ctz(ready);
+    if (order == REVERSE)
+        return WARP - 1 - __builtin_clz(ready);
+    while (!(ready >> lane_turns[lane_turn] & 1))
+        lane_turn++;
+    return lane_turns[lane_turn];
+}
+
+/* ---- blocks ----------------------------------------------------------------------------------------------------- */
+
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+    return b == 0 ? a : common_divisor(b, a % b);
+}
+
+/* At random, a walk around the grid by a step that shares no factor with its size. */
 int64_t block_of_turn(int64_t turn, int64_t blocks)
 {
     static int64_t step, start;
@@ -57,22 +90,9 @@ int64_t block_of_turn(int64_t turn, int64_t blocks)
         return order == REVERSE ? blocks - 1 - turn : turn;
     if (turn == 0) {
         start = (int64_t)(next_random() % (uint64_t)blocks);
-        step = (int64_t)(next_random() % (uint64_t)blocks) | 1;
-        for (int64_t a = step, b = blocks; a != 1;) {
-            for (a = step, b = blocks; b != 0;) {
-                const int64_t rest = a % b;
-                a = b;
-                b = rest;
-            }
-            step += a != 1;
-        }
+        step = 1 + (int64_t)(next_random() % (uint64_t)blocks);
+        while (common_divisor(step, blocks) != 1)
+            step++;
     }
     return (int64_t)(((__int128)step * turn + start) % blocks);
-}
-
-void pcc_emulated_order(const char *text)
-{
-    if (setenv("PCC_EMULATOR_ORDER", text, 1) != 0)
-        fault("no memory for an order");
-    read_order();
 }

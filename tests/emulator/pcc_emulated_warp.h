@@ -30,7 +30,7 @@ static inline int __syncthreads_and(int predicate, PCC_PLACE)
 
 static inline void __syncwarp(unsigned mask = 0xffffffffu, PCC_PLACE)
 {
-    pcc_emulated_gather(mask, nullptr, 0, nullptr, file, line);
+    pcc_emulated_deposits(mask, nullptr, 0, file, line);
 }
 
 /* What CUDA has overloads for: smaller integers are passed as int. */
@@ -41,9 +41,7 @@ template <class T> struct PccShuffled {
 
 template <class T> static inline T pcc_emulated_shuffle(unsigned mask, T x, unsigned from, const char *file, int line)
 {
-    T all[32];
-    pcc_emulated_gather(mask, &x, sizeof x, all, file, line);
-    return all[from % 32];
+    return ((const T *)pcc_emulated_deposits(mask, &x, sizeof x, file, line))[from % 32];
 }
 
 /* The lane that a shuffle reads, within segments of `width` lanes; the own one where it would leave the segment. */
@@ -78,9 +76,8 @@ static inline typename PccShuffled<T>::Type __shfl_up_sync(unsigned mask, T x, u
 
 static inline unsigned __ballot_sync(unsigned mask, int predicate, PCC_PLACE)
 {
-    int all[32];
+    const int *all = (const int *)pcc_emulated_deposits(mask, &predicate, sizeof predicate, file, line);
     unsigned ballot = 0;
-    pcc_emulated_gather(mask, &predicate, sizeof predicate, all, file, line);
     for (unsigned lane = 0; lane < 32; lane++)
         ballot |= (mask >> lane & 1 && all[lane] != 0 ? 1u : 0u) << lane;
     return ballot & pcc_emulated_existing();
@@ -104,9 +101,8 @@ static inline unsigned __activemask(void)
 
 template <class T> static inline unsigned __match_any_sync(unsigned mask, T x, PCC_PLACE)
 {
-    T all[32];
+    const T *all = (const T *)pcc_emulated_deposits(mask, &x, sizeof x, file, line);
     unsigned same = 0;
-    pcc_emulated_gather(mask, &x, sizeof x, all, file, line);
     for (unsigned lane = 0; lane < 32; lane++)
         same |= (mask >> lane & 1 && memcmp(&all[lane], &x, sizeof x) == 0 ? 1u : 0u) << lane;
     return same & pcc_emulated_existing();
@@ -115,8 +111,8 @@ template <class T> static inline unsigned __match_any_sync(unsigned mask, T x, P
 template <class T, class Op> static inline T pcc_emulated_fold(unsigned mask, T x, Op op, const char *file, int line)
 {
     static_assert(std::is_integral<T>::value && sizeof(T) == 4, "__reduce_*_sync reduces int and unsigned");
-    T all[32], folded = x;
-    pcc_emulated_gather(mask, &x, sizeof x, all, file, line);
+    const T *all = (const T *)pcc_emulated_deposits(mask, &x, sizeof x, file, line);
+    T folded = x;
     for (unsigned lane = 0; lane < 32; lane++)
         if ((mask & pcc_emulated_existing()) >> lane & 1 && lane != pcc_emulated_lane())
             folded = op(folded, all[lane]);

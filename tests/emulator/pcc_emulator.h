@@ -35,9 +35,9 @@ void *pcc_emulated_shared(void); /* a block's dynamic shared memory, aligned to 
 /* Waits for all threads of the block; returns how many of them gave a predicate that is not 0. */
 int pcc_emulated_barrier(int predicate, const char *file, int line);
 
-/* Waits for the lanes of `mask`, which deposit `bytes` <= 64 each; `all` gets 32 deposits, lane 0's first. Those of
- * other lanes are poison. */
-void pcc_emulated_gather(unsigned mask, const void *mine, size_t bytes, void *all, const char *file, int line);
+/* Waits for the lanes of `mask`, which deposit `bytes` <= 64 each. Returns 32 deposits, lane 0's first, that are valid
+ * until the lane's next warp operation; those of lanes outside of the mask are poison. */
+const void *pcc_emulated_deposits(unsigned mask, const void *mine, size_t bytes, const char *file, int line);
 
 /* The same, computed once for the warp: `compute` reads 32 deposits of `bytes` and writes 32 results of
  * `result_bytes` <= 64, of which each lane takes its own. */
@@ -58,10 +58,10 @@ unsigned pcc_emulated_existing(void); /* lanes of the warp that the block has */
 void pcc_emulated_order(const char *order); /* from now on, of blocks, warps and lanes: see order.cpp */
 }
 
-static inline void pcc_emulated_exchange(unsigned mask, const void *mine, size_t bytes, void *all,
+static inline void pcc_emulated_exchange(unsigned mask, const void *mine, size_t bytes, void *all /* 32 x bytes */,
                                          const char *file = __builtin_FILE(), int line = __builtin_LINE())
 {
-    pcc_emulated_gather(mask, mine, bytes, all, file, line);
+    __builtin_memcpy(all, pcc_emulated_deposits(mask, mine, bytes, file, line), 32 * bytes);
 }
 
 #include "pcc_emulated_launch.h"

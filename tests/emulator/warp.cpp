@@ -10,59 +10,76 @@
 
 enum { DEPOSIT = 64 };
 
-extern "C" {
-void __tsan_acquire(void *) __attribute__((weak));
-void __tsan_release(void *) __attribute__((weak));
-}
+#define POISON_8 POISON, POISON, POISON, POISON, POISON, POISON, POISON, POISON
 
-static char barriers[MOST_THREADS / WARP];          /* what ThreadSanitizer is told of */
-static unsigned char results[WARP][WARP * DEPOSIT]; /* of exchanges, by their lowest lane */
+static char barriers[MOST_THREADS / WARP]; /* what ThreadSanitizer is told of */
+static const unsigned char poison[DEPOSIT] = {POISON_8, POISON_8, POISON_8, POISON_8,
+                                              POISON_8, POISON_8, POISON_8, POISON_8};
+alignas(64) static unsigned char deposits[MOST_THREADS / WARP][WARP * DEPOSIT];
+alignas(64) static unsigned char results[MOST_THREADS / WARP][WARP][WARP * DEPOSIT]; /* by an exchange's lowest lane */
 
 static bool is_same_wait(const Wait *a, const Wait *b)
 {
-    return a->mask == b->mask && a->line == b->line && a->bytes == b->bytes && strcmp(a->file, b->file) == 0;
+    return a->mask == b->mask && a->line == b->line && a->bytes == b->bytes &&
+           (a->file == b->file || strcmp(a->file, b->file) == 0);
 }
 
 /* Have all lanes that the wait of `lane` names come to the same? */
-static bool is_complete(const Warp *warp, int lane)
+static bool is_complete(const Warp *warp, const Thread *threads, int lane)
 {
-    const Wait *wait = &thread_of_lane(lane)->wait;
+    const Wait *wait = &threads[lane].wait;
     const unsigned needed = wait->mask & warp->existing;
     if (!(needed >> lane & 1) || (needed & ~warp->waiting))
         return false;
     for (unsigned rest = needed; rest; rest &= rest - 1)
-        if (!is_same_wait(&thread_of_lane(__builtin_ctz(rest))->wait, wait))
+        if (!is_same_wait(&threads[__builtin_ctz(rest)].wait, wait))
             return false;
     return true;
 }
 
-/* Leaves what the lanes of the exchange get: all deposits, or what is computed from them. */
-static void collect(const Warp *warp, int first)
+/* As memcpy does, but unseen by ThreadSanitizer, for which it is the wrong lane that copies. */
+static inline void copy_bytes(void *to, const void *from, size_t bytes)
 {
-    static unsigned char deposits[WARP * DEPOSIT];
-    const Wait *wait = &thread_of_lane(first)->wait;
-    const unsigned needed = wait->mask & warp->existing;
-    unsigned char *all = wait->compute ? deposits : results[first];
-    for (int lane = 0; wait->bytes && lane < WARP; lane++) {
-        unsigned char *place = all + lane * wait->bytes;
-        if (needed >> lane & 1)
-            memcpy(place, thread_of_lane(lane)->wait.deposit, wait->bytes);
-        else
-            memset(place, POISON, wait->bytes);
-    }
-    if (wait->compute)
-        wait->compute(needed, deposits, results[first]);
+    if (bytes == 4)
+        __builtin_memcpy(to, from, 4);
+    else if (bytes == 8)
+        __builtin_memcpy(to, from, 8);
+    else
+        asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
 }
 
-bool release_lanes(Warp *warp)
+static void collect(const Thread *threads, unsigned lanes, size_t bytes, unsigned char *all)
 {
+    for (int lane = 0; bytes && lane < WARP; lane++)
+        copy_bytes(all + (size_t)lane * bytes, lanes >> lane & 1 ? threads[lane].wait.deposit : poison, bytes);
+}
+
+/* Leaves what the lanes of the exchange get: all deposits, or what is computed from them. */
+static void exchange_deposits(int warp, const Thread *threads, unsigned lanes)
+{
+    const int first = __builtin_ctz(lanes);
+    const Wait *wait = &threads[first].wait;
+    if (!wait->compute) {
+        collect(threads, lanes, wait->bytes, results[warp][first]);
+        return;
+    }
+    collect(threads, lanes, wait->bytes, deposits[warp]);
+    tell_order(__tsan_acquire, &barriers[warp]);
+    wait->compute(lanes, deposits[warp], results[warp][first]);
+    tell_order(__tsan_release, &barriers[warp]);
+}
+
+bool release_lanes(int index)
+{
+    Warp *warp = &current.warps[index];
+    const Thread *threads = &current.threads[index * WARP];
     bool released = false;
     for (unsigned rest = warp->waiting; rest; rest &= rest - 1) {
         const int lane = __builtin_ctz(rest);
-        if (!(warp->waiting >> lane & 1) || !is_complete(warp, lane))
+        if (!(warp->waiting >> lane & 1) || !is_complete(warp, threads, lane))
             continue;
-        const unsigned lanes = thread_of_lane(lane)->wait.mask & warp->existing;
-        collect(warp, __builtin_ctz(lanes));
+        const unsigned lanes = threads[lane].wait.mask & warp->existing;
+        exchange_deposits(index, threads, lanes);
         warp->waiting &= ~lanes;
         warp->ready |= lanes;
         released = true;
@@ -72,25 +89,21 @@ bool release_lanes(Warp *warp)
 
 static const unsigned char *exchange(const Wait *wait)
 {
-    if (!running_thread())
+    if (current.running < 0)
         fault("%s:%d: a warp operation outside of kernels", wait->file, wait->line);
     if (wait->bytes > DEPOSIT)
         fault("%s:%d: %zu bytes are too many for an exchange", wait->file, wait->line, wait->bytes);
-    char *barrier = &barriers[running_warp_index()];
-    if (__tsan_release)
-        __tsan_release(barrier);
+    const int warp = current.running / WARP;
+    tell_order(__tsan_release, &barriers[warp]);
     wait_for_lanes(wait);
-    if (__tsan_acquire)
-        __tsan_acquire(barrier);
-    return results[__builtin_ctz(wait->mask & running_warp()->existing)];
+    tell_order(__tsan_acquire, &barriers[warp]);
+    return results[warp][__builtin_ctz(wait->mask & running_warp()->existing)];
 }
 
-void pcc_emulated_gather(unsigned mask, const void *mine, size_t bytes, void *all, const char *file, int line)
+const void *pcc_emulated_deposits(unsigned mask, const void *mine, size_t bytes, const char *file, int line)
 {
     const Wait wait = {file, line, mask, mine, bytes, nullptr};
-    const unsigned char *deposits = exchange(&wait);
-    if (bytes)
-        memcpy(all, deposits, bytes * WARP);
+    return exchange(&wait);
 }
 
 void pcc_emulated_collective(unsigned mask, const void *mine, size_t bytes, void *result, size_t result_bytes,
@@ -98,5 +111,5 @@ void pcc_emulated_collective(unsigned mask, const void *mine, size_t bytes, void
 {
     const Wait wait = {file, line, mask, mine, bytes, compute};
     const unsigned char *computed = exchange(&wait);
-    memcpy(result, computed + (size_t)running_lane() * result_bytes, result_bytes);
+    copy_bytes(result, computed + running_lane() * result_bytes, result_bytes);
 }
