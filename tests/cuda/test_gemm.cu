@@ -91,6 +91,7 @@ static void test_forms(void **)
     enum { FORM = PCC_TILE_64x64 + PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED + PCC_PRODUCT_B_ACROSS };
     const Case c = {1, 40, 56, 48, 'n', 'n', 0, 0};
     check<float, PccBf16, PccBf16, FORM>(c);
+    check<float, PccBf16, PccBf16, PCC_TILE_128x64 + PCC_PRODUCT_B_ACROSS>(c); /* for operands of unknown addresses */
     const Operand<PccBf16> a(c.m * c.k, 1, 1), b(c.k * c.n, 2);
     Result<float> result(c.m, c.n);
     CudaStep step;

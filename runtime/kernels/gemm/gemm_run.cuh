@@ -60,29 +60,28 @@ static void pcc_run_form(PccProduct p, const A &a, const B &b, void *scratch, co
         pcc_launch_product<T, Form>(p, a, b, epilogue, s);
 }
 
-/* Runs a product whose operands have `form` in the form Form, which has to be it. Where Form is PCC_ANY_FORM, in that
- * of Forms that it is: of the smallest tile, and with operands aligned both or neither, for what is aligned is right as
- * unaligned too. */
+/* Runs a product whose operands have `form` in the form Form, for which operands may be aligned better than it asks
+ * for, and whose tile they may not choose. Where Form is PCC_ANY_FORM, in that of Forms that it is: of the smallest
+ * tile, and with operands aligned both or neither. */
 template <class T, int Form, int... Forms, class A, class B, class E>
 static void pcc_run_product(int form, const PccExtents &extents, const A &a, const B &b, void *scratch,
                             const E &epilogue, PccStep *s)
 {
-    constexpr int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED;
+    constexpr int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED, free = vectors + PCC_PRODUCT_TILE;
+    constexpr int tile = Form == PCC_ANY_FORM ? (int)PCC_TILE_64x64 : Form & PCC_PRODUCT_TILE;
     if (extents.batch * extents.m * extents.n == 0)
         return;
-    PccProductPlan plan = {form & PCC_PRODUCT_TILE, 1};
+    PccProductPlan plan = {tile, 1};
     if (form & PCC_PRODUCT_SPLIT)
         plan.splits = pcc_product_plan(extents.batch, extents.m, extents.n, extents.k).splits;
+    const PccProduct p = pcc_cut_product(extents, plan);
     if constexpr (Form == PCC_ANY_FORM) {
-        plan.tile = PCC_TILE_64x64;
-        form = (form & ~PCC_PRODUCT_TILE) + plan.tile;
-        form = (form & vectors) == vectors ? form : form & ~vectors;
-        const PccProduct p = pcc_cut_product(extents, plan);
+        form = (form & ~free) + tile + ((form & vectors) == vectors ? vectors : 0);
         (void)((form == Forms && (pcc_run_form<T, Forms>(p, a, b, scratch, epilogue, s), true)) || ...);
-    } else if ((form & Form & vectors) != (Form & vectors) || ((form ^ Form) & ~vectors) != 0)
+    } else if ((form & Form & vectors) != (Form & vectors) || ((form ^ Form) & ~free) != 0)
         pcc_check_cuda(s, cudaErrorInvalidValue, "a product that was compiled in another form");
     else
-        pcc_run_form<T, Form>(pcc_cut_product(extents, plan), a, b, scratch, epilogue, s);
+        pcc_run_form<T, Form>(p, a, b, scratch, epilogue, s);
 }
 
 #endif
