@@ -201,7 +201,7 @@ static void pcc_reduce(int64_t outer, int64_t reduced, int64_t inner, T divisor,
     const PccReduction parts = {outer, reduced, inner, chunks, chunk, 0, 0, 0};
     const PccReduction joined = {outer, chunks, inner, 1, chunks, 0, 0, 0};
     pcc_reduce_chunks_of<Op, T>(parts, (T)1, x, (T *)scratch, s);
-    pcc_reduce_chunks_of<Op, T>(joined, divisor, (const T *)scratch, y, s);
+    pcc_reduce_pass<Op, T, 1>(joined, divisor, (const T *)scratch, y, s); /* narrow blocks, because they are few */
 }
 
 template <class T, class X, class Y>
