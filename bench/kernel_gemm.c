@@ -6,7 +6,7 @@
  *   cc -O3 -march=native -fopenmp bench/kernel_gemm.c -o kernel_gemm && ./kernel_gemm [repetitions] [threads] [filter]
  * filter: a part of the names of the shapes to run. */
 #define _GNU_SOURCE
-#define PCC_MIXED
+#define PCC_NARROW
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +97,7 @@ static void product(const Buffers *u, int64_t m, int64_t n, int64_t k, int ta, i
     if (u->dtype == PCC_F32)
         pcc_gemm_f32(m, n, k, u->a, a_row, a_col, u->b, b_row, b_col, u->scratch, store, &to, s);
     else
-        pcc_gemm_mixed(m, n, k, a, a_row, a_col, b, b_row, b_col, u->scratch, store_bf16, &to, s);
+        pcc_gemm_narrow(m, n, k, a, a_row, a_col, b, b_row, b_col, u->scratch, store_bf16, &to, s);
 }
 
 typedef struct Shape {
@@ -170,11 +170,11 @@ static void convolve_bf16(const Buffers *u, PccConv shape, Pass pass, PccStep *s
     const Destination to = {{u->c, PCC_BF16}, pass == FORWARD ? shape.o : shape.c};
     const PccIn a = {u->a, PCC_BF16}, b = {u->b, PCC_BF16};
     if (pass == FORWARD)
-        pcc_conv_mixed(shape, a, b, u->scratch, store_bf16, &to, s);
+        pcc_conv_narrow(shape, a, b, u->scratch, store_bf16, &to, s);
     else if (pass == GRAD_INPUT)
-        pcc_conv_grad_input_mixed(shape, a, b, u->scratch, store_bf16, &to, s);
+        pcc_conv_grad_input_narrow(shape, a, b, u->scratch, store_bf16, &to, s);
     else
-        pcc_conv_grad_weight_mixed(shape, a, b, to.y, u->scratch, s);
+        pcc_conv_grad_weight_narrow(shape, a, b, to.y, u->scratch, s);
 }
 
 static void print_row(const char *name, const char *pass, double flops, double seconds, double peak)

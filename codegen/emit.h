@@ -69,7 +69,7 @@ const Stored *find_copy(const Weights *weights, const Value *copy);      /* by i
 int64_t place_weights(Weights *weights, int64_t bytes);                  /* appends to the block; returns the offset */
 /* param_state.c */
 void place_param_states(Weights *weights, const Graph *train, const Options *options);
-bool updates_mixed(const Weights *weights, const Options *options); /* is anything stored in 16 or 8 bits? */
+bool updates_narrow(const Weights *weights, const Options *options); /* is anything stored in 16 or 8 bits? */
 const char *rounding_constant(PccRounding rounding);
 /* addresses.c */
 const int64_t *bound_offsets(const Emitter *e);
@@ -105,8 +105,8 @@ const char *scaling_text(Emitter *e);
 
 /* What a target prints its own way; the rest of the file is the targets' common one (program.c). */
 typedef struct Printers {
-    /* Includes and macros; `mixed`: something is stored in 16 or 8 bits. */
-    void (*prologue)(Emitter *e, Text *text, bool mixed);
+    /* Includes and macros; `narrow`: something is stored in 16 or 8 bits. */
+    void (*prologue)(Emitter *e, Text *text, bool narrow);
     const char *(*build_line)(Emitter *e); /* of the header comment: the command that makes a program of the file */
     /* The statement that runs a node of kind OP_LOOP; its function is interned. */
     const char *(*run_loop)(Emitter *e, const Node *node);

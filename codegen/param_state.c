@@ -104,11 +104,11 @@ void place_param_states(Weights *weights, const Graph *train, const Options *opt
     weights->moment_bytes = weights->bytes - start;
 }
 
-bool updates_mixed(const Weights *weights, const Options *options)
+bool updates_narrow(const Weights *weights, const Options *options)
 {
-    bool mixed = weights->copy_count > 0 || find_optimizer(options->optimizer)->blocks8;
+    bool narrow = weights->copy_count > 0 || find_optimizer(options->optimizer)->blocks8;
     for (int i = 0; i < weights->param_count; i++)
-        mixed = mixed || dtype_info[weights->params[i].value->type.dtype].bytes == 2 ||
-                dtype_info[weights->param_states[i].gradient_dtype].bytes == 2;
-    return mixed;
+        narrow = narrow || dtype_info[weights->params[i].value->type.dtype].bytes == 2 ||
+                 dtype_info[weights->param_states[i].gradient_dtype].bytes == 2;
+    return narrow;
 }

@@ -388,8 +388,8 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     Text *text = text_create(arena);
     e.graph = train;
     print_header(&e, text, program, arena_bytes);
-    bool mixed = stores_16_bits(train) || stores_16_bits(program->evaluate) || updates_mixed(&weights, options);
-    options->target->printers->prologue(&e, text, mixed);
+    bool narrow = stores_16_bits(train) || stores_16_bits(program->evaluate) || updates_narrow(&weights, options);
+    options->target->printers->prologue(&e, text, narrow);
     print_params(&e, text);
     print_stored(&e, text, "states", weights.states, weights.state_count);
     print_stored(&e, text, "constants", weights.constants, weights.constant_count);

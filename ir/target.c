@@ -88,7 +88,7 @@ static Dtype suffix_of(const Node *node)
 }
 
 /* Of the kernel's own operands: the store function takes care of an epilogue's. */
-static bool is_mixed(const Node *node, bool stores)
+static bool touches_narrow(const Node *node, bool stores)
 {
     const int own = own_input_count(node), outputs = stores ? 0 : node->output_count;
     for (int i = 0; i < own + outputs; i++) {
@@ -108,7 +108,7 @@ KernelCall kernel_call(const Target *target, const Node *node)
     KernelCall call = {.arena = node->graph->arena,
                        .kernel = kernel->kernel,
                        .suffix = suffix_of(node),
-                       .mixed = is_mixed(node, kernel->stores),
+                       .narrow = touches_narrow(node, kernel->stores),
                        .needs_step = target->passes_step};
     kernel->call(node, &call);
     call_operands(&call, node, kernel);

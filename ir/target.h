@@ -43,7 +43,7 @@ typedef struct KernelCall {
     Arena *arena;
     const char *kernel; /* preset to the kernel row's */
     Dtype suffix;       /* preset to the compute dtype of the float operands, else to the first operand's dtype */
-    bool mixed;         /* some float operand is stored in 16 bits: suffix is f32. A row whose kernel only moves bits
+    bool narrow;        /* some float operand is stored in 16 bits: suffix is f32. A row whose kernel only moves bits
                          * clears it and sets suffix to DTYPE_I16 */
     Argument *arguments;
     int argument_count, literal_count; /* the literals come first */

@@ -6,13 +6,13 @@ const char *c_callee(const Node *node, const Kernel *kernel, const KernelCall *c
     (void)node;
     (void)kernel;
     return arena_printf(call->arena, "pcc_%s_%s", call->kernel,
-                        call->mixed ? "mixed" : dtype_info[moved_dtype(call->suffix)].name);
+                        call->narrow ? "narrow" : dtype_info[moved_dtype(call->suffix)].name);
 }
 
-/* In a mixed call every float operand is a PccIn or PccOut, absent ones too. */
+/* In a narrow call every float operand is a PccIn or PccOut, absent ones too. */
 void print_c_operand(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input)
 {
-    if (call->mixed && is_float(value->type.dtype))
+    if (call->narrow && is_float(value->type.dtype))
         append(text, is_input ? "PCC_IN(%s)" : "PCC_OUT(%s)", name);
     else
         append(text, "%s%s", moved_pointer(text->arena, call, value->type.dtype, is_input), name);
@@ -20,7 +20,7 @@ void print_c_operand(Text *text, const KernelCall *call, const Value *value, con
 
 const char *c_absent(const KernelCall *call, bool may_be_float, bool is_input)
 {
-    return !call->mixed || !may_be_float ? "NULL" : is_input ? "PCC_NO_IN" : "PCC_NO_OUT";
+    return !call->narrow || !may_be_float ? "NULL" : is_input ? "PCC_NO_IN" : "PCC_NO_OUT";
 }
 
 void print_c_store(Text *text, StorePlace place, const char *name)

@@ -16,7 +16,7 @@
 static int64_t sums_scratch(const Node *node, const KernelCall *call)
 {
     const Type *stored = &node->outputs[0]->type;
-    return call->mixed && is_narrow(stored->dtype) ? element_count(stored) * (int64_t)sizeof(float) : 0;
+    return call->narrow && is_narrow(stored->dtype) ? element_count(stored) * (int64_t)sizeof(float) : 0;
 }
 
 static int64_t gemm_scratch(const Node *node, const KernelCall *call)

@@ -6,9 +6,9 @@
 
 /* literal.c */
 void append_literal(Text *text, const Argument *literal);
-/* prologue.c: includes and macros; `mixed`: something is stored in 16 or 8 bits */
+/* prologue.c: includes and macros; `narrow`: something is stored in 16 or 8 bits */
 const char *c_build_line(Emitter *e);
-void print_prologue(Emitter *e, Text *text, bool mixed);
+void print_prologue(Emitter *e, Text *text, bool narrow);
 /* loops.c: in a loop without checks of its numbers, omp simd */
 void print_simd(Emitter *e, Text *text);
 /* loops.c: the statement that runs a loop, whose function it makes */

@@ -1,10 +1,10 @@
 /* prologue.c: what the functions of a C program stand on: includes, and macros that type its places. */
 #include "codegen/c/print.h"
 
-void print_prologue(Emitter *e, Text *text, bool mixed)
+void print_prologue(Emitter *e, Text *text, bool narrow)
 {
-    if (mixed)
-        line(text, "#define PCC_MIXED 1 /* kernels and updates of 16-bit and 8-bit storage */");
+    if (narrow)
+        line(text, "#define PCC_NARROW 1 /* kernels and updates of 16-bit and 8-bit storage */");
     line(text, "#include <pcc/pcc.h>");
     line(text, "#include <pcc/kernels/kernels.h>");
     if (e->options->check_numerics)

@@ -5,7 +5,7 @@
 void call_by_width(KernelCall *call, const Value *moved)
 {
     if (dtype_info[moved->type.dtype].bytes == 2) {
-        call->mixed = false;
+        call->narrow = false;
         call->suffix = DTYPE_I16;
     }
 }

@@ -5,7 +5,7 @@ void print_cuda_prologue(Emitter *e, Text *text, bool narrow)
 {
     (void)e;
     if (narrow)
-        line(text, "#define PCC_MIXED 1 /* updates of 16-bit and 8-bit storage */");
+        line(text, "#define PCC_NARROW 1 /* updates of 16-bit and 8-bit storage */");
     line(text, "#include <pcc/pcc.h>");
     line(text, "#include <pcc/device/cuda.cuh>");
     line(text, "#include <pcc/kernels/kernels.cuh>");

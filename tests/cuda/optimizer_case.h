@@ -2,7 +2,7 @@
 #ifndef OPTIMIZER_CASE_H
 #define OPTIMIZER_CASE_H
 
-#define PCC_MIXED 1
+#define PCC_NARROW 1
 #include <pcc/kernels/optimizer/optimizer.cuh>
 
 #include "emulated_check.h"

@@ -1,5 +1,5 @@
 /* The C target's optimizers. */
-#define PCC_MIXED 1
+#define PCC_NARROW 1
 #include <pcc/kernels/optimizer/optimizer.h>
 
 #include "optimizer_in_c.h"

@@ -1,5 +1,5 @@
 /* random_in_c.c: see random_in_c.h. */
-#define PCC_MIXED
+#define PCC_NARROW
 #include "random_in_c.h"
 
 #include "runtime/kernels/random/dropout.h"
@@ -26,7 +26,7 @@ void c_random_uniform_f64(int64_t n, double low, double high, int64_t node, doub
 
 void c_random_uniform_narrow(int64_t n, double low, double high, int64_t node, void *y, PccDtype dtype, PccStep *s)
 {
-    pcc_random_uniform_mixed(n, low, high, node, (PccOut){y, dtype}, s);
+    pcc_random_uniform_narrow(n, low, high, node, (PccOut){y, dtype}, s);
 }
 
 void c_random_normal_f32(int64_t n, double mean, double scale, int64_t node, float *y, PccStep *s)

@@ -4,7 +4,7 @@
 #ifndef PROGRAM_NARROW_H
 #define PROGRAM_NARROW_H
 
-#define PCC_MIXED 1
+#define PCC_NARROW 1
 #include <pcc/kernels/optimizer/optimizer.h>
 
 #include <pcc/session/session.h>

@@ -1,4 +1,4 @@
-/* stored_check.h: operands of mixed kernels for tests: filled with values that their dtype holds exactly, and compared
+/* stored_check.h: operands of narrow kernels for tests: filled with values that their dtype holds exactly, and compared
  * with a computation on the same values in wider types. */
 #ifndef STORED_CHECK_H
 #define STORED_CHECK_H

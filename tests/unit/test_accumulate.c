@@ -1,19 +1,19 @@
 /* Gradients summed over micro-batches: against the f64 kernel on the same operands. */
-#define PCC_MIXED
+#define PCC_NARROW
 #include "runtime/kernels/optimizer/accumulate.h"
 
-#include "mixed_case.h"
+#include "narrow_case.h"
 
 typedef struct MicroBatches {
-    MixedCase c;
+    NarrowCase c;
     uint64_t count;
 } MicroBatches;
 
-static void mixed_accumulate(void *context)
+static void narrow_accumulate(void *context)
 {
     MicroBatches *t = context;
     for (uint64_t micro = 0; micro < t->count; micro++)
-        pcc_accumulate_mixed(t->c.x.count, stored_in(&t->c.x), stored_out(&t->c.out), &(PccStep){.micro = micro});
+        pcc_accumulate_narrow(t->c.x.count, stored_in(&t->c.x), stored_out(&t->c.out), &(PccStep){.micro = micro});
 }
 
 static void wide_accumulate(void *context)
@@ -31,9 +31,10 @@ static void accumulates(void **state)
     for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
         EACH_MIXTURE(m)
         {
-            MicroBatches t = {.c = mixed_case(m, NULL, counts[i], 0, counts[i])};
+            MicroBatches t = {.c = narrow_case(m, NULL, counts[i], 0, counts[i])};
             for (t.count = 1; t.count <= 2; t.count++)
-                compare_case(&t.c, mixed_accumulate, wide_accumulate, t.count == 1 ? 0 : relative_error(m->out), "sum");
+                compare_case(&t.c, narrow_accumulate, wide_accumulate, t.count == 1 ? 0 : relative_error(m->out),
+                             "sum");
             release_case(&t.c);
         }
 }

@@ -1,8 +1,8 @@
 /* Strided copies, fills and paddings against element-by-element walks. */
-#define PCC_MIXED
+#define PCC_NARROW
 #include "runtime/kernels/movement/copy.h"
 
-#include "mixed_case.h"
+#include "narrow_case.h"
 
 enum { RANK = 4 };
 
@@ -48,18 +48,18 @@ static const Padding paddings[] = {
 #include "runtime/kernels/common/for_floats.inc"
 #undef PCC_TEMPLATE
 
-#include "pad_mixed.inc"
+#include "pad_narrow.inc"
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copies_f32),        cmocka_unit_test(copies_f64),      cmocka_unit_test(copies_i64),
-        cmocka_unit_test(copies_i32),        cmocka_unit_test(copies_i16),      cmocka_unit_test(copies_u8),
-        cmocka_unit_test(fills_f32),         cmocka_unit_test(fills_f64),       cmocka_unit_test(fills_i64),
-        cmocka_unit_test(fills_i32),         cmocka_unit_test(fills_i16),       cmocka_unit_test(fills_u8),
-        cmocka_unit_test(pads_f32),          cmocka_unit_test(pads_f64),        cmocka_unit_test(modes_f32),
-        cmocka_unit_test(modes_f64),         cmocka_unit_test(pad_adjoint_f32), cmocka_unit_test(pad_adjoint_f64),
-        cmocka_unit_test(pad_adjoint_mixed), cmocka_unit_test(pads_i16),
+        cmocka_unit_test(copies_f32),         cmocka_unit_test(copies_f64),      cmocka_unit_test(copies_i64),
+        cmocka_unit_test(copies_i32),         cmocka_unit_test(copies_i16),      cmocka_unit_test(copies_u8),
+        cmocka_unit_test(fills_f32),          cmocka_unit_test(fills_f64),       cmocka_unit_test(fills_i64),
+        cmocka_unit_test(fills_i32),          cmocka_unit_test(fills_i16),       cmocka_unit_test(fills_u8),
+        cmocka_unit_test(pads_f32),           cmocka_unit_test(pads_f64),        cmocka_unit_test(modes_f32),
+        cmocka_unit_test(modes_f64),          cmocka_unit_test(pad_adjoint_f32), cmocka_unit_test(pad_adjoint_f64),
+        cmocka_unit_test(pad_adjoint_narrow), cmocka_unit_test(pads_i16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /* The generator against its published vectors; dropout and random tensors by their definitions and statistics. */
-#define PCC_MIXED
+#define PCC_NARROW
 #include "runtime/kernels/random/dropout.h"
 
-#include "mixed_case.h"
+#include "narrow_case.h"
 
 enum { N = 200003 }; /* not a multiple of a group */
 
@@ -60,7 +60,7 @@ static void streams_differ(void **state)
 #include "runtime/kernels/common/for_floats.inc"
 #undef PCC_TEMPLATE
 
-#include "dropout_mixed.inc"
+#include "dropout_narrow.inc"
 
 int main(void)
 {
@@ -68,7 +68,7 @@ int main(void)
         cmocka_unit_test(known_answers), cmocka_unit_test(streams_differ), cmocka_unit_test(drops_f32),
         cmocka_unit_test(drops_f64),     cmocka_unit_test(edges_f32),      cmocka_unit_test(edges_f64),
         cmocka_unit_test(uniforms_f32),  cmocka_unit_test(uniforms_f64),   cmocka_unit_test(normals_f32),
-        cmocka_unit_test(normals_f64),   cmocka_unit_test(draws_mixed),    cmocka_unit_test(uniforms_mixed),
+        cmocka_unit_test(normals_f64),   cmocka_unit_test(draws_narrow),   cmocka_unit_test(uniforms_narrow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

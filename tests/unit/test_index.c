@@ -1,9 +1,9 @@
 /* Gathers, scatters, one-hot and top-k against walks over the index arrays, with negative, repeated and wrong indices.
  */
-#define PCC_MIXED
+#define PCC_NARROW
 #include "runtime/kernels/index/index.h"
 
-#include "mixed_case.h"
+#include "narrow_case.h"
 
 enum { RANK = 3 };
 
@@ -63,7 +63,7 @@ static void nan_is_largest(void **state)
     assert_memory_equal(indices, ascending, sizeof(indices));
 }
 
-#include "index_mixed.inc"
+#include "index_narrow.inc"
 
 #define ALL_TYPES(name)                                                                       \
     cmocka_unit_test(name##_f32), cmocka_unit_test(name##_f64), cmocka_unit_test(name##_i64), \
@@ -80,10 +80,10 @@ int main(void)
         ALL_TYPES(one_hot),
         ALL_TYPES(topk),
         cmocka_unit_test(nan_is_largest),
-        cmocka_unit_test(gather_axis_mixed),
-        cmocka_unit_test(elements_mixed),
-        cmocka_unit_test(tuples_mixed),
-        cmocka_unit_test(topk_mixed),
+        cmocka_unit_test(gather_axis_narrow),
+        cmocka_unit_test(elements_narrow),
+        cmocka_unit_test(tuples_narrow),
+        cmocka_unit_test(topk_narrow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* 8-bit moments: the map against its definition, codes against the nearest entry, AdamW on them against f32's. */
 #include "ir/optimizer.h"
-#include "mixed_check.h"
+#include "narrow_check.h"
 
 /* The definition, with linspace spelt out: for i = 0 ... 6 the midpoints of linspace(0.1, 1, n + 1) times 10^(i - 6), n
  * = 2^i and both signs, or n = 2^(i + 1) without sign; 0; 1; sorted. */
@@ -119,31 +119,31 @@ static void close_to_f32_adamw(void **state)
 {
     (void)state;
     enum { ELEMENTS = 5000, STEPS = 100 };
-    Mixed runs[2] = {{.count = 0}};
+    Narrow runs[2] = {{.count = 0}};
     const PccDtype moments[] = {PCC_F32, PCC_U8};
     for (int r = 0; r < 2; r++) {
-        mixed_add(&runs[r], (Storage){PCC_F32, PCC_F32, moments[r], PCC_NEAREST}, ELEMENTS);
-        mixed_start(&runs[r], (PccHyper){.lr = 1e-3, .weight_decay = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8});
+        narrow_add(&runs[r], (Storage){PCC_F32, PCC_F32, moments[r], PCC_NEAREST}, ELEMENTS);
+        narrow_start(&runs[r], (PccHyper){.lr = 1e-3, .weight_decay = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8});
     }
     for (int step = 0; step < STEPS; step++) {
         for (int64_t i = 0; i < ELEMENTS; i++) {
             const double g = (sin((double)i) + next_value());
             for (int r = 0; r < 2; r++)
-                mixed_set(&runs[r], runs[r].params[0].gradient, PCC_F32, i, g);
+                narrow_set(&runs[r], runs[r].params[0].gradient, PCC_F32, i, g);
         }
         for (int r = 0; r < 2; r++, runs[r - 1].s.update++)
             run_adamw8bit(runs[r].params, 1, &runs[r].s);
     }
     double apart = 0, travelled = 0;
     for (int64_t i = 0; i < ELEMENTS; i++) {
-        apart += pow(mixed_value(&runs[1], 0, i) - mixed_value(&runs[0], 0, i), 2);
-        travelled += pow(mixed_value(&runs[0], 0, i), 2);
+        apart += pow(narrow_value(&runs[1], 0, i) - narrow_value(&runs[0], 0, i), 2);
+        travelled += pow(narrow_value(&runs[0], 0, i), 2);
     }
     const double share = sqrt(apart / travelled);
     if (share > 0.02 || share == 0)
         fail_msg("the weights are %.4f of the distance apart", share);
-    mixed_end(&runs[0]);
-    mixed_end(&runs[1]);
+    narrow_end(&runs[0]);
+    narrow_end(&runs[1]);
 }
 
 /* What the reference of `pcc verify` takes storage for: the same, but where f32 decides between two entries. */

@@ -1,8 +1,8 @@
 /* Reductions, arg-reductions and scans against plain loops in double; of stored operands, against the f64 kernels. */
-#define PCC_MIXED
+#define PCC_NARROW
 #include "runtime/kernels/reduce/reduce.h"
 
-#include "mixed_case.h"
+#include "narrow_case.h"
 
 /* Rows, columns, small and large, and shapes that are cut into chunks. */
 static const int64_t shapes[][3] = {{1, 1, 1},      {3, 5, 1},    {7, 70, 1},      {1, 300000, 1},
@@ -13,18 +13,18 @@ static const int64_t shapes[][3] = {{1, 1, 1},      {3, 5, 1},    {7, 70, 1},   
 #include "runtime/kernels/common/for_floats.inc"
 #undef PCC_TEMPLATE
 
-#include "reduce_mixed.inc"
+#include "reduce_narrow.inc"
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums_f32),        cmocka_unit_test(sums_f64),        cmocka_unit_test(extremes_f32),
-        cmocka_unit_test(extremes_f64),    cmocka_unit_test(long_sum_f32),    cmocka_unit_test(long_sum_f64),
-        cmocka_unit_test(positions_f32),   cmocka_unit_test(positions_f64),   cmocka_unit_test(nan_wins_f32),
-        cmocka_unit_test(nan_wins_f64),    cmocka_unit_test(scans_f32),       cmocka_unit_test(scans_f64),
-        cmocka_unit_test(long_scan_f32),   cmocka_unit_test(long_scan_f64),   cmocka_unit_test(any_threads_f32),
-        cmocka_unit_test(any_threads_f64), cmocka_unit_test(sums_mixed),      cmocka_unit_test(extremes_mixed),
-        cmocka_unit_test(products_mixed),  cmocka_unit_test(positions_mixed), cmocka_unit_test(scans_mixed),
+        cmocka_unit_test(sums_f32),        cmocka_unit_test(sums_f64),         cmocka_unit_test(extremes_f32),
+        cmocka_unit_test(extremes_f64),    cmocka_unit_test(long_sum_f32),     cmocka_unit_test(long_sum_f64),
+        cmocka_unit_test(positions_f32),   cmocka_unit_test(positions_f64),    cmocka_unit_test(nan_wins_f32),
+        cmocka_unit_test(nan_wins_f64),    cmocka_unit_test(scans_f32),        cmocka_unit_test(scans_f64),
+        cmocka_unit_test(long_scan_f32),   cmocka_unit_test(long_scan_f64),    cmocka_unit_test(any_threads_f32),
+        cmocka_unit_test(any_threads_f64), cmocka_unit_test(sums_narrow),      cmocka_unit_test(extremes_narrow),
+        cmocka_unit_test(products_narrow), cmocka_unit_test(positions_narrow), cmocka_unit_test(scans_narrow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,7 +71,7 @@ static void copies_are_shared(void **state)
     assert_int_equal(w.copy_count, 1);
     assert_int_equal(w.copy_bytes, 2 * 100 * 64);
     assert_int_equal(w.copies[0].value->copy_of->id, w.params[TABLE].value->id);
-    assert_true(updates_mixed(&w, &(Options){.optimizer = "adamw"}));
+    assert_true(updates_narrow(&w, &(Options){.optimizer = "adamw"}));
 }
 
 static void narrow_weights_follow_the_mode(void **state)

@@ -10,7 +10,7 @@
  *   pcc_attention_visible_T, pcc_attention_visible_grad_T
  *       likewise with a bool mask, uint8_t: a key where it is 0 is not seen.
  *
- * The mixed form computes in float; max and inverse_sum are f32 in storage.
+ * The narrow form computes in float; max and inverse_sum are f32 in storage.
  *
  * Softmax is computed online over blocks of keys (Milakov and Gimelshein 2018; Dao et al. 2022), the gradient from the
  * recomputed products. Tiles live in the thread's scratch, which limits width + value_width to PCC_ATTENTION_MAX_WIDTH.
@@ -47,7 +47,7 @@
 
 #define PCC_TEMPLATE "../attention/attention_stored.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

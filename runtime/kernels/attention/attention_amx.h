@@ -134,30 +134,30 @@ PCC_SHARED void pcc_attention_amx(PccAttentionProduct_f32 p, float *panels)
 
 /* ---- what attention_registers.inc has for the other forms -------------------------------------------------------- */
 
-PCC_KERNEL int pcc_attention_in_tiles_mixed(PccIn a, PccIn b, PccIn c, PccIn d)
+PCC_KERNEL int pcc_attention_in_tiles_narrow(PccIn a, PccIn b, PccIn c, PccIn d)
 {
     const int all = a.dtype == PCC_BF16 && b.dtype == PCC_BF16 && c.dtype == PCC_BF16 && d.dtype == PCC_BF16;
     return all && pcc_amx_granted();
 }
 
-PCC_KERNEL int64_t pcc_attention_panel_elements_mixed(int in_tiles)
+PCC_KERNEL int64_t pcc_attention_panel_elements_narrow(int in_tiles)
 {
     return in_tiles ? PCC_ATTENTION_PANELS : 0;
 }
 
-PCC_KERNEL void pcc_attention_begin_mixed(int in_tiles)
+PCC_KERNEL void pcc_attention_begin_narrow(int in_tiles)
 {
     if (in_tiles)
         pcc_amx_begin();
 }
 
-PCC_KERNEL void pcc_attention_end_mixed(int in_tiles)
+PCC_KERNEL void pcc_attention_end_narrow(int in_tiles)
 {
     if (in_tiles)
         pcc_amx_end();
 }
 
-PCC_KERNEL void pcc_attention_multiply_mixed(PccAttentionProduct_f32 product, float *panels)
+PCC_KERNEL void pcc_attention_multiply_narrow(PccAttentionProduct_f32 product, float *panels)
 {
     if (panels)
         pcc_attention_amx(product, panels);

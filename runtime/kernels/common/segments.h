@@ -7,7 +7,7 @@
 
 #define PCC_SEGMENT_SIZE 4096 /* elements: with its siblings within a second-level cache, and within any stack */
 
-#ifdef PCC_MIXED
+#ifdef PCC_NARROW
 #    include "storage.h"
 
 /* `in` from its first element on, as f32 in the buffer where its `count` elements fit; else as it is stored. */

@@ -2,7 +2,7 @@
  *
  * NAME.h includes NAME.inc once for each type, with PCC_T, the type that is computed with, and two macros that name
  * what there is one of for each type. PCC_FORM(name) is for what depends on how elements are stored: name_f32,
- * name_f64, name_mixed, name_i16 ... PCC_ARITH(name) is for what depends on PCC_T only, which mixed forms share:
+ * name_f64, name_narrow, name_i16 ... PCC_ARITH(name) is for what depends on PCC_T only, which narrow forms share:
  * name_f32 or name_f64. */
 #ifndef PCC_TYPED_H
 #define PCC_TYPED_H

@@ -6,7 +6,7 @@
  *   pcc_conv_T(shape, x, w, scratch, store, context, s)              y: rows are n * out positions, columns o
  *   pcc_conv_grad_input_T(shape, dy, w, scratch, store, context, s)  dx: rows are n * in positions, columns c
  *   pcc_conv_grad_weight_T(shape, x, dy, dw, scratch, s)             dw[o, c / groups, kernel]
- * and their forms _mixed, of PccIn, PccOut and PccStore_f32.
+ * and their forms _narrow, of PccIn, PccOut and PccStore_f32.
  *
  * Implicit products: the packers of gemm.h gather from the activations (conv_gather.inc), so the matrix of patches is
  * never in memory. Groups are a batch of products; depthwise convolutions and those of few input channels
@@ -29,12 +29,12 @@
 
 #define PCC_TEMPLATE "../conv/conv_moves.inc"
 #include "../common/for_floats.inc"
-#ifdef PCC_MIXED
+#ifdef PCC_NARROW
 #    define PCC_T uint16_t /* 16-bit floats as bits */
 #    define PCC_STORAGE u16
 #    include "../common/operands_native.inc"
 #endif
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #if PCC_PAIRS
@@ -43,7 +43,7 @@
 
 #define PCC_TEMPLATE "../conv/conv_operands.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

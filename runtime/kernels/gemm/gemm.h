@@ -9,9 +9,9 @@
  * pcc_gemm_scratch_bytes() of the literals. Both transpositions of both operands are fast where one of the operand's
  * strides is 1; other strides are right, not fast.
  *
- * pcc_gemm_mixed and pcc_gemm_batched_mixed take PccIn operands and a PccStore_f32. Two of bf16 are multiplied in pairs
- * along K (gemm_pairs.h), by AMX tiles or by vdpbf16ps where the target has them; else packing widens what has 16 bits.
- * Sums are f32 in any case.
+ * pcc_gemm_narrow and pcc_gemm_batched_narrow take PccIn operands and a PccStore_f32. Two of bf16 are multiplied in
+ * pairs along K (gemm_pairs.h), by AMX tiles or by vdpbf16ps where the target has them; else packing widens what has 16
+ * bits. Sums are f32 in any case.
  *
  * Structure, outermost first: C tiles over the threads (gemm_run.inc, gemm_tiling.h), depth blocks of K with packed B
  * in L2 and groups of packed A panels (gemm_tile.inc), strips (gemm_strip.inc), register tiles (gemm_micro.inc).
@@ -47,14 +47,14 @@ typedef void (*PccStore_f64)(const void *context, int64_t row, int64_t column, i
 
 #define PCC_TEMPLATE "../gemm/gemm_pack.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #if PCC_PAIRS
 #    include "gemm_pairs.h"
-#    define PCC_PACKER_mixed(paired, name) ((paired) ? name##_pairs : name##_mixed)
+#    define PCC_PACKER_narrow(paired, name) ((paired) ? name##_pairs : name##_narrow)
 #else
-#    define PCC_PACKER_mixed(paired, name) name##_mixed
+#    define PCC_PACKER_narrow(paired, name) name##_narrow
 #endif
 #if PCC_TILES
 #    include "gemm_amx_pack.h"
@@ -82,7 +82,7 @@ PCC_KERNEL int64_t pcc_gemm_steps(int paired, int64_t k)
 
 #define PCC_TEMPLATE "../gemm/gemm.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

@@ -32,7 +32,7 @@ PCC_KERNEL void pcc_amx_transpose(float *tile)
 PCC_SHARED void pcc_gemm_pack_rows_pairs(const void *operand, int64_t batch, int64_t first, int64_t count, int64_t p0,
                                          int64_t depth, float *panels)
 {
-    const PccStrided_mixed *o = operand;
+    const PccStrided_narrow *o = operand;
     if (o->inner != 1) {
         pcc_gemm_pack_pairs(16, o, batch, first, count, p0, depth, panels);
         for (int64_t tile = 0; tile < pcc_ceil_div(count, 16) * (depth / 16); tile++)

@@ -43,7 +43,7 @@ PCC_KERNEL void pcc_gemm_transpose_pairs(int width, const float *const *rows, in
 }
 
 /* Neither index contiguous. */
-PCC_KERNEL void pcc_gemm_gather_pairs(int width, const PccStrided_mixed *o, const PccBf16 *from, int64_t count,
+PCC_KERNEL void pcc_gemm_gather_pairs(int width, const PccStrided_narrow *o, const PccBf16 *from, int64_t count,
                                       int64_t elements, int64_t depth, float *panel)
 {
     memset(panel, 0, (size_t)(depth * width) * sizeof(float));
@@ -53,7 +53,7 @@ PCC_KERNEL void pcc_gemm_gather_pairs(int width, const PccStrided_mixed *o, cons
                    sizeof(PccBf16));
 }
 
-PCC_KERNEL void pcc_gemm_pack_pairs(int width, const PccStrided_mixed *o, int64_t batch, int64_t first, int64_t count,
+PCC_KERNEL void pcc_gemm_pack_pairs(int width, const PccStrided_narrow *o, int64_t batch, int64_t first, int64_t count,
                                     int64_t p0, int64_t depth, float *panels)
 {
     const PccBf16 *from = (const PccBf16 *)o->data.data + batch * o->batch + first * o->outer + 2 * p0 * o->inner;
@@ -87,8 +87,8 @@ PCC_SHARED void pcc_gemm_pack_columns_pairs(const void *operand, int64_t batch, 
 PCC_SHARED PccAhead pcc_gemm_ahead_pairs(const void *operand, int64_t batch, int64_t first, int64_t count, int64_t p0,
                                          int64_t depth)
 {
-    const PccStrided_mixed *o = operand;
-    return pcc_gemm_ahead_mixed(operand, batch, first, count, 2 * p0, pcc_gemm_pair_elements(o->depth, p0, depth));
+    const PccStrided_narrow *o = operand;
+    return pcc_gemm_ahead_narrow(operand, batch, first, count, 2 * p0, pcc_gemm_pair_elements(o->depth, p0, depth));
 }
 
 #if !PCC_TILES

@@ -40,7 +40,7 @@
 
 /* Products of bf16 pairs (gemm_pairs.h), in programs with 16-bit storage: by AMX tiles (gemm_amx.h), or by vdpbf16ps.
  */
-#if defined(PCC_MIXED) && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#if defined(PCC_NARROW) && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #    define PCC_PAIRS 1
 #else
 #    define PCC_PAIRS 0

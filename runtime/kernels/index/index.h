@@ -37,19 +37,19 @@
 #define PCC_TEMPLATE "../index/gather_grad.inc"
 #include "../common/for_floats.inc"
 #include "../common/for_integers.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #define PCC_TEMPLATE "../index/scatter.inc"
 #include "../common/for_floats.inc"
 #include "../common/for_integers.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #define PCC_TEMPLATE "../reduce/topk.inc"
 #include "../common/for_floats.inc"
 #include "../common/for_integers.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #undef PCC_IS_NAN

@@ -42,7 +42,7 @@ PCC_KERNEL PccLossPart pcc_sum_loss_parts(int64_t chunks, const PccLossPart *par
 
 #define PCC_TEMPLATE "../loss/loss.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

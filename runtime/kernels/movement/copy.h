@@ -52,7 +52,7 @@ PCC_KERNEL int64_t pcc_pad_line(int64_t rank, const int64_t *dims, const int64_t
 
 #define PCC_TEMPLATE "../movement/pad_grad.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

@@ -37,7 +37,7 @@ enum { PCC_ROW_SCALE = 1, PCC_ROW_DX = 2, PCC_ROW_DSCALE = 4, PCC_ROW_DBIAS = 8 
 
 #define PCC_TEMPLATE "../norm/norm.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

@@ -22,7 +22,7 @@
 
 #define PCC_TEMPLATE "../norm/softmax.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

@@ -13,7 +13,7 @@
 
 #define PCC_TEMPLATE "../optimizer/accumulate.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

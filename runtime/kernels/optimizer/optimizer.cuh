@@ -14,7 +14,7 @@
 
 #include "update_decide.cuh"
 #include "update_plain.cuh"
-#ifdef PCC_MIXED
+#ifdef PCC_NARROW
 #    include "update_staged.cuh"
 #endif
 
@@ -44,7 +44,7 @@ static void pcc_update_weights(PccUpdateKinds kinds, const Maps &maps, const Pcc
     const PccStep *step = pcc_on_device(s);
     if (kinds.f64)
         PCC_LAUNCH((pcc_update_plain_kernel<Optimizer, double>), blocks, PCC_BLOCK, 0, s, on_device, plan, step);
-#ifdef PCC_MIXED
+#ifdef PCC_NARROW
     if (kinds.staged) {
         PCC_LAUNCH((pcc_update_staged_kernel<Optimizer, Maps>), blocks, PCC_BLOCK, 0, s, on_device, plan, maps, done,
                    step);
@@ -86,7 +86,7 @@ PCC_DEFINE_OPTIMIZER(adamw, PccAdamw)
 PCC_DEFINE_OPTIMIZER(lion, PccLion)
 #undef PCC_DEFINE_OPTIMIZER
 
-#ifdef PCC_MIXED
+#ifdef PCC_NARROW
 /* AdamW whose moments are stored in 8 bits where the parameter says so. */
 static inline void pcc_adamw8bit(const PccParam *params, const PccParam *on_device, int64_t count, PccScaling scaling,
                                  void *scratch, PccUpdate *done, PccLossScale *loss_scale, PccStep *s)

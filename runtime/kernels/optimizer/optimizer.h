@@ -1,7 +1,7 @@
 /* optimizer.h: update(): unscale, check, clip and update every parameter, with PyTorch's arithmetic.
  *
  *   PccUpdate pcc_sgd(params, count, s), pcc_adam(...), pcc_adamw(...), pcc_lion(...)
- *   PccUpdate pcc_adamw8bit(...), and 16-bit weights, moments and copies: where PCC_MIXED is defined
+ *   PccUpdate pcc_adamw8bit(...), and 16-bit weights, moments and copies: where PCC_NARROW is defined
  *
  * The parameters are cut into chunks of equal size that threads share evenly however many small parameters there are.
  * One pass over the weights at memory bandwidth; a second one before it, over the gradients alone, only where their
@@ -43,7 +43,7 @@ PCC_KERNEL bool pcc_is_plain(const PccParam *param)
 PCC_KERNEL void pcc_update_part(PccUpdateRule rule, const PccUpdateTerms *terms, const PccParam *param, PccChunk chunk,
                                 const PccStep *s, PccUpdate *done)
 {
-#ifdef PCC_MIXED
+#ifdef PCC_NARROW
     if (!pcc_is_plain(param)) {
         pcc_update_staged(terms, rule.f32, param, chunk, s, done);
         return;
@@ -100,7 +100,7 @@ PCC_DEFINE_OPTIMIZER(adam, adam)
 PCC_DEFINE_OPTIMIZER(adamw, adam)
 PCC_DEFINE_OPTIMIZER(lion, lion)
 
-#ifdef PCC_MIXED
+#ifdef PCC_NARROW
 /* AdamW whose moments are stored in 8 bits where the parameter says so. */
 PCC_KERNEL PccUpdate pcc_adamw8bit(const PccParam *params, int64_t count, PccStep *s)
 {

@@ -11,7 +11,7 @@
 #include "optimizer_round.h"
 #include "optimizer_chunks.h"
 
-#ifdef PCC_MIXED
+#ifdef PCC_NARROW
 
 _Static_assert(PCC_STAGE == PCC_MOMENT_BLOCK, "a block has one scale");
 
@@ -229,6 +229,6 @@ PCC_SHARED void pcc_update_staged(const PccUpdateTerms *terms, PccUpdateChunk ru
     }
 }
 
-#endif /* PCC_MIXED */
+#endif /* PCC_NARROW */
 
 #endif

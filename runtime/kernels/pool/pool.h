@@ -44,7 +44,7 @@ PCC_KERNEL int64_t pcc_pool_tasks(const PccPool *p, const int64_t extent[3])
 
 #define PCC_TEMPLATE "../pool/pool.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

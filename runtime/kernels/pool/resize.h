@@ -23,7 +23,7 @@
 
 #define PCC_TEMPLATE "../pool/resize.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

@@ -21,7 +21,7 @@
 
 #define PCC_TEMPLATE "../random/dropout.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

@@ -1,7 +1,7 @@
 /* reduce.h: reductions, arg-reductions and scans over one axis of x[outer, reduced, inner].
  *
  *   pcc_reduce_{sum,mean,max,min,prod}_T(outer, reduced, inner, x, y[outer, inner], scratch)
- *       scratch has pcc_reduce_scratch_bytes(outer, reduced, inner, sizeof(T)) bytes, NULL when that is 0; the mixed
+ *       scratch has pcc_reduce_scratch_bytes(outer, reduced, inner, sizeof(T)) bytes, NULL when that is 0; the narrow
  *       forms' T is float
  *   pcc_argmax_T, pcc_argmin_T(outer, reduced, inner, select_last, x, int64_t y[outer, inner])
  *   pcc_cumsum_T, pcc_cumprod_T(outer, n, inner, exclusive, reverse, x, y)
@@ -20,7 +20,7 @@
 
 #define PCC_TEMPLATE "../reduce/reduce.inc"
 #include "../common/for_floats.inc"
-#include "../common/for_mixed.inc"
+#include "../common/for_narrow.inc"
 #undef PCC_TEMPLATE
 
 #endif

@@ -1,6 +1,6 @@
 /* The normalisations over 16-bit operands against the f64 kernels on the same rounded operands: every mixture of
  * dtypes, widths that are odd and longer than any buffer, and the same bits for any number of threads. */
-#define PCC_MIXED
+#define PCC_NARROW
 #include "runtime/kernels/norm/norm.h"
 
 #include "stored_check.h"
@@ -80,14 +80,14 @@ static void run_rows(void *context)
     const PccIn x = stored_in(&t->x), scale = stored_in(&t->scale), dy = stored_in(&t->dy);
     const PccIn mean = stored_in(&t->mean), rstd = stored_in(&t->rstd);
     if (t->centered) {
-        pcc_layer_norm_mixed(rows, width, 1e-5, x, scale, stored_in(&t->bias), stored_out(&t->y), stored_out(&t->mean),
-                             stored_out(&t->rstd));
-        pcc_layer_norm_grad_mixed(rows, width, dy, x, scale, mean, rstd, stored_out(&t->dx), stored_out(&t->dscale),
-                                  stored_out(&t->dbias), t->scratch);
+        pcc_layer_norm_narrow(rows, width, 1e-5, x, scale, stored_in(&t->bias), stored_out(&t->y), stored_out(&t->mean),
+                              stored_out(&t->rstd));
+        pcc_layer_norm_grad_narrow(rows, width, dy, x, scale, mean, rstd, stored_out(&t->dx), stored_out(&t->dscale),
+                                   stored_out(&t->dbias), t->scratch);
     } else {
-        pcc_rms_norm_mixed(rows, width, 1e-5, x, scale, stored_out(&t->y), stored_out(&t->rstd));
-        pcc_rms_norm_grad_mixed(rows, width, dy, x, scale, rstd, stored_out(&t->dx), stored_out(&t->dscale),
-                                t->scratch);
+        pcc_rms_norm_narrow(rows, width, 1e-5, x, scale, stored_out(&t->y), stored_out(&t->rstd));
+        pcc_rms_norm_grad_narrow(rows, width, dy, x, scale, rstd, stored_out(&t->dx), stored_out(&t->dscale),
+                                 t->scratch);
     }
 }
 
@@ -163,12 +163,12 @@ static void absent_operands_and_places(void **state)
     pcc_layer_norm_f64(20, 300, 1e-5, t.x.exact, NULL, NULL, t.want_y, t.want_mean, t.want_rstd);
     pcc_layer_norm_grad_f64(20, 300, t.dy.exact, t.x.exact, NULL, t.want_mean, t.want_rstd, t.want_dx, NULL, NULL,
                             t.scratch);
-    pcc_layer_norm_mixed(20, 300, 1e-5, stored_in(&t.x), PCC_NO_IN, PCC_NO_IN, stored_out(&t.y), stored_out(&t.mean),
-                         stored_out(&t.rstd));
-    pcc_layer_norm_grad_mixed(20, 300, stored_in(&t.dy), stored_in(&t.x), PCC_NO_IN, stored_in(&t.mean),
-                              stored_in(&t.rstd), stored_out(&t.dy), PCC_NO_OUT, PCC_NO_OUT, t.scratch);
-    pcc_layer_norm_mixed(20, 300, 1e-5, stored_in(&t.x), PCC_NO_IN, PCC_NO_IN, stored_out(&t.x), PCC_NO_OUT,
-                         PCC_NO_OUT);
+    pcc_layer_norm_narrow(20, 300, 1e-5, stored_in(&t.x), PCC_NO_IN, PCC_NO_IN, stored_out(&t.y), stored_out(&t.mean),
+                          stored_out(&t.rstd));
+    pcc_layer_norm_grad_narrow(20, 300, stored_in(&t.dy), stored_in(&t.x), PCC_NO_IN, stored_in(&t.mean),
+                               stored_in(&t.rstd), stored_out(&t.dy), PCC_NO_OUT, PCC_NO_OUT, t.scratch);
+    pcc_layer_norm_narrow(20, 300, 1e-5, stored_in(&t.x), PCC_NO_IN, PCC_NO_IN, stored_out(&t.x), PCC_NO_OUT,
+                          PCC_NO_OUT);
     check(&t.y, t.want_y, 8, "y");
     check(&t.dy, t.want_dx, 16, "dx in place");
     assert_memory_equal(t.x.data, t.y.data, 20 * 300 * sizeof(PccBf16));
@@ -259,14 +259,14 @@ static void run_batch(void *context)
 {
     BatchCase *t = context;
     const Batch b = t->shape;
-    pcc_batch_norm_statistics_mixed(b.batch, b.outer, b.channels, b.inner, 1e-5, 0.9, stored_in(&t->x),
-                                    stored_in(&t->scale), stored_in(&t->bias), stored_in(&t->old_mean),
-                                    stored_in(&t->old_var), stored_out(&t->gain), stored_out(&t->offset),
-                                    stored_out(&t->new_mean), stored_out(&t->new_var), stored_out(&t->mean),
-                                    stored_out(&t->rstd), t->scratch, &t->step);
-    pcc_batch_norm_grad_mixed(b.batch, b.outer, b.channels, b.inner, stored_in(&t->dy), stored_in(&t->x),
-                              stored_in(&t->scale), stored_in(&t->mean), stored_in(&t->rstd), stored_out(&t->dx),
-                              stored_out(&t->dscale), stored_out(&t->dbias), t->scratch, &t->step);
+    pcc_batch_norm_statistics_narrow(b.batch, b.outer, b.channels, b.inner, 1e-5, 0.9, stored_in(&t->x),
+                                     stored_in(&t->scale), stored_in(&t->bias), stored_in(&t->old_mean),
+                                     stored_in(&t->old_var), stored_out(&t->gain), stored_out(&t->offset),
+                                     stored_out(&t->new_mean), stored_out(&t->new_var), stored_out(&t->mean),
+                                     stored_out(&t->rstd), t->scratch, &t->step);
+    pcc_batch_norm_grad_narrow(b.batch, b.outer, b.channels, b.inner, stored_in(&t->dy), stored_in(&t->x),
+                               stored_in(&t->scale), stored_in(&t->mean), stored_in(&t->rstd), stored_out(&t->dx),
+                               stored_out(&t->dscale), stored_out(&t->dbias), t->scratch, &t->step);
 }
 
 static void reference_batch(BatchCase *t)

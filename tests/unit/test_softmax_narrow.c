@@ -1,6 +1,6 @@
 /* Softmax and LogSoftmax over 16-bit operands against the f64 kernels on the same rounded operands: mixtures of
  * dtypes, every layout, lines longer than any buffer, and the same bits for any number of threads. */
-#define PCC_MIXED
+#define PCC_NARROW
 #include "runtime/kernels/norm/softmax.h"
 
 #include "stored_check.h"
@@ -63,9 +63,9 @@ static void run_forward(void *context)
     const Lines *t = context;
     const Shape s = t->shape;
     if (t->logarithm)
-        pcc_log_softmax_mixed(s.outer, s.width, s.inner, stored_in(&t->x), stored_out(&t->y));
+        pcc_log_softmax_narrow(s.outer, s.width, s.inner, stored_in(&t->x), stored_out(&t->y));
     else
-        pcc_softmax_mixed(s.outer, s.width, s.inner, stored_in(&t->x), stored_out(&t->y));
+        pcc_softmax_narrow(s.outer, s.width, s.inner, stored_in(&t->x), stored_out(&t->y));
 }
 
 static void run_backward(void *context)
@@ -73,9 +73,9 @@ static void run_backward(void *context)
     const Lines *t = context;
     const Shape s = t->shape;
     if (t->logarithm)
-        pcc_log_softmax_grad_mixed(s.outer, s.width, s.inner, stored_in(&t->y), stored_in(&t->dy), stored_out(&t->dx));
+        pcc_log_softmax_grad_narrow(s.outer, s.width, s.inner, stored_in(&t->y), stored_in(&t->dy), stored_out(&t->dx));
     else
-        pcc_softmax_grad_mixed(s.outer, s.width, s.inner, stored_in(&t->y), stored_in(&t->dy), stored_out(&t->dx));
+        pcc_softmax_grad_narrow(s.outer, s.width, s.inner, stored_in(&t->y), stored_in(&t->dy), stored_out(&t->dx));
 }
 
 /* The backward pass is checked on the y that the forward pass has rounded. */
@@ -140,11 +140,11 @@ static void masked_and_undefined_inputs(void **state)
     Stored x = stored_new(PCC_F16, N), y = stored_new(PCC_F16, N);
     for (int64_t i = 0; i < N; i++)
         stored_set(&x, i, i == 3 ? 65504 : (double)-INFINITY);
-    pcc_softmax_mixed(1, N, 1, stored_in(&x), stored_out(&y));
+    pcc_softmax_narrow(1, N, 1, stored_in(&x), stored_out(&y));
     for (int64_t i = 0; i < N; i++)
         assert_true(stored_get(&y, i) == (i == 3 ? 1 : 0));
     stored_set(&x, 17, (double)NAN);
-    pcc_softmax_mixed(1, N, 1, stored_in(&x), stored_out(&y));
+    pcc_softmax_narrow(1, N, 1, stored_in(&x), stored_out(&y));
     assert_true(isnan(stored_get(&y, 0)) && isnan(stored_get(&y, 17)));
     stored_free(&x);
     stored_free(&y);

@@ -1,6 +1,6 @@
 /* Losses over 16-bit operands, and their gradients, against the f64 kernels on the same rounded operands: mixtures of
  * dtypes, every way that a target may not count, and more classes than any buffer holds. */
-#define PCC_MIXED
+#define PCC_NARROW
 #include "runtime/kernels/loss/loss.h"
 
 #include "stored_check.h"
@@ -81,19 +81,19 @@ static void run_forward(void *context)
 {
     Scores *t = context;
     const Shape h = t->shape;
-    pcc_cross_entropy_mixed(h.batch, h.outer, h.classes, h.inner, -100, h.shift, t->reduction, stored_in(&t->logits),
-                            t->target, t->weighted ? stored_in(&t->weight) : PCC_NO_IN, stored_out(&t->loss),
-                            stored_out(&t->lse), stored_out(&t->total), &t->s);
+    pcc_cross_entropy_narrow(h.batch, h.outer, h.classes, h.inner, -100, h.shift, t->reduction, stored_in(&t->logits),
+                             t->target, t->weighted ? stored_in(&t->weight) : PCC_NO_IN, stored_out(&t->loss),
+                             stored_out(&t->lse), stored_out(&t->total), &t->s);
 }
 
 static void run_backward(void *context)
 {
     Scores *t = context;
     const Shape h = t->shape;
-    pcc_cross_entropy_grad_mixed(h.batch, h.outer, h.classes, h.inner, -100, h.shift, t->reduction,
-                                 stored_in(&t->dloss), stored_in(&t->logits), t->target,
-                                 t->weighted ? stored_in(&t->weight) : PCC_NO_IN, stored_in(&t->lse),
-                                 stored_in(&t->total), stored_out(&t->dlogits), &t->s);
+    pcc_cross_entropy_grad_narrow(h.batch, h.outer, h.classes, h.inner, -100, h.shift, t->reduction,
+                                  stored_in(&t->dloss), stored_in(&t->logits), t->target,
+                                  t->weighted ? stored_in(&t->weight) : PCC_NO_IN, stored_in(&t->lse),
+                                  stored_in(&t->total), stored_out(&t->dlogits), &t->s);
 }
 
 static void reference(Scores *t)
@@ -181,22 +181,22 @@ typedef void LossGradF64(int64_t, int64_t, const double *, const double *, const
 
 static void mse(int64_t b, int64_t n, PccIn y, PccIn z, PccOut loss, PccStep *s)
 {
-    pcc_mse_mixed(b, n, y, z, loss, s);
+    pcc_mse_narrow(b, n, y, z, loss, s);
 }
 
 static void mse_grad(int64_t b, int64_t n, PccIn d, PccIn y, PccIn z, PccOut dy, PccStep *s)
 {
-    pcc_mse_grad_mixed(b, n, d, y, z, dy, s);
+    pcc_mse_grad_narrow(b, n, d, y, z, dy, s);
 }
 
 static void bce(int64_t b, int64_t n, PccIn y, PccIn z, PccOut loss, PccStep *s)
 {
-    pcc_bce_with_logits_mixed(b, n, y, z, loss, s);
+    pcc_bce_with_logits_narrow(b, n, y, z, loss, s);
 }
 
 static void bce_grad(int64_t b, int64_t n, PccIn d, PccIn y, PccIn z, PccOut dy, PccStep *s)
 {
-    pcc_bce_with_logits_grad_mixed(b, n, d, y, z, dy, s);
+    pcc_bce_with_logits_grad_narrow(b, n, d, y, z, dy, s);
 }
 
 /* One mean over elements, whose padding samples hold NaN, which must not be seen. */

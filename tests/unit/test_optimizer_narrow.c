@@ -1,6 +1,6 @@
 /* The optimizer on 16-bit storage: every combination of value, gradient, moments and rounding against the formulas in
  * double; what becomes of small updates; the same bits for any threads, chunks and neighbours. */
-#include "mixed_check.h"
+#include "narrow_check.h"
 
 /* The state of one element in double, and one step of it. */
 typedef struct Element {
@@ -39,18 +39,18 @@ static const PccHyper hyper = {
 enum { ELEMENTS = 777 }; /* three blocks and a part */
 
 /* Momentum and gradient of one sign, as that of their sum is Lion's step. */
-static void fill(Mixed *mixed)
+static void fill(Narrow *narrow)
 {
-    for (int p = 0; p < mixed->count; p++) {
-        const PccParam *param = &mixed->params[p];
-        for (int64_t i = 0; i < mixed->elements[p]; i++) {
+    for (int p = 0; p < narrow->count; p++) {
+        const PccParam *param = &narrow->params[p];
+        for (int64_t i = 0; i < narrow->elements[p]; i++) {
             const double g = copysign(0.2, next_value()) + next_value() / 8;
-            mixed_set_weight(mixed, p, i, next_value());
-            mixed_set(mixed, param->gradient, param->gradient_dtype, i, g);
+            narrow_set_weight(narrow, p, i, next_value());
+            narrow_set(narrow, param->gradient, param->gradient_dtype, i, g);
             if (param->moment_dtype == PCC_U8)
                 continue;
-            mixed_set(mixed, param->moment1, param->moment_dtype, i, copysign(next_value() / 8, g));
-            mixed_set(mixed, param->moment2, param->moment_dtype, i, 0.1 + next_value() / 16);
+            narrow_set(narrow, param->moment1, param->moment_dtype, i, copysign(next_value() / 8, g));
+            narrow_set(narrow, param->moment2, param->moment_dtype, i, 0.1 + next_value() / 16);
         }
     }
 }
@@ -62,32 +62,32 @@ static double tolerance(PccDtype dtype, bool nearest, double x)
     return dtype == PCC_F32 ? room : ulp_of(dtype, x) * (nearest ? 0.5 : 1) + room;
 }
 
-static void check_moment(const Mixed *mixed, size_t offset, double want, int64_t i)
+static void check_moment(const Narrow *narrow, size_t offset, double want, int64_t i)
 {
-    const PccParam *param = &mixed->params[0];
+    const PccParam *param = &narrow->params[0];
     const bool nearest = param->rounding == PCC_NEAREST;
-    check_close(mixed_get(mixed, offset, param->moment_dtype, i), want, tolerance(param->moment_dtype, nearest, want),
+    check_close(narrow_get(narrow, offset, param->moment_dtype, i), want, tolerance(param->moment_dtype, nearest, want),
                 "moment", i);
 }
 
-static void check_weight(const Mixed *mixed, double want, int64_t i)
+static void check_weight(const Narrow *narrow, double want, int64_t i)
 {
-    const PccParam *param = &mixed->params[0];
+    const PccParam *param = &narrow->params[0];
     const PccDtype dtype = param->value.dtype;
-    const double got = mixed_value(mixed, 0, i);
+    const double got = narrow_value(narrow, 0, i);
     check_close(got, want, tolerance(dtype, param->rounding != PCC_STOCHASTIC, want), "w", i);
     double best = got;
     if (param->rounding == PCC_MASTER && dtype != PCC_F32)
-        best = mixed_get(mixed, param->extra, PCC_F32, i);
+        best = narrow_get(narrow, param->extra, PCC_F32, i);
     if (param->rounding == PCC_KAHAN && dtype != PCC_F32) {
-        const double compensation = mixed_get(mixed, param->extra, dtype, i);
+        const double compensation = narrow_get(narrow, param->extra, dtype, i);
         check_close(got + compensation, want, ulp_of(dtype, compensation) / 2 + tolerance(PCC_F32, true, want),
                     "compensated", i);
     }
     if (param->rounding == PCC_MASTER)
         check_close(best, want, tolerance(PCC_F32, true, want), "master", i);
-    const double copy[] = {mixed_get(mixed, param->copies[0].offset, PCC_BF16, i),
-                           mixed_get(mixed, param->copies[1].offset, PCC_F16, i)};
+    const double copy[] = {narrow_get(narrow, param->copies[0].offset, PCC_BF16, i),
+                           narrow_get(narrow, param->copies[1].offset, PCC_F16, i)};
     assert_true(copy[0] == (double)pcc_f32_from_bf16(pcc_bf16_from_f32((float)best)));
     assert_true(copy[1] == (double)pcc_f32_from_f16(pcc_f16_from_f32((float)best)));
 }
@@ -95,26 +95,26 @@ static void check_weight(const Mixed *mixed, double want, int64_t i)
 /* One step from the stored state, which both sides read exactly. */
 static void one_step(Storage storage, UpdateFunction optimizer, Formula formula)
 {
-    Mixed mixed = {0};
-    mixed_add(&mixed, storage, ELEMENTS);
-    mixed_start(&mixed, hyper);
-    fill(&mixed);
-    mixed.s.loss_scale = 4;
-    const PccParam *param = &mixed.params[0];
+    Narrow narrow = {0};
+    narrow_add(&narrow, storage, ELEMENTS);
+    narrow_start(&narrow, hyper);
+    fill(&narrow);
+    narrow.s.loss_scale = 4;
+    const PccParam *param = &narrow.params[0];
     Element want[ELEMENTS];
     for (int64_t i = 0; i < ELEMENTS; i++) {
-        want[i] = (Element){mixed_value(&mixed, 0, i), mixed_get(&mixed, param->moment1, storage.moment, i),
-                            mixed_get(&mixed, param->moment2, storage.moment, i)};
-        formula(&want[i], mixed_get(&mixed, param->gradient, storage.gradient, i) / 4, &hyper, 1);
+        want[i] = (Element){narrow_value(&narrow, 0, i), narrow_get(&narrow, param->moment1, storage.moment, i),
+                            narrow_get(&narrow, param->moment2, storage.moment, i)};
+        formula(&want[i], narrow_get(&narrow, param->gradient, storage.gradient, i) / 4, &hyper, 1);
     }
-    assert_int_equal(optimizer(mixed.params, 1, &mixed.s).first_overflow, -1);
+    assert_int_equal(optimizer(narrow.params, 1, &narrow.s).first_overflow, -1);
     for (int64_t i = 0; i < ELEMENTS; i++) {
-        check_weight(&mixed, want[i].w, i);
-        check_moment(&mixed, param->moment1, want[i].m, i);
+        check_weight(&narrow, want[i].w, i);
+        check_moment(&narrow, param->moment1, want[i].m, i);
         if (optimizer == run_adamw)
-            check_moment(&mixed, param->moment2, want[i].v, i);
+            check_moment(&narrow, param->moment2, want[i].v, i);
     }
-    mixed_end(&mixed);
+    narrow_end(&narrow);
 }
 
 static void every_storage(void **state)
@@ -145,29 +145,29 @@ typedef struct Creep {
 /* 1 + UPDATES * delta by SGD with gradients of -delta. */
 static Creep creep(PccDtype dtype, PccRounding rounding, double delta)
 {
-    Mixed mixed = {0};
-    mixed_add(&mixed, (Storage){dtype, PCC_F32, PCC_F32, rounding}, WIDTH);
-    mixed_start(&mixed, (PccHyper){.lr = 1});
+    Narrow narrow = {0};
+    narrow_add(&narrow, (Storage){dtype, PCC_F32, PCC_F32, rounding}, WIDTH);
+    narrow_start(&narrow, (PccHyper){.lr = 1});
     PccUpdate total = {0};
     for (int64_t i = 0; i < WIDTH; i++) {
-        mixed_set_weight(&mixed, 0, i, 1);
-        mixed_set(&mixed, mixed.params[0].gradient, PCC_F32, i, -delta);
+        narrow_set_weight(&narrow, 0, i, 1);
+        narrow_set(&narrow, narrow.params[0].gradient, PCC_F32, i, -delta);
     }
-    for (int step = 0; step < UPDATES; step++, mixed.s.update++) {
-        const PccUpdate done = run_sgd(mixed.params, 1, &mixed.s);
+    for (int step = 0; step < UPDATES; step++, narrow.s.update++) {
+        const PccUpdate done = run_sgd(narrow.params, 1, &narrow.s);
         total.rounded += done.rounded;
         total.lost += done.lost;
     }
     Creep result = {.lost = (double)total.lost / ((double)WIDTH * UPDATES)};
     double squares = 0;
     for (int64_t i = 0; i < WIDTH; i++) {
-        const double end = mixed_value(&mixed, 0, i), off = end - (1 + UPDATES * delta);
+        const double end = narrow_value(&narrow, 0, i), off = end - (1 + UPDATES * delta);
         result.mean += end / WIDTH;
         squares += off * off / WIDTH;
     }
     result.deviation = sqrt(squares);
     assert_int_equal(total.rounded, rounding == PCC_MASTER ? 0 : (int64_t)WIDTH * UPDATES);
-    mixed_end(&mixed);
+    narrow_end(&narrow);
     return result;
 }
 
@@ -201,26 +201,26 @@ static void large_updates(void **state)
     enum { STEPS = 256 };
     double squares[] = {[PCC_NEAREST] = 0, [PCC_STOCHASTIC] = 0};
     for (PccRounding rounding = PCC_NEAREST; rounding <= PCC_STOCHASTIC; rounding++) {
-        Mixed mixed = {0};
-        mixed_add(&mixed, (Storage){PCC_BF16, PCC_F32, PCC_F32, rounding}, WIDTH);
-        mixed_start(&mixed, (PccHyper){.lr = 1});
+        Narrow narrow = {0};
+        narrow_add(&narrow, (Storage){PCC_BF16, PCC_F32, PCC_F32, rounding}, WIDTH);
+        narrow_start(&narrow, (PccHyper){.lr = 1});
         double *exact = calloc(WIDTH, sizeof *exact);
         for (int64_t i = 0; i < WIDTH; i++)
-            mixed_set_weight(&mixed, 0, i, exact[i] = 1.5);
-        for (int step = 0; step < STEPS; step++, mixed.s.update++) {
+            narrow_set_weight(&narrow, 0, i, exact[i] = 1.5);
+        for (int step = 0; step < STEPS; step++, narrow.s.update++) {
             for (int64_t i = 0; i < WIDTH; i++) { /* to and fro, within [1, 2) */
                 const float delta = (float)(copysign(0.1, 1.5 - exact[i]) * (1 + next_value()));
-                mixed_set(&mixed, mixed.params[0].gradient, PCC_F32, i, -(double)delta);
+                narrow_set(&narrow, narrow.params[0].gradient, PCC_F32, i, -(double)delta);
                 exact[i] += (double)delta;
             }
-            run_sgd(mixed.params, 1, &mixed.s);
+            run_sgd(narrow.params, 1, &narrow.s);
         }
         for (int64_t i = 0; i < WIDTH; i++) {
-            const double off = (mixed_value(&mixed, 0, i) - exact[i]) / 0x1p-7;
+            const double off = (narrow_value(&narrow, 0, i) - exact[i]) / 0x1p-7;
             squares[rounding] += off * off / WIDTH / STEPS;
         }
         free(exact);
-        mixed_end(&mixed);
+        narrow_end(&narrow);
     }
     /* the mean of 4096 squares is off by sqrt(2 / 4096) of it */
     check_close(squares[PCC_NEAREST], 1.0 / 12, 5 * sqrt(2.0 / WIDTH) / 12, "nearest", 0);
@@ -232,21 +232,21 @@ static void second_moment_decays(void **state)
 {
     (void)state;
     for (PccRounding rounding = PCC_NEAREST; rounding <= PCC_STOCHASTIC; rounding++) {
-        Mixed mixed = {0};
-        mixed_add(&mixed, (Storage){PCC_BF16, PCC_BF16, PCC_BF16, rounding}, WIDTH);
-        mixed_start(&mixed, (PccHyper){.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8});
-        const PccParam *param = &mixed.params[0];
+        Narrow narrow = {0};
+        narrow_add(&narrow, (Storage){PCC_BF16, PCC_BF16, PCC_BF16, rounding}, WIDTH);
+        narrow_start(&narrow, (PccHyper){.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8});
+        const PccParam *param = &narrow.params[0];
         for (int64_t i = 0; i < WIDTH; i++)
-            mixed_set(&mixed, param->moment2, PCC_BF16, i, 1);
-        for (; mixed.s.update < UPDATES; mixed.s.update++)
-            run_adamw(mixed.params, 1, &mixed.s);
+            narrow_set(&narrow, param->moment2, PCC_BF16, i, 1);
+        for (; narrow.s.update < UPDATES; narrow.s.update++)
+            run_adamw(narrow.params, 1, &narrow.s);
         double mean = 0;
         for (int64_t i = 0; i < WIDTH; i++)
-            mean += mixed_get(&mixed, param->moment2, PCC_BF16, i) / WIDTH;
+            mean += narrow_get(&narrow, param->moment2, PCC_BF16, i) / WIDTH;
         /* a step is an ulp (2^-8 and below) with probability p <= 0.001 / 2^-8 */
         const double want = pow(0.999, UPDATES), deviation = 0x1p-8 * sqrt(UPDATES * 0.256 / WIDTH);
         check_close(mean, rounding == PCC_NEAREST ? 1 : want, rounding == PCC_NEAREST ? 0 : 5 * deviation, "v", 0);
-        mixed_end(&mixed);
+        narrow_end(&narrow);
     }
 }
 
@@ -349,16 +349,17 @@ static void offsets_are_even(void **state)
 
 static void three_steps(void *context)
 {
-    Mixed *mixed = context;
-    const bool coded = mixed->params[0].moment_dtype == PCC_U8;
-    memset(mixed->s.weights, 0, mixed->bytes);
-    for (int p = 0; p < mixed->count; p++)
-        for (int64_t i = 0; i < mixed->elements[p]; i++) {
-            mixed_set_weight(mixed, p, i, sin((double)(i + 1)));
-            mixed_set(mixed, mixed->params[p].gradient, mixed->params[p].gradient_dtype, i, cos((double)(3 * i + p)));
+    Narrow *narrow = context;
+    const bool coded = narrow->params[0].moment_dtype == PCC_U8;
+    memset(narrow->s.weights, 0, narrow->bytes);
+    for (int p = 0; p < narrow->count; p++)
+        for (int64_t i = 0; i < narrow->elements[p]; i++) {
+            narrow_set_weight(narrow, p, i, sin((double)(i + 1)));
+            narrow_set(narrow, narrow->params[p].gradient, narrow->params[p].gradient_dtype, i,
+                       cos((double)(3 * i + p)));
         }
-    for (mixed->s.update = 0; mixed->s.update < 3; mixed->s.update++)
-        (coded ? run_adamw8bit : run_adamw)(mixed->params, mixed->count, &mixed->s);
+    for (narrow->s.update = 0; narrow->s.update < 3; narrow->s.update++)
+        (coded ? run_adamw8bit : run_adamw)(narrow->params, narrow->count, &narrow->s);
 }
 
 static const Storage shared_storages[] = {{PCC_BF16, PCC_BF16, PCC_BF16, PCC_STOCHASTIC},
@@ -370,13 +371,13 @@ static void any_threads(void **state)
 {
     (void)state;
     for (size_t k = 0; k < sizeof shared_storages / sizeof *shared_storages; k++) {
-        Mixed mixed = {0};
-        mixed_add(&mixed, shared_storages[k], 5 * PCC_UPDATE_CHUNK + 77);
-        mixed_add(&mixed, shared_storages[k], 130);
-        mixed_start(&mixed, hyper);
-        mixed.s.clip_norm = 1e6; /* the norm is taken, the scale stays */
-        check_threads(three_steps, &mixed, mixed.s.weights, mixed.bytes);
-        mixed_end(&mixed);
+        Narrow narrow = {0};
+        narrow_add(&narrow, shared_storages[k], 5 * PCC_UPDATE_CHUNK + 77);
+        narrow_add(&narrow, shared_storages[k], 130);
+        narrow_start(&narrow, hyper);
+        narrow.s.clip_norm = 1e6; /* the norm is taken, the scale stays */
+        check_threads(three_steps, &narrow, narrow.s.weights, narrow.bytes);
+        narrow_end(&narrow);
     }
 }
 
@@ -387,21 +388,21 @@ static void any_chunks(void **state)
     enum { FEW = 300, BLOCKS = FEW / PCC_MOMENT_BLOCK * PCC_MOMENT_BLOCK };
     for (size_t k = 0; k < sizeof shared_storages / sizeof *shared_storages; k++) {
         const int64_t sizes[] = {FEW, 2 * PCC_UPDATE_CHUNK + 5};
-        Mixed runs[2] = {{.count = 0}};
+        Narrow runs[2] = {{.count = 0}};
         for (int r = 0; r < 2; r++) {
-            mixed_add(&runs[r], shared_storages[k], sizes[r]);
-            mixed_start(&runs[r], hyper);
+            narrow_add(&runs[r], shared_storages[k], sizes[r]);
+            narrow_start(&runs[r], hyper);
             three_steps(&runs[r]);
         }
         const int64_t same = shared_storages[k].moment == PCC_U8 ? BLOCKS : FEW;
         assert_memory_equal(runs[0].s.weights + runs[0].params[0].value.offset,
                             runs[1].s.weights + runs[1].params[0].value.offset,
-                            (size_t)(same * mixed_bytes(shared_storages[k].value)));
+                            (size_t)(same * narrow_bytes(shared_storages[k].value)));
         assert_memory_equal(runs[0].s.weights + runs[0].params[0].moment2,
                             runs[1].s.weights + runs[1].params[0].moment2,
-                            (size_t)(same * mixed_bytes(shared_storages[k].moment)));
-        mixed_end(&runs[0]);
-        mixed_end(&runs[1]);
+                            (size_t)(same * narrow_bytes(shared_storages[k].moment)));
+        narrow_end(&runs[0]);
+        narrow_end(&runs[1]);
     }
 }
 
@@ -414,22 +415,22 @@ static void overflow_changes_nothing(void **state)
     const double bad[] = {(double)INFINITY, -(double)INFINITY, (double)NAN};
     for (size_t k = 0; k < sizeof shared_storages / sizeof *shared_storages; k++)
         for (int b = 0; b < 3; b++) {
-            Mixed mixed = {0};
-            mixed_add(&mixed, shared_storages[k], ELEMENTS);
-            mixed_add(&mixed, shared_storages[k], 2 * PCC_UPDATE_CHUNK);
-            mixed_start(&mixed, hyper);
-            three_steps(&mixed);
-            mixed.s.check_gradients = true;
-            mixed_set(&mixed, mixed.params[1].gradient, mixed.params[1].gradient_dtype, 2 * PCC_UPDATE_CHUNK - 1,
-                      bad[b]);
-            char *before = malloc(mixed.bytes);
-            memcpy(before, mixed.s.weights, mixed.bytes);
-            const PccUpdate done = run_adamw8bit(mixed.params, 2, &mixed.s);
+            Narrow narrow = {0};
+            narrow_add(&narrow, shared_storages[k], ELEMENTS);
+            narrow_add(&narrow, shared_storages[k], 2 * PCC_UPDATE_CHUNK);
+            narrow_start(&narrow, hyper);
+            three_steps(&narrow);
+            narrow.s.check_gradients = true;
+            narrow_set(&narrow, narrow.params[1].gradient, narrow.params[1].gradient_dtype, 2 * PCC_UPDATE_CHUNK - 1,
+                       bad[b]);
+            char *before = malloc(narrow.bytes);
+            memcpy(before, narrow.s.weights, narrow.bytes);
+            const PccUpdate done = run_adamw8bit(narrow.params, 2, &narrow.s);
             assert_int_equal(done.first_overflow, 1);
             assert_int_equal(done.rounded, 0);
-            assert_memory_equal(before, mixed.s.weights, mixed.bytes);
+            assert_memory_equal(before, narrow.s.weights, narrow.bytes);
             free(before);
-            mixed_end(&mixed);
+            narrow_end(&narrow);
         }
 }
 
@@ -438,22 +439,22 @@ static void norms_of_16_bits(void **state)
 {
     (void)state;
     for (PccDtype dtype = PCC_F16; dtype <= PCC_BF16; dtype++) {
-        Mixed mixed = {0};
-        mixed_add(&mixed, (Storage){PCC_F32, dtype, PCC_F32, PCC_NEAREST}, 2 * PCC_UPDATE_CHUNK + 5);
-        mixed_start(&mixed, (PccHyper){.lr = 1});
-        fill(&mixed);
-        memset(mixed.s.weights + mixed.params[0].moment1, 0, (size_t)mixed.elements[0] * 4);
-        mixed.s.loss_scale = 1024;
-        mixed.s.clip_norm = 1e-6;
-        double squares = 0, first = mixed_get(&mixed, mixed.params[0].gradient, dtype, 0);
-        const double weight = mixed_value(&mixed, 0, 0);
-        for (int64_t i = 0; i < mixed.elements[0]; i++)
-            squares += pow(mixed_get(&mixed, mixed.params[0].gradient, dtype, i) / 1024, 2);
-        const PccUpdate done = run_sgd(mixed.params, 1, &mixed.s);
+        Narrow narrow = {0};
+        narrow_add(&narrow, (Storage){PCC_F32, dtype, PCC_F32, PCC_NEAREST}, 2 * PCC_UPDATE_CHUNK + 5);
+        narrow_start(&narrow, (PccHyper){.lr = 1});
+        fill(&narrow);
+        memset(narrow.s.weights + narrow.params[0].moment1, 0, (size_t)narrow.elements[0] * 4);
+        narrow.s.loss_scale = 1024;
+        narrow.s.clip_norm = 1e-6;
+        double squares = 0, first = narrow_get(&narrow, narrow.params[0].gradient, dtype, 0);
+        const double weight = narrow_value(&narrow, 0, 0);
+        for (int64_t i = 0; i < narrow.elements[0]; i++)
+            squares += pow(narrow_get(&narrow, narrow.params[0].gradient, dtype, i) / 1024, 2);
+        const PccUpdate done = run_sgd(narrow.params, 1, &narrow.s);
         check_close(done.gradient_norm, sqrt(squares), 1e-12, "norm", 0);
         const double step = first / 1024 * 1e-6 / (sqrt(squares) + 1e-6);
-        check_close(mixed_value(&mixed, 0, 0), weight - step, 0x1p-24, "clipped", 0);
-        mixed_end(&mixed);
+        check_close(narrow_value(&narrow, 0, 0), weight - step, 0x1p-24, "clipped", 0);
+        narrow_end(&narrow);
     }
 }
 

@@ -1,6 +1,6 @@
 /* Attention over 16-bit operands against the formula in double on the same rounded operands: every mixture of dtypes,
  * mask and layout, and the same bits for any number of threads. */
-#define PCC_MIXED
+#define PCC_NARROW
 #include "attention_check.h"
 
 /* The dtypes of the operands, in the order of Operands; statistics and gradients of q, k, v follow. */
@@ -63,15 +63,15 @@ static void run(PccAttention a, const Stored *o)
     PccStep s = {.thread_scratch = thread_scratch};
     const PccOut *out = o->operand;
     if (o->visible) {
-        pcc_attention_visible_mixed(a, in(o, Q), in(o, K), in(o, V), o->visible, out[Y], out[MAXIMUM], out[INVERSE_SUM],
-                                    &s);
-        pcc_attention_visible_grad_mixed(a, in(o, Q), in(o, K), in(o, V), o->visible, in(o, Y), in(o, MAXIMUM),
-                                         in(o, INVERSE_SUM), in(o, DY), out[DQ], out[DK], out[DV], grad_scratch, &s);
+        pcc_attention_visible_narrow(a, in(o, Q), in(o, K), in(o, V), o->visible, out[Y], out[MAXIMUM],
+                                     out[INVERSE_SUM], &s);
+        pcc_attention_visible_grad_narrow(a, in(o, Q), in(o, K), in(o, V), o->visible, in(o, Y), in(o, MAXIMUM),
+                                          in(o, INVERSE_SUM), in(o, DY), out[DQ], out[DK], out[DV], grad_scratch, &s);
         return;
     }
-    pcc_attention_mixed(a, in(o, Q), in(o, K), in(o, V), in(o, MASK), out[Y], out[MAXIMUM], out[INVERSE_SUM], &s);
-    pcc_attention_grad_mixed(a, in(o, Q), in(o, K), in(o, V), in(o, MASK), in(o, Y), in(o, MAXIMUM), in(o, INVERSE_SUM),
-                             in(o, DY), out[DQ], out[DK], out[DV], grad_scratch, &s);
+    pcc_attention_narrow(a, in(o, Q), in(o, K), in(o, V), in(o, MASK), out[Y], out[MAXIMUM], out[INVERSE_SUM], &s);
+    pcc_attention_grad_narrow(a, in(o, Q), in(o, K), in(o, V), in(o, MASK), in(o, Y), in(o, MAXIMUM),
+                              in(o, INVERSE_SUM), in(o, DY), out[DQ], out[DK], out[DV], grad_scratch, &s);
 }
 
 /* Half an ulp of the storage, relative. */

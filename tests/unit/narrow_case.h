@@ -1,6 +1,6 @@
-/* mixed_case.h: a mixed kernel beside the f64 kernel on the same rounded operands. */
-#ifndef MIXED_CASE_H
-#define MIXED_CASE_H
+/* narrow_case.h: a narrow kernel beside the f64 kernel on the same rounded operands. */
+#ifndef NARROW_CASE_H
+#define NARROW_CASE_H
 
 #include "stored_check.h"
 
@@ -16,7 +16,7 @@ static const Mixture mixtures[] = {
 #define EACH_MIXTURE(m) for (const Mixture *m = mixtures; m < mixtures + sizeof(mixtures) / sizeof(*mixtures); m++)
 
 /* Operands of whichever kernel a test runs. */
-typedef struct MixedCase {
+typedef struct NarrowCase {
     const void *shape;
     int64_t option;
     Stored x, u, out; /* u: a second operand, if any */
@@ -24,13 +24,13 @@ typedef struct MixedCase {
     int64_t *index;
     int64_t *selected; /* outputs that are positions */
     void *scratch, *wide_scratch;
-} MixedCase;
+} NarrowCase;
 
 /* Noise in [-1, 1) of `in` and `moved` elements, results of `out`; scratch of at least as many doubles. */
-static inline MixedCase mixed_case(const Mixture *m, const void *shape, int64_t in, int64_t moved, int64_t out)
+static inline NarrowCase narrow_case(const Mixture *m, const void *shape, int64_t in, int64_t moved, int64_t out)
 {
     const size_t scratch = (size_t)(in + moved + out + 1024) * sizeof(double);
-    return (MixedCase){
+    return (NarrowCase){
         .shape = shape,
         .x = stored_noise(m->in, in, 0, 1),
         .u = stored_noise(m->in, moved, 0, 1),
@@ -41,20 +41,20 @@ static inline MixedCase mixed_case(const Mixture *m, const void *shape, int64_t 
     };
 }
 
-typedef void RunCase(void *mixed_case);
+typedef void RunCase(void *narrow_case);
 
 /* `slack` is what computing in f32 explains, relative to the greatest magnitude of the results. */
-static inline void compare_case(MixedCase *c, RunCase *mixed, RunCase *wide, double slack, const char *what)
+static inline void compare_case(NarrowCase *c, RunCase *narrow, RunCase *wide, double slack, const char *what)
 {
     double greatest = 0;
     wide(c);
-    check_threads(mixed, c, c->out.data, (size_t)c->out.count * (c->out.dtype == PCC_F32 ? 4 : 2));
+    check_threads(narrow, c, c->out.data, (size_t)c->out.count * (c->out.dtype == PCC_F32 ? 4 : 2));
     for (int64_t i = 0; i < c->out.count; i++)
         greatest = isfinite(c->want[i]) ? fmax(greatest, fabs(c->want[i])) : greatest;
     stored_check(&c->out, c->want, slack * greatest, what);
 }
 
-static inline void release_case(MixedCase *c)
+static inline void release_case(NarrowCase *c)
 {
     stored_free(&c->x);
     stored_free(&c->u);

@@ -1,6 +1,6 @@
-/* test_conv_mixed.c: convolutions and both gradients of operands stored in f32, bf16 and f16, in every mixture, against
- * double on the same rounded operands. */
-#define PCC_MIXED
+/* test_conv_narrow.c: convolutions and both gradients of operands stored in f32, bf16 and f16, in every mixture,
+ * against double on the same rounded operands. */
+#define PCC_NARROW
 #include "conv_check.h"
 #include "gemm_operands.h"
 
@@ -54,9 +54,9 @@ static void compute(PccConv c, Operands in, Results to)
 {
     void *scratch = aligned_alloc(64, pcc_conv_scratch_bytes(c, sizeof(float)));
     assert_non_null(scratch);
-    pcc_conv_mixed(c, in.x, in.w, scratch, store, &to.y, &step);
-    pcc_conv_grad_input_mixed(c, in.dy, in.w, scratch, store, &to.dx, &step);
-    pcc_conv_grad_weight_mixed(c, in.x, in.dy, (PccOut){to.dw, in.dw}, scratch, &step);
+    pcc_conv_narrow(c, in.x, in.w, scratch, store, &to.y, &step);
+    pcc_conv_grad_input_narrow(c, in.dy, in.w, scratch, store, &to.dx, &step);
+    pcc_conv_grad_weight_narrow(c, in.x, in.dy, (PccOut){to.dw, in.dw}, scratch, &step);
     assert_each_once(to.y);
     assert_each_once(to.dx);
     free(scratch);

@@ -1,6 +1,6 @@
-/* test_gemm_mixed.c: matrix products of operands stored in f32, bf16 and f16, in every mixture, against double on the
+/* test_gemm_narrow.c: matrix products of operands stored in f32, bf16 and f16, in every mixture, against double on the
  * same rounded operands: f32 accumulation explains all of the difference. */
-#define PCC_MIXED
+#define PCC_NARROW
 #include "gemm_operands.h"
 
 typedef struct Result {
@@ -50,10 +50,10 @@ static void check_dtypes(Case c, PccDtype a_dtype, PccDtype b_dtype)
         memset(times, 0, count);
         set_threads(threads);
         if (c.batch == 1)
-            pcc_gemm_mixed(c.m, c.n, c.k, a, la.row, la.column, b, lb.row, lb.column, scratch, store, &to, &step);
+            pcc_gemm_narrow(c.m, c.n, c.k, a, la.row, la.column, b, lb.row, lb.column, scratch, store, &to, &step);
         else
-            pcc_gemm_batched_mixed(c.batch, c.m, c.n, c.k, a, la.batch, la.row, la.column, b, lb.batch, lb.row,
-                                   lb.column, scratch, store, &to, &step);
+            pcc_gemm_batched_narrow(c.batch, c.m, c.n, c.k, a, la.batch, la.row, la.column, b, lb.batch, lb.row,
+                                    lb.column, scratch, store, &to, &step);
         for (size_t i = 0; i < count; i++)
             assert_int_equal(times[i], 1);
         if (threads > 1)
@@ -115,8 +115,8 @@ static void test_rounding_epilogue(void **state)
         bias[j] = (float)value((uint64_t)j, 5);
     for (int d = 1; d < DTYPES; d++) {
         const Epilogue to_wide = {bias, {wide, PCC_F32}, N}, to_narrow = {bias, {narrow, dtypes[d]}, N};
-        pcc_gemm_mixed(M, N, K, x, K, 1, w, 1, K, NULL, store_rounded, &to_wide, &step);
-        pcc_gemm_mixed(M, N, K, x, K, 1, w, 1, K, NULL, store_rounded, &to_narrow, &step);
+        pcc_gemm_narrow(M, N, K, x, K, 1, w, 1, K, NULL, store_rounded, &to_wide, &step);
+        pcc_gemm_narrow(M, N, K, x, K, 1, w, 1, K, NULL, store_rounded, &to_narrow, &step);
         for (int64_t i = 0; i < M * N; i++) {
             uint16_t expected[2]; /* room for what the compiler thinks an f32 might need */
             pcc_write_one((PccOut){expected, dtypes[d]}, 0, wide[i]);
