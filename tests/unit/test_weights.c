@@ -35,6 +35,7 @@ static Weights plan(Fixture *fixture, const char *dtype, const char *precision, 
     if (!graph)
         fail_msg("%s", messages(fixture));
     Options *options = NEW(fixture->arena, Options);
+    options->target = &target_c;
     options->precision = precision;
     options->optimizer = optimizer;
     options->update = update;
