@@ -11,6 +11,11 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime DESTINATION ${CMAKE_INSTALL_DATA
   FILES_MATCHING PATTERN "*.c" PATTERN "*.h" PATTERN "*.inc" PATTERN "example_*.c" EXCLUDE)
 install(FILES ${PROJECT_SOURCE_DIR}/runtime/example_embed.c DESTINATION ${CMAKE_INSTALL_DATADIR}/pcc/examples)
 
+# What scripts/emulate builds .cu files with, for the CPU.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/tests/emulator/ DESTINATION ${CMAKE_INSTALL_DATADIR}/pcc/emulator
+  FILES_MATCHING PATTERN "*.cpp" PATTERN "*.h")
+install(PROGRAMS ${PROJECT_SOURCE_DIR}/scripts/emulate DESTINATION ${CMAKE_INSTALL_DATADIR}/pcc/emulator)
+
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pcc)
 install(EXPORT pcc-targets NAMESPACE pcc:: DESTINATION ${package_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/pcc-config.cmake.in

@@ -1,4 +1,5 @@
-/* order.cpp: PCC_EMULATOR_ORDER=forward|reverse|random:SEED, the order of blocks, warps and lanes. */
+/* order.cpp: PCC_EMULATOR_ORDER=forward|reverse|random:SEED, the order of blocks, warps and lanes. What the program was
+ * compiled with (PCC_EMULATED_ORDER) is the order where the environment has none. */
 #include "emulator.h"
 
 #include <stdlib.h>
@@ -23,9 +24,14 @@ static Order order_of(const char *text)
     return RANDOM;
 }
 
+extern "C" {
+extern const char *const pcc_emulated_default_order __attribute__((weak));
+}
+
 void read_order(void)
 {
-    order = order_of(getenv("PCC_EMULATOR_ORDER"));
+    const char *text = getenv("PCC_EMULATOR_ORDER");
+    order = order_of(text || !&pcc_emulated_default_order ? text : pcc_emulated_default_order);
 }
 
 void pcc_emulated_order(const char *text)

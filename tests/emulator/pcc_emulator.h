@@ -64,6 +64,13 @@ static inline void pcc_emulated_exchange(unsigned mask, const void *mine, size_t
     __builtin_memcpy(all, pcc_emulated_deposits(mask, mine, bytes, file, line), 32 * bytes);
 }
 
+#ifdef PCC_EMULATED_ORDER
+extern "C" {
+extern const char *const pcc_emulated_default_order;
+const char *const pcc_emulated_default_order = PCC_EMULATED_ORDER;
+}
+#endif
+
 #include "pcc_emulated_launch.h"
 #include "pcc_emulated_warp.h"
 #include "pcc_emulated_atomic.h"
