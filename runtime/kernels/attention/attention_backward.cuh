@@ -26,12 +26,17 @@ template <class T, class Q, class K, class V, class A, class D> struct PccAttent
 struct PccAttentionTask {
     int64_t batch, head, row, column;
     int64_t all_rows, width;
-    const int64_t *stride; /* of the result */
 };
 
 template <PccAttentionSide SIDE> PCC_ANYWHERE int64_t pcc_attention_side_heads(const PccAttention &shape)
 {
     return SIDE == PCC_ATTENTION_DQ ? shape.heads : shape.heads / shape.kv_group;
+}
+
+/* Of the result. */
+template <PccAttentionSide SIDE> PCC_DEVICE const int64_t *pcc_attention_side_stride(const PccAttention &shape)
+{
+    return SIDE == PCC_ATTENTION_DQ ? shape.dq_stride : SIDE == PCC_ATTENTION_DK ? shape.dk_stride : shape.dv_stride;
 }
 
 /* How many there are, of so many rows and columns. */
@@ -52,7 +57,6 @@ PCC_DEVICE PccAttentionTask pcc_attention_task_of(const PccAttention &shape, int
     PccAttentionTask t;
     t.all_rows = of_queries ? shape.queries : shape.keys;
     t.width = SIDE == PCC_ATTENTION_DV ? shape.value_width : shape.width;
-    t.stride = of_queries ? shape.dq_stride : SIDE == PCC_ATTENTION_DK ? shape.dk_stride : shape.dv_stride;
     const int64_t tiles = pcc_ceil_div(t.all_rows, rows), heads = pcc_attention_side_heads<SIDE>(shape);
     t.row = (of_queries ? tiles - 1 - task % tiles : task % tiles) * rows;
     t.head = task / tiles % heads;

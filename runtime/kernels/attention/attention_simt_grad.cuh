@@ -78,7 +78,8 @@ PCC_DEVICE void pcc_attention_grad_task(const PccAttentionBackward<T, Q, K, V, A
     __shared__ typename Tile::Shared shared;
     const PccAttention &shape = f.shape;
     const PccAttentionTask at = pcc_attention_task_of<SIDE>(shape, task, PCC_ATTENTION_TILE, M * PCC_ATTENTION_TILE);
-    const int64_t batch = at.batch, head = at.head, row = at.row, column = at.column, *stride = at.stride;
+    const int64_t batch = at.batch, head = at.head, row = at.row, column = at.column;
+    const int64_t *stride = pcc_attention_side_stride<SIDE>(shape);
     const int64_t rows = pcc_min_i64(PCC_ATTENTION_TILE, at.all_rows - row);
     T sum[M][4][4] = {};
     if constexpr (SIDE == PCC_ATTENTION_DQ) {

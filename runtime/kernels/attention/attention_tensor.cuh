@@ -23,9 +23,21 @@ template <int M> struct PccAttentionColumns {
 };
 
 enum {
-    PCC_ATTENTION_WARPS = 4,  /* of a block, where shared memory has room */
-    PCC_ATTENTION_SLACK = 64, /* bytes behind the last tile that may be read, and count for nothing */
+    PCC_ATTENTION_MOST_WARPS = 8, /* of a block */
+    PCC_ATTENTION_SLACK = 64,     /* bytes behind the last tile that may be read, and count for nothing */
 };
+
+/* Where kernels are compiled, and where they are chosen: sm_75 has no tensor cores for bf16. */
+template <class X> PCC_ANYWHERE constexpr bool pcc_attention_multiplies(int generation)
+{
+    return generation >= 8 || (generation == 7 && std::is_same<X, PccF16>::value);
+}
+
+#ifdef __CUDA_ARCH__
+#    define PCC_ATTENTION_GENERATION (__CUDA_ARCH__ / 100)
+#else
+#    define PCC_ATTENTION_GENERATION 9
+#endif
 
 /* Weights are at most 1: times this they are in f16's range. */
 template <class X> PCC_DEVICE constexpr float pcc_attention_weight_factor()
@@ -196,8 +208,8 @@ PCC_DEVICE int pcc_attention_clamp(int64_t x, int most)
 }
 
 /* Rows are queries (of_queries) or keys, columns the others. */
-PCC_DEVICE PccAttentionRange pcc_attention_range(const PccAttention &shape, bool of_queries, int64_t row,
-                                                 int64_t column, int most)
+PCC_DEVICE PccAttentionRange pcc_attention_range(const PccAttention &shape, bool of_queries, int row, int column,
+                                                 int most)
 {
     if (row >= (of_queries ? shape.queries : shape.keys))
         return {0, 0};
@@ -209,14 +221,14 @@ PCC_DEVICE PccAttentionRange pcc_attention_range(const PccAttention &shape, bool
 
 /* Scores of rows from `row` on and columns from `column` on: scaled, masked, -inf where there is none. */
 template <bool of_queries, int R, int N, class A>
-PCC_DEVICE void pcc_attention_tensor_scores(const PccAttention &shape, const PccAttentionMask<A> &mask, int64_t row,
-                                            int64_t column, float (&score)[R][2 * N][4])
+PCC_DEVICE void pcc_attention_tensor_scores(const PccAttention &shape, const PccAttentionMask<A> &mask, int row,
+                                            int column, float (&score)[R][2 * N][4])
 {
     const int lane = pcc_lane();
     const float scale = (float)shape.scale;
 #pragma unroll
     for (int i = 0; i < 2 * R; i++) {
-        const int64_t r = row + 16 * (i / 2) + pcc_accumulator_row(lane, i % 2 * 2);
+        const int r = row + 16 * (i / 2) + pcc_accumulator_row(lane, i % 2 * 2);
         const PccAttentionRange range = pcc_attention_range(shape, of_queries, r, column, 16 * N);
         const bool whole = __all_sync(0xffffffffu, range.first == 0 && range.end == 16 * N) && !mask.at;
 #pragma unroll
@@ -238,25 +250,31 @@ PCC_DEVICE void pcc_attention_tensor_scores(const PccAttention &shape, const Pcc
 
 /* ---- shared memory ----------------------------------------------------------------------------------------------- */
 
-/* What a block may have of it. */
-static inline int64_t pcc_attention_shared_bytes()
+/* The current device: shared memory of a block and of a multiprocessor, and its architecture's number before the point.
+ */
+struct PccAttentionDevice {
+    int block_bytes, all_bytes, generation;
+};
+
+static inline PccAttentionDevice pcc_attention_device()
 {
-#ifdef PCC_EMULATED
-    return 99 << 10; /* sm_86, sm_89 and sm_120 */
-#else
-    int device = 0, bytes = 0;
+    int device;
+    PccAttentionDevice d = {};
     if (cudaGetDevice(&device) != cudaSuccess ||
-        cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess)
-        return 0;
-    return bytes;
-#endif
+        cudaDeviceGetAttribute(&d.block_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess ||
+        cudaDeviceGetAttribute(&d.all_bytes, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device) != cudaSuccess ||
+        cudaDeviceGetAttribute(&d.generation, cudaDevAttrComputeCapabilityMajor, device) != cudaSuccess)
+        return {0, 0, 0};
+    return d;
 }
 
-/* The most warps whose tiles have room: `each` bytes a warp and `common` ones; 0: not even one. */
-static inline int pcc_attention_warps(int64_t common, int64_t each)
+/* Of a block whose tiles need `common` bytes and `each` a warp: 4, or up to 8 where only one block would have room on a
+ * multiprocessor, as on sm_86, sm_89 and sm_120; 0: there is no room. */
+static inline int pcc_attention_warps(PccAttentionDevice device, int64_t common, int64_t each)
 {
-    const int64_t warps = (pcc_attention_shared_bytes() - common) / each;
-    return (int)pcc_max_i64(0, pcc_min_i64(PCC_ATTENTION_WARPS, warps));
+    const int64_t room = (device.block_bytes - common) / each, overhead = 1024; /* a block's, of the driver */
+    const bool alone = 2 * (common + 4 * each + overhead) > device.all_bytes;
+    return (int)pcc_max_i64(0, pcc_min_i64(room, alone ? PCC_ATTENTION_MOST_WARPS : 4));
 }
 
 #endif

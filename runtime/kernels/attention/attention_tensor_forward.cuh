@@ -59,12 +59,12 @@ PCC_DEVICE void pcc_attention_online_end(const PccAttentionOnline<R, M> &state, 
 
 /* One tile of keys against the warp's queries. */
 template <class X, int R, int M, class A>
-PCC_DEVICE void pcc_attention_tensor_tile(const PccAttention &shape, const PccAttentionMask<A> &mask, int64_t query,
-                                          int64_t key, const X *q, const X *k, const X *v, int columns,
+PCC_DEVICE void pcc_attention_tensor_tile(const PccAttention &shape, const PccAttentionMask<A> &mask, int query,
+                                          int key, const X *q, const X *k, const X *v, int columns,
                                           PccAttentionOnline<R, M> &state)
 {
     constexpr int N = PccAttentionColumns<M>::pairs;
-    const int64_t last = pcc_min_i64(query + 16 * R, shape.queries) - 1;
+    const int last = (int)pcc_min_i64(query + 16 * R, shape.queries) - 1;
     if (last < query || key >= pcc_attention_end(shape, last))
         return; /* no query of the warp sees a key of the tile */
     float score[R][2 * N][4];
@@ -83,15 +83,16 @@ PCC_DEVICE void pcc_attention_tensor_task(const PccAttention &shape, const X *q,
 {
     constexpr int C = PccAttentionColumns<M>::count;
     const int rows = (int)blockDim.x / 32 * 16 * R, warp_row = (int)threadIdx.x / 32 * 16 * R;
-    const int64_t tiles = pcc_ceil_div(shape.queries, rows), query = (tiles - 1 - task % tiles) * rows;
-    const int64_t head = task / tiles % shape.heads, batch = task / tiles / shape.heads % shape.batch;
-    const int64_t column = task / tiles / shape.heads / shape.batch * 64 * M, kv = head / shape.kv_group;
-    const int64_t end = pcc_attention_end(shape, pcc_min_i64(query + rows, shape.queries) - 1);
+    const int64_t tiles = pcc_ceil_div(shape.queries, rows), head = task / tiles % shape.heads;
+    const int64_t batch = task / tiles / shape.heads % shape.batch, kv = head / shape.kv_group;
+    const int64_t column = task / tiles / shape.heads / shape.batch * 64 * M;
+    const int query = (int)(tiles - 1 - task % tiles) * rows;
+    const int end = (int)pcc_attention_end(shape, pcc_min_i64(query + rows, shape.queries) - 1);
     const int columns = pcc_attention_clamp(shape.value_width - column, 64 * M), width = (int)shape.width;
     const int pitch = pcc_attention_pitch(width), stage = C * (pitch + pcc_attention_pitch(columns));
     const PccAttentionMask<A> added = pcc_attention_mask_of(shape, mask, batch, head);
-    X *stages = shared + rows * pitch;
-    const auto copy = [&](int64_t key, X *to) {
+    X *now = shared + rows * pitch, *next = now + stage;
+    const auto copy = [&](int key, X *to) {
         pcc_attention_copy(pcc_attention_row(k, shape.k_stride, batch, kv, key), shape.k_stride[2], shape.keys - key,
                            width, C, to);
         pcc_attention_copy(pcc_attention_row(v, shape.v_stride, batch, kv, key) + column, shape.v_stride[2],
@@ -105,10 +106,9 @@ PCC_DEVICE void pcc_attention_tensor_task(const PccAttention &shape, const X *q,
     pcc_attention_copy(pcc_attention_row(q, shape.q_stride, batch, head, query), shape.q_stride[2],
                        shape.queries - query, width, rows, shared);
     if (end > 0)
-        copy(0, stages);
+        copy(0, now);
     pcc_commit_copies();
-    for (int64_t key = 0; key < end; key += C) {
-        X *now = stages + key / C % 2 * stage, *next = stages + (1 - key / C % 2) * stage;
+    for (int key = 0; key < end; key += C) {
         pcc_wait_copies<0>();
         __syncthreads();
         if (key + C < end)
@@ -116,6 +116,9 @@ PCC_DEVICE void pcc_attention_tensor_task(const PccAttention &shape, const X *q,
         pcc_commit_copies();
         pcc_attention_tensor_tile<X, R, M>(shape, added, query + warp_row, key, shared + warp_row * pitch, now,
                                            now + C * pitch, columns, state);
+        X *const used = now;
+        now = next;
+        next = used;
     }
     pcc_wait_copies<0>();
     const int64_t first = query + warp_row, statistics = (batch * shape.heads + head) * shape.queries + first;
@@ -127,28 +130,36 @@ PCC_DEVICE void pcc_attention_tensor_task(const PccAttention &shape, const X *q,
                                    shape.queries - first, columns);
 }
 
-template <class X, int R, int M, class A, class Y>
-__global__ __launch_bounds__(32 * PCC_ATTENTION_WARPS) void pcc_attention_tensor_kernel(PccAttention shape, const X *q,
-                                                                                        const X *k, const X *v,
-                                                                                        const A *mask, Y *y, float *max,
-                                                                                        float *inverse_sum,
-                                                                                        int64_t tasks)
+/* Tiles of 16 rows of a warp: two of them halve what it reads of shared memory, where registers suffice. */
+PCC_ANYWHERE constexpr int pcc_attention_row_tiles(int generation, int M)
 {
-    PCC_DYNAMIC_SHARED(X, shared);
-    for (int64_t task = blockIdx.x; task < tasks; task += gridDim.x)
-        pcc_attention_tensor_task<X, R, M>(shape, q, k, v, mask, y, max, inverse_sum, task, shared);
+    return generation >= 8 && M == 1 ? 2 : 1;
+}
+
+template <class X, int R, int M, class A, class Y>
+__global__ __launch_bounds__(32 * PCC_ATTENTION_MOST_WARPS,
+                             1) void pcc_attention_tensor_kernel(PccAttention shape, const X *q, const X *k, const X *v,
+                                                                 const A *mask, Y *y, float *max, float *inverse_sum,
+                                                                 int64_t tasks)
+{
+    constexpr int generation = PCC_ATTENTION_GENERATION;
+    if constexpr (pcc_attention_multiplies<X>(generation) && pcc_attention_row_tiles(generation, M) == R) {
+        PCC_DYNAMIC_SHARED(X, shared);
+        for (int64_t task = blockIdx.x; task < tasks; task += gridDim.x)
+            pcc_attention_tensor_task<X, R, M>(shape, q, k, v, mask, y, max, inverse_sum, task, shared);
+    }
 }
 
 /* Is there room in shared memory? Else nothing is done. */
 template <class X, int R, int M, class A, class Y>
-static bool pcc_attention_tensor_launch(PccAttention shape, const X *q, const X *k, const X *v, const A *mask, Y *y,
-                                        float *max, float *inverse_sum, PccStep *s)
+static bool pcc_attention_tensor_launch(PccAttentionDevice device, PccAttention shape, const X *q, const X *k,
+                                        const X *v, const A *mask, Y *y, float *max, float *inverse_sum, PccStep *s)
 {
     const int64_t pitch = pcc_attention_pitch(shape.width);
     const int64_t value_pitch = pcc_attention_pitch(pcc_min_i64(shape.value_width, 64 * M));
     const int64_t each = 16 * R * pitch * 2;
     const int64_t common = 2 * PccAttentionColumns<M>::count * (pitch + value_pitch) * 2 + PCC_ATTENTION_SLACK;
-    const int warps = pcc_attention_warps(common, each);
+    const int warps = pcc_attention_warps(device, common, each);
     if (warps == 0)
         return false;
     const int64_t tasks = pcc_ceil_div(shape.value_width, 64 * M) * shape.batch * shape.heads *
@@ -160,13 +171,19 @@ static bool pcc_attention_tensor_launch(PccAttention shape, const X *q, const X 
     return true;
 }
 
+/* Do tensor cores serve? Else nothing is done. */
 template <class X, class A, class Y>
 static bool pcc_attention_tensor(PccAttention shape, const X *q, const X *k, const X *v, const A *mask, Y *y,
                                  float *max, float *inverse_sum, PccStep *s)
 {
-    if (shape.value_width <= 64)
-        return pcc_attention_tensor_launch<X, 2, 1>(shape, q, k, v, mask, y, max, inverse_sum, s);
-    return pcc_attention_tensor_launch<X, 1, 2>(shape, q, k, v, mask, y, max, inverse_sum, s);
+    const PccAttentionDevice d = pcc_attention_device();
+    if (!pcc_attention_multiplies<X>(d.generation))
+        return false;
+    if (shape.value_width > 64)
+        return pcc_attention_tensor_launch<X, 1, 2>(d, shape, q, k, v, mask, y, max, inverse_sum, s);
+    if (pcc_attention_row_tiles(d.generation, 1) == 2)
+        return pcc_attention_tensor_launch<X, 2, 1>(d, shape, q, k, v, mask, y, max, inverse_sum, s);
+    return pcc_attention_tensor_launch<X, 1, 1>(d, shape, q, k, v, mask, y, max, inverse_sum, s);
 }
 
 #endif

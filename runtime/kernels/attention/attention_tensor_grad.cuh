@@ -79,15 +79,15 @@ static PccAttentionProblem<X, A> pcc_attention_problem(const PccAttentionBackwar
 
 /* What a block computes, and with which tiles in shared memory: a [rows, width], a2 [rows, value_columns] but for dv,
  * then two stages: b [C, width], b2 [C, value_columns], and where columns are queries, their numbers. */
-template <PccAttentionSide SIDE, int M> struct PccAttentionPlan : PccAttentionTask {
+template <PccAttentionSide SIDE, int M> struct PccAttentionPlan {
     static constexpr bool of_queries = SIDE == PCC_ATTENTION_DQ;
     static constexpr int C = PccAttentionColumns<M>::count, N = PccAttentionColumns<M>::pairs;
-    int rows, pitch, value_pitch;
-    int columns;       /* of the result */
-    int value_columns; /* of b2, from value_column on: dv needs those that it multiplies, others all */
-    int64_t value_column;
-    int64_t first, tiles;      /* of each head's columns */
-    int64_t first_head, heads; /* of the columns: of keys, one; of queries, those that share the key head */
+    int batch, head, row, rows, all_rows; /* of the block */
+    int column, columns;                  /* of the result */
+    int pitch, value_pitch;
+    int value_column, value_columns; /* of b2: dv needs those that it multiplies, others all */
+    int first, end;                  /* of each head's columns */
+    int first_head, heads;           /* of the columns: of keys, one; of queries, those that share the key head */
 
     static __host__ __device__ __forceinline__ int64_t row_bytes(int64_t pitch, int64_t value_pitch)
     {
@@ -104,20 +104,25 @@ PCC_DEVICE PccAttentionPlan<SIDE, M> pcc_attention_plan_of(const PccAttention &s
 {
     constexpr int C = PccAttentionColumns<M>::count;
     constexpr bool of_queries = SIDE == PCC_ATTENTION_DQ, of_values = SIDE == PCC_ATTENTION_DV;
+    const int rows = (int)blockDim.x / 32 * 16;
+    const PccAttentionTask t = pcc_attention_task_of<SIDE>(shape, task, rows, 64 * M);
     PccAttentionPlan<SIDE, M> p;
-    p.rows = (int)blockDim.x / 32 * 16;
-    (PccAttentionTask &)p = pcc_attention_task_of<SIDE>(shape, task, p.rows, 64 * M);
-    p.columns = pcc_attention_clamp(p.width - p.column, 64 * M);
-    p.value_columns = of_values ? p.columns : (int)shape.value_width;
+    p.batch = (int)t.batch;
+    p.head = (int)t.head;
+    p.row = (int)t.row;
+    p.rows = rows;
+    p.all_rows = (int)t.all_rows;
+    p.column = (int)t.column;
+    p.columns = pcc_attention_clamp(t.width - t.column, 64 * M);
     p.value_column = of_values ? p.column : 0;
+    p.value_columns = of_values ? p.columns : (int)shape.value_width;
     p.pitch = pcc_attention_pitch(shape.width);
     p.value_pitch = pcc_attention_pitch(p.value_columns);
-    const int64_t last = pcc_min_i64(p.row + p.rows, p.all_rows) - 1;
-    p.first = of_queries ? 0 : pcc_attention_begin(shape, p.row) / C * C;
-    const int64_t end = of_queries ? pcc_attention_end(shape, last) : shape.queries;
-    p.tiles = end <= p.first ? 0 : pcc_ceil_div(end - p.first, C);
-    p.first_head = of_queries ? p.head / shape.kv_group : p.head * shape.kv_group;
-    p.heads = of_queries ? 1 : shape.kv_group;
+    const int64_t last = pcc_min_i64(t.row + rows, t.all_rows) - 1;
+    p.first = of_queries ? 0 : (int)(pcc_attention_begin(shape, t.row) / C * C);
+    p.end = (int)(of_queries ? pcc_attention_end(shape, last) : shape.queries);
+    p.first_head = (int)(of_queries ? t.head / shape.kv_group : t.head * shape.kv_group);
+    p.heads = of_queries ? 1 : (int)shape.kv_group;
     return p;
 }
 
@@ -133,13 +138,13 @@ PCC_DEVICE void pcc_attention_copy_rows(const PccAttentionOperand<X> &from, int6
 template <PccAttentionSide SIDE, class X, int M, class A>
 PCC_DEVICE void
 pcc_attention_tensor_grad_tile(const PccAttentionBackward<float, X, X, X, A, X> &f, const PccAttentionPlan<SIDE, M> &p,
-                               int64_t head, int64_t row, int64_t column, const X *a, const X *a2, const X *b,
+                               int head, int row, int column, const X *a, const X *a2, const X *b,
                                const PccAttentionQuery (&queries)[2], float factor, float (&sum)[1][8 * M][4])
 {
     constexpr int C = p.C, N = p.N;
     const PccAttention &shape = f.shape;
     const X *b2 = b + C * p.pitch;
-    const int64_t widest = p.of_queries ? pcc_min_i64(row + 16, shape.queries) - 1 : row;
+    const int widest = p.of_queries ? min(row + 16, p.all_rows) - 1 : row; /* sees most */
     const PccAttentionRange seen = pcc_attention_range(shape, p.of_queries, widest, column, C);
     if (row >= p.all_rows || seen.first >= seen.end)
         return;
@@ -158,6 +163,23 @@ pcc_attention_tensor_grad_tile(const PccAttentionBackward<float, X, X, X, A, X> 
         pcc_attention_tensor_weigh<X, 1, N, M>(w, b + p.column, p.pitch, p.columns, sum);
 }
 
+/* One tile's b, b2 and, where columns are queries, their numbers. */
+template <PccAttentionSide SIDE, class X, int M, class A>
+PCC_DEVICE void pcc_attention_tensor_grad_copy(const PccAttentionProblem<X, A> &problem,
+                                               const PccAttentionPlan<SIDE, M> &p, int head, int column, X *to)
+{
+    constexpr int C = p.C;
+    const PccAttention &shape = problem.f.shape;
+    const int64_t all = p.of_queries ? shape.keys : shape.queries;
+    pcc_attention_copy_rows(problem.b, p.batch, head, column, all, 0, (int)shape.width, C, to);
+    to += C * p.pitch;
+    pcc_attention_copy_rows(problem.b2, p.batch, head, column, all, p.value_column, p.value_columns, C, to);
+    to += C * p.value_pitch;
+    if (!p.of_queries && threadIdx.x < C)
+        ((PccAttentionQuery *)to)[threadIdx.x] =
+            pcc_attention_query_of(problem.f, p.batch, head, column + (int)threadIdx.x);
+}
+
 /* All tiles of a block. */
 template <PccAttentionSide SIDE, class X, int M, class A>
 PCC_DEVICE void pcc_attention_tensor_grad_sums(const PccAttentionProblem<X, A> &problem,
@@ -165,38 +187,34 @@ PCC_DEVICE void pcc_attention_tensor_grad_sums(const PccAttentionProblem<X, A> &
                                                float (&sum)[1][8 * M][4])
 {
     constexpr int C = p.C;
-    const PccAttention &shape = problem.f.shape;
     const int warp_row = (int)threadIdx.x / 32 * 16, stage = (int)p.stage_bytes(p.pitch, p.value_pitch) / 2;
-    const int64_t row = p.row + warp_row, all_columns = p.of_queries ? shape.keys : shape.queries;
-    X *a2 = shared + p.rows * p.pitch, *stages = shared + p.rows * (p.row_bytes(p.pitch, p.value_pitch) / 2);
-    const auto copy = [&](int64_t i, X *to) {
-        const int64_t head = p.first_head + i / p.tiles, column = p.first + i % p.tiles * C;
-        pcc_attention_copy_rows(problem.b, p.batch, head, column, all_columns, 0, (int)shape.width, C, to);
-        pcc_attention_copy_rows(problem.b2, p.batch, head, column, all_columns, p.value_column, p.value_columns, C,
-                                to + C * p.pitch);
-        if (!p.of_queries && threadIdx.x < C)
-            ((PccAttentionQuery *)(to + C * (p.pitch + p.value_pitch)))[threadIdx.x] =
-                pcc_attention_query_of(problem.f, p.batch, head, column + threadIdx.x);
-    };
+    const X *a = shared + warp_row * p.pitch, *a2 = shared + p.rows * p.pitch + warp_row * p.value_pitch;
+    X *now = shared + p.rows * (int)(p.row_bytes(p.pitch, p.value_pitch) / 2), *next = now + stage;
     PccAttentionQuery queries[2] = {};
     if constexpr (p.of_queries)
         for (int i = 0; i < 2; i++)
-            queries[i] =
-                pcc_attention_query_of(problem.f, p.batch, p.head, row + pcc_accumulator_row(pcc_lane(), 2 * i));
-    const int64_t count = p.heads * p.tiles;
-    if (count > 0)
-        copy(0, stages);
+            queries[i] = pcc_attention_query_of(problem.f, p.batch, p.head,
+                                                p.row + warp_row + pcc_accumulator_row(pcc_lane(), 2 * i));
+    int head = p.first_head, column = p.first;
+    const int heads_end = p.first < p.end ? head + p.heads : head;
+    if (head < heads_end)
+        pcc_attention_tensor_grad_copy(problem, p, head, column, now);
     pcc_commit_copies();
-    for (int64_t i = 0; i < count; i++) {
+    while (head < heads_end) {
+        const bool more = column + C < p.end;
+        const int next_column = more ? column + C : p.first, next_head = more ? head : head + 1;
         pcc_wait_copies<0>();
         __syncthreads();
-        if (i + 1 < count)
-            copy(i + 1, stages + (i + 1) % 2 * stage);
+        if (next_head < heads_end)
+            pcc_attention_tensor_grad_copy(problem, p, next_head, next_column, next);
         pcc_commit_copies();
-        const int64_t head = p.of_queries ? p.head : p.first_head + i / p.tiles;
-        pcc_attention_tensor_grad_tile<SIDE, X, M, A>(problem.f, p, head, row, p.first + i % p.tiles * C,
-                                                      shared + warp_row * p.pitch, a2 + warp_row * p.value_pitch,
-                                                      stages + i % 2 * stage, queries, factor, sum);
+        pcc_attention_tensor_grad_tile<SIDE, X, M, A>(problem.f, p, p.of_queries ? p.head : head, p.row + warp_row,
+                                                      column, a, a2, now, queries, factor, sum);
+        head = next_head;
+        column = next_column;
+        X *const used = now;
+        now = next;
+        next = used;
     }
     pcc_wait_copies<0>();
 }
@@ -217,34 +235,38 @@ PCC_DEVICE void pcc_attention_tensor_grad_task(const PccAttentionProblem<X, A> &
                                 shared + p.rows * p.pitch);
     float sum[1][8 * M][4] = {};
     pcc_attention_tensor_grad_sums<SIDE, X, M, A>(problem, p, shared, factor, sum);
+    const int64_t *stride = pcc_attention_side_stride<SIDE>(shape);
     const float back = 1 / (SIDE == PCC_ATTENTION_DV ? pcc_attention_weight_factor<X>() : in_range);
-    const int64_t row = p.row + (int)threadIdx.x / 32 * 16;
-    pcc_attention_tensor_put<1, M>(sum, {back, back},
-                                   pcc_attention_row(grad, p.stride, p.batch, p.head, row) + p.column, p.stride[2],
-                                   p.all_rows - row, p.columns);
+    const int row = p.row + (int)threadIdx.x / 32 * 16;
+    pcc_attention_tensor_put<1, M>(sum, {back, back}, pcc_attention_row(grad, stride, p.batch, p.head, row) + p.column,
+                                   stride[2], p.all_rows - row, p.columns);
 }
 
 template <PccAttentionSide SIDE, class X, int M, class A, class G>
-__global__
-    __launch_bounds__(32 * PCC_ATTENTION_WARPS) void pcc_attention_tensor_grad_kernel(PccAttentionProblem<X, A> problem,
-                                                                                      G *grad, int64_t tasks)
+__global__ __launch_bounds__(32 * PCC_ATTENTION_MOST_WARPS,
+                             1) void pcc_attention_tensor_grad_kernel(PccAttentionProblem<X, A> problem, G *grad,
+                                                                      int64_t tasks)
 {
-    PCC_DYNAMIC_SHARED(X, shared);
-    for (int64_t task = blockIdx.x; task < tasks; task += gridDim.x)
-        pcc_attention_tensor_grad_task<SIDE, X, M, A>(problem, grad, task, shared);
+    if constexpr (pcc_attention_multiplies<X>(PCC_ATTENTION_GENERATION)) {
+        PCC_DYNAMIC_SHARED(X, shared);
+        for (int64_t task = blockIdx.x; task < tasks; task += gridDim.x)
+            pcc_attention_tensor_grad_task<SIDE, X, M, A>(problem, grad, task, shared);
+    }
 }
 
 /* ---- launches ---------------------------------------------------------------------------------------------------- */
 
-/* As many warps a block as shared memory has room for; 0: not even one. */
-template <PccAttentionSide SIDE, int M> static int pcc_attention_grad_warps(const PccAttention &shape, size_t *bytes)
+/* As many warps a block as shared memory has room for; 0: not even one, or tensor cores do not serve. */
+template <PccAttentionSide SIDE, class X, int M>
+static int pcc_attention_grad_warps(const PccAttention &shape, size_t *bytes)
 {
     const int64_t pitch = pcc_attention_pitch(shape.width);
     const int64_t value_pitch =
         pcc_attention_pitch(SIDE == PCC_ATTENTION_DV ? pcc_min_i64(shape.value_width, 64 * M) : shape.value_width);
     const int64_t common = 2 * PccAttentionPlan<SIDE, M>::stage_bytes(pitch, value_pitch) + PCC_ATTENTION_SLACK;
     const int64_t each = 16 * PccAttentionPlan<SIDE, M>::row_bytes(pitch, value_pitch);
-    const int warps = pcc_attention_warps(common, each);
+    const PccAttentionDevice device = pcc_attention_device();
+    const int warps = pcc_attention_multiplies<X>(device.generation) ? pcc_attention_warps(device, common, each) : 0;
     *bytes = (size_t)(common + warps * each);
     return warps;
 }
@@ -254,7 +276,7 @@ static bool pcc_attention_tensor_grad_launch(const PccAttentionBackward<float, X
                                              G *grad, PccStep *s)
 {
     size_t bytes;
-    const int warps = pcc_attention_grad_warps<SIDE, M>(f.shape, &bytes);
+    const int warps = pcc_attention_grad_warps<SIDE, X, M>(f.shape, &bytes);
     if (warps == 0)
         return false;
     const int64_t tasks = pcc_attention_tasks<SIDE>(f.shape, 16 * warps, 64 * M);
@@ -265,7 +287,7 @@ static bool pcc_attention_tensor_grad_launch(const PccAttentionBackward<float, X
     return true;
 }
 
-/* Is there room in shared memory? Else nothing is done. */
+/* Do tensor cores serve? Else nothing is done. */
 template <PccAttentionSide SIDE, class X, class A, class G>
 static bool pcc_attention_tensor_side(const PccAttentionBackward<float, X, X, X, A, X> &f, const float *factor, G *grad,
                                       PccStep *s)
