@@ -1,4 +1,4 @@
-/* verify_compare.c: errors and tolerances.
+/* verify_compare.c: the errors of what a program dumped.
  *
  * Errors are ‖a - b‖ / ‖b‖ in the 2-norm, b the reference. The loss, all gradients as one vector and the states must
  * agree to the precision's tolerance, single tensors to ten times that, as their errors do not average out, but no
@@ -13,7 +13,7 @@
  *
  * Where the reference is not finite nothing can be said of the program, which may overflow there in another way: these
  * elements are left out, and the row says so. Where the reference is finite, the program has to be. */
-#include "frontend/verify/verify_compare.h"
+#include "frontend/verify/verify_rows.h"
 
 #include "frontend/verify/reference_run.h"
 #include "runtime/files/dtype.h"
@@ -23,42 +23,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum StepNoise {
-    STEPS_EXACT, /* parameters agree as everything does */
-    STEPS_NOISY, /* Adam turns rounding noise of tiny gradients into steps of up to lr */
-    STEPS_IGNORED,
-} StepNoise;
-
-#define ABSENT 0.9        /* the error of a gradient that is zeros is 1 */
 #define LEAST_UNIT 1e-300 /* of an error, where the reference is zeros */
-
-static const struct Tolerance {
-    const char *precision;
-    double roundoff;
-    double relative;
-    StepNoise steps;
-} tolerances[] = {
-    {"64-true", 0x1p-53, 1e-9, STEPS_EXACT},    {"32-true", 0x1p-24, 1e-5, STEPS_NOISY},
-    {"16-mixed", 0x1p-11, 0.02, STEPS_IGNORED}, {"bf16-mixed", 0x1p-8, 0.02, STEPS_IGNORED},
-    {"16-true", 0x1p-11, 0.02, STEPS_IGNORED},  {"bf16-true", 0x1p-8, 0.02, STEPS_IGNORED},
-};
-
-/* Where rounding moves maxima and signs: what it does to the whole gradient. */
-static double discrete_error(double roundoff)
-{
-    return 6 * sqrt(roundoff);
-}
-
-/* Of the whole gradient; single ones' may be ten times that. */
-static double gradient_tolerance(const struct Tolerance *tolerance)
-{
-    return tolerance->steps == STEPS_IGNORED ? discrete_error(tolerance->roundoff) : tolerance->relative;
-}
 
 typedef struct Comparer {
     Arena *arena;
     const PccSafetensors *dump, *reference;
-    const struct Tolerance *tolerance;
+    const Tolerance *tolerance;
     double gradient_norm; /* of all gradients of the reference */
     double gradient_peak; /* the largest |element| */
     double noise;         /* what PyTorch's float32 run erred in parameters, in units of lr */
@@ -126,33 +96,17 @@ static double relative_unit(const PccStTensor *b)
     return fmax(sqrt(norm_squared(b)), zero);
 }
 
-static bool starts_with(const char *name, const char *prefix)
-{
-    return strncmp(name, prefix, strlen(prefix)) == 0;
-}
-
 static const PccStTensor *sibling(const Comparer *c, const PccSafetensors *file, const char *kind, const char *name)
 {
     return pcc_st_find(file, arena_printf(c->arena, "%s%s", kind, name));
-}
-
-static bool accepted(const ComparedTensor *row)
-{
-    return !row->problem && (row->undecided || row->error <= row->tolerance);
-}
-
-/* Neither right nor wrong: what could be compared agrees. */
-static bool is_open(const ComparedTensor *row)
-{
-    return accepted(row) && (row->undecided || row->not_finite);
 }
 
 static void add_row(Comparer *c, ComparedTensor row)
 {
     row.name = arena_printf(c->arena, "%s", row.name);
     row.error = isnan(row.error) ? INFINITY : row.error; /* a NaN is worse than any number */
-    c->result.failed += !accepted(&row);
-    c->result.not_finite += accepted(&row) && row.not_finite;
+    c->result.failed += !is_accepted(&row);
+    c->result.not_finite += is_accepted(&row) && row.not_finite;
     APPEND(c->arena, c->result.rows, c->result.count, row);
 }
 
@@ -172,7 +126,7 @@ static void add_difference(Comparer *c, const PccStTensor *a, const PccStTensor 
     add_distance(c, b->name, sqrt(distance_squared(a, b)), sqrt(norm_squared(b)), unit, tolerance, is_finite(b));
 }
 
-/* ---- gradients --------------------------------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------------------------------- */
 
 /* Zero in exact arithmetic: nothing but rounding is left of it even in float64. */
 static bool is_zero_gradient(const Comparer *c, const PccStTensor *gradient)
@@ -217,8 +171,7 @@ static void compare_whole_gradient(Comparer *c)
     add_distance(c, "grad", sqrt(distance), norm, fmax(norm, LEAST_UNIT), gradient_tolerance(c->tolerance), finite);
 }
 
-/* ---- parameters ----------------------------------------------------------------------------------------------------
- */
+/* ---- parameters ---------------------------------------------------------------------------------------------- */
 
 /* The largest error of a gradient's elements. */
 static double peak_error(const PccStTensor *a, const PccStTensor *b)
@@ -281,8 +234,7 @@ static double float32_noise(const PccSafetensors *reference)
     return pcc_json_finish(&json) ? noise : usual;
 }
 
-/* ---- files
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------------- */
 
 /* Losses do, and with wide storage running statistics. */
 static bool averages_out(const Comparer *c, const char *name)
@@ -308,30 +260,6 @@ static bool is_probe_input(const char *name)
     return starts_with(name, "input/") || strcmp(name, "target") == 0;
 }
 
-/* Failures, then what is open, then what agrees. */
-static int by_excess(const void *left, const void *right)
-{
-    const ComparedTensor *a = left, *b = right;
-    const int i = accepted(a) + accepted(a) * !is_open(a), j = accepted(b) + accepted(b) * !is_open(b);
-    if (i != j)
-        return i < j ? -1 : 1;
-    double x = a->problem ? INFINITY : a->error / a->tolerance, y = b->problem ? INFINITY : b->error / b->tolerance;
-    return x < y ? 1 : x > y ? -1 : strcmp(a->name, b->name);
-}
-
-static const struct Tolerance *find_tolerance(const char *precision)
-{
-    const struct Tolerance *tolerance = tolerances;
-    while (strcmp(tolerance->precision, precision) != 0)
-        tolerance++;
-    return tolerance;
-}
-
-double unit_roundoff(const char *precision)
-{
-    return find_tolerance(precision)->roundoff;
-}
-
 Comparison compare_dump(Arena *arena, const PccSafetensors *dump, const PccSafetensors *reference,
                         const char *precision)
 {
@@ -347,150 +275,12 @@ Comparison compare_dump(Arena *arena, const PccSafetensors *dump, const PccSafet
         if (!pcc_st_find(reference, dump->tensors[i].name))
             add_problem(&c, dump->tensors[i].name, "unexpected");
     compare_whole_gradient(&c);
-    qsort(c.result.rows, (size_t)c.result.count, sizeof *c.result.rows, by_excess);
+    sort_rows(&c.result);
     return c.result;
-}
-
-static const ComparedTensor *find_row(const Comparison *comparison, const char *name)
-{
-    for (int i = 0; i < comparison->count; i++)
-        if (strcmp(comparison->rows[i].name, name) == 0 && !comparison->rows[i].problem)
-            return &comparison->rows[i];
-    return NULL;
 }
 
 double gradient_error_of(const Comparison *comparison)
 {
     const ComparedTensor *row = find_row(comparison, "grad");
     return row ? row->error : 0;
-}
-
-static bool in_units_of_lr(const char *name, const char *precision)
-{
-    return starts_with(name, "param/") && find_tolerance(precision)->steps == STEPS_NOISY;
-}
-
-/* Of errors in units of lr the largest goes for all. */
-static double noise_of(const Comparison *noise, const ComparedTensor *same, const char *precision)
-{
-    double largest = same->error;
-    for (int i = 0; in_units_of_lr(same->name, precision) && i < noise->count; i++)
-        if (in_units_of_lr(noise->rows[i].name, precision) && !noise->rows[i].problem)
-            largest = fmax(largest, noise->rows[i].error);
-    return largest;
-}
-
-static bool follows_steps(const char *name)
-{
-    return starts_with(name, "param/") || starts_with(name, "state/") || strcmp(name, "loss") == 0;
-}
-
-/* Adam takes about one lr a step, in either direction; everything else is relative. */
-static double most_allowed(const char *name, const char *precision)
-{
-    if (in_units_of_lr(name, precision))
-        return 2 * REFERENCE_STEPS;
-    const double gradient = discrete_error(unit_roundoff(precision));
-    if (starts_with(name, "grad/"))
-        return fmin(10 * gradient, ABSENT);
-    return strcmp(name, "grad") == 0 ? gradient : 0.5;
-}
-
-/* How many times what rounding at random does the program may err. Where all terms cancel, a kernel that adds n equal
- * numbers may err n times as far, as these round alike; wrong terms leave 1 / roundoff times that. */
-static const double noise_times = 32, most_equal_terms = 1024;
-
-static double cancelled_times(double roundoff)
-{
-    return fmax(noise_times, fmin(most_equal_terms, 0.1 / roundoff));
-}
-
-/* What rounding changes is proportional to the unit roundoff: is the reference no more than what it is in float64? */
-static bool is_rounding(const ComparedTensor *noise, double roundoff)
-{
-    const double in_float64 = noise->error * noise->unit * (0x1p-53 / roundoff);
-    return isfinite(in_float64) && noise->norm <= most_equal_terms * in_float64;
-}
-
-/* Has the parameter of this row been moved by a gradient that is no more than rounding? */
-static bool steps_are_rounding(Arena *arena, const Comparison *noise, const char *name, double roundoff)
-{
-    if (!starts_with(name, "param/"))
-        return false;
-    const ComparedTensor *gradient = find_row(noise, arena_printf(arena, "grad/%s", name + strlen("param/")));
-    return gradient && is_rounding(gradient, roundoff);
-}
-
-/* Rounding alone makes about the same difference, though more than this precision explains: neither right nor wrong can
- * be said. In 16 bits the tolerances are made for much of that. */
-static bool is_undecided(const ComparedTensor *row, double error, const char *precision)
-{
-    const double about = 4, usual = find_tolerance(precision)->steps == STEPS_IGNORED ? 0.4 : 0;
-    return row->error > row->tolerance && row->error <= about * error && error >= usual && isfinite(error);
-}
-
-static void allow_rounding(ComparedTensor *row, double error, double roundoff)
-{
-    row->cancels = true;
-    row->error *= row->unit;
-    row->tolerance = row->unit * fmax(row->tolerance, cancelled_times(roundoff) * error);
-    row->unit = 1;
-}
-
-static void allow(ComparedTensor *row, const ComparedTensor *same, const Comparison *noise, double roundoff,
-                  const char *precision, Arena *arena)
-{
-    if (is_rounding(same, roundoff)) {
-        allow_rounding(row, same->error, roundoff);
-        return;
-    }
-    const bool cancelled = steps_are_rounding(arena, noise, row->name, roundoff);
-    const double times = cancelled ? cancelled_times(roundoff) : noise_times, error = noise_of(noise, same, precision);
-    row->tolerance = fmax(row->tolerance, fmin(times * error, most_allowed(row->name, precision)));
-    row->undecided = is_undecided(row, error, precision);
-}
-
-void allow_noise(Arena *arena, Comparison *comparison, const Comparison *noise, double roundoff, bool of_steps,
-                 const char *precision)
-{
-    comparison->failed = comparison->undecided = comparison->not_finite = 0;
-    for (int i = 0; i < comparison->count; i++) {
-        ComparedTensor *row = &comparison->rows[i];
-        const ComparedTensor *same = find_row(noise, row->name);
-        if (!row->problem && same && !accepted(row) && (!of_steps || follows_steps(row->name)))
-            allow(row, same, noise, roundoff, precision, arena);
-        comparison->failed += !accepted(row);
-        comparison->undecided += row->undecided;
-        comparison->not_finite += !row->undecided && is_open(row);
-    }
-    qsort(comparison->rows, (size_t)comparison->count, sizeof *comparison->rows, by_excess);
-}
-
-static const char *verdict_of(const ComparedTensor *row)
-{
-    return is_open(row) ? "open" : accepted(row) ? "ok" : "FAIL";
-}
-
-static const char *reason_of(const ComparedTensor *row)
-{
-    return row->not_finite  ? ": the reference is not finite"
-           : row->cancels   ? ": 0 in exact arithmetic, errors are absolute"
-           : row->undecided ? ": rounding alone changes it as much"
-                            : "";
-}
-
-void print_comparison(FILE *stream, const Comparison *comparison, int most)
-{
-    int told = comparison->failed + comparison->undecided + comparison->not_finite, rows = told > most ? told : most;
-    fprintf(stream, "  %-9s %-9s %-4s %s\n", "error", "tolerance", "", "tensor");
-    for (int i = 0; i < rows && i < comparison->count; i++) {
-        const ComparedTensor *row = &comparison->rows[i];
-        if (row->problem)
-            fprintf(stream, "  %-9s %-9s %-4s %s: %s\n", "-", "-", "FAIL", row->name, row->problem);
-        else
-            fprintf(stream, "  %-9.1e %-9.1e %-4s %s%s\n", row->error, row->tolerance, verdict_of(row), row->name,
-                    reason_of(row));
-    }
-    if (comparison->count > rows)
-        fprintf(stream, "  and %d more, all within their tolerances\n", comparison->count - rows);
 }
