@@ -45,6 +45,7 @@ typedef Declaration (*DeclarationLookup)(void *context, const char *tensor);
 
 /* Told of each pass that has run: on which graph ("model", "train", "evaluate"), and how long it took. */
 typedef void (*PassObserver)(void *context, const char *pass, const char *which, const Graph *graph, double seconds);
+double seconds_now(void); /* by a clock that only runs forward */
 
 typedef struct Options {
     const char *precision;              /* canonical mode name */

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ir/words.h"
 #include "passes/precision/autocast.h"
 #include "passes/precision/precision_warnings.h"
 
@@ -48,17 +49,7 @@ const PassInfo pipeline_passes[] = {
     {0},
 };
 
-/* Is `name` a word of the comma-separated list? */
-static bool is_listed(const char *list, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *at = list; (at = strstr(at, name)); at++)
-        if ((at == list || at[-1] == ',') && (at[length] == ',' || at[length] == '\0'))
-            return true;
-    return false;
-}
-
-static double seconds_now(void)
+double seconds_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -67,7 +58,7 @@ static double seconds_now(void)
 
 static void run_pass(const PassInfo *pass, Graph *graph, const Options *options, const char *which)
 {
-    if (pass->optional && options->passes && !is_listed(options->passes, pass->name))
+    if (pass->optional && options->passes && !has_word(options->passes, ',', pass->name))
         return;
     double start = seconds_now();
     graph->cursor = NULL;

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 const char *base_name(const char *path)
@@ -136,13 +135,6 @@ static void observe_pass(void *context, const char *pass, const char *which, con
         list_reshaped(c, c->before_head, graph);
     if (c->line.explain_precision && strcmp(pass, "autocast") == 0)
         keep_precision_report(c, graph);
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static Declaration declaration_of(void *context, const char *name)

@@ -1,11 +1,10 @@
 /* onnx_standard.c: the operators of ONNX's default domain, of all opsets up to 28 (onnx.defs of the package onnx): a
  * name that is one of these is not misspelt, whether or not pcc has it. */
-#include <string.h>
-
 #include "frontend/import/onnx_model.h"
+#include "ir/words.h"
 
-static const char names[] = /* each between spaces */
-    " Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool "
+static const char names[] =
+    "Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool "
     "BatchNormalization Bernoulli BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BlackmanWindow Cast "
     "CastLike CausalConvWithState Ceil Celu CenterCropPad Clip Col2Im Compress Concat ConcatFromSequence Constant "
     "ConstantOfShape Conv ConvInteger ConvTranspose Cos Cosh CumProd CumSum DFT DeformConv DepthToSpace "
@@ -24,20 +23,9 @@ static const char names[] = /* each between spaces */
     "SequenceLength SequenceMap Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax SoftmaxCrossEntropyLoss "
     "Softplus Softsign SpaceToDepth Split SplitToSequence Sqrt Squeeze StringConcat StringNormalizer StringSplit "
     "Sub Sum SwiGLU Swish Tan Tanh TensorScatter TfIdfVectorizer ThresholdedRelu Tile TopK Transpose Trilu Unique "
-    "Unsqueeze Upsample Where Xor ";
-
-static bool is_word_of(const char *list, const char *word)
-{
-    const size_t length = strlen(word);
-    for (const char *at = list; length && (at = strstr(at, word)); at += length) {
-        if (at > list && at[-1] == ' ' && at[length] == ' ') {
-            return true;
-        }
-    }
-    return false;
-}
+    "Unsqueeze Upsample Where Xor";
 
 bool is_standard_operator(const char *name)
 {
-    return is_word_of(names, name);
+    return has_word(names, ' ', name);
 }

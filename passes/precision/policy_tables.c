@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "ir/words.h"
+
 static const PrecisionMode precision_modes[] = {
     {"64-true", DTYPE_F64, DTYPE_F64, false, 1, NULL, DTYPE_F64, DTYPE_F64},
     {"32-true", DTYPE_F32, DTYPE_F32, false, 1, NULL, DTYPE_F32, DTYPE_F32},
@@ -78,25 +80,16 @@ const char *onnx_name(const Op *op)
     return op->stands_for ? op->stands_for : op->name;
 }
 
-static bool is_listed(const char *list, const char *name)
-{
-    const size_t length = strlen(name);
-    for (const char *at = list; at && (at = strstr(at, name)); at += length)
-        if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
-            return true;
-    return false;
-}
-
 PrecisionClass table_class(const PolicyTable *table, const Op *op)
 {
     const char *name = onnx_name(op);
     if (op->precision == CLASS_NONE)
         return CLASS_NONE;
-    if (is_listed(table->lower, name))
+    if (has_word(table->lower, ' ', name))
         return CLASS_LOWER;
-    if (is_listed(table->keep, name))
+    if (has_word(table->keep, ' ', name))
         return CLASS_KEEP;
-    if (is_listed(table->promote, name))
+    if (has_word(table->promote, ' ', name))
         return CLASS_PROMOTE;
     switch (table->rest) {
     case REST_KEEP:

@@ -1,0 +1,14 @@
+/* words.c: lists of words that are written as one string. */
+#include "ir/words.h"
+
+#include <stddef.h>
+#include <string.h>
+
+bool has_word(const char *list, char separator, const char *word)
+{
+    const size_t length = strlen(word);
+    for (const char *at = list; at && length && (at = strstr(at, word)); at += length)
+        if ((at == list || at[-1] == separator) && (at[length] == separator || at[length] == '\0'))
+            return true;
+    return false;
+}
