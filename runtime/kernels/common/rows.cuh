@@ -96,16 +96,26 @@ static inline dim3 pcc_column_block(int64_t columns, int lanes)
 }
 
 /* The first `count` of V columns; 0 in the others. */
+template <int V, class X> PCC_DEVICE PccVector<X, V> pcc_load_columns(const X *p, int64_t count, bool aligned)
+{
+    if (aligned && count >= V)
+        return pcc_load_vector<V>(p);
+    PccVector<X, V> v = {};
+    for (int i = 0; i < V; i++)
+        if (i < count)
+            v.at[i] = p[i];
+    return v;
+}
+
+template <class T, int N, class X> PCC_DEVICE void pcc_widen(const PccVector<X, N> &v, T (&x)[N])
+{
+    for (int i = 0; i < N; i++)
+        x[i] = (T)pcc_wide(v.at[i]);
+}
+
 template <class T, int V, class X> PCC_DEVICE void pcc_get_columns(const X *p, int64_t count, bool aligned, T (&x)[V])
 {
-    if (aligned && count >= V) {
-        const PccVector<X, V> v = pcc_load_vector<V>(p);
-        for (int i = 0; i < V; i++)
-            x[i] = (T)pcc_wide(v.at[i]);
-    } else {
-        for (int i = 0; i < V; i++)
-            x[i] = i < count ? pcc_get<T>(p, i) : T(0);
-    }
+    pcc_widen(pcc_load_columns<V>(p, count, aligned), x);
 }
 
 template <class T, int V, class Y> PCC_DEVICE void pcc_put_columns(Y *p, int64_t count, bool aligned, const T (&y)[V])

@@ -78,7 +78,7 @@ __global__ void __launch_bounds__(PCC_ENTROPY_THREADS, 1)
 }
 
 template <class T, class X, class W, class Y, class L>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_entropy_lines_kernel(PccScores<X, W> p, PccEntropies<Y, L> out, const PccStep *step)
 {
     const int64_t count = p.outer * p.inner;
@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(PCC_BLOCK)
 
 /* By one block. */
 template <class T, class Y, class N>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_entropy_total_kernel(int64_t count, int64_t reduction, const PccLossPart *parts, Y *loss, N *total,
                              PccStep *step)
 {

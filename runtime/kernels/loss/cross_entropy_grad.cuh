@@ -1,7 +1,8 @@
 /* cross_entropy_grad.cuh: the gradient of softmax cross-entropy on a GPU: loss.h's contract.
  *
  * dlogits = scale (e^(logits - peak - lse) - onehot), which may be written over the logits: a row is read for its peak,
- * and again, from cache, for its gradient. Rows that do not count are not read, but zeroed. */
+ * and again, from cache, for its gradient. Rows that do not count are not read, but zeroed. e^-lse becomes part of the
+ * factor. */
 #ifndef PCC_CROSS_ENTROPY_GRAD_CUH
 #define PCC_CROSS_ENTROPY_GRAD_CUH
 
@@ -18,7 +19,7 @@ template <class G, class L, class N, class D> struct PccEntropyGrad {
 /* What the gradient of one position takes, beside its logits. */
 template <class T> struct PccEntropySlope {
     PccScored scored;
-    T scale, lse;
+    T scale, factor; /* factor: scale e^-lse */
 };
 
 template <class T, class S, class P>
@@ -34,15 +35,19 @@ PCC_DEVICE PccEntropySlope<T> pcc_entropy_slope(const S &p, const P &g, int64_t 
     }
     if (p.weight)
         scale *= pcc_get<T>(p.weight, scored.label);
-    return {scored, scale, pcc_get<T>(g.lse, at)};
+    return {scored, scale, scale * exp(-pcc_get<T>(g.lse, at))};
 }
 
-template <class T> PCC_DEVICE T pcc_entropy_dx(PccEntropySlope<T> slope, T peak, int64_t c, T x)
+/* dlogits of classes c … c + N - 1 of a position that counts, from their logits. */
+template <class D, class T, int N>
+PCC_DEVICE void pcc_entropy_dx(const PccEntropySlope<T> &slope, T peak, int64_t c, T (&x)[N])
 {
-    if (slope.scored.label < 0)
-        return 0;
-    const T dx = slope.scale * exp(x - peak - slope.lse);
-    return c == slope.scored.label ? dx - slope.scale : dx;
+    const int64_t label = slope.scored.label - c;
+    for (int j = 0; j < N; j++)
+        x[j] = slope.factor * pcc_power_for<D>(x[j] - peak);
+    if (label >= 0 && label < N)
+        for (int j = 0; j < N; j++)
+            x[j] -= j == (int)label ? slope.scale : T(0);
 }
 
 template <int V, class T, class X, class W, class G, class L, class N, class D>
@@ -53,39 +58,43 @@ __global__ void __launch_bounds__(PCC_ENTROPY_THREADS, 1)
     const bool there = row < p.outer;
     const PccEntropySlope<T> slope = there ? pcc_entropy_slope<T>(p, g, row, step) : PccEntropySlope<T>{{0, -1}, 0, 0};
     const X *x = p.logits + start;
-    T peak = PccMax::none<T>();
+    T peak = -T(INFINITY);
     pcc_walk_row<V>(start, slope.scored.label >= 0 ? p.classes : 0, aligned, [&](auto lanes, int64_t i) {
         T values[lanes.count];
         pcc_get_columns(x + i, lanes.count, true, values);
         for (int j = 0; j < lanes.count; j++)
-            peak = PccMax::of(peak, values[j]);
+            peak = PccPeak::of(peak, values[j]);
     });
-    peak = pcc_row_reduce<PccMax>(peak);
+    peak = pcc_row_reduce<PccPeak>(peak);
     pcc_walk_row<V>(start, there ? p.classes : 0, aligned, [&](auto lanes, int64_t i) {
-        T values[lanes.count];
-        if (slope.scored.label >= 0)
+        T values[lanes.count] = {};
+        if (slope.scored.label >= 0) {
             pcc_get_columns(x + i, lanes.count, true, values);
-        for (int j = 0; j < lanes.count; j++)
-            values[j] = slope.scored.label >= 0 ? pcc_entropy_dx(slope, peak, i + j, values[j]) : T(0);
+            pcc_entropy_dx<D>(slope, peak, i, values);
+        }
         pcc_put_columns(g.dlogits + start + i, lanes.count, true, values);
     });
 }
 
 template <class T, class X, class W, class G, class L, class N, class D>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_entropy_grad_lines_kernel(PccScores<X, W> p, PccEntropyGrad<G, L, N, D> g, const PccStep *step)
 {
     const int64_t at = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
     const bool there = at < p.outer * p.inner;
     const PccEntropySlope<T> slope = there ? pcc_entropy_slope<T>(p, g, at, step) : PccEntropySlope<T>{{0, -1}, 0, 0};
-    T peak = PccMax::none<T>();
+    T peak = -T(INFINITY);
     for (int64_t c = threadIdx.y; c < p.classes && slope.scored.label >= 0; c += blockDim.y)
-        peak = PccMax::of(peak, pcc_get<T>(p.logits, slope.scored.start + c * p.inner));
-    peak = pcc_line_reduce<PccMax>(peak);
+        peak = PccPeak::of(peak, pcc_get<T>(p.logits, slope.scored.start + c * p.inner));
+    peak = pcc_line_reduce<PccPeak>(peak);
     for (int64_t c = threadIdx.y; c < p.classes && there; c += blockDim.y) {
         const int64_t i = slope.scored.start + c * p.inner;
-        const T x = slope.scored.label >= 0 ? pcc_get<T>(p.logits, i) : T(0);
-        pcc_put(g.dlogits, i, pcc_entropy_dx(slope, peak, c, x));
+        T value[1] = {};
+        if (slope.scored.label >= 0) {
+            value[0] = pcc_get<T>(p.logits, i);
+            pcc_entropy_dx<D>(slope, peak, c, value);
+        }
+        pcc_put(g.dlogits, i, value[0]);
     }
 }
 

@@ -46,7 +46,7 @@ template <class T> struct PccKahan {
 
 /* Blocks take elements side by side; the last ones, fewer than V, one by one, as are all where they are not aligned. */
 template <int V, class Loss, class T, class X, class Z>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_mean_loss_kernel(int64_t per_sample, bool aligned, const X *y, const Z *target, PccLossPart *parts,
                          const PccStep *step)
 {
@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(PCC_BLOCK)
 }
 
 template <class T, class Y>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_mean_total_kernel(int64_t per_sample, int64_t count, const PccLossPart *parts, Y *loss, PccStep *step)
 {
     const PccLossPart sum = pcc_all_loss_parts(count, parts);
@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(PCC_BLOCK)
 
 /* dy = scale slope(y, target); 0 in samples that do not count. */
 template <int V, class Loss, class T, class G, class X, class Z, class D>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_mean_grad_kernel(int64_t per_sample, int64_t n, bool aligned, const G *dloss, const X *y, const Z *target,
                          D *dy, const PccStep *step)
 {
@@ -97,8 +97,9 @@ __global__ void __launch_bounds__(PCC_BLOCK)
             T ys[V], zs[V];
             pcc_get_columns(y + i * V, V, true, ys);
             pcc_get_columns(target + i * V, V, true, zs);
+            const int counted = (int)pcc_max_i64(0, pcc_min_i64(valid - i * V, V));
             for (int j = 0; j < V; j++)
-                ys[j] = i * V + j < valid ? scale * Loss::slope(ys[j], zs[j]) : T(0);
+                ys[j] = j < counted ? scale * Loss::slope(ys[j], zs[j]) : T(0);
             pcc_put_columns(dy + i * V, V, true, ys);
         }
     for

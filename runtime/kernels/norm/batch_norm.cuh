@@ -19,41 +19,36 @@ template <class T> PCC_DEVICE void pcc_merge_moments(T some, T share, T some_mea
     *m2 += some_m2 + apart * apart * (some - some * share);
 }
 
-/* The means and m2 of a thread's columns over its rows of pieces, around shift. Returns how many rows these are. */
-template <int V, class T, class X>
-PCC_DEVICE T pcc_column_moments(const PccChannels &n, PccPieces rows, int64_t count, bool aligned, const X *x,
-                                const T (&shift)[V], T (&mean)[V], T (&m2)[V])
+/* A thread's moments of its columns over the rows that it has seen, around shift. */
+template <int V, class T> struct PccColumnMoments {
+    T seen, shift[V], mean[V], m2[V];
+};
+
+/* Adds Rows rows of x, which are `apart` elements apart. */
+template <int Rows, int V, class T, class X>
+PCC_DEVICE void pcc_add_rows(PccColumnMoments<V, T> *m, const X *x, int64_t apart, int64_t count, bool aligned)
 {
-    T seen = 0;
-    for (int64_t row = rows.begin + threadIdx.y; row < rows.end; row += PCC_MOMENTS_ROWS * blockDim.y) {
-        T d[PCC_MOMENTS_ROWS][V], more = 0;
-        for (int r = 0; r < PCC_MOMENTS_ROWS; r++) {
-            const bool there = row + r * blockDim.y < rows.end;
-            if (there)
-                pcc_get_columns(x + (row + r * blockDim.y) * n.channels, count, aligned, d[r]);
-            for (int j = 0; j < V; j++)
-                d[r][j] = there ? d[r][j] - shift[j] : T(0);
-            more += there ? 1 : 0;
+    PccVector<X, V> v[Rows];
+    for (int r = 0; r < Rows; r++)
+        v[r] = pcc_load_columns<V>(x + r * apart, count, aligned);
+    m->seen += Rows;
+    const T share = Rows / m->seen;
+    for (int j = 0; j < V; j++) {
+        T d[Rows], sum = 0, squares = 0;
+        for (int r = 0; r < Rows; r++) {
+            d[r] = (T)pcc_wide(v[r].at[j]) - m->shift[j];
+            sum += d[r];
         }
-        seen += more;
-        const T share = more / seen, one = 1 / more;
-        for (int j = 0; j < V; j++) {
-            T sum = 0, squares = 0;
-            for (int r = 0; r < PCC_MOMENTS_ROWS; r++)
-                sum += d[r][j];
-            for (int r = 0; r < PCC_MOMENTS_ROWS; r++) {
-                const T apart = d[r][j] - sum * one;
-                squares += r < more ? apart * apart : T(0);
-            }
-            pcc_merge_moments(more, share, sum * one, squares, &mean[j], &m2[j]);
-        }
+        const T own = sum * (T(1) / Rows);
+        for (int r = 0; r < Rows; r++)
+            squares += (d[r] - own) * (d[r] - own);
+        pcc_merge_moments(T(Rows), share, own, squares, &m->mean[j], &m->m2[j]);
     }
-    return seen;
 }
 
 /* inner == 1: partial [chunks, 3, channels]. */
 template <int V, class T, class X>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_moments_last_kernel(PccChannels n, const X *x, bool aligned, T *partial, const PccStep *step)
 {
     __shared__ T mean_of[PCC_WARP * V];
@@ -62,17 +57,22 @@ __global__ void __launch_bounds__(PCC_BLOCK)
     if (rows.begin >= rows.end)
         return;
     const T one = 1 / (T)(rows.end - rows.begin);
-    T shift[V], mean[V] = {}, m2[V] = {};
-    pcc_get_columns(x + rows.begin * n.channels + c.first, c.count, aligned, shift);
-    const T seen = pcc_column_moments(n, rows, c.count, aligned, x + c.first, shift, mean, m2);
+    PccColumnMoments<V, T> m = {};
+    pcc_get_columns(x + rows.begin * n.channels + c.first, c.count, aligned, m.shift);
+    const int64_t apart = blockDim.y * n.channels;
+    int64_t row = rows.begin + threadIdx.y;
+    for (; row + (PCC_MOMENTS_ROWS - 1) * blockDim.y < rows.end; row += PCC_MOMENTS_ROWS * blockDim.y)
+        pcc_add_rows<PCC_MOMENTS_ROWS>(&m, x + row * n.channels + c.first, apart, c.count, aligned);
+    for (; row < rows.end; row += blockDim.y)
+        pcc_add_rows<1>(&m, x + row * n.channels + c.first, apart, c.count, aligned);
     T sum[V];
     for (int j = 0; j < V; j++)
-        sum[j] = mean[j] * seen;
+        sum[j] = m.mean[j] * m.seen;
     pcc_sum_columns(sum, [&](int i, T total) { mean_of[i] = total * one; });
     __syncthreads();
     for (int j = 0; j < V; j++) {
-        const T apart = mean[j] - mean_of[threadIdx.x * V + j];
-        sum[j] = m2[j] + apart * apart * seen;
+        const T d = m.mean[j] - mean_of[threadIdx.x * V + j];
+        sum[j] = m.m2[j] + d * d * m.seen;
     }
     partial += 3 * (int64_t)blockIdx.y * n.channels;
     pcc_sum_columns(sum, [&](int i, T total) {
@@ -82,12 +82,12 @@ __global__ void __launch_bounds__(PCC_BLOCK)
         }
     });
     if (threadIdx.y == 0)
-        pcc_put_columns(partial + c.first, c.count, false, shift);
+        pcc_put_columns(partial + c.first, c.count, false, m.shift);
 }
 
 /* inner > 1. */
 template <int V, class T, class X>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_moments_first_kernel(PccChannels n, const X *x, bool aligned, T *partial, const PccStep *step)
 {
     const int64_t channel = blockIdx.x;
@@ -171,7 +171,7 @@ struct PccBatchStatistics {
 };
 
 template <class T, class P>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_batch_statistics_kernel(PccChannels n, P p, const T *partial, const PccStep *step)
 {
     const int64_t c = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;

@@ -20,7 +20,7 @@ template <class T> PCC_DEVICE void pcc_add_products(T dy, T d, T *sum, T *sum_d,
 
 /* inner == 1: partial [chunks, 3, channels]; zeros where no row of a chunk counts. */
 template <int V, class T, class G, class X, class M>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_batch_sums_last_kernel(PccChannels n, const G *dy, const X *x, const M *saved_mean, bool aligned, T *partial,
                                const PccStep *step)
 {
@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(PCC_BLOCK)
 
 /* inner > 1. */
 template <int V, class T, class G, class X, class M>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_batch_sums_first_kernel(PccChannels n, const G *dy, const X *x, const M *saved_mean, bool aligned, T *partial,
                                 const PccStep *step)
 {
@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(PCC_BLOCK)
 
 /* dx = dy gain + ((x - mean) slope + offset): coefficients [3, channels]. */
 template <class T, class S, class R, class P, class Q>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_batch_slopes_kernel(PccChannels n, const T *partial, const S *scale, const R *saved_rstd, T *coefficients,
                             P *dscale, Q *dbias, const PccStep *step)
 {
@@ -114,7 +114,7 @@ __global__ void __launch_bounds__(PCC_BLOCK)
 /* ---- dx: 0 in the rows that do not count ------------------------------------------------------------------------- */
 
 template <int V, class T, class G, class X, class M, class D>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_batch_dx_last_kernel(PccChannels n, const G *dy, const X *x, const M *saved_mean, const T *coefficients,
                              bool aligned, D *dx, const PccStep *step)
 {
@@ -127,27 +127,30 @@ __global__ void __launch_bounds__(PCC_BLOCK)
     pcc_get_columns(coefficients + n.channels + c.first, c.count, false, slope);
     pcc_get_columns(coefficients + 2 * n.channels + c.first, c.count, false, offset);
     for (int64_t row = rows.begin + threadIdx.y; row < rows.end; row += PCC_BATCH_DX_ROWS * blockDim.y) {
-        T dys[PCC_BATCH_DX_ROWS][V], xs[PCC_BATCH_DX_ROWS][V];
+        PccVector<G, V> dys[PCC_BATCH_DX_ROWS];
+        PccVector<X, V> xs[PCC_BATCH_DX_ROWS];
         for (int r = 0; r < PCC_BATCH_DX_ROWS; r++)
             if (row + r * blockDim.y < rows.end) {
                 const int64_t at = (row + r * blockDim.y) * n.channels + c.first;
-                pcc_get_columns(dy + at, c.count, aligned, dys[r]);
-                pcc_get_columns(x + at, c.count, aligned, xs[r]);
+                dys[r] = pcc_load_columns<V>(dy + at, c.count, aligned);
+                xs[r] = pcc_load_columns<V>(x + at, c.count, aligned);
             }
         for (int r = 0; r < PCC_BATCH_DX_ROWS; r++)
             if (row + r * blockDim.y < rows.end) {
                 const bool counts = row + r * blockDim.y < valid;
+                T to[V];
                 for (int j = 0; j < V; j++) {
-                    const T value = dys[r][j] * gain[j] + ((xs[r][j] - mean[j]) * slope[j] + offset[j]);
-                    dys[r][j] = counts ? value : T(0);
+                    const T d = (T)pcc_wide(xs[r].at[j]) - mean[j];
+                    const T value = (T)pcc_wide(dys[r].at[j]) * gain[j] + (d * slope[j] + offset[j]);
+                    to[j] = counts ? value : T(0);
                 }
-                pcc_put_columns(dx + (row + r * blockDim.y) * n.channels + c.first, c.count, aligned, dys[r]);
+                pcc_put_columns(dx + (row + r * blockDim.y) * n.channels + c.first, c.count, aligned, to);
             }
     }
 }
 
 template <int V, class T, class G, class X, class M, class D>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_batch_dx_first_kernel(PccChannels n, const G *dy, const X *x, const M *saved_mean, const T *coefficients,
                               bool aligned, D *dx, const PccStep *step)
 {

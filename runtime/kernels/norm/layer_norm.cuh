@@ -71,7 +71,7 @@ PCC_DEVICE void pcc_put_normalised(const P &p, int64_t start, int64_t i, bool ev
 }
 
 template <int V, bool Centered, class T, class X, class S, class B, class Y, class M, class R>
-__global__ void __launch_bounds__(PCC_NORM_THREADS) pcc_row_norm_held_kernel(PccRowNorm<T, X, S, B, Y, M, R> p)
+__global__ void __launch_bounds__(PCC_NORM_THREADS, 1) pcc_row_norm_held_kernel(PccRowNorm<T, X, S, B, Y, M, R> p)
 {
     const int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y;
     const int width = row < p.rows ? (int)p.width : 0, first = (int)threadIdx.x * V, apart = (int)blockDim.x * V;
@@ -104,7 +104,8 @@ __global__ void __launch_bounds__(PCC_NORM_THREADS) pcc_row_norm_held_kernel(Pcc
 }
 
 template <int V, bool Centered, class T, class X, class S, class B, class Y, class M, class R>
-__global__ void __launch_bounds__(PCC_WALK_THREADS) pcc_row_norm_kernel(PccRowNorm<T, X, S, B, Y, M, R> p, bool aligned)
+__global__ void __launch_bounds__(PCC_WALK_THREADS, 1)
+    pcc_row_norm_kernel(PccRowNorm<T, X, S, B, Y, M, R> p, bool aligned)
 {
     const int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y, start = row * p.width;
     const int64_t width = row < p.rows ? p.width : 0;

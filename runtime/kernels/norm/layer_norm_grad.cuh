@@ -14,8 +14,8 @@ enum { PCC_NORM_GRAD_HELD = 2, PCC_NORM_GRAD_THREADS = 512 };
 
 /* Operands of one call: scale, dx, dscale and dbias may be null; mean is where not Centered. */
 template <class T, class G, class X, class S, class M, class R, class D> struct PccRowNormGrad {
-    int64_t rows, width, chunks;
-    T share; /* 1 / width */
+    int64_t rows, width, chunks, each, more; /* a chunk has `each` rows, the first `more` chunks another one */
+    T share;                                 /* 1 / width */
     const G *dy;
     const X *x;
     const S *scale;
@@ -23,19 +23,26 @@ template <class T, class G, class X, class S, class M, class R, class D> struct 
     const R *rstd;
     D *dx;
     T *dscale, *dbias; /* partial sums, [chunks, width] */
-    T *low;            /* [rows], what rounding took from the mean; of rows that are not held */
+    T *low;            /* [rows], PccRowSlopes'; of rows that are not held */
 };
 
-/* dx = rstd (dy scale - mean_g - xhat mean_gx), xhat = ((x - mean) - low) rstd. */
+/* Where a chunk begins. */
+template <class P> PCC_DEVICE int64_t pcc_chunk_row(const P &p, int64_t chunk)
+{
+    return chunk * p.each + pcc_min_i64(chunk, p.more);
+}
+
+/* dx = dy scale rstd - offset - xhat slope, xhat = (x - mean) rstd - low: offset = rstd mean(g), slope = rstd mean(g
+ * xhat), and low is what rounding took from the mean, times rstd. */
 template <class T> struct PccRowSlopes {
-    T mean, low, rstd, mean_g, mean_gx;
+    T mean, rstd, low, offset, slope;
 };
 
 /* From the sums of g = dy scale, of g (x - mean) and of x - mean. */
 template <bool Centered, class T> PCC_DEVICE PccRowSlopes<T> pcc_row_slopes(T share, T mean, T rstd, const T (&sums)[3])
 {
-    const T low = Centered ? sums[2] * share : T(0);
-    return {mean, low, rstd, Centered ? sums[0] * share : T(0), rstd * (sums[1] - low * sums[0]) * share};
+    const T low = Centered ? sums[2] * share : T(0), offset = Centered ? rstd * (sums[0] * share) : T(0);
+    return {mean, rstd, low * rstd, offset, rstd * (rstd * (sums[1] - low * sums[0]) * share)};
 }
 
 template <int N, class T, class P>
@@ -61,16 +68,10 @@ PCC_DEVICE void pcc_put_row_dx(const P &p, int64_t start, int64_t i, bool even, 
     if (p.scale)
         pcc_get_columns(p.scale + i, N, even, scale);
     for (int j = 0; j < N; j++) {
-        const T xhat = ((x[j] - m.mean) - m.low) * m.rstd;
-        dx[j] = m.rstd * ((p.scale ? dy[j] * scale[j] : dy[j]) - m.mean_g - xhat * m.mean_gx);
+        const T xhat = (x[j] - m.mean) * m.rstd - m.low, g = p.scale ? dy[j] * scale[j] : dy[j];
+        dx[j] = (g * m.rstd - m.offset) - xhat * m.slope;
     }
     pcc_put_columns(p.dx + start + i, N, true, dx);
-}
-
-template <class T, int N, class X> PCC_DEVICE void pcc_widen(PccVector<X, N> v, T (&x)[N])
-{
-    for (int j = 0; j < N; j++)
-        x[j] = (T)pcc_wide(v.at[j]);
 }
 
 /* ---- rows that are held ----------------------------------------------------------------------------------------- */
@@ -80,40 +81,53 @@ template <int V, class T> struct PccColumnSums {
     T dscale[PCC_NORM_GRAD_HELD][V], dbias[PCC_NORM_GRAD_HELD][V];
 };
 
-/* One row for each of threadIdx.y; `width` is 0 where there is none. */
-template <int V, bool Centered, class T, class P>
-PCC_DEVICE void pcc_row_norm_grad_held(const P &p, int64_t row, int width, PccColumnSums<V, T> &sum)
+/* What a thread has of a row: width is 0 where there is none. */
+template <int V, class T, class G, class X> struct PccHeldRow {
+    int64_t row;
+    int width;
+    T mean, rstd;
+    PccVector<G, V> dy[PCC_NORM_GRAD_HELD];
+    PccVector<X, V> x[PCC_NORM_GRAD_HELD];
+};
+
+template <int V, bool Centered, class T, class P, class H>
+PCC_DEVICE void pcc_hold_row(const P &p, int64_t row, int64_t end, H *held)
 {
     const int first = (int)threadIdx.x * V, apart = (int)blockDim.x * V;
-    const int64_t start = row * p.width;
-    const T mean = Centered && width > 0 ? pcc_get<T>(p.mean, row) : T(0);
-    const T rstd = width > 0 ? pcc_get<T>(p.rstd, row) : T(0);
-    decltype(pcc_load_vector<V>(p.dy)) held_dy[PCC_NORM_GRAD_HELD];
-    decltype(pcc_load_vector<V>(p.x)) held_x[PCC_NORM_GRAD_HELD];
+    held->row = row;
+    held->width = row < end ? (int)p.width : 0;
+    held->mean = Centered && row < end ? pcc_get<T>(p.mean, row) : T(0);
+    held->rstd = row < end ? pcc_get<T>(p.rstd, row) : T(0);
+    for (int k = 0; k < PCC_NORM_GRAD_HELD; k++)
+        if (first + k * apart < held->width) {
+            held->dy[k] = pcc_load_vector<V>(p.dy + row * p.width + first + k * apart);
+            held->x[k] = pcc_load_vector<V>(p.x + row * p.width + first + k * apart);
+        }
+}
+
+template <int V, bool Centered, class T, class P, class H>
+PCC_DEVICE void pcc_row_norm_grad_held(const P &p, const H &held, PccColumnSums<V, T> &sum)
+{
+    const int first = (int)threadIdx.x * V, apart = (int)blockDim.x * V;
     T sums[3] = {0, 0, 0}, dy[V], x[V];
     for (int k = 0; k < PCC_NORM_GRAD_HELD; k++)
-        if (first + k * apart < width) {
-            held_dy[k] = pcc_load_vector<V>(p.dy + start + first + k * apart);
-            held_x[k] = pcc_load_vector<V>(p.x + start + first + k * apart);
-        }
-    for (int k = 0; k < PCC_NORM_GRAD_HELD; k++)
-        if (first + k * apart < width) {
-            pcc_widen(held_dy[k], dy);
-            pcc_widen(held_x[k], x);
-            pcc_add_row_sums(p, first + k * apart, true, mean, dy, x, sums);
+        if (first + k * apart < held.width) {
+            pcc_widen(held.dy[k], dy);
+            pcc_widen(held.x[k], x);
+            pcc_add_row_sums(p, first + k * apart, true, held.mean, dy, x, sums);
         }
     pcc_row_reduce<PccSum>(sums);
-    const PccRowSlopes<T> m = pcc_row_slopes<Centered>(p.share, mean, rstd, sums);
+    const PccRowSlopes<T> m = pcc_row_slopes<Centered>(p.share, held.mean, held.rstd, sums);
     for (int k = 0; k < PCC_NORM_GRAD_HELD; k++)
-        if (first + k * apart < width) {
-            pcc_widen(held_dy[k], dy);
-            pcc_widen(held_x[k], x);
+        if (first + k * apart < held.width) {
+            pcc_widen(held.dy[k], dy);
+            pcc_widen(held.x[k], x);
             for (int j = 0; j < V; j++) {
-                sum.dscale[k][j] += dy[j] * (((x[j] - mean) - m.low) * rstd);
+                sum.dscale[k][j] += dy[j] * ((x[j] - m.mean) * m.rstd - m.low);
                 sum.dbias[k][j] += dy[j];
             }
             if (p.dx)
-                pcc_put_row_dx(p, start, first + k * apart, true, m, dy, x);
+                pcc_put_row_dx(p, held.row * p.width, first + k * apart, true, m, dy, x);
         }
 }
 
@@ -134,16 +148,19 @@ PCC_DEVICE void pcc_put_chunk_sums(int64_t width, const T (&sum)[PCC_NORM_GRAD_H
     }
 }
 
-/* A block a chunk. */
+/* A block a chunk. The next row is on its way while one is worked on. */
 template <int V, bool Centered, class T, class G, class X, class S, class M, class R, class D>
-__global__ void __launch_bounds__(PCC_NORM_GRAD_THREADS)
+__global__ void __launch_bounds__(PCC_NORM_GRAD_THREADS, 1)
     pcc_row_norm_grad_held_kernel(PccRowNormGrad<T, G, X, S, M, R, D> p)
 {
-    const int64_t chunk = blockIdx.x, end = p.rows * (chunk + 1) / p.chunks;
+    const int64_t chunk = blockIdx.x, begin = pcc_chunk_row(p, chunk), end = pcc_chunk_row(p, chunk + 1);
     PccColumnSums<V, T> sum = {};
-    for (int64_t first = p.rows * chunk / p.chunks; first < end; first += blockDim.y) {
-        const int64_t row = first + threadIdx.y;
-        pcc_row_norm_grad_held<V, Centered>(p, row, row < end ? (int)p.width : 0, sum);
+    PccHeldRow<V, T, G, X> held, next;
+    pcc_hold_row<V, Centered, T>(p, begin + threadIdx.y, end, &next);
+    for (int64_t first = begin; first < end; first += blockDim.y) {
+        held = next;
+        pcc_hold_row<V, Centered, T>(p, held.row + blockDim.y, end, &next);
+        pcc_row_norm_grad_held<V, Centered>(p, held, sum);
     }
     pcc_put_chunk_sums(p.width, sum.dscale, p.dscale ? p.dscale + chunk * p.width : nullptr);
     pcc_put_chunk_sums(p.width, sum.dbias, p.dbias ? p.dbias + chunk * p.width : nullptr);
@@ -153,7 +170,7 @@ __global__ void __launch_bounds__(PCC_NORM_GRAD_THREADS)
 
 /* dx and low. */
 template <int V, bool Centered, class T, class G, class X, class S, class M, class R, class D>
-__global__ void __launch_bounds__(PCC_NORM_GRAD_THREADS)
+__global__ void __launch_bounds__(PCC_NORM_GRAD_THREADS, 1)
     pcc_row_norm_dx_kernel(PccRowNormGrad<T, G, X, S, M, R, D> p, bool aligned)
 {
     const int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y, start = row * p.width;
@@ -170,7 +187,7 @@ __global__ void __launch_bounds__(PCC_NORM_GRAD_THREADS)
     pcc_row_reduce<PccSum>(sums);
     const PccRowSlopes<T> m = pcc_row_slopes<Centered>(p.share, mean, rstd, sums);
     if (Centered && width > 0 && threadIdx.x == 0)
-        p.low[row] = m.low;
+        p.low[row] = m.low; /* times rstd */
     if (p.dx)
         pcc_walk_row<V>(start, width, aligned, [&](auto lanes, int64_t i) {
             T dy[lanes.count], x[lanes.count];
@@ -182,20 +199,20 @@ __global__ void __launch_bounds__(PCC_NORM_GRAD_THREADS)
 
 /* The chunks' sums of dscale and dbias; blockIdx.y is the chunk. */
 template <int V, bool Centered, class T, class G, class X, class S, class M, class R, class D>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_row_norm_columns_kernel(PccRowNormGrad<T, G, X, S, M, R, D> p, bool aligned)
 {
-    const int64_t chunk = blockIdx.y, end = p.rows * (chunk + 1) / p.chunks;
+    const int64_t chunk = blockIdx.y, end = pcc_chunk_row(p, chunk + 1);
     const int64_t base = (int64_t)blockIdx.x * blockDim.x * V, first = base + (int64_t)threadIdx.x * V;
     T dscale[V] = {}, dbias[V] = {};
-    for (int64_t row = p.rows * chunk / p.chunks + threadIdx.y; row < end; row += blockDim.y) {
+    for (int64_t row = pcc_chunk_row(p, chunk) + threadIdx.y; row < end; row += blockDim.y) {
         const T mean = Centered ? pcc_get<T>(p.mean, row) : T(0), low = Centered ? p.low[row] : T(0);
         const T rstd = pcc_get<T>(p.rstd, row);
         T dy[V], x[V];
         pcc_get_columns(p.dy + row * p.width + first, p.width - first, aligned, dy);
         pcc_get_columns(p.x + row * p.width + first, p.width - first, aligned, x);
         for (int j = 0; j < V; j++) {
-            dscale[j] += dy[j] * (((x[j] - mean) - low) * rstd);
+            dscale[j] += dy[j] * ((x[j] - mean) * rstd - low);
             dbias[j] += dy[j];
         }
     }
@@ -215,7 +232,7 @@ __global__ void __launch_bounds__(PCC_BLOCK)
 
 /* sum[width] = partial[chunks, width] over the chunks. */
 template <class T, class Y>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_sum_chunks_kernel(int64_t chunks, int64_t width, const T *partial, Y *sum)
 {
     const int64_t base = (int64_t)blockIdx.x * blockDim.x, column = base + threadIdx.x;
@@ -269,19 +286,10 @@ static void pcc_row_norm_grad(int64_t rows, int64_t width, const G *dy, const X 
     if (width == 0)
         return;
     T *own_dscale = dscale ? sums : nullptr, *own_dbias = dbias ? sums + chunks * width : nullptr;
-    const PccRowNormGrad<T, G, X, S, M, R, D> p = {rows,
-                                                   width,
-                                                   chunks,
-                                                   1 / (T)width,
-                                                   dy,
-                                                   x,
-                                                   scale,
-                                                   mean,
-                                                   rstd,
-                                                   dx,
-                                                   own_dscale,
-                                                   own_dbias,
-                                                   sums + 2 * chunks * width};
+    const PccRowNormGrad<T, G, X, S, M, R, D> p = {
+        rows,         width, chunks,     rows / chunks, rows % chunks,
+        1 / (T)width, dy,    x,          scale,         mean,
+        rstd,         dx,    own_dscale, own_dbias,     sums + 2 * chunks * width};
     pcc_row_norm_grad_any<Centered>(p, s);
     if (dscale)
         pcc_sum_chunks<T>(chunks, width, own_dscale, dscale, s);

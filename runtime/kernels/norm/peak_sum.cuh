@@ -5,6 +5,34 @@
 
 #include "../common/rows.cuh"
 
+/* The larger one that is a number: a NaN shows in the sum, and costs no comparison here. */
+struct PccPeak {
+    template <class T> static __device__ __forceinline__ T of(T a, T b)
+    {
+        return fmax(a, b);
+    }
+};
+
+/* e^x for sums of exponentials whose largest is 1: an error of |x| ulp is small beside that. */
+PCC_DEVICE float pcc_power(float x)
+{
+    return __expf(x);
+}
+
+PCC_DEVICE double pcc_power(double x)
+{
+    return exp(x);
+}
+
+/* e^x as it is stored in a Y: for 16 bits the faster one will do. */
+template <class Y, class T> PCC_DEVICE T pcc_power_for(T x)
+{
+    if constexpr (sizeof(Y) == 2)
+        return pcc_power(x);
+    else
+        return exp(x);
+}
+
 template <class T> struct PccPeakSum {
     T peak = -T(INFINITY), sum = 0; /* of nothing */
 };
@@ -17,27 +45,19 @@ template <class T> PCC_DEVICE T pcc_finite_peak(T peak)
 
 template <class T> PCC_DEVICE T pcc_sum_at(PccPeakSum<T> a, T peak)
 {
-    return a.sum * exp(a.peak - pcc_finite_peak(peak));
+    return a.sum * pcc_power(a.peak - pcc_finite_peak(peak));
 }
 
 template <int N, class T> PCC_DEVICE void pcc_add_logits(PccPeakSum<T> &a, const T (&x)[N])
 {
     T peak = a.peak;
     for (int i = 0; i < N; i++)
-        peak = PccMax::of(peak, x[i]);
+        peak = PccPeak::of(peak, x[i]);
     T sum = pcc_sum_at(a, peak);
     for (int i = 0; i < N; i++)
-        sum += exp(x[i] - pcc_finite_peak(peak));
+        sum += pcc_power(x[i] - pcc_finite_peak(peak));
     a.peak = peak;
     a.sum = sum;
-}
-
-template <class T> PCC_DEVICE PccPeakSum<T> pcc_merge_peaks(PccPeakSum<T> a, PccPeakSum<T> b)
-{
-    PccPeakSum<T> both;
-    both.peak = PccMax::of(a.peak, b.peak);
-    both.sum = pcc_sum_at(a, both.peak) + pcc_sum_at(b, both.peak);
-    return both;
 }
 
 /* The sum of logits that are all -inf is NaN, as if their peak had been subtracted. */
@@ -50,7 +70,7 @@ template <class T> PCC_DEVICE T pcc_whole_sum(PccPeakSum<T> a)
 template <class T> PCC_DEVICE PccPeakSum<T> pcc_row_peak_sum(PccPeakSum<T> a)
 {
     PccPeakSum<T> all;
-    all.peak = pcc_row_reduce<PccMax>(a.peak);
+    all.peak = pcc_row_reduce<PccPeak>(a.peak);
     all.sum = pcc_row_reduce<PccSum>(pcc_sum_at(a, all.peak));
     return all;
 }
@@ -106,7 +126,7 @@ template <class T, class X> PCC_DEVICE PccPeakSum<T> pcc_peak_sum_of_line(int64_
         const T value[1] = {pcc_get<T>(x, i * inner)};
         pcc_add_logits(sum, value);
     }
-    all.peak = pcc_line_reduce<PccMax>(sum.peak);
+    all.peak = pcc_line_reduce<PccPeak>(sum.peak);
     all.sum = pcc_line_reduce<PccSum>(pcc_sum_at(sum, all.peak));
     return all;
 }

@@ -19,12 +19,12 @@ template <bool Logarithm, class T> PCC_DEVICE T pcc_softmax_last(T sum)
         return 1 / sum;
 }
 
-template <bool Logarithm, class T> PCC_DEVICE T pcc_softmax_value(T x, T peak, T last)
+template <bool Logarithm, class Y, class T> PCC_DEVICE T pcc_softmax_value(T x, T peak, T last)
 {
     if constexpr (Logarithm)
         return x - peak - last;
     else
-        return exp(x - peak) * last;
+        return pcc_power_for<Y>(x - peak) * last;
 }
 
 template <int V, bool Logarithm, class T, class X, class Y>
@@ -33,18 +33,18 @@ __global__ void __launch_bounds__(PCC_SOFTMAX_THREADS, 1)
 {
     const int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y;
     const int width = row < rows ? row_width : 0, first = (int)threadIdx.x * V, apart = (int)blockDim.x * V;
-    T held[PCC_SOFTMAX_HELD][V], peak = PccMax::none<T>(), sum = 0;
+    T held[PCC_SOFTMAX_HELD][V], peak = -T(INFINITY), sum = 0;
     for (int k = 0; k < PCC_SOFTMAX_HELD; k++)
         if (first + k * apart < width) {
             pcc_get_columns(x + row * row_width + first + k * apart, V, true, held[k]);
             for (int j = 0; j < V; j++)
-                peak = PccMax::of(peak, held[k][j]);
+                peak = PccPeak::of(peak, held[k][j]);
         }
-    peak = pcc_row_reduce<PccMax>(peak);
+    peak = pcc_row_reduce<PccPeak>(peak);
     for (int k = 0; k < PCC_SOFTMAX_HELD; k++)
         if (first + k * apart < width)
             for (int j = 0; j < V; j++) {
-                const T power = exp(held[k][j] - peak);
+                const T power = pcc_power_for<Y>(held[k][j] - peak);
                 sum += power;
                 if (!Logarithm)
                     held[k][j] = power;
@@ -70,13 +70,13 @@ __global__ void __launch_bounds__(PCC_SOFTMAX_THREADS, 1)
         T values[lanes.count];
         pcc_get_columns(x + start + i, lanes.count, true, values);
         for (int j = 0; j < lanes.count; j++)
-            values[j] = pcc_softmax_value<Logarithm>(values[j], all.peak, last);
+            values[j] = pcc_softmax_value<Logarithm, Y>(values[j], all.peak, last);
         pcc_put_columns(y + start + i, lanes.count, true, values);
     });
 }
 
 template <bool Logarithm, class T, class X, class Y>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_softmax_lines_kernel(int64_t outer, int64_t line_width, int64_t inner, const X *x, Y *y)
 {
     const int64_t line = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(PCC_BLOCK)
     const T last = pcc_softmax_last<Logarithm>(pcc_whole_sum(all));
     for (int64_t i = threadIdx.y; i < width; i += blockDim.y) {
         const T value = pcc_get<T>(x, start + i * inner);
-        pcc_put(y, start + i * inner, pcc_softmax_value<Logarithm>(value, all.peak, last));
+        pcc_put(y, start + i * inner, pcc_softmax_value<Logarithm, Y>(value, all.peak, last));
     }
 }
 

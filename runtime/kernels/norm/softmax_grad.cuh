@@ -10,10 +10,10 @@ template <bool Logarithm, class T> PCC_DEVICE T pcc_softmax_term(T y, T dy)
     return Logarithm ? dy : y * dy;
 }
 
-template <bool Logarithm, class T> PCC_DEVICE T pcc_softmax_dx(T y, T dy, T sum)
+template <bool Logarithm, class D, class T> PCC_DEVICE T pcc_softmax_dx(T y, T dy, T sum)
 {
     if constexpr (Logarithm)
-        return dy - exp(y) * sum;
+        return dy - pcc_power_for<D>(y) * sum;
     else
         return y * (dy - sum);
 }
@@ -23,7 +23,7 @@ PCC_DEVICE void pcc_put_softmax_dx(PccVector<X, N> y, PccVector<G, N> dy, T sum,
 {
     T dx[N];
     for (int j = 0; j < N; j++)
-        dx[j] = pcc_softmax_dx<Logarithm>((T)pcc_wide(y.at[j]), (T)pcc_wide(dy.at[j]), sum);
+        dx[j] = pcc_softmax_dx<Logarithm, D>((T)pcc_wide(y.at[j]), (T)pcc_wide(dy.at[j]), sum);
     pcc_put_columns(to, N, true, dx);
 }
 
@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(PCC_SOFTMAX_THREADS, 1)
 }
 
 template <bool Logarithm, class T, class X, class G, class D>
-__global__ void __launch_bounds__(PCC_BLOCK)
+__global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_softmax_grad_lines_kernel(int64_t outer, int64_t line_width, int64_t inner, const X *y, const G *dy, D *dx)
 {
     const int64_t line = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(PCC_BLOCK)
     sum = pcc_line_reduce<PccSum>(sum);
     for (int64_t i = threadIdx.y; i < width; i += blockDim.y) {
         const int64_t at = start + i * inner;
-        pcc_put(dx, at, pcc_softmax_dx<Logarithm>(pcc_get<T>(y, at), pcc_get<T>(dy, at), sum));
+        pcc_put(dx, at, pcc_softmax_dx<Logarithm, D>(pcc_get<T>(y, at), pcc_get<T>(dy, at), sum));
     }
 }
 
