@@ -5,10 +5,39 @@
 #include "attention_cuda.h"
 #include "../common/storage.cuh"
 
+/* A program may say how wide width and value_width are at most in it: what is for wider ones is not compiled then. */
+#ifndef PCC_ATTENTION_WIDEST
+#    define PCC_ATTENTION_WIDEST PCC_CUDA_ATTENTION_MAX_WIDTH
+#endif
+
+#ifdef __CUDA_ARCH__
+#    define PCC_ATTENTION_GENERATION (__CUDA_ARCH__ / 100) /* the number before the point */
+#else
+#    define PCC_ATTENTION_GENERATION 9
+#endif
+
 /* Are all operands of one type that tensor cores multiply? */
 template <class X, class... Others> PCC_ANYWHERE constexpr bool pcc_attention_is_narrow()
 {
     return sizeof(X) == 2 && (std::is_same<X, Others>::value && ...);
+}
+
+/* Up to this width tensor cores serve from sm_80 on: the tiles have room in shared memory. */
+enum { PCC_ATTENTION_TENSOR_WIDTH = 256 };
+
+/* Does a kernel without tensor cores have work, where it is compiled? */
+template <class T, class X, class... Others> PCC_ANYWHERE constexpr bool pcc_attention_needs_simt()
+{
+    const bool narrow = std::is_same<T, float>::value && pcc_attention_is_narrow<X, Others...>();
+    return !narrow || PCC_ATTENTION_WIDEST > PCC_ATTENTION_TENSOR_WIDTH || PCC_ATTENTION_GENERATION < 8;
+}
+
+/* Columns of a result that a block has, by 64. Two are fewer scores; operands of tensor cores have one, for that is
+ * where they seldom come. */
+template <class T, class X, class... Others> PCC_ANYWHERE constexpr int pcc_attention_simt_columns()
+{
+    const bool narrow = std::is_same<T, float>::value && pcc_attention_is_narrow<X, Others...>();
+    return narrow || PCC_ATTENTION_WIDEST <= 64 ? 1 : 2;
 }
 
 /* One head's mask: numbers to be added, or of uint8_t whether a key is seen; nullptr: none. */

@@ -136,8 +136,9 @@ __global__ __launch_bounds__(PCC_ATTENTION_THREADS, 1) void pcc_attention_simt_k
                                                                                       const A *mask, Y *y, T *max,
                                                                                       T *inverse_sum, int64_t tasks)
 {
-    for (int64_t task = blockIdx.x; task < tasks; task += gridDim.x)
-        pcc_attention_simt_task<T, M>(shape, q, k, v, mask, y, max, inverse_sum, task);
+    if constexpr (pcc_attention_needs_simt<T, Q, K, V>())
+        for (int64_t task = blockIdx.x; task < tasks; task += gridDim.x)
+            pcc_attention_simt_task<T, M>(shape, q, k, v, mask, y, max, inverse_sum, task);
 }
 
 template <class T, int M, class Q, class K, class V, class A, class Y>
@@ -154,10 +155,11 @@ template <class T, class Q, class K, class V, class A, class Y>
 static void pcc_attention_simt(PccAttention shape, const Q *q, const K *k, const V *v, const A *mask, Y *y, T *max,
                                T *inverse_sum, PccStep *s)
 {
-    if (shape.value_width <= PCC_ATTENTION_TILE)
+    constexpr int most = pcc_attention_simt_columns<T, Q, K, V>();
+    if (most == 1 || shape.value_width <= PCC_ATTENTION_TILE)
         pcc_attention_simt_launch<T, 1>(shape, q, k, v, mask, y, max, inverse_sum, s);
     else
-        pcc_attention_simt_launch<T, 2>(shape, q, k, v, mask, y, max, inverse_sum, s);
+        pcc_attention_simt_launch<T, most>(shape, q, k, v, mask, y, max, inverse_sum, s);
 }
 
 #endif

@@ -102,8 +102,9 @@ __global__ __launch_bounds__(PCC_ATTENTION_THREADS,
                              1) void pcc_attention_grad_simt_kernel(PccAttentionBackward<T, Q, K, V, A, D> f, G *grad,
                                                                     int64_t tasks)
 {
-    for (int64_t task = blockIdx.x; task < tasks; task += gridDim.x)
-        pcc_attention_grad_task<SIDE, M>(f, grad, task);
+    if constexpr (pcc_attention_needs_simt<T, Q, K, V, D>())
+        for (int64_t task = blockIdx.x; task < tasks; task += gridDim.x)
+            pcc_attention_grad_task<SIDE, M>(f, grad, task);
 }
 
 template <PccAttentionSide SIDE, int M, class T, class Q, class K, class V, class A, class D, class G>
@@ -118,10 +119,11 @@ template <PccAttentionSide SIDE, class T, class Q, class K, class V, class A, cl
 static void pcc_attention_grad_simt_side(const PccAttentionBackward<T, Q, K, V, A, D> &f, G *grad, PccStep *s)
 {
     const int64_t width = SIDE == PCC_ATTENTION_DV ? f.shape.value_width : f.shape.width;
-    if (width <= PCC_ATTENTION_TILE)
+    constexpr int most = pcc_attention_simt_columns<T, Q, K, V, D>();
+    if (most == 1 || width <= PCC_ATTENTION_TILE)
         pcc_attention_grad_simt_launch<SIDE, 1>(f, grad, s);
     else
-        pcc_attention_grad_simt_launch<SIDE, 2>(f, grad, s);
+        pcc_attention_grad_simt_launch<SIDE, most>(f, grad, s);
 }
 
 #endif

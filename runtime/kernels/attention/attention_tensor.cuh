@@ -33,12 +33,6 @@ template <class X> PCC_ANYWHERE constexpr bool pcc_attention_multiplies(int gene
     return generation >= 8 || (generation == 7 && std::is_same<X, PccF16>::value);
 }
 
-#ifdef __CUDA_ARCH__
-#    define PCC_ATTENTION_GENERATION (__CUDA_ARCH__ / 100)
-#else
-#    define PCC_ATTENTION_GENERATION 9
-#endif
-
 /* Weights are at most 1: times this they are in f16's range. */
 template <class X> PCC_DEVICE constexpr float pcc_attention_weight_factor()
 {

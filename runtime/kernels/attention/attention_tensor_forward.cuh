@@ -179,8 +179,9 @@ static bool pcc_attention_tensor(PccAttention shape, const X *q, const X *k, con
     const PccAttentionDevice d = pcc_attention_device();
     if (!pcc_attention_multiplies<X>(d.generation))
         return false;
-    if (shape.value_width > 64)
-        return pcc_attention_tensor_launch<X, 1, 2>(d, shape, q, k, v, mask, y, max, inverse_sum, s);
+    constexpr int most = PCC_ATTENTION_WIDEST > 64 ? 2 : 1;
+    if (most == 2 && shape.value_width > 64)
+        return pcc_attention_tensor_launch<X, 1, most>(d, shape, q, k, v, mask, y, max, inverse_sum, s);
     if (pcc_attention_row_tiles(d.generation, 1) == 2)
         return pcc_attention_tensor_launch<X, 2, 1>(d, shape, q, k, v, mask, y, max, inverse_sum, s);
     return pcc_attention_tensor_launch<X, 1, 1>(d, shape, q, k, v, mask, y, max, inverse_sum, s);

@@ -292,9 +292,10 @@ template <PccAttentionSide SIDE, class X, class A, class G>
 static bool pcc_attention_tensor_side(const PccAttentionBackward<float, X, X, X, A, X> &f, const float *factor, G *grad,
                                       PccStep *s)
 {
-    if ((SIDE == PCC_ATTENTION_DV ? f.shape.value_width : f.shape.width) <= 64)
-        return pcc_attention_tensor_grad_launch<SIDE, 1>(f, factor, grad, s);
-    return pcc_attention_tensor_grad_launch<SIDE, 2>(f, factor, grad, s);
+    constexpr int most = PCC_ATTENTION_WIDEST > 64 ? 2 : 1;
+    if (most == 2 && (SIDE == PCC_ATTENTION_DV ? f.shape.value_width : f.shape.width) > 64)
+        return pcc_attention_tensor_grad_launch<SIDE, most>(f, factor, grad, s);
+    return pcc_attention_tensor_grad_launch<SIDE, 1>(f, factor, grad, s);
 }
 
 #endif
