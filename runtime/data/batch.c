@@ -3,6 +3,7 @@
 
 #include "batch.h"
 #include "../files/dtype.h"
+#include "../session/blocks.h"
 #include "../session/memory.h"
 
 /* Below this, waking the threads costs more than they save. */
@@ -18,9 +19,10 @@ static size_t batch_slot_bytes(const PccLayout *layout, const PccSlot *slot)
     return batch_sample_bytes(slot) * (slot->shared ? 1 : (size_t)layout->batch);
 }
 
-int pcc_batch_init(PccBatch *batch, const PccLayout *layout, PccError *error)
+int pcc_batch_init(PccBatch *batch, PccSession *session, const PccLayout *layout, PccError *error)
 {
-    *batch = (PccBatch){.layout = layout, .slots = calloc((size_t)layout->count, sizeof *batch->slots)};
+    *batch =
+        (PccBatch){.session = session, .layout = layout, .slots = calloc((size_t)layout->count, sizeof *batch->slots)};
     if (!batch->slots)
         return pcc_fail_memory(error);
     for (int64_t i = 0; i < layout->count; i++) {
@@ -29,6 +31,7 @@ int pcc_batch_init(PccBatch *batch, const PccLayout *layout, PccError *error)
         batch->slots[i] = pcc_allocate_block(batch_slot_bytes(layout, &layout->slots[i]));
         if (!batch->slots[i])
             return pcc_fail_memory(error);
+        pcc_pin(session, batch->slots[i], batch_slot_bytes(layout, &layout->slots[i]));
     }
     batch->feed.inputs = (const void *const *)batch->slots;
     batch->feed.target = batch->slots[layout->count - 1];
@@ -38,8 +41,10 @@ int pcc_batch_init(PccBatch *batch, const PccLayout *layout, PccError *error)
 void pcc_batch_free(PccBatch *batch)
 {
     for (int64_t i = 0; batch->slots && i < batch->layout->count; i++)
-        if (batch->slots[i])
+        if (batch->slots[i]) {
+            pcc_unpin(batch->session, batch->slots[i]);
             pcc_free_block(batch->slots[i], batch_slot_bytes(batch->layout, &batch->layout->slots[i]));
+        }
     free(batch->slots);
     *batch = (PccBatch){0};
 }

@@ -6,12 +6,13 @@
 #include "../pcc.h"
 
 typedef struct PccBatch {
+    PccSession *session; /* whose device the slots are pinned for */
     const PccLayout *layout;
     void **slots; /* [layout->count], each a dense tensor */
     PccFeed feed; /* the same, as the session takes it */
 } PccBatch;
 
-int pcc_batch_init(PccBatch *batch, const PccLayout *layout, PccError *error);
+int pcc_batch_init(PccBatch *batch, PccSession *session, const PccLayout *layout, PccError *error);
 void pcc_batch_free(PccBatch *batch);
 
 /* Reads samples[0 … valid - 1]; the rest of the batch repeats them from the first. */

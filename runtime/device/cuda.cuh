@@ -1,9 +1,9 @@
-/* cuda.cuh: the device of CUDA programs (device.h): one GPU, one stream, and one CUDA graph for each of the program's
- * functions.
+/* cuda.cuh: the device of CUDA programs (device.h): one GPU, a stream of functions and one of uploads, and one CUDA
+ * graph for each of the program's functions.
  *
  * A function's launches never change between steps: what does (the number of valid samples, the learning rate, the loss
- * scale ...) is read from the step's mirror, which run() writes first. So the first run captures them into a graph, and
- * every later one replays it; where capture is impossible they are launched one by one. */
+ * scale ...) is read from the step's mirror, which begin() writes first. So the first run captures them into a graph,
+ * and every later one replays it; where capture is impossible they are launched one by one. */
 #ifndef PCC_DEVICE_CUDA_CUH
 #define PCC_DEVICE_CUDA_CUH
 
@@ -22,9 +22,17 @@ struct PccCudaGraph {
     cudaGraphExec_t graph; /* NULL: it could not be captured */
 };
 
+/* A function under way: the step as it goes to the device and as it comes back, in pinned memory. */
+struct PccCudaRun {
+    PccStep *exchange;
+    cudaEvent_t finished;
+};
+
 struct PccCuda {
-    cudaStream_t stream;
-    PccStep *exchange; /* pinned: the step on its way to the device, and its results on the way back */
+    cudaStream_t stream, copies; /* of functions; of uploads */
+    cudaEvent_t uploaded, taken; /* the last of each */
+    PccCudaRun runs[PCC_IN_FLIGHT];
+    int64_t begun, done; /* functions so far */
     char failure[PCC_FAILURE_ROOM];
     PccCudaGraph graphs[PCC_CUDA_FUNCTIONS];
     int graph_count;
@@ -62,6 +70,23 @@ static int pcc_cuda_choose(int number, PccError *error)
     return PCC_TRY(cudaSetDevice(number), error);
 }
 
+static int pcc_cuda_make_event(cudaEvent_t *event, PccError *error)
+{
+    return PCC_TRY(cudaEventCreateWithFlags(event, cudaEventDisableTiming), error);
+}
+
+static int pcc_cuda_make_runs(PccCuda *cuda, PccError *error)
+{
+    int status = PCC_OK;
+    for (int i = 0; i < PCC_IN_FLIGHT && !status; i++) {
+        PccCudaRun *run = &cuda->runs[i];
+        status = PCC_TRY(cudaMallocHost((void **)&run->exchange, sizeof *run->exchange), error);
+        if (!status)
+            status = pcc_cuda_make_event(&run->finished, error);
+    }
+    return status;
+}
+
 static int pcc_cuda_open(PccStep *step, int number, PccError *error)
 {
     int status = pcc_cuda_choose(number, error);
@@ -74,7 +99,13 @@ static int pcc_cuda_open(PccStep *step, int number, PccError *error)
     step->failure = cuda->failure;
     status = PCC_TRY(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking), error);
     if (!status)
-        status = PCC_TRY(cudaMallocHost((void **)&cuda->exchange, sizeof *cuda->exchange), error);
+        status = PCC_TRY(cudaStreamCreateWithFlags(&cuda->copies, cudaStreamNonBlocking), error);
+    if (!status)
+        status = pcc_cuda_make_event(&cuda->uploaded, error);
+    if (!status)
+        status = pcc_cuda_make_event(&cuda->taken, error);
+    if (!status)
+        status = pcc_cuda_make_runs(cuda, error);
     if (!status)
         status = PCC_TRY(cudaMalloc((void **)&step->mirror, sizeof *step->mirror), error);
     step->stream = cuda->stream;
@@ -89,10 +120,20 @@ static void pcc_cuda_close(PccStep *step)
     for (int i = 0; i < cuda->graph_count; i++)
         if (cuda->graphs[i].graph)
             cudaGraphExecDestroy(cuda->graphs[i].graph);
+    for (int i = 0; i < PCC_IN_FLIGHT; i++) {
+        cudaFreeHost(cuda->runs[i].exchange);
+        if (cuda->runs[i].finished)
+            cudaEventDestroy(cuda->runs[i].finished);
+    }
     cudaFree(step->mirror);
-    cudaFreeHost(cuda->exchange);
+    if (cuda->uploaded)
+        cudaEventDestroy(cuda->uploaded);
+    if (cuda->taken)
+        cudaEventDestroy(cuda->taken);
     if (cuda->stream)
         cudaStreamDestroy(cuda->stream);
+    if (cuda->copies)
+        cudaStreamDestroy(cuda->copies);
     free(cuda);
     step->device = NULL;
 }
@@ -123,7 +164,7 @@ static void pcc_cuda_release(PccStep *step, void *block)
     cudaFree(block);
 }
 
-static int pcc_cuda_finish(PccStep *step, PccError *error)
+static int pcc_cuda_wait(PccStep *step, PccError *error)
 {
     PccCuda *cuda = pcc_cuda_of(step);
     cudaError_t status = cudaStreamSynchronize(cuda->stream);
@@ -135,13 +176,13 @@ static int pcc_cuda_finish(PccStep *step, PccError *error)
 static int pcc_cuda_write(PccStep *step, void *to, const void *from, size_t bytes, PccError *error)
 {
     int status = PCC_TRY(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, pcc_cuda_of(step)->stream), error);
-    return status ? status : pcc_cuda_finish(step, error);
+    return status ? status : pcc_cuda_wait(step, error);
 }
 
 static int pcc_cuda_read(PccStep *step, void *to, const void *from, size_t bytes, PccError *error)
 {
     int status = PCC_TRY(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, pcc_cuda_of(step)->stream), error);
-    return status ? status : pcc_cuda_finish(step, error);
+    return status ? status : pcc_cuda_wait(step, error);
 }
 
 /* The graph of a function, made when it runs for the first time. */
@@ -163,7 +204,7 @@ static PccCudaGraph *pcc_cuda_graph(PccStep *step, void (*function)(PccStep *))
         status = cudaGraphInstantiate(&made->graph, captured, 0);
     if (captured)
         cudaGraphDestroy(captured);
-    if (status != cudaSuccess || cuda->failure[0]) { /* run() launches plainly, and says what fails then */
+    if (status != cudaSuccess || cuda->failure[0]) { /* begin() launches plainly, and says what fails then */
         cudaGetLastError();
         made->graph = NULL;
         cuda->failure[0] = 0;
@@ -171,34 +212,77 @@ static PccCudaGraph *pcc_cuda_graph(PccStep *step, void (*function)(PccStep *))
     return made;
 }
 
-static void pcc_cuda_take_results(PccStep *step, const PccStep *results)
-{
-    step->loss = results->loss;
-    step->counted = results->counted;
-    step->done = results->done;
-}
-
-static int pcc_cuda_run(PccStep *step, void (*function)(PccStep *), PccError *error)
+static int pcc_cuda_begin(PccStep *step, void (*function)(PccStep *), PccError *error)
 {
     PccCuda *cuda = pcc_cuda_of(step);
     const PccCudaGraph *graph = pcc_cuda_graph(step, function);
-    *cuda->exchange = *step;
+    const PccCudaRun *run = &cuda->runs[cuda->begun % PCC_IN_FLIGHT];
+    *run->exchange = *step;
     int status = PCC_TRY(
-        cudaMemcpyAsync(step->mirror, cuda->exchange, sizeof *step, cudaMemcpyHostToDevice, cuda->stream), error);
+        cudaMemcpyAsync(step->mirror, run->exchange, sizeof *step, cudaMemcpyHostToDevice, cuda->stream), error);
     if (!status && graph->graph)
         status = PCC_TRY(cudaGraphLaunch(graph->graph, cuda->stream), error);
     else if (!status)
         function(step);
     if (!status)
         status = PCC_TRY(
-            cudaMemcpyAsync(cuda->exchange, step->mirror, sizeof *step, cudaMemcpyDeviceToHost, cuda->stream), error);
+            cudaMemcpyAsync(run->exchange, step->mirror, sizeof *step, cudaMemcpyDeviceToHost, cuda->stream), error);
     if (!status)
-        status = pcc_cuda_finish(step, error);
-    pcc_cuda_take_results(step, cuda->exchange);
+        status = PCC_TRY(cudaEventRecord(run->finished, cuda->stream), error);
+    cuda->begun += !status;
     return status;
 }
 
-static const PccDevice pcc_cuda_device = {"cuda",           pcc_cuda_open,  pcc_cuda_close, pcc_cuda_allocate,
-                                          pcc_cuda_release, pcc_cuda_write, pcc_cuda_read,  pcc_cuda_run};
+static int pcc_cuda_finish(PccStep *step, PccError *error)
+{
+    PccCuda *cuda = pcc_cuda_of(step);
+    const PccCudaRun *run = &cuda->runs[cuda->done++ % PCC_IN_FLIGHT];
+    cudaError_t status = cudaEventSynchronize(run->finished);
+    step->loss = run->exchange->loss;
+    step->counted = run->exchange->counted;
+    step->done = run->exchange->done;
+    if (cuda->failure[0])
+        return pcc_fail(error, PCC_ERR_INTERNAL, "%s", cuda->failure);
+    return status == cudaSuccess ? PCC_OK : pcc_cuda_fail(status, "a kernel of the step", "", error);
+}
+
+/* ---- batches beside what runs ----------------------------------------------------------------------------------- */
+
+static int pcc_cuda_upload(PccStep *step, void *to, const void *from, size_t bytes, PccError *error)
+{
+    PccCuda *cuda = pcc_cuda_of(step);
+    int status = PCC_TRY(cudaStreamWaitEvent(cuda->copies, cuda->taken, 0), error);
+    if (!status)
+        status = PCC_TRY(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cuda->copies), error);
+    return status ? status : PCC_TRY(cudaEventRecord(cuda->uploaded, cuda->copies), error);
+}
+
+static int pcc_cuda_take(PccStep *step, void *to, const void *from, size_t bytes, PccError *error)
+{
+    PccCuda *cuda = pcc_cuda_of(step);
+    int status = PCC_TRY(cudaStreamWaitEvent(cuda->stream, cuda->uploaded, 0), error);
+    if (!status)
+        status = PCC_TRY(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda->stream), error);
+    return status ? status : PCC_TRY(cudaEventRecord(cuda->taken, cuda->stream), error);
+}
+
+static void pcc_cuda_pin(PccStep *step, void *memory, size_t bytes)
+{
+    (void)step;
+    if (cudaHostRegister(memory, bytes, cudaHostRegisterDefault) != cudaSuccess)
+        cudaGetLastError();
+}
+
+static void pcc_cuda_unpin(PccStep *step, void *memory)
+{
+    (void)step;
+    if (cudaHostUnregister(memory) != cudaSuccess)
+        cudaGetLastError();
+}
+
+static const PccDevice pcc_cuda_device = {
+    "cuda",          pcc_cuda_open, pcc_cuda_close, pcc_cuda_allocate, pcc_cuda_release, pcc_cuda_write,  pcc_cuda_read,
+    pcc_cuda_upload, pcc_cuda_take, pcc_cuda_pin,   pcc_cuda_unpin,    pcc_cuda_begin,   pcc_cuda_finish,
+};
 
 #endif

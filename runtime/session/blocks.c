@@ -12,7 +12,10 @@ struct PccHostView {
     char *weights; /* as large as the block; pages that nobody touched cost nothing */
     char *outputs; /* as large as the arena, likewise */
     bool is_stale; /* `weights`: a function ran since it was fetched */
-    void **slots;  /* on the device: the inputs, then the target */
+    /* On the device: the inputs, then the target; where they are uploaded while the slots are read; and what is there.
+     */
+    void **slots, **staging;
+    const PccFeed *staged;
 };
 
 static size_t blocks_tensor_bytes(const PccTensor *tensor)
@@ -53,24 +56,37 @@ static int blocks_allocate_here(PccSession *session, PccError *error)
 
 /* ---- on a device ------------------------------------------------------------------------------------------------ */
 
-static int blocks_allocate_slots(PccSession *session, PccError *error)
+static const PccTensor *blocks_slot_tensor(const PccProgram *program, int64_t i)
+{
+    const PccTensor *tensor = i < program->input_count ? &program->inputs[i] : &program->target;
+    return tensor->rank < 0 ? NULL : tensor;
+}
+
+/* Of the inputs, then the target: NULL where there is none, or no memory. */
+static void **blocks_allocate_slots(PccSession *session, PccError *error)
 {
     const PccProgram *program = session->program;
-    PccStep *step = &session->step;
-    const int64_t count = program->input_count;
-    session->view->slots = calloc((size_t)count + 1, sizeof *session->view->slots);
-    if (!session->view->slots)
-        return pcc_fail_memory(error);
-    for (int64_t i = 0; i <= count; i++) {
-        const PccTensor *tensor = i < count ? &program->inputs[i] : &program->target;
-        if (tensor->rank < 0)
-            continue;
-        session->view->slots[i] = program->device->allocate(step, blocks_tensor_bytes(tensor), error);
-        if (!session->view->slots[i])
-            return error->status;
+    void **slots = calloc((size_t)program->input_count + 1, sizeof *slots);
+    if (!slots)
+        pcc_fail_memory(error);
+    for (int64_t i = 0; slots && i <= program->input_count && !error->status; i++) {
+        const PccTensor *tensor = blocks_slot_tensor(program, i);
+        if (tensor)
+            slots[i] = program->device->allocate(&session->step, blocks_tensor_bytes(tensor), error);
     }
-    step->inputs = (const void *const *)session->view->slots;
-    step->target = session->view->slots[count];
+    return slots;
+}
+
+static int blocks_allocate_inputs(PccSession *session, PccError *error)
+{
+    struct PccHostView *view = session->view;
+    view->slots = blocks_allocate_slots(session, error);
+    if (!error->status)
+        view->staging = blocks_allocate_slots(session, error);
+    if (error->status)
+        return error->status;
+    session->step.inputs = (const void *const *)view->slots;
+    session->step.target = view->slots[session->program->input_count];
     return PCC_OK;
 }
 
@@ -103,7 +119,7 @@ static int blocks_allocate_there(PccSession *session, PccError *error)
     if (!status && !(step->arena = program->device->allocate(step, program->arena_bytes, error)))
         status = error->status;
     if (!status)
-        status = blocks_allocate_slots(session, error);
+        status = blocks_allocate_inputs(session, error);
     return status ? status : blocks_write_params(session, error);
 }
 
@@ -117,12 +133,15 @@ static void blocks_release_there(PccSession *session)
     program->device->release(step, step->weights);
     program->device->release(step, step->arena);
     program->device->release(step, (void *)step->params);
-    for (int64_t i = 0; view->slots && i <= program->input_count; i++)
-        program->device->release(step, view->slots[i]);
+    for (int64_t i = 0; i <= program->input_count; i++) {
+        program->device->release(step, view->slots ? view->slots[i] : NULL);
+        program->device->release(step, view->staging ? view->staging[i] : NULL);
+    }
     program->device->close(step);
     pcc_free_block(view->weights, program->weights_bytes);
     pcc_free_block(view->outputs, program->arena_bytes);
     free(view->slots);
+    free(view->staging);
     free(view);
 }
 
@@ -181,34 +200,65 @@ const void *pcc_host_output(const PccSession *session, size_t offset, size_t byt
     return session->program->device->read(step, output, step->arena + offset, bytes, error) ? NULL : output;
 }
 
+int pcc_prefetch(PccSession *session, const PccFeed *feed, PccError *error)
+{
+    const PccProgram *program = session->program;
+    int status = PCC_OK;
+    if (!session->view)
+        return PCC_OK;
+    for (int64_t i = 0; i <= program->input_count && !status; i++)
+        if (session->view->staging[i])
+            status = program->device->upload(&session->step, session->view->staging[i],
+                                             i < program->input_count ? feed->inputs[i] : feed->target,
+                                             blocks_tensor_bytes(blocks_slot_tensor(program, i)), error);
+    session->view->staged = status ? NULL : feed;
+    return status;
+}
+
 int pcc_feed(PccSession *session, const PccFeed *feed, PccError *error)
 {
     const PccProgram *program = session->program;
     PccStep *step = &session->step;
+    struct PccHostView *view = session->view;
     step->valid = feed->valid;
     step->counted = 0;
-    if (!session->view) {
+    if (!view) {
         step->inputs = feed->inputs;
         step->target = feed->target;
         return PCC_OK;
     }
-    int status = PCC_OK;
-    for (int64_t i = 0; i <= program->input_count && !status; i++) {
-        const bool is_target = i == program->input_count;
-        const PccTensor *tensor = is_target ? &program->target : &program->inputs[i];
-        if (session->view->slots[i])
-            status = program->device->write(step, session->view->slots[i], is_target ? feed->target : feed->inputs[i],
-                                            blocks_tensor_bytes(tensor), error);
-    }
+    int status = view->staged == feed ? PCC_OK : pcc_prefetch(session, feed, error);
+    for (int64_t i = 0; i <= program->input_count && !status; i++)
+        if (view->slots[i])
+            status = program->device->take(step, view->slots[i], view->staging[i],
+                                           blocks_tensor_bytes(blocks_slot_tensor(program, i)), error);
+    view->staged = NULL; /* the same feed may hold another batch next time */
     return status;
 }
 
-int pcc_run(PccSession *session, void (*function)(PccStep *), PccError *error)
+int pcc_begin(PccSession *session, void (*function)(PccStep *), PccError *error)
 {
     if (!session->view) {
         function(&session->step);
         return PCC_OK;
     }
     session->view->is_stale = true;
-    return session->program->device->run(&session->step, function, error);
+    return session->program->device->begin(&session->step, function, error);
+}
+
+int pcc_finish(PccSession *session, PccError *error)
+{
+    return session->view ? session->program->device->finish(&session->step, error) : PCC_OK;
+}
+
+void pcc_pin(PccSession *session, void *memory, size_t bytes)
+{
+    if (session && session->view && bytes > 0)
+        session->program->device->pin(&session->step, memory, bytes);
+}
+
+void pcc_unpin(PccSession *session, void *memory)
+{
+    if (session && session->view && memory)
+        session->program->device->unpin(&session->step, memory);
 }

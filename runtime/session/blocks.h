@@ -20,9 +20,16 @@ int pcc_weights_changed(PccSession *session, PccError *error);
 /* `bytes` of an output, at `offset` of the arena, after the functions that made it. NULL: *error says why. */
 const void *pcc_host_output(const PccSession *session, size_t offset, size_t bytes, PccError *error);
 
+/* Begins to bring a batch to the device, where there is one, while functions run: it stays as it is until it is fed. */
+int pcc_prefetch(PccSession *session, const PccFeed *feed, PccError *error);
 /* The batch that the next function runs on. */
 int pcc_feed(PccSession *session, const PccFeed *feed, PccError *error);
-/* Runs one of the program's functions; its results are in session->step. */
-int pcc_run(PccSession *session, void (*function)(PccStep *), PccError *error);
+/* Begins one of the program's functions, on a device without waiting for it (at most PCC_IN_FLIGHT at a time); waits
+ * for the oldest of them, whose results are in session->step then. */
+int pcc_begin(PccSession *session, void (*function)(PccStep *), PccError *error);
+int pcc_finish(PccSession *session, PccError *error);
+/* Makes uploads from the batch's memory faster, for as long as it is allocated. */
+void pcc_pin(PccSession *session, void *memory, size_t bytes);
+void pcc_unpin(PccSession *session, void *memory);
 
 #endif

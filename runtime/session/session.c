@@ -69,16 +69,20 @@ static int session_enter(const PccSession *session)
 }
 
 /* A device that has failed fails again: the first message is the one to keep. */
-static bool session_ran(PccSession *session, const PccFeed *feed, void (*function)(PccStep *))
+static void session_begin(PccSession *session, const PccFeed *feed, void (*function)(PccStep *))
 {
     if (session->failure.status)
-        return false;
+        return;
     const int callers = session_enter(session);
     int status = feed ? pcc_feed(session, feed, &session->failure) : PCC_OK;
     if (!status)
-        status = pcc_run(session, function, &session->failure);
+        pcc_begin(session, function, &session->failure);
     omp_set_num_threads(callers);
-    return !status;
+}
+
+static bool session_finish(PccSession *session)
+{
+    return !session->failure.status && !pcc_finish(session, &session->failure);
 }
 
 int pcc_session_status(const PccSession *session, PccError *error)
@@ -88,19 +92,33 @@ int pcc_session_status(const PccSession *session, PccError *error)
     return session->failure.status;
 }
 
-double pcc_backward(PccSession *session, const PccFeed *feed)
+void pcc_begin_backward(PccSession *session, const PccFeed *feed)
 {
-    if (!session_ran(session, feed, session->program->step))
-        return (double)NAN;
+    session_begin(session, feed, session->program->step);
     session->step.micro++;
-    return session->step.loss;
 }
 
-PccUpdate pcc_update(PccSession *session, double learning_rate)
+double pcc_end_backward(PccSession *session)
+{
+    return session_finish(session) ? session->step.loss : (double)NAN;
+}
+
+double pcc_backward(PccSession *session, const PccFeed *feed)
+{
+    pcc_begin_backward(session, feed);
+    return pcc_end_backward(session);
+}
+
+void pcc_begin_update(PccSession *session, double learning_rate)
+{
+    session->step.hyper.lr = learning_rate;
+    session_begin(session, NULL, session->program->update);
+}
+
+PccUpdate pcc_end_update(PccSession *session)
 {
     PccStep *step = &session->step;
-    step->hyper.lr = learning_rate;
-    if (!session_ran(session, NULL, session->program->update))
+    if (!session_finish(session))
         return (PccUpdate){.first_overflow = -1};
     bool skipped = step->done.first_overflow >= 0;
     step->micro = 0;
@@ -108,6 +126,12 @@ PccUpdate pcc_update(PccSession *session, double learning_rate)
     pcc_loss_scale_next(&session->loss_scale, &session->program->scaling, skipped);
     pcc_set_loss_scale(session, session->loss_scale);
     return step->done;
+}
+
+PccUpdate pcc_update(PccSession *session, double learning_rate)
+{
+    pcc_begin_update(session, learning_rate);
+    return pcc_end_update(session);
 }
 
 /* Predictions of the batch against its labels. */
@@ -127,7 +151,8 @@ static void session_judge(PccSession *session, const PccFeed *feed, PccEvaluatio
 
 PccEvaluation pcc_evaluate(PccSession *session, const PccFeed *feed)
 {
-    if (!session_ran(session, feed, session->program->evaluate))
+    session_begin(session, feed, session->program->evaluate);
+    if (!session_finish(session))
         return (PccEvaluation){.loss = (double)NAN};
     PccEvaluation result = {.loss = session->step.loss, .counted = session->step.counted};
     session_judge(session, feed, &result);

@@ -32,6 +32,13 @@ int pcc_copy_weights(PccSession *session, const PccSafetensors *file, PccError *
 /* Whether pcc_export would find what it needs: asked before a long run, not after it. */
 int pcc_can_export(const PccSession *session, PccError *error);
 
+/* pcc_backward() and pcc_update() in halves: on a device, what is begun runs while the caller does other things. An
+ * update may begin before the backward pass in front of it has ended; they end in the order in which they began. */
+void pcc_begin_backward(PccSession *session, const PccFeed *feed);
+double pcc_end_backward(PccSession *session);
+void pcc_begin_update(PccSession *session, double learning_rate);
+PccUpdate pcc_end_update(PccSession *session);
+
 /* Counts right predictions of the evaluation of that batch; returns how many were judged. logits: the output that the
  * loss reads. */
 int64_t pcc_count_correct(const PccProgram *program, const PccFeed *feed, const void *logits, int64_t *correct);

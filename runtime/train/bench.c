@@ -84,7 +84,7 @@ int pcc_bench(PccSession *session, int64_t steps, PccError *error)
     PccBatch batch = {0};
     int status = pcc_layout_init(&layout, session->program, error);
     if (!status)
-        status = pcc_batch_init(&batch, &layout, error);
+        status = pcc_batch_init(&batch, session, &layout, error);
     if (!status)
         status = bench_run(session, steps, &layout, &batch, error);
     pcc_batch_free(&batch);

@@ -14,7 +14,7 @@
 #include "../files/files.h"
 #include "../report/log.h"
 #include "../report/progress.h"
-#include "../session/session.h"
+#include "../session/blocks.h"
 #include "../data/shuffle.h"
 #include "../report/signals.h"
 #include "../data/holdout.h"
@@ -26,7 +26,9 @@ typedef struct Trainer {
     const PccRunOptions *options;
     PccLayout layout;
     PccDataSets sets;
-    PccBatch batch;
+    PccBatch batches[2]; /* one is filled while the program runs on the other */
+    int filled;          /* the one that is to run next */
+    bool is_filled;      /* with the micro-batch at state.position */
     PccSchedule schedule;
     PccProgressState state;
     PccCheckpoints checkpoints;
@@ -92,8 +94,8 @@ static int trainer_open(Trainer *t, PccError *error)
         status = pcc_layout_set_order(&t->layout, t->options->layouts[i], error);
     if (!status)
         status = pcc_data_sets_open(&t->sets, t->options, &t->layout, error);
-    if (!status)
-        status = pcc_batch_init(&t->batch, &t->layout, error);
+    for (int i = 0; i < 2 && !status; i++)
+        status = pcc_batch_init(&t->batches[i], t->session, &t->layout, error);
     return status ? status : trainer_resume(t, error);
 }
 
@@ -136,7 +138,8 @@ static void trainer_close(Trainer *t)
     pcc_progress_break(&t->progress);
     pcc_tensorboard_close(&t->board);
     pcc_log_close(&t->log);
-    pcc_batch_free(&t->batch);
+    for (int i = 0; i < 2; i++)
+        pcc_batch_free(&t->batches[i]);
     pcc_data_sets_close(&t->sets);
     pcc_layout_free(&t->layout);
     free(t->samples);
@@ -177,13 +180,10 @@ static void trainer_warn_not_finite(Trainer *t, const PccStepReport *report)
     fputs("; a smaller --lr or --warmup may help\n", stderr);
 }
 
-/* The optimizer's part of a step. A skipped update is a step too, as in PyTorch's loops, but the schedule waits. */
-static void trainer_apply(Trainer *t, PccStepReport *report)
+/* What the optimizer did. A skipped update is a step too, as in PyTorch's loops, but the schedule waits. */
+static void trainer_report_update(Trainer *t, PccStepReport *report, PccUpdate update)
 {
-    PccSession *session = t->session;
-    report->lr = pcc_learning_rate(&t->schedule, (int64_t)session->step.update);
-    report->scale = session->loss_scale.scale;
-    PccUpdate update = pcc_update(session, report->lr);
+    const PccSession *session = t->session;
     report->skipped = session->loss_scale.skipped;
     if (update.first_overflow >= 0)
         report->overflow = session->program->params[update.first_overflow].value.name;
@@ -192,28 +192,69 @@ static void trainer_apply(Trainer *t, PccStepReport *report)
     t->state.lost += update.lost;
 }
 
+static int64_t trainer_valid(const Trainer *t, int64_t position)
+{
+    const int64_t batch = t->session->program->batch, left = t->sets.train.count - position * batch;
+    return left < batch ? left : batch;
+}
+
+/* The micro-batch at `position` of the epoch, on its way to the device. */
+static int trainer_fill(Trainer *t, int64_t position, PccError *error)
+{
+    PccBatch *batch = &t->batches[t->filled];
+    int status = pcc_batch_fill(batch, t->sets.train.data, t->samples + position * t->session->program->batch,
+                                trainer_valid(t, position), error);
+    if (!status)
+        status = pcc_prefetch(t->session, &batch->feed, error);
+    t->is_filled = !status;
+    return status;
+}
+
+/* Micro-batches, and their losses. */
+typedef struct Micros {
+    double sum, weight; /* of losses, and of what they are averaged over */
+    int64_t samples;
+} Micros;
+
+/* Begins a micro-batch, and with the last one the update; while the device is at it, the next one is read. */
+static int trainer_micro(Trainer *t, int64_t position, bool is_last, double lr, Micros *done, PccError *error)
+{
+    int status = t->is_filled ? PCC_OK : trainer_fill(t, position, error);
+    if (status)
+        return status;
+    pcc_begin_backward(t->session, &t->batches[t->filled].feed);
+    if (is_last)
+        pcc_begin_update(t->session, lr);
+    t->is_filled = false;
+    t->filled = !t->filled;
+    PccError later; /* where the next one cannot be read, its own turn says so */
+    if (position + 1 < t->micro_batches)
+        trainer_fill(t, position + 1, &later);
+    const double loss = pcc_end_backward(t->session), counted = pcc_loss_weight(t->session);
+    done->sum += counted > 0 ? loss * counted : 0;
+    done->weight += counted;
+    done->samples += trainer_valid(t, position);
+    return PCC_OK;
+}
+
 /* The micro-batches of one update, and the update. */
 static int trainer_update(Trainer *t, PccStepReport *report, PccError *error)
 {
     const PccProgram *program = t->session->program;
-    double started = pcc_now(), sum = 0, weight = 0;
-    int64_t samples = 0, left = t->micro_batches - t->state.position;
+    const double started = pcc_now(), lr = pcc_learning_rate(&t->schedule, (int64_t)t->session->step.update);
+    int64_t left = t->micro_batches - t->state.position;
     int64_t micro_batches = left < program->accumulate ? left : program->accumulate;
+    Micros done = {0};
+    *report = (PccStepReport){.epoch = t->state.epoch + 1, .lr = lr, .scale = t->session->loss_scale.scale};
     for (int64_t m = 0; m < micro_batches; m++) {
-        int64_t at = (t->state.position + m) * program->batch, valid = t->sets.train.count - at;
-        valid = valid < program->batch ? valid : program->batch;
-        int status = pcc_batch_fill(&t->batch, t->sets.train.data, t->samples + at, valid, error);
+        int status = trainer_micro(t, t->state.position + m, m + 1 == micro_batches, lr, &done, error);
         if (status)
             return status;
-        double loss = pcc_backward(t->session, &t->batch.feed), counted = pcc_loss_weight(t->session);
-        sum += counted > 0 ? loss * counted : 0;
-        weight += counted;
-        samples += valid;
     }
-    *report = (PccStepReport){.epoch = t->state.epoch + 1, .loss = weight > 0 ? sum / weight : 0};
-    trainer_apply(t, report);
+    report->loss = done.weight > 0 ? done.sum / done.weight : 0;
+    trainer_report_update(t, report, pcc_end_update(t->session));
     t->state.position += micro_batches;
-    report->samples_per_s = (double)samples / fmax(pcc_now() - started, 1e-9);
+    report->samples_per_s = (double)done.samples / fmax(pcc_now() - started, 1e-9);
     int status = pcc_session_status(t->session, error);
     if (!status)
         trainer_warn_not_finite(t, report);
@@ -262,7 +303,7 @@ static int trainer_validate(Trainer *t, PccError *error)
     PccEpochReport report = {.epoch = t->state.epoch + 1, .has_lost = t->state.rounded > 0};
     if (report.has_lost)
         report.lost_updates = (double)t->state.lost / (double)t->state.rounded;
-    int status = pcc_evaluate_split(t->session, &t->batch, &t->sets.val, &report, error);
+    int status = pcc_evaluate_split(t->session, &t->batches[t->filled], &t->sets.val, &report, error);
     if (!status)
         status = trainer_print_epoch(t, &report, error);
     if (!status && report.has_val)
@@ -382,7 +423,7 @@ int pcc_evaluate_only(PccSession *session, const PccRunOptions *options, PccErro
     if (!status)
         status = pcc_log_open(&trainer.log, options->log, INT64_MAX, error); /* added to what is there */
     if (!status)
-        status = pcc_evaluate_split(session, &trainer.batch, &trainer.sets.val, &report, error);
+        status = pcc_evaluate_split(session, &trainer.batches[0], &trainer.sets.val, &report, error);
     if (!status)
         status = trainer_print_epoch(&trainer, &report, error);
     trainer_close(&trainer);

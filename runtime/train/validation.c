@@ -1,6 +1,6 @@
 /* evaluate.c: the loss and accuracy over a whole split. */
 #include "validation.h"
-#include "../session/session.h"
+#include "../session/blocks.h"
 
 double pcc_loss_weight(const PccSession *session)
 {
@@ -16,6 +16,8 @@ int pcc_evaluate_split(PccSession *session, PccBatch *batch, const PccSplit *spl
     for (int64_t at = 0; at < split->count; at += size) {
         int64_t valid = split->count - at < size ? split->count - at : size;
         int status = pcc_batch_fill(batch, split->data, split->samples + at, valid, error);
+        if (!status)
+            status = pcc_prefetch(session, &batch->feed, error);
         if (status)
             return status;
         PccEvaluation part = pcc_evaluate(session, &batch->feed);

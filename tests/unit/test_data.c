@@ -301,7 +301,7 @@ static void safetensors_columns(void **state)
     assert_int_equal(data.count, 4);
     assert_true(linear_layout.fixed_order && data.ordered); /* the adjacency's rows are the batch's */
     PccBatch batch;
-    assert_int_equal(pcc_batch_init(&batch, &linear_layout, &error), 0);
+    assert_int_equal(pcc_batch_init(&batch, NULL, &linear_layout, &error), 0);
     /* One valid sample: the second repeats it. */
     assert_int_equal(pcc_batch_fill(&batch, &data, (int64_t[]){2}, 1, &error), 0);
     const float *got = batch.feed.inputs[0];
