@@ -95,15 +95,18 @@ static void compile(Verification *v)
     run_passes(c);
     if (v->imported)
         evaluate_reference(v, (Perturbation){0}, "reference.safetensors");
-    EmitOptions emit = {.source_name = "train.c", .weights_name = "train.safetensors"};
+    const bool is_cuda = c->options.target == &target_cuda;
+    EmitOptions emit = {.source_name = is_cuda ? "train.cu" : "train.c", .weights_name = "train.safetensors"};
     write_weights(&c->program, &c->options, &emit, temporary_file(c, "train.safetensors"));
     Emitted source = emit_source(c, &emit);
-    const char *path = temporary_file(c, "train.c");
+    const char *path = temporary_file(c, emit.source_name);
     write_source(c, &source, path);
     BuildRequest request = {.source = path,
                             .output = temporary_file(c, "train"),
                             .product = PRODUCT_EXECUTABLE,
-                            .verbose = c->line.verbose};
+                            .verbose = c->line.verbose,
+                            .cuda = is_cuda,
+                            .emulated = is_cuda};
     build_program(c->arena, &c->diagnostics, &request);
 }
 

@@ -161,8 +161,31 @@ static void add_compiler(Arguments *arguments, const BuildRequest *request)
         add_words(arguments, request->cuda ? "-Xcompiler -fPIC" : "-fPIC");
 }
 
+/* The script that builds .cu files for the CPU: of a build tree, which it is told, or installed. */
+static void build_emulated(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request)
+{
+    static const char *const folders[] = {".", "../share/pcc/emulator"};
+    const char *script = find_in(arena, folders, 2, "emulate", true);
+    Arguments arguments = {.arena = arena};
+    if (!script)
+        fatal(diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot find the emulator of CUDA programs: install pcc whole");
+    add(&arguments, script);
+    if (strstr(script, "/share/pcc/") == NULL) {
+        add_words(&arguments, "--runtime");
+        add(&arguments, own_folder(arena));
+    }
+    add(&arguments, request->source);
+    add_words(&arguments, "-o");
+    add(&arguments, request->output);
+    run_tool(diagnostics, &arguments, request->verbose, true);
+}
+
 void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request)
 {
+    if (request->emulated) {
+        build_emulated(arena, diagnostics, request);
+        return;
+    }
     const bool is_archive = request->product == PRODUCT_ARCHIVE;
     const char *output = is_archive ? arena_printf(arena, "%s.o", request->source) : request->output;
     Arguments arguments = {.arena = arena};

@@ -22,6 +22,7 @@ typedef struct BuildRequest {
     bool standalone;      /* the source holds the runtime */
     bool verbose;         /* print the commands */
     bool cuda;            /* the source is CUDA C++ */
+    bool emulated;        /* of cuda: a program for the CPU, under the emulator */
     const char *gpu_arch; /* of cuda: "sm_80,sm_90"; NULL: sm_90 */
 } BuildRequest;
 

@@ -80,6 +80,10 @@ void drain(cudaStream_t stream);    /* runs all that is in it */
 void drain_device(void);
 bool is_in_host_function(void);
 
+/* ---- pinned.cpp ------------------------------------------------------------------------------------------------- */
+
+bool is_registered(const void *pointer);
+
 /* ---- graph.cpp -------------------------------------------------------------------------------------------------- */
 
 bool invalidate_captures(void); /* if there are any that forbid what is not safe in one */

@@ -13,7 +13,9 @@ enum Place { PAGEABLE, PINNED, DEVICE };
 static Place place_of(const void *pointer)
 {
     const Allocation *found = find_memory(pointer);
-    return !found ? PAGEABLE : found->on_device ? DEVICE : PINNED;
+    if (!found)
+        return is_registered(pointer) ? PINNED : PAGEABLE;
+    return found->on_device ? DEVICE : PINNED;
 }
 
 /* Is the end of a copy outside of the allocation that it begins in? */
