@@ -118,44 +118,65 @@ __global__ void __launch_bounds__(PCC_BLOCK, 1) pcc_depthwise_kernel(PccDepthwis
         }
 }
 
+enum { PCC_DEPTHWISE_WARPS = 8 };
+
+/* What tap `tap` adds to the coordinates of the first; none that exists where there is no such tap. */
+PCC_DEVICE int4 pcc_depthwise_tap(const PccDepthwise &p, int tap)
+{
+    if (tap >= p.kernel[0] * p.kernel[1] * p.kernel[2])
+        return make_int4(INT32_MIN / 2, 0, 0, 0);
+    return make_int4(tap / p.kernel[2] / p.kernel[1] * p.dilation[0], tap / p.kernel[2] % p.kernel[1] * p.dilation[1],
+                     tap % p.kernel[2] * p.dilation[2], 0);
+}
+
+/* sum[i] += dy[row, c] x[pixel(row, tap i), c] */
+template <class T, int Taps, class X>
+PCC_DEVICE void pcc_depthwise_add(T (&sum)[Taps], const PccDepthwise &p, const int4 *taps, uint32_t row, T cotangent,
+                                  const X *x)
+{
+    const int w = (int)pcc_coordinate(&row, p.grid[2]) * p.stride[2] - p.pad[2];
+    const int h = (int)pcc_coordinate(&row, p.grid[1]) * p.stride[1] - p.pad[1];
+    const int d = (int)pcc_coordinate(&row, p.grid[0]) * p.stride[0] - p.pad[0];
+#pragma unroll
+    for (int i = 0; i < Taps; i++) {
+        const int4 tap = taps[i];
+        const int z = d + tap.x, y = h + tap.y, s = w + tap.z;
+        if ((unsigned)z < (unsigned)p.from[0] && (unsigned)y < (unsigned)p.from[1] && (unsigned)s < (unsigned)p.from[2])
+            sum[i] += cotangent *
+                      pcc_get<T>(x, ((((int64_t)row * p.from[0] + z) * p.from[1] + y) * p.from[2] + s) * p.channels);
+    }
+}
+
 /* partial[range, tap, c]: a block has a range of positions, 32 channels and Taps taps; its warps take positions in
  * turn.
  */
-enum { PCC_DEPTHWISE_WARPS = 8 };
-
 template <class T, int Taps, class X, class Y>
 __global__ void __launch_bounds__(PCC_DEPTHWISE_WARPS * 32, 1)
     pcc_depthwise_weight(PccDepthwise p, int64_t range, const X *x, const Y *dy, T *partial)
 {
     __shared__ T of_warp[PCC_DEPTHWISE_WARPS][Taps][32];
-    const int taps = p.kernel[0] * p.kernel[1] * p.kernel[2], first_tap = (int)blockIdx.y * Taps;
+    __shared__ int4 taps[Taps];
+    const int all_taps = p.kernel[0] * p.kernel[1] * p.kernel[2], first_tap = (int)blockIdx.y * Taps;
     const int warp = (int)threadIdx.x / 32, lane = pcc_lane();
     const int64_t groups = (p.channels + 31) / 32, c = blockIdx.x % groups * 32 + lane;
     const int64_t first = blockIdx.x / groups * range, last = first + range < p.positions ? first + range : p.positions;
+    if ((int)threadIdx.x < Taps)
+        taps[threadIdx.x] = pcc_depthwise_tap(p, first_tap + (int)threadIdx.x);
+    __syncthreads();
     T sum[Taps] = {};
     if (c < p.channels)
-        for (int64_t row = first + warp; row < last; row += PCC_DEPTHWISE_WARPS) {
-            const T cotangent = pcc_get<T>(dy, row * p.channels + c);
-            pcc_depthwise_taps<false>(p, row, [&](int tap, int64_t pixel) {
-                const int own = tap - first_tap;
-                if (own < 0 || own >= Taps)
-                    return;
-                const T term = cotangent * pcc_get<T>(x, pixel * p.channels + c);
-#pragma unroll
-                for (int i = 0; i < Taps; i++)
-                    sum[i] += i == own ? term : T(0);
-            });
-        }
+        for (int64_t row = first + warp; row < last; row += PCC_DEPTHWISE_WARPS)
+            pcc_depthwise_add(sum, p, taps, (uint32_t)row, pcc_get<T>(dy, row * p.channels + c), x + c);
 #pragma unroll
     for (int i = 0; i < Taps; i++)
         of_warp[warp][i][lane] = sum[i];
     __syncthreads();
-    for (int i = warp; i < Taps && first_tap + i < taps; i += PCC_DEPTHWISE_WARPS) {
+    for (int i = warp; i < Taps && first_tap + i < all_taps; i += PCC_DEPTHWISE_WARPS) {
         T all = 0;
         for (int other = 0; other < PCC_DEPTHWISE_WARPS; other++)
             all += of_warp[other][i][lane];
         if (c < p.channels)
-            partial[(blockIdx.x / groups * taps + first_tap + i) * p.channels + c] = all;
+            partial[(blockIdx.x / groups * all_taps + first_tap + i) * p.channels + c] = all;
     }
 }
 

@@ -81,10 +81,16 @@ template <class X> struct PccPatches {
         return there ? l.at + p.delta : data;
     }
 
-    __device__ __forceinline__ X one(const Line &l, const Place &p, int v) const
+    template <int V> __device__ __forceinline__ PccVector<X, V> gather(const Line &l, const Place &p) const
     {
-        const Place own = v == 0 ? p : place((int64_t)p.column + v);
-        return is_there(l, own) ? l.at[own.delta] : X{};
+        PccVector<X, V> all = {};
+#pragma unroll
+        for (int v = 0; v < V; v++) {
+            const Place own = v == 0 ? p : place((int64_t)p.column + v);
+            if (is_there(l, own))
+                all.at[v] = l.at[own.delta];
+        }
+        return all;
     }
 };
 

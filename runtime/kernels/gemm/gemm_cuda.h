@@ -32,26 +32,28 @@ static inline int64_t pcc_product_tiles(int tile, int64_t batch, int64_t m, int6
     return batch * pcc_ceil_div(m, pcc_tile_rows(tile)) * pcc_ceil_div(n, pcc_tile_columns(tile));
 }
 
-/* What a product costs on a GPU of 132 processors with 2, 3 or 4 tiles each at a time. The unit is about 40 ns: a step
- * of a tile of 128 x 128 takes 12 where two share a processor; filling the pipeline takes 4 steps; partial sums are
- * written and read at 160 KB a unit, by one launch more. */
+/* What a product costs, in about 40 ns, on a GPU of 132 processors that hold 2, 3 or 4 tiles each: a step of all that
+ * one holds takes 12, 11 or 10, for smaller tiles read more for each multiplication; with fewer it takes less, but not
+ * in proportion. A pipeline fills in 4 steps. Partial sums are written and read at 160 KB a unit, by a launch more. */
 static inline int64_t pcc_product_cost(int tile, int64_t batch, int64_t m, int64_t n, int64_t k, int64_t splits)
 {
-    const int64_t step = tile == PCC_TILE_128x128 ? 12 : tile == PCC_TILE_128x64 ? 7 : 4;
-    const int64_t resident = 132 * (tile == PCC_TILE_128x128 ? 2 : tile == PCC_TILE_128x64 ? 3 : 4);
-    const int64_t rounds = pcc_ceil_div(pcc_product_tiles(tile, batch, m, n) * splits, resident);
+    enum { PROCESSORS = 132, LAUNCH = 120, SUMS = 20000 };
+    const int64_t holds = tile == PCC_TILE_128x128 ? 2 : tile == PCC_TILE_128x64 ? 3 : 4, step = 14 - holds;
+    const int64_t blocks = pcc_product_tiles(tile, batch, m, n) * splits, full = blocks / (PROCESSORS * holds);
+    const int64_t rest = pcc_ceil_div(blocks % (PROCESSORS * holds), PROCESSORS);
+    const int64_t rounds = full * (holds + 1) + (rest > 0 ? rest + 1 : 0); /* in parts of holds + 1 */
     const int64_t steps = pcc_ceil_div(pcc_ceil_div(k, PCC_PRODUCT_STEP), splits) + 4;
-    return rounds * steps * step + (splits > 1 ? 120 + batch * m * n * splits / 20000 : 0);
+    return rounds * steps * step / (holds + 1) + (splits > 1 ? LAUNCH + batch * m * n * splits / SUMS : 0);
 }
 
-/* The cheapest; at least 8 steps a split. */
+/* The cheapest; with at least 8 steps a split, and at most 2^23 partial sums. */
 static inline PccProductPlan pcc_product_plan(int64_t batch, int64_t m, int64_t n, int64_t k)
 {
     const int64_t most = pcc_min_i64(PCC_PRODUCT_MOST_SPLITS, k / (8 * PCC_PRODUCT_STEP));
     PccProductPlan best = {PCC_TILE_64x64, 1};
     int64_t least = INT64_MAX;
     for (int tile = 0; tile < PCC_TILES; tile++)
-        for (int64_t splits = 1; splits == 1 || splits <= most; splits++) {
+        for (int64_t splits = 1; splits == 1 || (splits <= most && splits * batch * m * n <= 1 << 23); splits++) {
             const int64_t cost = pcc_product_cost(tile, batch, m, n, k, splits);
             if (cost < least) {
                 least = cost;

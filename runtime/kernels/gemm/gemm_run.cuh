@@ -11,6 +11,12 @@ template <class X, class Y> constexpr bool pcc_is_tensor_product()
     return std::is_same<X, Y>::value && sizeof(X) == 2;
 }
 
+/* Division of 32 bits where they suffice: it is several times as fast. */
+PCC_DEVICE int64_t pcc_divide(int64_t n, int64_t by)
+{
+    return ((n | by) >> 32) == 0 ? (int64_t)((uint32_t)n / (uint32_t)by) : n / by;
+}
+
 /* C from partial sums [splits, batch, m, n], added in their order. */
 template <class T, class E> __global__ void pcc_sum_splits(PccProduct p, const T *partial, E epilogue)
 {
@@ -67,7 +73,7 @@ template <class T, int Form, int... Forms, class A, class B, class E>
 static void pcc_run_product(int form, const PccExtents &extents, const A &a, const B &b, void *scratch,
                             const E &epilogue, PccStep *s)
 {
-    constexpr int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED, free = vectors + PCC_PRODUCT_TILE;
+    constexpr int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED, loose = vectors + PCC_PRODUCT_TILE;
     constexpr int tile = Form == PCC_ANY_FORM ? (int)PCC_TILE_64x64 : Form & PCC_PRODUCT_TILE;
     if (extents.batch * extents.m * extents.n == 0)
         return;
@@ -76,9 +82,9 @@ static void pcc_run_product(int form, const PccExtents &extents, const A &a, con
         plan.splits = pcc_product_plan(extents.batch, extents.m, extents.n, extents.k).splits;
     const PccProduct p = pcc_cut_product(extents, plan);
     if constexpr (Form == PCC_ANY_FORM) {
-        form = (form & ~free) + tile + ((form & vectors) == vectors ? vectors : 0);
+        form = (form & ~loose) + tile + ((form & vectors) == vectors ? vectors : 0);
         (void)((form == Forms && (pcc_run_form<T, Forms>(p, a, b, scratch, epilogue, s), true)) || ...);
-    } else if ((form & Form & vectors) != (Form & vectors) || ((form ^ Form) & ~free) != 0)
+    } else if ((form & Form & vectors) != (Form & vectors) || ((form ^ Form) & ~loose) != 0)
         pcc_check_cuda(s, cudaErrorInvalidValue, "a product that was compiled in another form");
     else
         pcc_run_form<T, Form>(p, a, b, scratch, epilogue, s);

@@ -12,6 +12,27 @@
 #include "../common/storage.cuh"
 #include "gemm_cuda.h"
 
+/* 16 bytes from `shift` bytes behind `from` on, a multiple of 2: of two vectors that are aligned. */
+template <class X> PCC_DEVICE PccVector<X, 16 / sizeof(X)> pcc_shifted(const PccVector<uint32_t, 4> *from, int shift)
+{
+    const PccVector<uint32_t, 4> low = from[0], high = from[1];
+    uint32_t word[8] = {low.at[0], low.at[1], low.at[2], low.at[3], high.at[0], high.at[1], high.at[2], high.at[3]};
+    union {
+        uint32_t word[4];
+        PccVector<X, 16 / sizeof(X)> all;
+    } shifted;
+#pragma unroll
+    for (int i = 0; i < 6; i++)
+        word[i] = shift & 8 ? word[i + 2] : word[i];
+#pragma unroll
+    for (int i = 0; i < 5; i++)
+        word[i] = shift & 4 ? word[i + 1] : word[i];
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        shifted.word[i] = (uint32_t)(((uint64_t)word[i + 1] << 32 | word[i]) >> (shift & 2) * 8);
+    return shifted.all;
+}
+
 template <class X> struct PccMatrix {
     typedef X Element;
     const X *data;
@@ -52,9 +73,21 @@ template <class X> struct PccMatrix {
         return *count > 0 ? line.data + place.at : data;
     }
 
-    __device__ __forceinline__ X one(const Line &line, const Place &place, int v) const
+    template <int V> __device__ __forceinline__ PccVector<X, V> gather(const Line &line, const Place &place) const
     {
-        return line.data && v < place.count ? line.data[(place.at + v) * stride] : X{};
+        if constexpr (V * sizeof(X) == 16)
+            if (line.data && place.count >= V && stride == 1) {
+                const uintptr_t at = (uintptr_t)(line.data + place.at), first = at & ~(uintptr_t)15;
+                const uintptr_t end = (uintptr_t)(data + (lines - 1) * line_stride + length);
+                if (first >= (uintptr_t)data && first + 32 <= end)
+                    return pcc_shifted<X>((const PccVector<uint32_t, 4> *)first, (int)(at - first));
+            }
+        PccVector<X, V> all = {};
+#pragma unroll
+        for (int v = 0; v < V; v++)
+            if (line.data && v < place.count)
+                all.at[v] = line.data[(place.at + v) * stride];
+        return all;
     }
 };
 
@@ -64,8 +97,8 @@ PCC_DEVICE PccVector<typename Source::Element, V> pcc_fetch(const Source &source
                                                             const typename Source::Place &place)
 {
     typedef typename Source::Element X;
-    PccVector<X, V> all = {};
     if constexpr (Aligned) {
+        PccVector<X, V> all = {};
         int count;
         const X *p = source.find(line, place, &count);
         if (count >= V)
@@ -74,12 +107,9 @@ PCC_DEVICE PccVector<typename Source::Element, V> pcc_fetch(const Source &source
         for (int v = 0; v < V; v++)
             if (v < count)
                 all.at[v] = p[v];
-    } else {
-#pragma unroll
-        for (int v = 0; v < V; v++)
-            all.at[v] = source.one(line, place, v);
-    }
-    return all;
+        return all;
+    } else
+        return source.template gather<V>(line, place);
 }
 
 #endif
