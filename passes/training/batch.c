@@ -4,47 +4,8 @@
  * there are scalars, inputs of one row for all samples (positions [1, T]) and, where samples are the nodes of a graph,
  * inputs with a first axis of their own (edges [2, E]). Inputs without a common first axis of which no axis of the
  * loss's output comes are one sample together: a graph with its nodes and edges, from which a few rows are computed. */
-#include <string.h>
-
+#include "passes/training/axis_names.h"
 #include "passes/training/batch_axis.h"
-
-static const char *first_symbol(const Graph *graph, const char *name)
-{
-    const DeclaredAxes *declared = declared_axes(graph, name);
-    return declared ? declared->symbols[0] : NULL;
-}
-
-const DeclaredAxes *declared_axes(const Graph *graph, const char *name)
-{
-    for (int i = 0; name && i < graph->declared_count; i++)
-        if (strcmp(graph->declared[i].name, name) == 0)
-            return &graph->declared[i];
-    return NULL;
-}
-
-static int64_t rows_of(const Value *value)
-{
-    return value->type.rank > 0 ? value->type.dims[0] : 0;
-}
-
-static bool is_batch_name(const char *symbol)
-{
-    return symbol && (!strcmp(symbol, "batch") || !strcmp(symbol, "batch_size") || !strcmp(symbol, "N"));
-}
-
-/* Two symbols that are not the same; what has none may be either. */
-static bool disagree(const char *a, const char *b)
-{
-    return a && b && strcmp(a, b) != 0 && !(is_batch_name(a) && is_batch_name(b));
-}
-
-static bool names_axis(const DeclaredAxes *declared, const char *symbol)
-{
-    for (int axis = 0; declared && symbol && axis < MAX_RANK; axis++)
-        if (declared->symbols[axis] && !disagree(declared->symbols[axis], symbol))
-            return true;
-    return false;
-}
 
 static const Value *first_float_input(const Graph *graph)
 {
@@ -65,7 +26,7 @@ static const Value *common_input(const Graph *graph)
         if (rows_of(value) == 0 || (rows_of(value) == 1 && !one_row_counts))
             continue;
         if (common && (rows_of(value) != rows_of(common) ||
-                       disagree(first_symbol(graph, value->name), first_symbol(graph, common->name))))
+                       names_disagree(first_symbol(graph, value->name), first_symbol(graph, common->name))))
             return NULL;
         common = common ? common : value;
     }
@@ -84,7 +45,7 @@ static int rank_of_named(const Graph *graph, const Value *input, const DeclaredA
         return 4;
     if (is_float(input->type.dtype))
         return 3;
-    return output->symbols[0] && !disagree(output->symbols[0], symbol) ? 2 : 1;
+    return output->symbols[0] && !names_disagree(output->symbols[0], symbol) ? 2 : 1;
 }
 
 /* Of inputs that do not share a first axis, the first of those that do best. */
@@ -129,28 +90,6 @@ static const Value *batch_input(const Graph *graph, const Value *scores, const c
     if (!found)
         found = first_float_input(graph);
     return found ? found : input_of_rows(graph, scores ? rows_of(scores) : 0);
-}
-
-int input_batch_axis(const Graph *graph, const Value *input, int64_t batch)
-{
-    int named = output_batch_axis(graph, input, input->name);
-    if (named >= 0)
-        return named;
-    return rows_of(input) == batch && !disagree(first_symbol(graph, input->name), graph->batch_symbol) ? 0 : -1;
-}
-
-int output_batch_axis(const Graph *graph, const Value *output, const char *name)
-{
-    const DeclaredAxes *declared = declared_axes(graph, name);
-    int found = -1;
-    for (int axis = 0; declared && graph->batch_symbol && axis < output->type.rank; axis++) {
-        if (!declared->symbols[axis] || disagree(declared->symbols[axis], graph->batch_symbol))
-            continue;
-        if (found >= 0 || output->type.dims[axis] != graph->batch)
-            return -1;
-        found = axis;
-    }
-    return found;
 }
 
 /* Does nothing of the value's shape come from the batch? Its axes have other names or, unless the inputs, floats among

@@ -5,6 +5,8 @@
  * their axes (ir/batch_place.h). */
 #include "passes/training/batch_axis.h"
 
+#include "passes/training/axis_names.h"
+
 /* What operand i says of the place in an output. A row that does not say is taken to keep the axes of its first
  * operand: a loss has to find its samples somewhere, and the axis of the same extent is the best guess. */
 static int64_t place_by_operand(const Node *node, int i, int output, int64_t outer, int64_t batch)

@@ -10,12 +10,6 @@ const int64_t *follow_batch(const Graph *graph, int64_t batch);
 
 /* ---- batch.c ---- */
 
-/* What the model's file calls the axes of that input or output; NULL when it says nothing. */
-const DeclaredAxes *declared_axes(const Graph *graph, const char *name);
-/* The axis of an input that has the samples, -1 when none has. */
-int input_batch_axis(const Graph *graph, const Value *input, int64_t batch);
-/* The axis of an output that is called as the batch is, -1 when none is, or several. */
-int output_batch_axis(const Graph *graph, const Value *output, const char *name);
 /* Sets graph->batch: how many samples there are, of which the loss reads what `scores` has; NULL: its own scalar. */
 void find_batch(Graph *graph, const Value *scores, const char *output);
 

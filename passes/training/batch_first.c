@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "passes/training/axis_names.h"
 #include "passes/training/batch_axis.h"
 
 /* The value with major, batch and minor as axes of their own, and the order that puts the batch first. */
