@@ -198,26 +198,24 @@ void warning(Diagnostics *d, Origin origin, const char *code, const char *format
     va_end(arguments);
 }
 
-static void withhold(WithheldErrors *list, ExitStatus status, Origin origin, const char *format, va_list arguments)
+static void withhold(Diagnostics *d, ExitStatus status, Origin origin, const char *format, va_list arguments)
     __attribute__((format(printf, 4, 0)));
 
-static void withhold(WithheldErrors *list, ExitStatus status, Origin origin, const char *format, va_list arguments)
+static void withhold(Diagnostics *d, ExitStatus status, Origin origin, const char *format, va_list arguments)
 {
-    char *message = NULL;
-    if (vasprintf(&message, format, arguments) < 0)
-        message = NULL;
-    const char *text = message ? message : format;
-    APPEND(list->arena, list->items, list->count,
-           ((WithheldError){origin, status, arena_strndup(list->arena, text, strlen(text))}));
-    free(message);
+    char *text = NULL;
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    d->withhold(d->withhold_context, origin, status, text ? text : format);
+    free(text);
 }
 
 void error(Diagnostics *d, ExitStatus status, Origin origin, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    if (d->withheld) {
-        withhold(d->withheld, status, origin, format, arguments);
+    if (d->withhold) {
+        withhold(d, status, origin, format, arguments);
         d->error_count++;
     } else {
         report(d, SEVERITY_ERROR, origin, NULL, status, format, arguments);

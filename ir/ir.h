@@ -62,19 +62,6 @@ typedef struct Origin {
     const char *op;   /* the ONNX operator it was, e.g. "Gemm" */
 } Origin;
 
-/* Errors that a caller may find do not matter: see Diagnostics.withheld. */
-typedef struct WithheldError {
-    Origin origin;
-    ExitStatus status;
-    const char *text;
-} WithheldError;
-
-typedef struct WithheldErrors {
-    Arena *arena;
-    WithheldError *items;
-    int count;
-} WithheldErrors;
-
 /* Messages go to `stream` (or are kept for --diagnostics=json) as
  *     FILE: error: node 'NAME' (OP): attribute 'axis' is 7, but the input has rank 4; ...
  * Errors are counted and the first error's status becomes the compile's; fatal() also leaves through `recover`. */
@@ -82,9 +69,11 @@ struct Diagnostics {
     FILE *stream;
     const char *file; /* the model's path, for messages */
     bool json, color, werror;
-    bool quiet;               /* no notes and warnings */
-    bool muted;               /* errors are counted, not told: something is only tried */
-    WithheldErrors *withheld; /* where error() keeps its message instead of telling it; it counts. NULL: nowhere */
+    bool quiet; /* no notes and warnings */
+    bool muted; /* errors are counted, not told: something is only tried */
+    /* Gets what error() would tell, for the time of the call; the error counts all the same. NULL: it is told. */
+    void (*withhold)(void *context, Origin origin, ExitStatus status, const char *text);
+    void *withhold_context;
     int error_count, warning_count;
     ExitStatus status; /* of the first error */
     jmp_buf recover;   /* set by the caller of the compile; fatal() jumps here */

@@ -125,6 +125,10 @@ Value *node_input(Import *import, const Scope *scope, Origin origin, const NodeP
 const char *node_output(const NodeProto *node, size_t i);
 /* Defines output i of a call, If or loop as a value of its body, which takes the output's name. */
 void define_result(Import *import, const Body *body, Scope *scope, const NodeProto *node, size_t i, Value *value);
+/* The outputs are poisoned, by refusals from `first` on, by the node's inputs or by these values. */
+void poison_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *node, int first, size_t count,
+                    Value *const *causes);
+
 /* ---- onnx_refuse.c: what cannot be imported ------------------------------------------------------------------------
  */
 
@@ -132,6 +136,19 @@ void define_result(Import *import, const Body *body, Scope *scope, const NodePro
 void unsupported(Import *import, Origin origin, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Likewise an input or initializer of such a type; returns the poisoned value to define. */
 Value *unsupported_type(Import *import, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Errors that may turn out not to matter. */
+typedef struct WithheldError {
+    Origin origin;
+    ExitStatus status;
+    const char *text;
+} WithheldError;
+
+typedef struct WithheldErrors {
+    Arena *arena;
+    WithheldError *items;
+    int count;
+} WithheldErrors;
 
 /* Between the two, error() only notes a refusal. end_attempt() is true when nothing was refused in between. */
 typedef struct Attempt {
@@ -145,9 +162,6 @@ bool end_attempt(Import *import, const Attempt *attempt);
  * all of which need be poisoned, nor be there) was; what is computed from it must not be imported. */
 bool is_poisoned(const Value *value);
 Value *poison(Import *import, int first, size_t count, Value *const *causes);
-/* The outputs are poisoned, by refusals from `first` on, by the node's inputs or by these values. */
-void poison_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *node, int first, size_t count,
-                    Value *const *causes);
 
 /* Errors for all the refusals that these poisoned values depend on: operators that pcc does not have in one list. */
 void report_refusals(Import *import, size_t count, Value *const *values);
@@ -179,7 +193,8 @@ void widen_attributes(Import *import, Node *node); /* Cast's `to` and its like *
 /* ---- onnx_import.c -------------------------------------------------------------------------------------------------
  */
 
-/* Those that the scope needs: call need_nodes() first. */
+/* Those that the scope needs: call need_nodes() first. A node may have a body: import_nodes() calls inline_function()
+ * (onnx_functions.c) and import_control() (onnx_control.c), and these call import_nodes() for what is inside. */
 void import_initializers(Import *import, const Body *body, Scope *scope, const GraphProto *graph);
 void import_nodes(Import *import, const Body *body, Scope *scope, size_t count, NodeProto *const *nodes);
 

@@ -82,19 +82,28 @@ Value *unsupported_type(Import *import, const char *format, ...)
     return poison(import, import->refusal_count - 1, 0, NULL);
 }
 
+/* The WithheldErrors that context is: the text lives for this call only. */
+static void withhold(void *context, Origin origin, ExitStatus status, const char *text)
+{
+    WithheldErrors *list = context;
+    APPEND(list->arena, list->items, list->count,
+           ((WithheldError){origin, status, arena_strndup(list->arena, text, strlen(text))}));
+}
+
 Attempt begin_attempt(Import *import)
 {
     Diagnostics *d = import->diagnostics;
     Attempt attempt = {NEW(import->arena, WithheldErrors), d->error_count, import->refusal_count};
     attempt.errors->arena = import->arena;
-    d->withheld = attempt.errors;
+    d->withhold = withhold;
+    d->withhold_context = attempt.errors;
     return attempt;
 }
 
 bool end_attempt(Import *import, const Attempt *attempt)
 {
     Diagnostics *d = import->diagnostics;
-    d->withheld = NULL;
+    d->withhold = NULL;
     d->error_count = attempt->error_count;
     for (int i = 0; i < attempt->errors->count; i++) {
         const WithheldError *item = &attempt->errors->items[i];
@@ -117,22 +126,6 @@ Value *poison(Import *import, int first, size_t count, Value *const *causes)
         }
     }
     return &result->value;
-}
-
-void poison_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *node, int first, size_t count,
-                    Value *const *causes)
-{
-    Value **all = NEW_ARRAY(import->arena, Value *, node->n_input + count + 1);
-    for (size_t i = 0; i < node->n_input; i++) {
-        all[i] = find_value(scope, node->input[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        all[node->n_input + i] = causes[i];
-    }
-    Value *poisoned = poison(import, first, node->n_input + count, all);
-    for (size_t i = 0; i < node->n_output; i++) {
-        define_result(import, body, scope, node, i, poisoned);
-    }
 }
 
 /* ---- telling -------------------------------------------------------------------------------------------------------

@@ -123,3 +123,19 @@ void define_result(Import *import, const Body *body, Scope *scope, const NodePro
     }
     define_value(import, scope, node_origin(import, body, node), name, value);
 }
+
+void poison_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *node, int first, size_t count,
+                    Value *const *causes)
+{
+    Value **all = NEW_ARRAY(import->arena, Value *, node->n_input + count + 1);
+    for (size_t i = 0; i < node->n_input; i++) {
+        all[i] = find_value(scope, node->input[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        all[node->n_input + i] = causes[i];
+    }
+    Value *poisoned = poison(import, first, node->n_input + count, all);
+    for (size_t i = 0; i < node->n_output; i++) {
+        define_result(import, body, scope, node, i, poisoned);
+    }
+}
