@@ -37,8 +37,8 @@ static inline PccUpdateKinds pcc_update_kinds(const PccParam *params, int64_t co
 
 /* The pass over the weights: one launch, but for programs with f64 beside others. */
 template <class Optimizer, class Maps>
-static void pcc_update_weights(PccUpdateKinds kinds, const Maps &maps, const PccParam *on_device, PccUpdatePlan plan,
-                               PccUpdate *done, PccStep *s)
+static void pcc_update_weights(PccUpdateKinds kinds, const PccParam *on_device, PccUpdatePlan plan, PccUpdate *done,
+                               PccStep *s)
 {
     const unsigned blocks = pcc_blocks(plan.chunks, 1);
     const PccStep *step = pcc_on_device(s);
@@ -46,12 +46,10 @@ static void pcc_update_weights(PccUpdateKinds kinds, const Maps &maps, const Pcc
         PCC_LAUNCH((pcc_update_plain_kernel<Optimizer, double>), blocks, PCC_BLOCK, 0, s, on_device, plan, step);
 #ifdef PCC_NARROW
     if (kinds.staged) {
-        PCC_LAUNCH((pcc_update_staged_kernel<Optimizer, Maps>), blocks, PCC_BLOCK, 0, s, on_device, plan, maps, done,
-                   step);
+        PCC_LAUNCH((pcc_update_staged_kernel<Optimizer, Maps>), blocks, PCC_BLOCK, 0, s, on_device, plan, done, step);
         return;
     }
 #endif
-    (void)maps;
     (void)done;
     if (kinds.f32)
         PCC_LAUNCH((pcc_update_plain_kernel<Optimizer, float>), blocks, PCC_BLOCK, 0, s, on_device, plan, step);
@@ -68,9 +66,10 @@ static void pcc_apply_update(const Maps &maps, const PccParam *params, const Pcc
         PCC_LAUNCH(pcc_update_plan_kernel, (unsigned)count, PCC_BLOCK, 0, s, on_device, plan);
         PCC_LAUNCH(pcc_update_norm_kernel, blocks, PCC_BLOCK, 0, s, on_device, plan, step);
     }
-    PCC_LAUNCH(pcc_update_decide_kernel<Optimizer>, 1, PCC_BLOCK, 0, s, plan, scaling, done, loss_scale, step);
+    PCC_LAUNCH((pcc_update_decide_kernel<Optimizer, Maps>), 1, PCC_DECIDE_BLOCK, 0, s, plan, maps, scaling, done,
+               loss_scale, step);
     if (plan.chunks > 0)
-        pcc_update_weights<Optimizer>(pcc_update_kinds(params, count), maps, on_device, plan, done, s);
+        pcc_update_weights<Optimizer, Maps>(pcc_update_kinds(params, count), on_device, plan, done, s);
 }
 
 #define PCC_DEFINE_OPTIMIZER(name, optimizer)                                                                      \

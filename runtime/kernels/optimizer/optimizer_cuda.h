@@ -2,6 +2,7 @@
 #ifndef PCC_OPTIMIZER_CUDA_H
 #define PCC_OPTIMIZER_CUDA_H
 
+#include "optimizer_map8.h"
 #include "optimizer_terms.h"
 
 /* Elements that a block of threads updates: enough to make its start cheap, few enough to fill a GPU with a small
@@ -26,9 +27,10 @@ typedef struct PccCudaUpdate {
     PccFactors_f64 f64;
     uint64_t seed, update; /* as the update began */
     int64_t skips;         /* 1: a gradient is not finite */
+    PccMaps8 maps;         /* of 8-bit moments, where there are any */
 } PccCudaUpdate;
 
-#define PCC_CUDA_UPDATE_HEAD 256 /* bytes of PccCudaUpdate, with what aligns the chunks behind it */
+#define PCC_CUDA_UPDATE_HEAD 2816 /* bytes of PccCudaUpdate, with what aligns the chunks behind it */
 
 PCC_KERNEL int64_t pcc_cuda_update_chunks(int64_t elements)
 {

@@ -5,6 +5,7 @@
 
 #include "optimizer_scale.h"
 #include "update_norm.cuh"
+#include "update_rules.cuh"
 
 struct PccLeast {
     static __device__ __forceinline__ int64_t of(int64_t a, int64_t b)
@@ -17,14 +18,12 @@ struct PccLeast {
     }
 };
 
-/* The norm times the loss scale, squared, and the first parameter that overflows, or -1. Each thread adds a run of
- * chunks. */
+/* The norm times the loss scale, squared, and the first parameter that overflows, or -1.*/
 PCC_DEVICE double pcc_all_squares(const PccUpdatePlan &plan, int64_t *first_overflow)
 {
-    const int64_t run = pcc_ceil_div(plan.chunks, blockDim.x), from = threadIdx.x * run;
     double sum = 0;
     int64_t first = INT64_MAX;
-    for (int64_t c = from; c < pcc_min_i64(from + run, plan.chunks); c++) {
+    for (int64_t c = threadIdx.x; c < plan.chunks; c += blockDim.x) {
         sum += plan.squares[c].sum;
         if (plan.squares[c].overflows)
             first = pcc_min_i64(first, plan.chunk[c].param);
@@ -32,6 +31,18 @@ PCC_DEVICE double pcc_all_squares(const PccUpdatePlan &plan, int64_t *first_over
     first = pcc_block_reduce<PccLeast>(first);
     *first_overflow = first == INT64_MAX ? -1 : first;
     return pcc_block_reduce<PccSum>(sum);
+}
+
+/* From the launch's arguments, whose memory is slow where threads read it at different places. */
+PCC_DEVICE void pcc_keep_maps(const PccMaps8 &maps, PccMaps8 *to)
+{
+    const uint32_t *from = (const uint32_t *)(const void *)&maps;
+    for (unsigned i = threadIdx.x; i < sizeof maps / sizeof *from; i += blockDim.x)
+        ((uint32_t *)(void *)to)[i] = from[i];
+}
+
+PCC_DEVICE void pcc_keep_maps(PccNoMaps, PccMaps8 *)
+{
 }
 
 /* Hands on what the pass over the weights needs of the step, as the step itself moves on. */
@@ -53,11 +64,14 @@ PCC_DEVICE void pcc_decide(PccCudaUpdate *decided, PccScaling scaling, const Pcc
     step->loss_scale = loss_scale->scale;
 }
 
-template <class Optimizer>
-static __global__ void __launch_bounds__(PCC_BLOCK)
-    pcc_update_decide_kernel(PccUpdatePlan plan, PccScaling scaling, PccUpdate *done, PccLossScale *loss_scale,
-                             PccStep *step)
+enum { PCC_DECIDE_BLOCK = 1024 }; /* threads of the one block, which has the chunks' sums to add */
+
+template <class Optimizer, class Maps>
+static __global__ void __launch_bounds__(PCC_DECIDE_BLOCK)
+    pcc_update_decide_kernel(PccUpdatePlan plan, const Maps maps, PccScaling scaling, PccUpdate *done,
+                             PccLossScale *loss_scale, PccStep *step)
 {
+    pcc_keep_maps(maps, &plan.decided->maps);
     PccUpdate result = {0, -1, 0, 0};
     if (pcc_needs_norm(step))
         result.gradient_norm = sqrt(pcc_all_squares(plan, &result.first_overflow)) / step->loss_scale;

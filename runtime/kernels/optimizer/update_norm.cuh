@@ -41,11 +41,14 @@ PCC_DEVICE void pcc_add_four_squares(PccSquaresF32 &sum, const float x[4])
 template <class X> PCC_DEVICE PccCudaSquares pcc_thread_squares(const X *g, int count)
 {
     PccSquaresF32 sum;
-    const int whole = pcc_is_aligned<4>(g, 0) ? count & -4 : 0;
-    for (int i = 4 * (int)threadIdx.x; i < whole; i += 4 * (int)blockDim.x) {
-        const PccVector<X, 4> v = pcc_load_vector<4>(g + i);
-        const float x[4] = {pcc_wide(v.at[0]), pcc_wide(v.at[1]), pcc_wide(v.at[2]), pcc_wide(v.at[3])};
-        pcc_add_four_squares(sum, x);
+    constexpr int N = 16 / sizeof(X);
+    const int whole = pcc_is_aligned<N>(g, 0) ? count & -N : 0;
+    for (int i = N * (int)threadIdx.x; i < whole; i += N * (int)blockDim.x) {
+        const PccVector<X, N> v = pcc_load_vector<N>(g + i);
+        for (int k = 0; k < N; k += 4) {
+            const float x[4] = {pcc_wide(v.at[k]), pcc_wide(v.at[k + 1]), pcc_wide(v.at[k + 2]), pcc_wide(v.at[k + 3])};
+            pcc_add_four_squares(sum, x);
+        }
     }
     for (int i = whole + (int)threadIdx.x; i < count; i += (int)blockDim.x)
         pcc_add_square(sum, pcc_wide(g[i]));

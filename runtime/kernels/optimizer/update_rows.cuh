@@ -63,21 +63,33 @@ template <class X> PCC_DEVICE void pcc_write_row(X *p, PccRowAt at, const X x[PC
 
 /* ---- 16 bits ---------------------------------------------------------------------------------------------------- */
 
-PCC_DEVICE float pcc_widen_bits(PccDtype dtype, uint16_t bits)
+/* Rows of H, PccBf16 or PccF16: which of them is asked once a row, not for each element. */
+template <class H> PCC_DEVICE void pcc_widen_row_of(const uint16_t bits[PCC_LANE_ELEMENTS], float x[PCC_LANE_ELEMENTS])
 {
-    const PccBf16 bf16 = {bits};
-    const PccF16 f16 = {bits};
-    return dtype == PCC_BF16 ? pcc_wide(bf16) : pcc_wide(f16);
+    for (int k = 0; k < PCC_LANE_ELEMENTS; k++)
+        x[k] = pcc_wide(H{bits[k]});
 }
 
-PCC_DEVICE uint16_t pcc_nearest_bits(PccDtype dtype, float x)
+template <class H> PCC_DEVICE void pcc_narrow_row_of(const float x[PCC_LANE_ELEMENTS], uint16_t bits[PCC_LANE_ELEMENTS])
 {
-    return dtype == PCC_BF16 ? pcc_bf16_from_f32(x).bits : pcc_f16_from_f32(x).bits;
+    for (int k = 0; k < PCC_LANE_ELEMENTS; k++)
+        bits[k] = pcc_narrowed<H>(x[k]).bits;
 }
 
-PCC_DEVICE uint16_t pcc_random_bits_of(PccDtype dtype, float x, uint32_t random)
+PCC_DEVICE void pcc_widen_bits(PccDtype dtype, const uint16_t bits[PCC_LANE_ELEMENTS], float x[PCC_LANE_ELEMENTS])
 {
-    return dtype == PCC_BF16 ? pcc_bf16_from_f32_random(x, random).bits : pcc_f16_from_f32_random(x, random).bits;
+    if (dtype == PCC_BF16)
+        pcc_widen_row_of<PccBf16>(bits, x);
+    else
+        pcc_widen_row_of<PccF16>(bits, x);
+}
+
+PCC_DEVICE void pcc_nearest_bits(PccDtype dtype, const float x[PCC_LANE_ELEMENTS], uint16_t bits[PCC_LANE_ELEMENTS])
+{
+    if (dtype == PCC_BF16)
+        pcc_narrow_row_of<PccBf16>(x, bits);
+    else
+        pcc_narrow_row_of<PccF16>(x, bits);
 }
 
 /* Elements of f32, bf16 or f16, widened. */
@@ -90,8 +102,7 @@ PCC_DEVICE void pcc_read_wide_row(const char *stored, PccDtype dtype, PccRowAt a
     }
     uint16_t bits[PCC_LANE_ELEMENTS];
     pcc_read_row((const uint16_t *)p, at, bits);
-    for (int k = 0; k < PCC_LANE_ELEMENTS; k++)
-        x[k] = pcc_widen_bits(dtype, bits[k]);
+    pcc_widen_bits(dtype, bits, x);
 }
 
 /* The draws of a parameter in one update. */
@@ -104,12 +115,20 @@ struct PccUpdateDraws {
 PCC_DEVICE void pcc_round_to_bits(const float x[PCC_LANE_ELEMENTS], PccRowAt at, PccDtype dtype, PccUpdateDraws draws,
                                   PccDraw draw, uint16_t bits[PCC_LANE_ELEMENTS])
 {
+    if (!draws.any) {
+        pcc_nearest_bits(dtype, x, bits);
+        return;
+    }
     const uint32_t phase = pcc_rounding_phase(draw, draws.update);
+    uint32_t random[PCC_LANE_ELEMENTS];
     for (int k = 0; k < PCC_LANE_ELEMENTS; k++) {
         const uint32_t offset = pcc_rounding_offset(draws.key, (uint32_t)at.first + (uint32_t)pcc_row_element(k));
-        const uint32_t random = pcc_rounding_bits(offset, draw, phase);
-        bits[k] = draws.any ? pcc_random_bits_of(dtype, x[k], random) : pcc_nearest_bits(dtype, x[k]);
+        random[k] = pcc_rounding_bits(offset, draw, phase);
     }
+    for (int k = 0; k < PCC_LANE_ELEMENTS && dtype == PCC_BF16; k++)
+        bits[k] = pcc_bf16_from_f32_random(x[k], random[k]).bits;
+    for (int k = 0; k < PCC_LANE_ELEMENTS && dtype != PCC_BF16; k++)
+        bits[k] = pcc_f16_from_f32_random(x[k], random[k]).bits;
 }
 
 PCC_DEVICE void pcc_write_bits(char *stored, PccRowAt at, const uint16_t bits[PCC_LANE_ELEMENTS])

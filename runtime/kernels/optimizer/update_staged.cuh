@@ -75,40 +75,55 @@ PCC_DEVICE void pcc_read_weight(const PccParam *param, const char *weights, PccR
     }
 }
 
+/* A 16-bit value, or compensation, of a row: what it was and what it becomes. */
+struct PccNarrowRow {
+    uint16_t old[PCC_LANE_ELEMENTS], now[PCC_LANE_ELEMENTS];
+};
+
+/* Adds what the row was to `before`. */
+PCC_DEVICE void pcc_read_old(const char *stored, PccDtype dtype, PccRowAt at, PccNarrowRow &row,
+                             float before[PCC_LANE_ELEMENTS])
+{
+    float wide[PCC_LANE_ELEMENTS];
+    pcc_read_row((const uint16_t *)(const void *)stored, at, row.old);
+    pcc_widen_bits(dtype, row.old, wide);
+    for (int k = 0; k < PCC_LANE_ELEMENTS; k++)
+        before[k] += wide[k];
+}
+
 /* Rounds to a 16-bit value without a master; w becomes what the value is. Counts elements whose update was not zero,
  * and of these those that keep their bits: the value's and its compensation's. */
 PCC_DEVICE void pcc_write_rounded(const PccParam *param, char *weights, PccRowAt at, PccUpdateDraws draws,
-                                  const float before[PCC_LANE_ELEMENTS], float w[PCC_LANE_ELEMENTS],
-                                  PccUpdateCounts &counts)
+                                  float w[PCC_LANE_ELEMENTS], PccUpdateCounts &counts)
 {
     const bool kahan = param->rounding == PCC_KAHAN;
     const PccDtype dtype = param->value.dtype;
-    char *value = weights + param->value.offset, *extra = weights + param->extra;
-    uint16_t bits[PCC_LANE_ELEMENTS], left[PCC_LANE_ELEMENTS], old[PCC_LANE_ELEMENTS], old_left[PCC_LANE_ELEMENTS];
+    char *stored = weights + param->value.offset, *extra = weights + param->extra;
+    PccNarrowRow value, left = {};
+    float before[PCC_LANE_ELEMENTS] = {}, wide[PCC_LANE_ELEMENTS], rest[PCC_LANE_ELEMENTS];
     draws.any = draws.any && param->rounding == PCC_STOCHASTIC;
-    pcc_round_to_bits(w, at, dtype, draws, PCC_DRAW_VALUE, bits);
-    pcc_read_row((const uint16_t *)(const void *)value, at, old);
-    for (int k = 0; k < PCC_LANE_ELEMENTS; k++)
-        left[k] = old_left[k] = 0;
+    pcc_round_to_bits(w, at, dtype, draws, PCC_DRAW_VALUE, value.now);
+    pcc_widen_bits(dtype, value.now, wide);
+    pcc_read_old(stored, dtype, at, value, before);
+    pcc_write_bits(stored, at, value.now);
     if (kahan) {
-        pcc_read_row((const uint16_t *)(const void *)extra, at, old_left);
         for (int k = 0; k < PCC_LANE_ELEMENTS; k++)
-            left[k] = pcc_nearest_bits(dtype, w[k] - pcc_widen_bits(dtype, bits[k]));
-        pcc_write_bits(extra, at, left);
+            rest[k] = w[k] - wide[k];
+        pcc_nearest_bits(dtype, rest, left.now);
+        pcc_read_old(extra, dtype, at, left, before);
+        pcc_write_bits(extra, at, left.now);
     }
-    pcc_write_bits(value, at, bits);
     for (int k = 0; k < PCC_LANE_ELEMENTS; k++) {
         const bool moved = w[k] != before[k] && pcc_row_element(k) < at.count;
         counts.rounded += moved;
-        counts.lost += moved && bits[k] == old[k] && left[k] == old_left[k];
-        w[k] = pcc_widen_bits(dtype, bits[k]);
+        counts.lost += moved && value.now[k] == value.old[k] && left.now[k] == left.old[k];
+        w[k] = wide[k];
     }
 }
 
 /* w becomes what copies are made of: the f32 weight where there is one, else the value as it was rounded. */
 PCC_DEVICE void pcc_write_weight(const PccParam *param, char *weights, PccRowAt at, PccUpdateDraws draws,
-                                 const float before[PCC_LANE_ELEMENTS], float w[PCC_LANE_ELEMENTS],
-                                 PccUpdateCounts &counts)
+                                 float w[PCC_LANE_ELEMENTS], PccUpdateCounts &counts)
 {
     char *value = weights + param->value.offset, *extra = weights + param->extra;
     if (param->rounding == PCC_REMAINDER) {
@@ -117,12 +132,11 @@ PCC_DEVICE void pcc_write_weight(const PccParam *param, char *weights, PccRowAt 
         pcc_write_row((float *)(void *)(pcc_has_master(param) ? extra : value), at, w);
         if (param->value.dtype != PCC_F32) {
             uint16_t bits[PCC_LANE_ELEMENTS];
-            for (int k = 0; k < PCC_LANE_ELEMENTS; k++)
-                bits[k] = pcc_nearest_bits(param->value.dtype, w[k]);
+            pcc_nearest_bits(param->value.dtype, w, bits);
             pcc_write_bits(value, at, bits);
         }
     } else {
-        pcc_write_rounded(param, weights, at, draws, before, w, counts);
+        pcc_write_rounded(param, weights, at, draws, w, counts);
     }
 }
 
@@ -130,8 +144,7 @@ PCC_DEVICE void pcc_write_copies(const PccParam *param, char *weights, PccRowAt 
 {
     for (int i = 0; i < param->copy_count; i++) {
         uint16_t bits[PCC_LANE_ELEMENTS];
-        for (int k = 0; k < PCC_LANE_ELEMENTS; k++)
-            bits[k] = pcc_nearest_bits(param->copies[i].dtype, w[k]);
+        pcc_nearest_bits(param->copies[i].dtype, w, bits);
         pcc_write_bits(weights + param->copies[i].offset, at, bits);
     }
 }
@@ -143,35 +156,32 @@ PCC_DEVICE void pcc_update_row(PccFactors_f32 f, const Maps &maps, const PccPara
                                PccUpdateDraws draws, PccUpdateCounts &counts)
 {
     const PccMoment first = pcc_first_moment(param), second = pcc_second_moment(param);
-    float before[PCC_LANE_ELEMENTS], w[PCC_LANE_ELEMENTS], g[PCC_LANE_ELEMENTS], m[PCC_LANE_ELEMENTS],
-        v[PCC_LANE_ELEMENTS] = {};
-    pcc_read_weight(param, weights, at, before);
+    float w[PCC_LANE_ELEMENTS], g[PCC_LANE_ELEMENTS], m[PCC_LANE_ELEMENTS], v[PCC_LANE_ELEMENTS] = {};
+    pcc_read_weight(param, weights, at, w);
     pcc_read_wide_row(weights + param->gradient, param->gradient_dtype, at, g);
     pcc_read_moment(maps, weights, first, at, m);
     if (Optimizer::moments > 1)
         pcc_read_moment(maps, weights, second, at, v);
-    for (int k = 0; k < PCC_LANE_ELEMENTS; k++) {
-        w[k] = before[k];
+    for (int k = 0; k < PCC_LANE_ELEMENTS; k++)
         Optimizer::apply(f, w[k], g[k], m[k], v[k], first.offset != PCC_NONE);
-    }
     pcc_write_moment(maps, weights, first, at, draws, m);
     if (Optimizer::moments > 1)
         pcc_write_moment(maps, weights, second, at, draws, v);
-    pcc_write_weight(param, weights, at, draws, before, w, counts);
+    pcc_write_weight(param, weights, at, draws, w, counts);
     pcc_write_copies(param, weights, at, w);
 }
 
 /* The maps in shared memory, where lanes may read different entries at once. */
-PCC_DEVICE void pcc_share_maps(const PccMaps8 &maps, PccMaps8 &shared)
+PCC_DEVICE void pcc_share_maps(const PccMaps8 *maps, PccMaps8 &shared)
 {
-    const uint32_t *from = (const uint32_t *)(const void *)&maps;
+    const uint32_t *from = (const uint32_t *)(const void *)maps;
     uint32_t *to = (uint32_t *)(void *)&shared;
     for (unsigned i = threadIdx.x; i < sizeof shared / sizeof *to; i += blockDim.x)
         to[i] = from[i];
     __syncthreads();
 }
 
-PCC_DEVICE void pcc_share_maps(PccNoMaps, PccNoMaps &)
+PCC_DEVICE void pcc_share_maps(const PccMaps8 *, PccNoMaps &)
 {
 }
 
@@ -187,14 +197,13 @@ PCC_DEVICE void pcc_add_counts(PccUpdateCounts counts, PccUpdate *done)
 
 /* Every chunk of a parameter that is computed in f32. */
 template <class Optimizer, class Maps>
-static __global__ void __launch_bounds__(PCC_BLOCK)
-    pcc_update_staged_kernel(const PccParam *params, PccUpdatePlan plan, const Maps maps, PccUpdate *done,
-                             const PccStep *step)
+static __global__ void __launch_bounds__(PCC_BLOCK, 2)
+    pcc_update_staged_kernel(const PccParam *params, PccUpdatePlan plan, PccUpdate *done, const PccStep *step)
 {
     __shared__ Maps of_block;
     if (plan.decided->skips)
         return;
-    pcc_share_maps(maps, of_block);
+    pcc_share_maps(&plan.decided->maps, of_block);
     const PccFactors_f32 factors = plan.decided->f32;
     for (int64_t c = blockIdx.x; c < plan.chunks; c += gridDim.x) {
         const PccCudaChunk chunk = plan.chunk[c];
