@@ -20,7 +20,11 @@ template <class T, class X, int Tile, int Kind> static void check_tile(int64_t m
 
 template <class T, class X, int Tile> static void check_tiles()
 {
-    enum { A = PCC_PRODUCT_A_ACROSS, B = PCC_PRODUCT_B_ACROSS, VECTORS = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED };
+    enum {
+        A = PCC_PRODUCT_A_ACROSS,
+        B = PCC_PRODUCT_B_ACROSS,
+        VECTORS = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED
+    };
     check_tile<T, X, Tile, VECTORS>(136, 200, 136);
     check_tile<T, X, Tile, VECTORS + A>(264, 72, 40);
     check_tile<T, X, Tile, VECTORS + B>(72, 136, 104);
@@ -48,11 +52,34 @@ static void test_bands(void **)
     check_tile<float, PccBf16, PCC_TILE_64x64, PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED>(64 * 11, 130, 16);
 }
 
+/* The 8 lines that a warp reads of a chunk at once lie in different banks, and chunks do not overlap. */
+template <int Chunks> static void check_banks()
+{
+    for (int line = 0; line < 32; line += 8)
+        for (int chunk = 0; chunk < Chunks; chunk++) {
+            unsigned banks = 0;
+            for (int i = 0; i < 8; i++) {
+                const int offset = pcc_chunk_offset<Chunks>(line + i, chunk);
+                assert_int_equal(offset / 8 / Chunks, line + i);
+                banks |= 1u << offset / 8 % 8;
+            }
+            assert_int_equal(banks, 0xff);
+        }
+}
+
+static void test_banks(void **)
+{
+    check_banks<4>();
+    check_banks<8>();
+    check_banks<16>();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_bands),
+        cmocka_unit_test(test_banks),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
