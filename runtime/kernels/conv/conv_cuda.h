@@ -102,11 +102,10 @@ typedef struct PccConvOperand {
 /* splits: may K be split? */
 static inline int pcc_conv_product_form(PccConv c, PccConvExtents e, int operands, int splits)
 {
-    const int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED;
     PccProductPlan plan = pcc_product_plan(c.groups, e.m, e.n, e.k);
     if (!splits)
         plan.splits = 1;
-    return operands + pcc_plan_form(plan, (operands & vectors) == vectors);
+    return operands + pcc_plan_form(plan, operands);
 }
 
 /* Rearranged weights lie at the beginning of scratch, so that their shape decides; others at w. */

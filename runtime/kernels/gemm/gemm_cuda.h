@@ -111,12 +111,12 @@ static inline int pcc_is_vectors(uintptr_t address, size_t element_bytes, int64_
            batch_stride % vector == 0;
 }
 
-/* The part of a form that the plan decides. What is not aligned passes through registers, which the largest tile has
- * none left for. */
+/* The part of a form that the plan decides. What is not aligned passes through registers, of which the largest tile has
+ * none left. */
 static inline int pcc_plan_form(PccProductPlan plan, int operands)
 {
     const int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED;
-    const int tile = (operands & vectors) == vectors || plan.tile != PCC_TILE_128x128 ? plan.tile : PCC_TILE_128x64;
+    const int tile = plan.tile == PCC_TILE_128x128 && (operands & vectors) != vectors ? PCC_TILE_128x64 : plan.tile;
     return tile + (plan.splits > 1 ? PCC_PRODUCT_SPLIT : 0);
 }
 
@@ -137,8 +137,7 @@ static inline int pcc_product_form(int64_t batch, int64_t m, int64_t n, int64_t 
         form += PCC_PRODUCT_A_ALIGNED;
     if (pcc_is_vectors(b.address, b.element_bytes, vector, b.batch, b_across ? b.row : b.col, b_across ? b.col : b.row))
         form += PCC_PRODUCT_B_ALIGNED;
-    const int fits = (form & (PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED)) != 0;
-    return form + pcc_plan_form(pcc_product_plan(batch, m, n, k), fits);
+    return form + pcc_plan_form(pcc_product_plan(batch, m, n, k), form);
 }
 
 #endif
