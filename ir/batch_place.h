@@ -29,8 +29,8 @@ int64_t place_moved(const Type *from, int64_t outer, int64_t batch, const Type *
 
 /* The axis of output `output` that the node's row says holds axis `axis` of operand i (Op.follow_axis); -1: none. */
 int followed_axis(const Node *node, int i, int axis, int output);
-/* Where output `output` has the samples that operand i has at `outer`, by what the row proves: PLACE_UNKNOWN where an
- * element may depend on several samples, or samples are not treated alike. */
+/* Where output `output` has the samples that operand i has at `outer`, as the row proves it. PLACE_UNKNOWN where an
+ * element may depend on several samples, or where the operator may treat samples differently. */
 int64_t followed_place(const Node *node, int i, int output, int64_t outer, int64_t batch);
 
 #endif

@@ -82,7 +82,7 @@ struct Diagnostics {
 
 void diagnostics_init(Diagnostics *d, FILE *stream);
 
-/* Around a compile whose warnings were heard, or will be: none are told, counted, or taken for errors. */
+/* Silences a compile that another one repeats: its warnings are not printed, not counted, and never errors. */
 typedef struct Hush {
     bool quiet, werror;
     int warning_count;
@@ -297,8 +297,8 @@ void node_remove(Graph *graph, Node *node);                      /* its outputs 
 void node_move_before(Graph *graph, Node *node, Node *position); /* NULL: to the end */
 /* Everywhere: node inputs, outputs, loss, gradients, updates. */
 void replace_value(Graph *graph, Value *old, Value *with);
-/* Replacements in the course of a walk in order: a reader takes its when the walk comes to it, so that each costs no
- * walk of its own. Zeroed but for the graph. */
+/* Replacements that a pass makes while it walks the nodes in order. Each reader is rewritten when the walk reaches it,
+ * so that a replacement does not cost a walk over the graph. Zero-initialised but for `graph`. */
 typedef struct Forwarding {
     Graph *graph;
     Value **with; /* by id; NULL: not replaced */
@@ -414,8 +414,8 @@ typedef enum OperandRole {
     ROLE_TABLE,     /* and embeddings: rows that are looked up by index */
     ROLE_STATISTIC, /* running mean or variance */
     ROLE_SLOPE,     /* of PRelu: learned, and often one number */
-    ROLE_GAIN,      /* of an operator that exporters put neutral ones in */
-    ROLE_SHIFT,     /* and neutral zeros */
+    ROLE_GAIN,      /* a scale that exporters fill with ones where the model has none */
+    ROLE_SHIFT,     /* a bias that they fill with zeros where it has none */
     ROLE_EXPONENT,
     ROLE_BOUND,     /* of Clip, Max, Min */
     ROLE_CHOICE,    /* a branch of Where: filled in where a condition says so */
@@ -427,7 +427,7 @@ typedef enum OperandRole {
 typedef enum OpKind {
     OP_KERNEL,      /* one call of a kernel of the target (ir/target.h) */
     OP_ELEMENTWISE, /* one expression over broadcast operands: `expression` */
-    OP_EXPAND,      /* replaced by other ops in pass `expand` (before or after differentiation): `expand` */
+    OP_EXPAND,      /* decomposed into other operators by pass `expand`, before or after differentiation: `expand` */
     OP_VIEW,        /* moves no data when layout can help it: Reshape, Transpose, Slice, Split, Concat, Expand, ... */
     OP_LOOP,        /* one loop over broadcast operands: the node's body. Made by pass `fuse` */
     OP_STATIC,      /* must be folded at compile time: Shape, Size, ConstantOfShape, Range, ... */
@@ -441,8 +441,8 @@ struct Op {
     const char *outputs;    /* "Y, Mean?, InvStdDev?" */
     const char *attributes; /* "axis:int=-1, epsilon:float=1e-5, mode:string=linear, pads:ints, k:int!": ! required */
     OperandRole roles[MAX_RANK]; /* by operand position; all of a variadic one have the first's */
-    unsigned as_stored;          /* bit i: operand i is taken in whatever dtype it is stored in: autocast leaves it */
-    /* By output position: 1 + the input that is a state, whose new contents it is; or 0. */
+    unsigned as_stored;          /* bit i: autocast leaves operand i in the dtype that it is stored in */
+    /* By output position: 1 + the index of the state (an input) whose new contents the output is; 0: of none. */
     signed char updates[MAX_RANK];
     int since;              /* the opset whose meaning this row has; newer ones up to `until` agree */
     int until;              /* 0: the newest known (28) */
@@ -456,14 +456,14 @@ struct Op {
     /* Older opsets (>= 7) to this row's meaning: attributes into operands and so on, before inference. May return
      * false after error(). NULL: they agree. */
     bool (*upgrade)(Graph *graph, Node *node, int opset);
-    /* The axis of output 0 that holds what axis `axis` of operand i holds, position by position and alike for each:
-     * what is computed along another axis, or from the position itself, does not count. -1: none does, or that is not
-     * known. Other outputs of that rank have the same axes. An axis whose extent changes is followed no further, so
-     * that rows need not say so. NULL: elementwise rows align from the last axis; of others nothing is known. */
+    /* The axis of output 0 that carries axis `axis` of operand i: position p of the one depends on position p of the
+     * other alone, and every p is treated alike. -1: none does, or that is not known. Outputs of the same rank have the
+     * same axes. Callers drop an axis whose extent changes, so that rows need not check it. NULL: elementwise rows
+     * align from the last axis; of others nothing is known. */
     int (*follow_axis)(const Node *node, int i, int axis);
     /* Sets every present output's type; false after error() with the node's origin. */
     bool (*infer)(Graph *graph, Node *node);
-    /* Contributes to the cotangents of the inputs (see differentiator below). NULL: no gradient flows. */
+    /* Adds to the cotangents of the inputs (see Differentiator below). NULL: the operator propagates no gradient. */
     void (*gradient)(Differentiator *d, Node *node);
     /* The meaning, in double. Outputs are allocated, with their types. NULL for elementwise rows and expansions. */
     void (*evaluate)(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs);
@@ -511,14 +511,14 @@ bool operand_is_static(const Op *op, int input_index);
 
 struct Differentiator {
     Graph *graph;
-    Value *(*cotangent)(Differentiator *d, const Value *value); /* NULL: none flows */
-    bool (*wanted)(Differentiator *d, const Value *value);      /* does a gradient of it matter? */
+    Value *(*cotangent)(Differentiator *d, const Value *value); /* NULL: no gradient reaches it */
+    bool (*wanted)(Differentiator *d, const Value *value);      /* does a parameter need it? */
     /* Adds to value's cotangent; un-broadcasts to its dims and casts to its dtype first. */
     void (*contribute)(Differentiator *d, Value *value, Value *gradient);
     void *state;
 };
 
-/* dY of output i (NULL when nothing flows), and the shorthand of most rows. */
+/* The cotangent of output i, NULL when no gradient reaches it. */
 static inline Value *dy_of(Differentiator *d, const Node *node, int i)
 {
     return i < node->output_count && node->outputs[i] ? d->cotangent(d, node->outputs[i]) : NULL;

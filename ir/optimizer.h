@@ -19,7 +19,7 @@ typedef double OptimizerStep(const OptimizerHyper *hyper, int64_t update, double
 typedef struct Optimizer {
     const char *name;
     int moments;     /* of each element that it keeps: 1 or 2 */
-    bool normalised; /* its typical step is the learning rate, whatever the gradient's scale */
+    bool normalised; /* its typical step is the learning rate: it is invariant to the scale of the gradient */
     bool blocks8;    /* moments of large parameters are stored in 8 bits, by blocks with a scale */
     OptimizerStep *step;
     OptimizerHyper defaults;

@@ -29,7 +29,7 @@ bool find_operand(const char *signature, int i, OperandSpec *spec);
 OperandRole operand_role(const Op *op, int i);
 int operand_spec_count(const char *signature);
 bool find_attr_spec(const Op *op, const char *name, AttrSpec *spec);
-/* Is the node's body an epilogue of its own product (MatMul, Conv), and not all of its meaning (Fused)? */
+/* Is the node's body the epilogue of a product (MatMul, Conv)? The body of a Fused node is all that it computes. */
 bool has_epilogue(const Node *node);
 /* What the operator itself computes: the product in front of an epilogue, else output 0. */
 const Type *result_type(const Node *node);

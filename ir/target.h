@@ -21,7 +21,7 @@ typedef enum ArgumentKind {
     ARGUMENT_INPUT,   /* the node's input `operand`; absent ones are passed as nothing */
     ARGUMENT_OUTPUT,  /* the node's output `operand` */
     ARGUMENT_SCRATCH, /* `i` bytes for this call alone; 0: nothing */
-    ARGUMENT_STORE,   /* the epilogue: a function that takes finished results, and what it reads and writes */
+    ARGUMENT_STORE,   /* the epilogue: a store function, called with finished results, and its operands */
     ARGUMENT_STEP,    /* the step's context */
 } ArgumentKind;
 

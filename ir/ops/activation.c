@@ -4,8 +4,8 @@
 #include "ir/ops/shared/unary.h"
 
 /* GeluTanh: x/2 (1 + tanh u) with u = slope (x + cubic x^3) is x sigmoid(2u); slope is sqrt(2/pi). GeluErf: x Phi(x) as
- * x/2 (1 + erf(root x)); root is 1/sqrt(2), 0.5641... is 1/sqrt(pi). These are attributes because exporters that spell
- * GELU out round them to f32, and f64 training must compute with what the model says.
+ * x/2 (1 + erf(root x)); root is 1/sqrt(2), 0.5641... is 1/sqrt(pi). These are attributes because exporters that
+ * decompose GELU round them to f32, and f64 training must compute with what the model says.
  * Softplus: log(1 + e^x), written so that nothing overflows. Mish: x t with t = tanh(softplus(x)), whose derivative is
  * t + x sigmoid(x) (1 - t^2). */
 /* clang-format off */

@@ -1,4 +1,4 @@
-/* logic.c: comparisons, boolean and bitwise operators, rounding: what no gradient flows through. */
+/* logic.c: comparisons, boolean and bitwise operators, rounding. They propagate no gradient. */
 #include "ir/ops/shared/expression.h"
 #include "ir/ops/shared/follow.h"
 #include "ir/ops/shared/support.h"

@@ -207,7 +207,7 @@ static double squared_error_slope(double y, double target)
     return 2 * (y - target);
 }
 
-/* -t·log σ(y) - (1 - t)·log(1 - σ(y)), which no finite y overflows in this form. */
+/* -t·log σ(y) - (1 - t)·log(1 - σ(y)), which in this form overflows for no finite y. */
 static double bce(double y, double target)
 {
     return fmax(y, 0) - y * target + log1p(exp(-fabs(y)));

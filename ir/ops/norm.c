@@ -453,7 +453,7 @@ const Op norm_ops[] = {
      .evaluate = evaluate_rms_norm_grad},
     {.name = "InstanceNormalization",
      .inputs = "input:float, scale:float, B:float",
-     .roles = {ROLE_DATA, ROLE_GAIN, ROLE_SHIFT}, /* GroupNorm is spelt as one whose scale is ones and bias zeros */
+     .roles = {ROLE_DATA, ROLE_GAIN, ROLE_SHIFT}, /* exporters decompose GroupNorm into one with scale 1 and bias 0 */
      .outputs = "output",
      .attributes = "epsilon:float=1e-5",
      .since = 6,

@@ -61,7 +61,7 @@ Rows rows_of(const Node *node, const Type *x);
 /* ---- pool.c; x or y is NULL where it is the node's result */
 
 /* What an average divides by: the window's positions inside the input or, with count_include_pad, inside the padded
- * input. What ceil_mode's last window hangs over behind the padding, `overhang` positions, never counts. */
+ * input. The `overhang` positions by which ceil_mode's last window exceeds the padded input never count. */
 typedef struct Divisor {
     bool include_pad;
     int64_t overhang[MAX_SPATIAL];
