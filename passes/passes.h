@@ -102,24 +102,24 @@ typedef struct Program {
 Program run_pipeline(Graph *imported, const Options *options);
 
 /* In the order in which they run. */
-Pass recognise_statistics; /* running statistics of a BatchNormalization that is spelt out */
-Pass recognise;            /* puts back LayerNormalization, GELU, attention, ... that exporters spelt out */
+Pass recognise_statistics; /* running statistics of a BatchNormalization that the exporter decomposed */
+Pass recognise;            /* recognises LayerNormalization, GELU, attention, ... that exporters decomposed */
 Pass replace_head;         /* --head N */
 Pass trainable;            /* decides which initializers learn: the others become VALUE_CONST */
 Pass initialise;           /* --init random */
 Pass attach_loss;          /* graph->target, graph->loss */
 Pass inference;            /* evaluation graph only: BatchNormalization and Dropout in inference mode */
 Pass precision;            /* the dtype of every value, by --precision */
-Pass expand;               /* rows that are spelt by others, before differentiation */
+Pass expand;               /* decomposes operators into those with gradients, before differentiation */
 Pass relu_after_pool;      /* MaxPool before ReLU instead of after it */
 Pass count_samples;        /* which rows belong to a sample, for losses and BatchNormalization */
 Pass bind_states;          /* graph->updates */
 Pass channels_last;        /* convolutional regions in N..C order */
-Pass split_slices;         /* slices that tile an axis become a Split */
+Pass split_slices;         /* slices that partition an axis become one Split */
 Pass grad;                 /* reverse-mode differentiation: graph->gradients */
 Pass zero_sums;            /* gradients that are zero in exact arithmetic */
 Pass accumulate_gradients; /* --accumulate */
-Pass expand_kernels;       /* rows that have a gradient of their own but no kernel */
+Pass expand_kernels;       /* decomposes those that have a gradient but no kernel, after it */
 Pass simplify;             /* common subexpressions, dead code, algebra */
 Pass normalise_in_pool;    /* BatchNormalization in the loads of a maximum pool */
 Pass recompute;            /* --recompute: activations that the backward pass computes again */

@@ -199,7 +199,7 @@ static void convert_outputs(Autocast *a, Node *node, Dtype dtype)
     }
 }
 
-/* A K operator that is spelt by others would round between them: it runs in f32, and its result is rounded. */
+/* A K operator that is decomposed later would round between its parts: it computes in f32, and rounds its result. */
 static bool rounds_inside(const Node *node, const Ruling *ruling, Dtype dtype)
 {
     return ruling->precision == CLASS_KEEP && node->op->kind == OP_EXPAND && !node->op->expands_after_gradient &&

@@ -154,8 +154,8 @@ static bool keeps_types(Graph *graph, Node *node)
     return kept;
 }
 
-/* Does the node, as it reads now, give what it gave? Perhaps because it is told what to store: its row then has
- * attribute `stored`. */
+/* Do the node's results have their types with its new operands too? An operator with pcc's attribute `stored`, the
+ * dtype of result 0, is told to store it so where that takes it. */
 static bool keeps_stored_types(Graph *graph, Node *node)
 {
     AttrSpec stored;

@@ -45,7 +45,7 @@ Policy *policy_create(Graph *graph, const Options *options);
 Ruling policy_rule_node(Policy *policy, const Node *node);
 /* The last tensor: rule that names the value; false when none does. */
 bool policy_rule_tensor(Policy *policy, const Value *value, Ruling *ruling);
-/* Does its table compute LayerNormalization, and so what is spelt like it, in f32? */
+/* Does its table compute LayerNormalization in f32, and so the operators that exporters decompose norms into? */
 bool policy_keeps_norms(const Policy *policy);
 /* The files that it was read from, includes too. */
 int policy_files(const Policy *policy, const char *const **paths);

@@ -1,5 +1,5 @@
-/* spelt_variance.c: roots of means of squares that are no norm the recognisers know: a deviation, a group or instance
- * norm of a model's own, a weight standardisation, a local response.
+/* spelt_variance.c: decomposed standard deviations that are part of no norm that the recognisers know: a model's own
+ * group or instance norm, a weight standardisation, a local response.
  *
  * In f16 the square of what is below 2.4e-4 is zero and that of what is above 256 infinite, where the root would be
  * neither; the least epsilons are zero, and so is their root's reciprocal infinite. From the squares to the division

@@ -1,4 +1,4 @@
-/* spelt_variance.h: deviations that a model spells out, which 16 bits would ruin. */
+/* spelt_variance.h: variances that a model computes by elementary operators, which overflow or vanish in 16 bits. */
 #ifndef PCC_SPELT_VARIANCE_H
 #define PCC_SPELT_VARIANCE_H
 

@@ -1,5 +1,5 @@
-/* recognise.c: puts back operators that exporters spelt out, so that they get their own precision class, gradient and
- * kernel. */
+/* recognise.c: fuses what exporters decomposed back into one operator, which has a precision class, a gradient and a
+ * kernel of its own. */
 #include "passes/match.h"
 
 typedef bool Recogniser(Matcher *m, Node *node);
@@ -8,7 +8,7 @@ typedef bool Recogniser(Matcher *m, Node *node);
 static Recogniser *const recognisers[] = {recognise_attention, recognise_layer_norm, recognise_rms_norm,
                                           recognise_gelu,      recognise_swish,      recognise_dropout};
 
-/* Before pass `trainable`, which must know that statistics are none. */
+/* Before pass `trainable`, which must not take running statistics for parameters. */
 void recognise_statistics(Graph *graph, const Options *options)
 {
     (void)options;

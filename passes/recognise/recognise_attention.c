@@ -1,5 +1,5 @@
-/* recognise_attention.c: softmax(scale · Q·Kᵀ + mask)·V (Vaswani et al. 2017), which exporters below opset 23 spell as
- * two products and a softmax, with the scale on either factor or on the scores, the mask as a sum or a Where, and
+/* recognise_attention.c: softmax(scale · Q·Kᵀ + mask)·V (Vaswani et al. 2017), which exporters below opset 23 decompose
+ * into two products and a softmax, with the scale on either factor or on the scores, the mask as a sum or a Where, and
  * sometimes a guard against rows with every key masked. */
 #include <math.h>
 
@@ -29,7 +29,7 @@ static Value *unscaled(Graph *graph, Value *value, double *scale)
     }
 }
 
-/* A mask that learns, or is computed from what learns, needs a gradient, which the fused operator does not give. */
+/* A mask that is a parameter, or computed from one, needs a gradient, which the fused operator does not propagate. */
 static bool learns(const Value *value, int depth)
 {
     enum { MAX_DEPTH = 24 };

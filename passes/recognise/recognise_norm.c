@@ -1,5 +1,5 @@
 /* recognise_norm.c: LayerNormalization (Ba, Kiros and Hinton 2016) and RMSNormalization (Zhang and Sennrich 2019) from
- * means, squares and roots, as exporters below opsets 17 and 23 spell them. */
+ * means, squares and roots, into which exporters below opsets 17 and 23 decompose them. */
 #include "passes/match.h"
 
 /* A mean over the last axes with keepdims; returns what is averaged and the first of the axes. */

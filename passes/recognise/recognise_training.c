@@ -1,4 +1,4 @@
-/* recognise_training.c: operators whose meaning depends on training, from their spelt-out forms: inference
+/* recognise_training.c: operators that behave differently in training, where exporters decomposed them: inference
  * BatchNormalization, whose statistics must not learn, and Dropout as a comparison with uniform noise. */
 #include "passes/match.h"
 
@@ -39,7 +39,7 @@ static Value *divided_variance(const Node *node, Value **numerator)
 }
 
 /* (x - mean) / sqrt(variance + epsilon) with stored statistics is BatchNormalization in inference mode. That is
- * elementwise anyway, so it stays as it is spelt; but its statistics are no parameters. */
+ * elementwise anyway, so it stays decomposed; but its statistics are no parameters. */
 bool recognise_batch_norm(Matcher *m, Node *node)
 {
     (void)m;

@@ -1,4 +1,4 @@
-/* expand.c: replaces nodes whose row is spelt by other rows.
+/* expand.c: decomposes operators into simpler ones, as their rows say.
  *
  * `expand` runs before differentiation and leaves the rows that have a gradient of their own; `expand_kernels` runs
  * after it and leaves only kernels, elementwise rows and views. An expansion may build further expandable nodes: they

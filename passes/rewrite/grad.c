@@ -36,7 +36,7 @@ static void accumulate(Differentiator *d, Value *value, Value *gradient)
     *sum = *sum ? build_add(graph, *sum, gradient) : gradient;
 }
 
-/* Forward reachability: which values does a parameter reach through differentiable operators? */
+/* Forward reachability: which values depend on a parameter through differentiable operators? */
 static void mark_wanted(const Graph *graph, bool *wanted)
 {
     for (int i = 0; i < graph->value_count; i++)
@@ -60,7 +60,7 @@ static Value *seed(Graph *graph, const Options *options)
     return build_mul(graph, build_cast(graph, build(graph, "LossScale", 0, NULL), graph->loss->type.dtype), share);
 }
 
-/* Every contribution has been made: the sum is named after what it is the cotangent of. */
+/* The sum of all contributions, named after the value that it is the cotangent of. */
 static void name_cotangent(Differentiator *d, const Value *value)
 {
     Value *cotangent = d->cotangent(d, value);

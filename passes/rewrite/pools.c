@@ -2,7 +2,7 @@
  *
  * relu-after-pool: the maximum commutes with ReLU, which never decreases, so that ReLU and its gradient run over the
  * pooled values, of which there are a quarter or less. The gradients are the same: where the two orders choose
- * different winners, all of the window is negative and ReLU hands nothing down.
+ * different maxima, the whole window is negative and the gradient of ReLU is zero.
  *
  * normalise-in-pool: a pool that alone reads what BatchNormalization makes, (x - mean) * gain + offset, computes it in
  * its loads. What was normalised is then neither stored nor, in 16 bits, rounded before the maximum is chosen. */
@@ -10,7 +10,7 @@
 
 #include "passes/match.h"
 
-/* Does every window along axis i begin before the input's end and end after its start? Then it has a real element. */
+/* Does every window along axis i overlap the input, so that no window lies in the padding alone? */
 static bool windows_meet_input(const Node *pool)
 {
     const int64_t *kernel, *dilations, *pads, *strides;

@@ -1,5 +1,5 @@
-/* split.c: slices that tile an axis of one value become a Split, whose gradient is one Concat instead of a sum of
- * padded parts. This is how q, k and v come out of one projection. */
+/* split.c: Slices that partition an axis of one value become one Split, whose gradient is one Concat instead of a sum
+ * of padded parts: q, k and v of one projection, for example. */
 #include "ir/ops/shared/geometry.h"
 #include "passes/match.h"
 
@@ -32,7 +32,7 @@ static void insert_sorted(Part *parts, int *count, Part part)
     parts[at] = part;
 }
 
-/* All slices of `value` along `axis`, by start; 0 when they do not tile it. */
+/* All slices of `value` along `axis`, by start; 0 when they do not partition it. */
 static int collect_parts(Node *const *users, const Value *value, int axis, Part parts[MAX_PARTS])
 {
     int count = 0, other;
@@ -67,7 +67,7 @@ static void replace_slices(Graph *graph, Node *first, Value *value, int axis, co
     graph->cursor = NULL;
 }
 
-/* One walk: values that it makes are for the next. */
+/* One walk over the nodes; the slices of values that it makes are left to the next walk. */
 static bool split_values(Graph *graph)
 {
     const int known = graph->value_count;

@@ -7,8 +7,8 @@
  * convolution's result its last bits where that is stored in 16.
  *
  * What is added to a whole channel before a convolution without padding, or before a matrix product, is added to whole
- * channels behind it: the gradient that such a product hands down sums to zero too. That is the gradient of the bias of
- * a BatchNormalization which no activation follows, as in MobileNetV2's bottlenecks. */
+ * channels behind it: the gradient with respect to the input of such a product sums to zero too. That is the gradient
+ * of the bias of a BatchNormalization which no activation follows, as in MobileNetV2's bottlenecks. */
 #include <string.h>
 
 #include "passes/match.h"
@@ -19,7 +19,7 @@ static int channels_of(const Node *node, const Value *value)
     return attr_int(node, "channels_last") ? value->type.rank - 1 : 1;
 }
 
-/* Negative padding leaves out input that no window reaches: it crops nothing of what is handed down. */
+/* Negative padding crops input that no window reaches, whose gradient is zero anyway. */
 static bool is_padded(const Node *convolution)
 {
     const int64_t *pads;
@@ -29,7 +29,7 @@ static bool is_padded(const Node *convolution)
     return false;
 }
 
-/* Of each value that sums to zero over all axes but one, its channels', that axis; -1 of any other. */
+/* Of each value whose sum over all axes but the channels' is zero: the axis of its channels. -1: of any other value. */
 typedef struct ZeroSums {
     signed char *axis; /* by value id */
     int count;

@@ -281,7 +281,7 @@ static Value *body_value(Graph *body, Value **map, Value *value, Value **operand
     return map[value->id] = inside;
 }
 
-/* What an earlier load of the same value gave. */
+/* The result of an earlier load of the same value. */
 static Value *loaded_before(const Graph *body, const Value *value)
 {
     for (const Node *node = body->first; node; node = node->next)
@@ -308,7 +308,7 @@ static void clone_member(Graph *body, Value **map, Node *member, Value **operand
     map[member->outputs[0]->id] = copy->outputs[0];
 }
 
-/* As empty as it was, for the next group. */
+/* Cleared for the next group. */
 static void clear_map(const Group *group, Value **map)
 {
     if (group->leader)

@@ -5,8 +5,8 @@
  *   backwards: a producer that can write strided writes straight into the place where Concat, Transpose or Reshape
  *              wants its result (attention into [B, T, H, D], the cotangents of q, k and v into one buffer);
  *   forwards:  what is left reads the input's buffer through strides, where every reader can.
- * What can't be had so becomes a Copy node; after this pass view nodes cost nothing. Results that leave the graph own
- * dense buffers. */
+ * Where neither is possible a Copy node is inserted; after this pass view nodes cost nothing. Results that leave the
+ * graph own dense buffers. */
 #include <string.h>
 
 #include "ir/schema.h"

@@ -149,8 +149,8 @@ static int64_t *saved_bytes(const Forward *f)
     return bytes;
 }
 
-/* Segments that save about as much each; within half a segment of where that would be, the cut that least crosses, and
- * of equal ones the nearest. */
+/* Cuts into segments of about equal saved bytes: near each ideal position, within half a segment, the cut that the
+ * fewest bytes cross, and of equal ones the nearest. */
 static Cuts cut_into(const Forward *f, int segments, const int64_t *crossing, const int64_t *saved)
 {
     Cuts cuts = {.count = 0};

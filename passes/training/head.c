@@ -152,7 +152,7 @@ void replace_head(Graph *graph, const Options *options)
     infer_from(graph, graph->first);
 }
 
-/* Over how many elements of operand `index` a product sums for each element of its result. */
+/* The extent of operand `index` along the axis that a product contracts. */
 static int64_t contracted_dim(const Node *product, int index)
 {
     static const char *const swaps[][2] = {{"trans_a", "trans_b"}, {"transA", "transB"}};
@@ -203,7 +203,7 @@ static bool initialise_by_reader(Graph *graph, Value *param, const Node *node, i
     else if (operand_role(node->op, index) == ROLE_SLOPE)
         fill_value(graph, param, 0.25);
     else if (is_op(node, "Mul") || (is_op(node, "Div") && index == 1))
-        fill_value(graph, param, 1); /* a scale, as of a norm that is spelt out */
+        fill_value(graph, param, 1); /* a scale, as of a decomposed norm */
     else
         return false;
     return true;

@@ -2,8 +2,8 @@
  *
  * The losses of classes take logits and normalise them themselves, in a form that cannot overflow. Many models end in
  * the Softmax or Sigmoid that makes probabilities of them. Read as logits, those would be normalised twice: the loss of
- * three classes never gets below 0.55. Exporters put reshapes, transposes and casts behind the activation, and spell
- * it as e^LogSoftmax(z), log(Softmax(z)), e^z / sum(e^z) or 1 / (1 + e^-z). */
+ * three classes never gets below 0.55. Exporters put reshapes, transposes and casts behind the activation, and
+ * decompose it into e^LogSoftmax(z), log(Softmax(z)), e^z / sum(e^z) or 1 / (1 + e^-z). */
 #include <string.h>
 
 #include "passes/training/logits.h"

@@ -1,4 +1,4 @@
-/* readings.c: what the operators that read a value do with it: the evidence that no exporter's name can hide. */
+/* readings.c: how the operators that read a value use it. Unlike names, this does not depend on the exporter. */
 #include "ir/schema.h"
 #include "passes/match.h"
 #include "passes/training/trainable.h"
@@ -59,7 +59,8 @@ static bool is_by_sample(const Reader *r, const Node *node, int i)
            operand->type.dims[0] == r->batch && result->type.dims[0] == r->batch;
 }
 
-/* What is read of a function of the value is read of the value: exp(logit_scale) multiplies. */
+/* How a unary function of the value is used counts for the value: exp(logit_scale) is a factor, and so is logit_scale.
+ */
 static unsigned readings_behind(const Reader *r, const Node *node, int i)
 {
     const Value *operand = node->inputs[i];
@@ -88,7 +89,7 @@ static void read_operand(const Reader *r, const Node *node, int i)
     r->into[operand->id] |= way_of(r, node, i);
 }
 
-/* Backwards, so that the readers of a value's results have been seen before the value is. */
+/* Backwards, so that what is computed from a value has been visited before the value. */
 const unsigned *collect_readings(const Graph *graph)
 {
     Reader r = {graph, graph_batch(graph), NEW_ARRAY(graph->arena, unsigned, graph->value_count + 1),

@@ -27,7 +27,8 @@ static bool lies_apart(const Value *value, const int64_t *places)
     return value && places[value->id] > 1;
 }
 
-/* Rows that lie apart beside others that do not, such as those of the target, are the model's own business. */
+/* Where the samples of some operands are interleaved and those of others, such as the target, are not, the node stays
+ * as it is. */
 static bool must_gather(const Node *node, const int64_t *places)
 {
     for (int i = 1; i < node->input_count; i++)

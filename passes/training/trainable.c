@@ -1,5 +1,5 @@
-/* trainable.c: which initializers learn, and what is odd about the choice. What no gradient reaches is found out later,
- * by differentiation. */
+/* trainable.c: which initializers learn, and what is odd about the choice. Which of them no gradient reaches is known
+ * only after differentiation. */
 #include <fnmatch.h>
 #include <string.h>
 
