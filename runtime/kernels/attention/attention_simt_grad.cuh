@@ -1,9 +1,5 @@
-/* attention_simt_grad.cuh: the backward pass of attention_grad.cuh where tensor cores do not serve.
- *
- * With P = exp(scale q k^T + mask - max) inverse_sum and delta = rowsum(dy y):
- * dv = P^T dy, dS = P (dy v^T - delta) scale, dq = dS k, dk = dS^T q.
- * Each of the three is the same loop: a block has 64 rows and at most 64 M columns of a result, and sums over tiles of
- * P^T, dS or dS^T, which it makes anew. So nothing is added by two blocks, and the order of every sum is fixed. */
+/* attention_simt_grad.cuh: the backward pass of attention_grad.cuh (attention_backward.cuh) where tensor cores do not
+ * serve. A block has 64 rows and at most 64 M columns of dq, dk or dv. */
 #ifndef PCC_ATTENTION_SIMT_GRAD_CUH
 #define PCC_ATTENTION_SIMT_GRAD_CUH
 
