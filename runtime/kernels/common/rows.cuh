@@ -9,13 +9,13 @@
 #include "block.cuh"
 #include "scratch.h" /* pcc_ceil_div ... */
 
-/* Elements that are moved at once where operands of these types are: 16 bytes of the narrowest. */
-template <class... X> constexpr int pcc_lanes_of()
+/* Elements that are moved at once by kernels that compute in T: 16 bytes of the narrowest of these operands. */
+template <class T, class... X> constexpr int pcc_lanes_of()
 {
     constexpr size_t bytes[] = {sizeof(X)...};
-    size_t least = 8;
+    size_t least = sizeof(T);
     for (size_t b : bytes)
-        least = b < least ? b : least;
+        least = b < least && sizeof(T) < 8 ? b : least; /* with doubles, a float is an absent operand */
     return (int)(16 / least);
 }
 

@@ -118,7 +118,7 @@ static void pcc_cross_entropy(int64_t batch, int64_t outer, int64_t classes, int
                               int64_t shift, int64_t reduction, const X *logits, const int64_t *target, const W *weight,
                               Y *loss, L *lse, N *total, void *scratch, PccStep *s)
 {
-    constexpr int V = pcc_lanes_of<X>();
+    constexpr int V = pcc_lanes_of<T, X>();
     const PccScores<X, W> p = {batch, outer, classes, inner, ignore_index, shift, reduction, logits, target, weight};
     const PccEntropies<Y, L> out = {loss, lse, (PccLossPart *)scratch};
     const dim3 block =

@@ -104,7 +104,7 @@ static void pcc_cross_entropy_grad(int64_t batch, int64_t outer, int64_t classes
                                    const int64_t *target, const W *weight, const L *lse, const N *total, D *dlogits,
                                    PccStep *s)
 {
-    constexpr int V = pcc_lanes_of<X, D>();
+    constexpr int V = pcc_lanes_of<T, X, D>();
     const PccScores<X, W> p = {batch, outer, classes, inner, ignore_index, shift, reduction, logits, target, weight};
     const PccEntropyGrad<G, L, N, D> g = {dloss, lse, total, dlogits};
     if (outer * inner == 0)

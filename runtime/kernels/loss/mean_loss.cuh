@@ -115,7 +115,7 @@ template <class Loss, class T, class X, class Z, class Y>
 static void pcc_mean_loss(int64_t batch, int64_t per_sample, const X *y, const Z *target, Y *loss, void *scratch,
                           PccStep *s)
 {
-    constexpr int V = pcc_lanes_of<X, Z>();
+    constexpr int V = pcc_lanes_of<T, X, Z>();
     const int64_t blocks = pcc_cuda_mean_parts(batch * per_sample);
     PccLossPart *parts = (PccLossPart *)scratch;
     PCC_LAUNCH((pcc_mean_loss_kernel<V, Loss, T, X, Z>), (unsigned)blocks, PCC_BLOCK, 0, s, per_sample,
@@ -127,7 +127,7 @@ template <class Loss, class T, class G, class X, class Z, class D>
 static void pcc_mean_grad(int64_t batch, int64_t per_sample, const G *dloss, const X *y, const Z *target, D *dy,
                           PccStep *s)
 {
-    constexpr int V = pcc_lanes_of<X, Z, D>();
+    constexpr int V = pcc_lanes_of<T, X, Z, D>();
     const int64_t n = batch * per_sample;
     if (n == 0)
         return;

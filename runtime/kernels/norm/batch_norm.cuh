@@ -196,7 +196,7 @@ static void pcc_batch_norm_statistics(int64_t batch, int64_t outer, int64_t chan
                                       NV *new_var, M *saved_mean, R *saved_rstd, void *scratch, PccStep *s)
 {
     typedef PccBatchStatistics<T, S, B, RM, RV, A, O, NM, NV, M, R> P;
-    constexpr int V = pcc_lanes_of<X>();
+    constexpr int V = pcc_lanes_of<T, X>();
     const PccChannels n = pcc_channels(batch, outer, channels, inner);
     const P p = {(T)epsilon, (T)momentum, (T)(1 - momentum), scale,   bias,       running_mean, running_var,
                  gain,       offset,      new_mean,          new_var, saved_mean, saved_rstd};

@@ -203,7 +203,7 @@ static void pcc_batch_norm_grad(int64_t batch, int64_t outer, int64_t channels, 
                                 const S *scale, const M *saved_mean, const R *saved_rstd, D *dx, P *dscale, Q *dbias,
                                 void *scratch, PccStep *s)
 {
-    constexpr int V = pcc_lanes_of<G, X, D>();
+    constexpr int V = pcc_lanes_of<T, G, X, D>();
     const PccChannels n = pcc_channels(batch, outer, channels, inner);
     const int64_t pitch = inner == 1 ? channels : 0;
     const bool aligned = pcc_is_aligned<V>(dy, pitch) && pcc_is_aligned<V>(x, pitch) && pcc_is_aligned<V>(dx, pitch);

@@ -139,7 +139,7 @@ __global__ void __launch_bounds__(PCC_WALK_THREADS, 1)
 template <bool Centered, class T, class X, class S, class B, class Y, class M, class R>
 static void pcc_row_norm(PccRowNorm<T, X, S, B, Y, M, R> p, PccStep *s)
 {
-    constexpr int V = pcc_lanes_of<X, Y>();
+    constexpr int V = pcc_lanes_of<T, X, Y>();
     const bool aligned = pcc_is_aligned<V>(p.x, 0) && pcc_is_aligned<V>(p.y, 0) && pcc_is_aligned<V>(p.scale, 0) &&
                          pcc_is_aligned<V>(p.bias, 0);
     if (p.rows == 0 || p.width == 0)

@@ -93,7 +93,7 @@ __global__ void __launch_bounds__(PCC_BLOCK, 1)
 template <bool Logarithm, class T, class X, class Y>
 static void pcc_softmax_any(int64_t outer, int64_t width, int64_t inner, const X *x, Y *y, PccStep *s)
 {
-    constexpr int V = pcc_lanes_of<X, Y>();
+    constexpr int V = pcc_lanes_of<T, X, Y>();
     const bool aligned = pcc_is_aligned<V>(x, 0) && pcc_is_aligned<V>(y, 0);
     if (outer * width * inner == 0)
         return;

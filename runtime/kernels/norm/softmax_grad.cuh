@@ -94,7 +94,7 @@ template <bool Logarithm, class T, class X, class G, class D>
 static void pcc_softmax_grad_any(int64_t outer, int64_t width, int64_t inner, const X *y, const G *dy, D *dx,
                                  PccStep *s)
 {
-    constexpr int V = pcc_lanes_of<X, G, D>();
+    constexpr int V = pcc_lanes_of<T, X, G, D>();
     const bool aligned = pcc_is_aligned<V>(y, 0) && pcc_is_aligned<V>(dy, 0) && pcc_is_aligned<V>(dx, 0);
     if (outer * width * inner == 0)
         return;
