@@ -23,7 +23,7 @@ typedef struct Instances {
 typedef struct Stored {
     const Value *value;
     const char *name;
-    int64_t offset;
+    int64_t offset; /* -1: a constant that is a part of the text */
 } Stored;
 
 /* What the optimizer keeps of a parameter: offsets in the weights block, -1: none. */
@@ -39,6 +39,7 @@ typedef struct Weights {
     Stored *params, *states, *constants;
     Stored *copies; /* of parameters in 16 bits, behind the parameters: one for each dtype that a graph reads */
     int param_count, state_count, constant_count, copy_count;
+    int placed_constants;     /* those of constants that the block has room for */
     ParamState *param_states; /* by parameter index */
     int64_t bytes;
     int64_t param_bytes, copy_bytes, state_bytes, constant_bytes, gradient_bytes, extra_bytes, moment_bytes;

@@ -132,8 +132,10 @@ static void print_stored(Emitter *e, Text *text, const char *table, const Stored
         return;
     line(text, "static const PccTensor %s[] = {", table);
     for (int i = 0; i < count; i++)
-        line(text, "%s,",
-             tensor_text(e->arena, stored[i].name, &stored[i].value->type, offset_text(e->arena, stored[i].offset)));
+        if (stored[i].offset >= 0)
+            line(
+                text, "%s,",
+                tensor_text(e->arena, stored[i].name, &stored[i].value->type, offset_text(e->arena, stored[i].offset)));
     line(text, "};");
     blank(text);
 }
@@ -323,7 +325,7 @@ static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_byte
     line(text, ".param_count = PCC_COUNT(params),");
     if (w->state_count > 0)
         line(text, ".states = states, .state_count = PCC_COUNT(states),");
-    if (w->constant_count > 0)
+    if (w->placed_constants > 0)
         line(text, ".constants = constants, .constant_count = PCC_COUNT(constants),");
     if (train->input_count > 0)
         line(text, ".inputs = inputs, .input_count = PCC_COUNT(inputs),");
@@ -392,7 +394,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     options->target->printers->prologue(&e, text, narrow);
     print_params(&e, text);
     print_stored(&e, text, "states", weights.states, weights.state_count);
-    print_stored(&e, text, "constants", weights.constants, weights.constant_count);
+    print_stored(&e, text, "constants", weights.constants, weights.placed_constants ? weights.constant_count : 0);
     print_interface(&e, text, train, &train_plan);
     append(text, "%s%s", e.literals->data, e.literals->length ? "\n" : "");
     for (int i = 0; i < instances.count; i++)

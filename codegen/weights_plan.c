@@ -45,19 +45,30 @@ static const bool *mark_read(const Graph *graph, Arena *arena)
     return is_read;
 }
 
-/* Constants that nodes read and that are too large for the text, from both graphs, one copy of each. */
+/* By what it is, so that programs of all targets find the same one in one weights file (FNV-1a). */
+static const char *constant_name(const Value *value, Arena *arena)
+{
+    uint64_t hash = hash_text(type_text(arena, &value->type));
+    const unsigned char *bytes = value->data;
+    for (int64_t i = 0; i < type_bytes(&value->type); i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return arena_printf(arena, "pcc.constant.%016llx", (unsigned long long)hash);
+}
+
+/* Constants that nodes read, from both graphs, one of each; those that are a part of the text have no place. */
 static void place_constants(Weights *weights, Graph *graph, int64_t literal_bytes, Arena *arena)
 {
     const bool *is_read = mark_read(graph, arena);
     for (int i = 0; i < graph->value_count; i++) {
         const Value *value = graph->values[i];
-        if (!value || value->kind != VALUE_CONST || !is_read[value->id] || type_bytes(&value->type) <= literal_bytes ||
-            find_constant(weights, value))
+        if (!value || value->kind != VALUE_CONST || !is_read[value->id] || find_constant(weights, value))
             continue;
-        const char *name = arena_printf(arena, "pcc.constant.%d", weights->constant_count);
-        int64_t offset = place_weights(weights, type_bytes(&value->type));
-        weights->constants[weights->constant_count++] = (Stored){value, name, offset};
-        weights->constant_bytes += type_bytes(&value->type);
+        const int64_t bytes = type_bytes(&value->type);
+        const bool is_literal = bytes <= literal_bytes;
+        weights->constants[weights->constant_count++] =
+            (Stored){value, constant_name(value, arena), is_literal ? -1 : place_weights(weights, bytes)};
+        weights->constant_bytes += is_literal ? 0 : bytes;
+        weights->placed_constants += !is_literal;
     }
 }
 
