@@ -210,10 +210,30 @@ const Target *target_of(const CommandLine *line)
     return line->target && strcmp(line->target, target_cuda.name) == 0 ? &target_cuda : &target_c;
 }
 
+/* What a target does not have is refused, never left out without a word. */
+static void check_target(Compilation *c)
+{
+    const CommandLine *line = &c->line;
+    const struct {
+        bool given;
+        const char *option;
+    } of_c[] = {
+        {line->standalone, "--standalone"}, {line->audit, "--audit"}, {line->check_numerics, "--check-numerics"}};
+    for (size_t i = 0; i < sizeof of_c / sizeof *of_c; i++)
+        if (of_c[i].given && c->options.target == &target_cuda)
+            fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
+                  "%s is not supported for --target cuda by this version; leave it out, or compile for --target c",
+                  of_c[i].option);
+    if (line->gpu_arch && c->options.target != &target_cuda)
+        fatal(&c->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
+              "--gpu-arch is for CUDA programs: give --target cuda, or -o FILE.cu");
+}
+
 void prepare_options(Compilation *c)
 {
     c->options = pass_options(&c->line);
     c->options.target = c->target ? c->target : target_of(&c->line);
+    check_target(c);
     c->options.declared = declaration_of;
     c->options.declared_context = c->model;
     c->options.observe = observe_pass;

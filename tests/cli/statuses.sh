@@ -12,8 +12,6 @@ head -c 400 m.onnx >short.onnx
 expect 1 "short.onnx: error" "$PCC" short.onnx --batch 4 -o train.c
 expect 1 "needs logits" "$PCC" m.onnx --batch 4 --loss token-cross-entropy -o train.c
 
-expect 3 "not supported by this version" "$PCC" m.onnx --batch 4 --emit cuda -o train.c
-expect 3 "not supported by this version" "$PCC" m.onnx --batch 4 -o train.cu
 write_model odd.onnx Frobnicate
 expect 3 "node_of_the_test.*Frobnicate" "$PCC" odd.onnx --loss mse -o train.c
 
