@@ -80,7 +80,7 @@ static const char *evaluate_reference(Verification *v, Perturbation perturbation
 {
     Compilation *c = &v->compilation;
     const char *path = temporary_file(c, name);
-    Hush before = diagnostics_hush(&c->diagnostics); /* the compile has said it all */
+    Hush before = diagnostics_hush(&c->diagnostics); /* the compile has given the warnings */
     write_reference(graph_clone(v->imported), &c->options, (uint64_t)c->line.seed, perturbation, path);
     diagnostics_restore(&c->diagnostics, before);
     return path;
@@ -144,10 +144,10 @@ static bool may_be_noise(const Verification *v, const Comparison *comparison)
     return v->imported && comparison->failed > 0;
 }
 
-/* Steps of Adam amplify rounding: where a gradient is near zero they turn on its sign, and a deep network passes that
- * on. How much, float64 tells: without a file, the evaluator runs again and rounds every result. For what follows the
- * steps it then rounds by as much as makes the first gradient err as the program's does, which has been judged by then.
- * Returns how many runs that took. */
+/* Adam amplifies rounding: where a gradient is near zero, the sign of the step depends on it, and deep networks
+ * propagate the difference. To measure it, without a reference file, the evaluator runs again in float64 and rounds
+ * every result. For what follows the optimizer's steps, it rounds by so much that the first gradient errs as the
+ * program's does, which has been judged by then. Returns the number of these runs. */
 static int measure_noise(Verification *v, Comparison *comparison)
 {
     enum { MOST_RUNS = 3, MOST_TIMES = 64 };

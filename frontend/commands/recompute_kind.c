@@ -1,8 +1,8 @@
-/* recompute_kind.c: how much is computed again, found by compiling: what a kind of recomputation takes is known exactly
- * only behind fusion and memory planning. */
+/* recompute_kind.c: chooses the kind of recomputation by compiling with each: how much memory one takes is known
+ * exactly only after fusion and memory planning. */
 #include "frontend/commands/recompute_kind.h"
 
-/* Weights and arena of the program that this kind gives. What is to be said of the model, the true compile says. */
+/* Bytes of weights and arena of the program that this kind gives. Warnings are left to the final compile. */
 static int64_t program_bytes(Compilation *c, RecomputeKind kind)
 {
     const Hush before = diagnostics_hush(&c->diagnostics);

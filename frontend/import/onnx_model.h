@@ -125,7 +125,7 @@ Value *node_input(Import *import, const Scope *scope, Origin origin, const NodeP
 const char *node_output(const NodeProto *node, size_t i);
 /* Defines output i of a call, If or loop as a value of its body, which takes the output's name. */
 void define_result(Import *import, const Body *body, Scope *scope, const NodeProto *node, size_t i, Value *value);
-/* The outputs are poisoned, by refusals from `first` on, by the node's inputs or by these values. */
+/* Defines the node's outputs as a value poisoned by the refusals from `first` on, its inputs, and `causes`. */
 void poison_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *node, int first, size_t count,
                     Value *const *causes);
 
@@ -158,8 +158,9 @@ typedef struct Attempt {
 Attempt begin_attempt(Import *import);
 bool end_attempt(Import *import, const Attempt *attempt);
 
-/* A value that stands for a result that was refused, by the refusals from `first` on or since one of these values (not
- * all of which need be poisoned, nor be there) was; what is computed from it must not be imported. */
+/* A poisoned value stands for a result that cannot be imported: because of the refusals from `first` on, or because it
+ * is computed from those of `causes` that are poisoned (others are ignored, and so is NULL). Nothing that is computed
+ * from it may be imported. */
 bool is_poisoned(const Value *value);
 Value *poison(Import *import, int first, size_t count, Value *const *causes);
 

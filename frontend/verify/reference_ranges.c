@@ -65,7 +65,7 @@ static const IndexUse index_uses[] = {
     {"NegativeLogLikelihoodLoss", 1, 0, NULL, 1},
 };
 
-/* Tuples of indices: the smallest of the axes that they index goes for all. */
+/* Tuples of indices: the smallest of the axes that they index bounds them all. */
 static Range tuple_range(const Node *node)
 {
     const Type *data = &input(node, 0)->type, *indices = &input(node, 1)->type;
@@ -102,7 +102,7 @@ static Range other_operand(const Ranges *r, const Node *node, int operand)
     return other ? r->known[other->id] : NOTHING;
 }
 
-/* A constant of several numbers lists what may come; a single one splits what comes. */
+/* Compared with several constants, the operand takes their values; with a single one, values on both sides of it. */
 static Range hint_of_comparison(Range constant)
 {
     if (is_empty(constant) || constant.least < 0)
@@ -205,7 +205,7 @@ static Range term(Range sum, const Node *node)
     return scaled(sum, 1 / fmax(terms, 1));
 }
 
-/* The operand's range that keeps the output in `range`; ANYTHING where the operator decouples them. */
+/* The operand's range that keeps the output in `range`; ANYTHING where it does not bound the output. */
 static Range operand_range(const Ranges *r, const Node *node, int operand, Range range)
 {
     static const char *const sums[] = {"ReduceSum", "RunningSum", NULL};
@@ -310,7 +310,7 @@ static Range dtype_range(Dtype dtype)
     return (Range){dtype_info[dtype].is_signed || is_float(dtype) ? -most : 0, most};
 }
 
-/* Whole numbers inside, not negative where that can be. One number is left of what contradicts itself. */
+/* The integers of the range, without negative ones where that leaves some; one number where the bounds are reversed. */
 static Range whole(Range range)
 {
     Range inside = {ceil(range.least), floor(range.most)};

@@ -24,7 +24,7 @@ typedef struct ReferenceRun {
     int result_count;
 } ReferenceRun;
 
-/* No pass that could hide its own mistake from the comparison: only what gives the training graph its meaning. */
+/* Only the passes that define the training graph: one that optimises could hide its own mistake from the comparison. */
 static void differentiate(Graph *graph, const Options *options)
 {
     Pass *const needed[] = {replace_head, trainable, initialise, attach_loss, precision, expand, bind_states, grad};
@@ -68,7 +68,7 @@ static uint64_t float_bits(double value)
     return bits;
 }
 
-/* Integers that no parameter has touched are exact in every precision: counts, positions, indices on their way. */
+/* Integers that do not depend on parameters are exact in every precision: counts, positions, indices. */
 static bool is_exact(const ReferenceRun *run, const Value *value, double x)
 {
     return !run->learned[value->id] && x == floor(x);
@@ -93,7 +93,7 @@ static void perturb_operands(ReferenceRun *run)
     }
 }
 
-/* An output that is an input's own storage is not computed. */
+/* An output that is an input itself is not computed. */
 static bool is_computed(const Node *node, const Tensor *tensors, const Tensor *result)
 {
     for (int i = 0; i < node->input_count; i++)

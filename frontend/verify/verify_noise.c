@@ -10,7 +10,7 @@ static bool in_units_of_lr(const char *name, const char *precision)
     return starts_with(name, "param/") && find_tolerance(precision)->steps == STEPS_NOISY;
 }
 
-/* Of errors in units of lr the largest goes for all. */
+/* Errors in units of lr are all allowed the largest of them. */
 static double noise_of(const Comparison *noise, const ComparedTensor *same, const char *precision)
 {
     double largest = same->error;
@@ -36,8 +36,8 @@ static double most_allowed(const char *name, const char *precision)
     return strcmp(name, "grad") == 0 ? gradient : 0.5;
 }
 
-/* How many times what rounding at random does the program may err. Where all terms cancel, a kernel that adds n equal
- * numbers may err n times as far, as these round alike; wrong terms leave 1 / roundoff times that. */
+/* The program's error may be this many times the error of random rounding. Where all terms cancel, a kernel that adds n
+ * equal numbers may err n times as much, as these all round the same way; wrong terms leave 1 / roundoff times that. */
 static const double noise_times = 32, most_equal_terms = 1024;
 
 static double cancelled_times(double roundoff)
@@ -45,14 +45,14 @@ static double cancelled_times(double roundoff)
     return fmax(noise_times, fmin(most_equal_terms, 0.1 / roundoff));
 }
 
-/* What rounding changes is proportional to the unit roundoff: is the reference no more than what it is in float64? */
+/* Rounding errors are proportional to the unit roundoff: is the reference as small as its own error in float64? */
 static bool is_rounding(const ComparedTensor *noise, double roundoff)
 {
     const double in_float64 = noise->error * noise->unit * (0x1p-53 / roundoff);
     return isfinite(in_float64) && noise->norm <= most_equal_terms * in_float64;
 }
 
-/* Has the parameter of this row been moved by a gradient that is no more than rounding? */
+/* Was the parameter of this row updated by a gradient that is nothing but rounding error? */
 static bool steps_are_rounding(Arena *arena, const Comparison *noise, const char *name, double roundoff)
 {
     if (!starts_with(name, "param/"))
@@ -61,8 +61,8 @@ static bool steps_are_rounding(Arena *arena, const Comparison *noise, const char
     return gradient && is_rounding(gradient, roundoff);
 }
 
-/* Rounding alone makes about the same difference, though more than this precision explains: neither right nor wrong can
- * be said. In 16 bits the tolerances are made for much of that. */
+/* Rounding alone changes the tensor about as much as the program differs, and by more than this precision explains, so
+ * that the comparison decides nothing. In 16 bits the tolerances cover most of that already. */
 static bool is_undecided(const ComparedTensor *row, double error, const char *precision)
 {
     const double about = 4, usual = find_tolerance(precision)->steps == STEPS_IGNORED ? 0.4 : 0;
