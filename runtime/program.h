@@ -107,7 +107,7 @@ typedef struct PccLossScale {
 } PccLossScale;
 
 /* One step's view of the world: set by the runtime, read by step(), evaluate(), update() and the kernels;
- * out: set by these. */
+ * fields marked "out" are set by these. */
 typedef struct PccStep {
     char *weights;             /* program->weights_bytes */
     char *arena;               /* program->arena_bytes */

@@ -1,4 +1,4 @@
-/* layout.c: what a sample of a program consists of. */
+/* batch_layout.c: what a sample of a program consists of. */
 #include <stdlib.h>
 #include <string.h>
 

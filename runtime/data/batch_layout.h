@@ -1,4 +1,4 @@
-/* layout.h: what a sample of a program consists of. */
+/* batch_layout.h: what a sample of a program consists of. */
 #ifndef PCC_LAYOUT_H
 #define PCC_LAYOUT_H
 

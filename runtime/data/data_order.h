@@ -1,5 +1,5 @@
-/* data_order.h: how the axes of a sample in a file come to the axes that the program takes: as they lie, or permuted.
- * Dims are of one sample, without the batch. Axes of size 1 count for nothing: [28,28] is [1,28,28] as it lies. */
+/* data_order.h: which axis of a sample in a file is which axis of the program's input: in the same order, or permuted.
+ * Dims are of one sample, without the batch. Axes of size 1 are ignored: [28,28] and [1,28,28] are the same. */
 #ifndef PCC_DATA_ORDER_H
 #define PCC_DATA_ORDER_H
 
@@ -27,9 +27,9 @@ typedef enum PccDataFit {
 /* By the dims alone. */
 PccDataFit pcc_data_fit(PccAxes data, PccAxes program, PccDataOrder *order);
 
-/* "NHWC": the data's axes by letters, in the order in which they lie, N being the sample; or "NHWC:NCHW", the program's
- * axes as well. Where those are not given they are, of the orders of the same letters that are in use, the first that
- * fits, channels first before channels last. False: it does not fit, or is no such spelling; *problem says why. */
+/* "NHWC": a letter for each axis of the data, outermost first, N being the sample; or "NHWC:NCHW", with the program's
+ * axes too. Where these are not given, they are the first order of the same letters that fits the program's dims,
+ * channels first before channels last. False where it does not fit or is malformed; *problem says why. */
 bool pcc_data_spelt(const char *spelling, PccAxes data, PccAxes program, PccDataOrder *order, const char **problem);
 
 #define PCC_DATA_SPELLING (2 * (PCC_MAX_RANK + 2)) /* bytes of a spelling, its NUL included */

@@ -1,4 +1,4 @@
-/* split.c: which samples train and which validate. */
+/* holdout.c: which samples train and which validate. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

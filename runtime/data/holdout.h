@@ -1,4 +1,4 @@
-/* split.h: which samples train and which validate. */
+/* holdout.h: which samples train and which validate. */
 #ifndef PCC_SPLIT_H
 #define PCC_SPLIT_H
 

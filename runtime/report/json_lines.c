@@ -1,4 +1,4 @@
-/* report.c: the JSON lines of steps and epochs. */
+/* json_lines.c: the JSON lines of steps and epochs. */
 #include <stdio.h>
 #include <stdlib.h>
 

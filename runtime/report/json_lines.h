@@ -1,4 +1,4 @@
-/* report.h: what a run tells about a step and an epoch, as JSON lines. */
+/* json_lines.h: what a run tells about a step and an epoch, as JSON lines. */
 #ifndef PCC_REPORT_H
 #define PCC_REPORT_H
 
