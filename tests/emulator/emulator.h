@@ -128,7 +128,6 @@ const Allocation *find_near(const void *pointer);     /* or at its red zones */
 const Allocation *find_released(const void *pointer); /* or that it pointed into once */
 void check_red_zones(void);
 size_t device_memory(size_t *used);
-bool is_host_locked_out(void); /* of the device's memory */
 
 /* While one lives, this thread is the device: it may access the device's memory. */
 class DeviceAccess

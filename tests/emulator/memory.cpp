@@ -72,7 +72,7 @@ HostAccess::~HostAccess()
     allow_device(depth > 0);
 }
 
-bool is_host_locked_out(void)
+int pcc_emulated_locks_out_host(void)
 {
     return key >= 0;
 }
