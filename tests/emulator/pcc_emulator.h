@@ -2,7 +2,7 @@
  *
  * Included behind the real <cuda_runtime.h> where PCC_EMULATED is defined. Threads of a block are fibers of one thread
  * of the CPU; blocks run one after the other. What a GPU leaves undefined ends the program with a message that names
- * kernel, block and thread, and exit code 70: see README.md.
+ * kernel, block and thread, and exit code 70. README.md says what is found and what is not.
  *
  * Every function that synchronises remembers its line, so that lanes at different places are told apart. */
 #ifndef PCC_EMULATOR_H
