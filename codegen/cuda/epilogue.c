@@ -1,5 +1,7 @@
 /* epilogue.c: the epilogue of a product as a functor: what it reads and writes, and its body for one finished element.
  */
+#include <string.h>
+
 #include "codegen/cuda/print.h"
 
 /* Offsets of 32 bits where every operand has so few elements. */
@@ -26,7 +28,8 @@ static const char *element(Arena *arena, const Epilogue *epilogue, int i)
                                        : arena_printf(arena, " + column * %lld", (long long)stride);
     if (!*offset && !*column)
         return arena_printf(arena, "%s[0]", name);
-    return arena_printf(arena, "%s[%s%s]", name, *offset ? offset + 3 : "", *offset ? column : column + 3);
+    return arena_printf(arena, "%s[%s%s]", name, *offset ? offset + strlen(" + ") : "",
+                        *offset ? column : column + strlen(" + "));
 }
 
 const char *emit_cuda_epilogue(Emitter *e, const Node *node, Dtype compute)

@@ -112,14 +112,25 @@ static void print_indices(const LoopText *l, Text *text)
     print_row_indices(text, nest, l->index, "row");
 }
 
-/* "x0 + i0 * 544 + i": where an item begins. */
-static const char *item_address(const LoopText *l, int i)
+/* " + i0 * 544 + i": where an item begins. */
+static const char *item_offset(const LoopText *l, int i)
 {
     const int64_t last = last_stride(&l->nest, i);
     const char *column = last == 0   ? ""
                          : last == 1 ? " + i"
                                      : arena_printf(l->e->arena, " + i * %lld", (long long)last);
-    return arena_printf(l->e->arena, "%s%s%s", operand_name(l, i), row_offset(l->e->arena, &l->nest, i), column);
+    return arena_printf(l->e->arena, "%s%s", row_offset(l->e->arena, &l->nest, i), column);
+}
+
+static const char *item_address(const LoopText *l, int i)
+{
+    return arena_printf(l->e->arena, "%s%s", operand_name(l, i), item_offset(l, i));
+}
+
+static const char *item_element(const LoopText *l, int i)
+{
+    const char *offset = item_offset(l, i);
+    return arena_printf(l->e->arena, "%s[%s]", operand_name(l, i), *offset ? offset + strlen(" + ") : "0");
 }
 
 static const char *vector_type(const LoopText *l, int i)
@@ -134,8 +145,7 @@ static const char **print_loads(const LoopText *l, Text *text)
     const char **elements = NEW_ARRAY(arena, const char *, l->nest.operand_count + 1);
     for (int i = 0; i < l->nest.operand_count; i++) {
         const bool is_vector = l->lanes > 1 && last_stride(&l->nest, i) != 0;
-        elements[i] = is_vector ? arena_printf(arena, "%s_item.at[lane]", operand_name(l, i))
-                                : arena_printf(arena, "*(%s)", item_address(l, i));
+        elements[i] = is_vector ? arena_printf(arena, "%s_item.at[lane]", operand_name(l, i)) : item_element(l, i);
         if (is_vector && i < l->node->input_count)
             line(text, "const %s %s_item = pcc_load_vector<%d>(%s);", vector_type(l, i), operand_name(l, i), l->lanes,
                  item_address(l, i));
