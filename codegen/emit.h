@@ -107,7 +107,7 @@ const char *scaling_text(Emitter *e);
 /* What a target prints its own way; the rest of the file is the targets' common one (program.c). */
 typedef struct Printers {
     /* Includes and macros; `narrow`: something is stored in 16 or 8 bits. */
-    void (*prologue)(Emitter *e, Text *text, bool narrow);
+    void (*prologue)(Emitter *e, Text *text, const Program *program, bool narrow);
     const char *(*build_line)(Emitter *e); /* of the header comment: the command that makes a program of the file */
     /* The statement that runs a node of kind OP_LOOP; its function is interned. */
     const char *(*run_loop)(Emitter *e, const Node *node);

@@ -391,7 +391,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     e.graph = train;
     print_header(&e, text, program, arena_bytes);
     bool narrow = stores_16_bits(train) || stores_16_bits(program->evaluate) || updates_narrow(&weights, options);
-    options->target->printers->prologue(&e, text, narrow);
+    options->target->printers->prologue(&e, text, program, narrow);
     print_params(&e, text);
     print_stored(&e, text, "states", weights.states, weights.state_count);
     print_stored(&e, text, "constants", weights.constants, weights.placed_constants ? weights.constant_count : 0);

@@ -8,7 +8,7 @@
 void append_literal(Text *text, const Argument *literal);
 /* prologue.c: includes and macros; `narrow`: something is stored in 16 or 8 bits */
 const char *c_build_line(Emitter *e);
-void print_prologue(Emitter *e, Text *text, bool narrow);
+void print_prologue(Emitter *e, Text *text, const Program *program, bool narrow);
 /* loops.c: in a loop without checks of its numbers, omp simd */
 void print_simd(Emitter *e, Text *text);
 /* loops.c: the statement that runs a loop, whose function it makes */

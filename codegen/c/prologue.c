@@ -1,8 +1,9 @@
 /* prologue.c: what the functions of a C program stand on: includes, and macros that type its places. */
 #include "codegen/c/print.h"
 
-void print_prologue(Emitter *e, Text *text, bool narrow)
+void print_prologue(Emitter *e, Text *text, const Program *program, bool narrow)
 {
+    (void)program;
     if (narrow)
         line(text, "#define PCC_NARROW 1 /* kernels and updates of 16-bit and 8-bit storage */");
     line(text, "#include <pcc/pcc.h>");

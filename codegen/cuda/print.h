@@ -5,7 +5,7 @@
 #include "codegen/emit.h"
 
 /* prologue.c */
-void print_cuda_prologue(Emitter *e, Text *text, bool narrow);
+void print_cuda_prologue(Emitter *e, Text *text, const Program *program, bool narrow);
 const char *cuda_build_line(Emitter *e);
 /* loops.c: a loop as a kernel, and its launch */
 const char *run_cuda_loop(Emitter *e, const Node *node);

@@ -1,9 +1,31 @@
 /* prologue.c: what a CUDA program stands on, and how it is built. */
-#include "codegen/cuda/print.h"
+#include <string.h>
 
-void print_cuda_prologue(Emitter *e, Text *text, bool narrow)
+#include "codegen/cuda/print.h"
+#include "ir/ops/shared/geometry.h"
+
+/* The largest width of a head or of its values; 0: the graph attends to nothing. */
+static int64_t widest_head(const Graph *graph)
 {
+    int64_t widest = 0;
+    for (const Node *node = graph->first; node; node = node->next) {
+        if (strncmp(node->op->name, "ScaledDotProductAttention", strlen("ScaledDotProductAttention")) != 0)
+            continue;
+        const Attention a = attention_of(node);
+        const int64_t wider = a.width > a.value_width ? a.width : a.value_width;
+        widest = wider > widest ? wider : widest;
+    }
+    return widest;
+}
+
+void print_cuda_prologue(Emitter *e, Text *text, const Program *program, bool narrow)
+{
+    const int64_t train = widest_head(program->train), evaluate = widest_head(program->evaluate);
+    const int64_t widest = train > evaluate ? train : evaluate;
     (void)e;
+    if (widest > 0)
+        line(text, "#define PCC_ATTENTION_WIDEST %lld /* of heads: kernels of wider ones are not compiled */",
+             (long long)widest);
     if (narrow)
         line(text, "#define PCC_NARROW 1 /* updates of 16-bit and 8-bit storage */");
     line(text, "#include <pcc/pcc.h>");

@@ -12,6 +12,11 @@
 
 #include <type_traits>
 
+#ifdef __CUDACC__
+#    include <cuda_bf16.h>
+#    include <cuda_fp16.h>
+#endif
+
 #include "launch.cuh"
 
 struct PccBf16 {
@@ -49,19 +54,22 @@ PCC_ANYWHERE float pcc_f32_from_bf16(PccBf16 x)
     return pcc_f32_of_bits((uint32_t)x.bits << 16);
 }
 
+/* A GPU's NaN is the canonical one. */
 PCC_ANYWHERE PccBf16 pcc_bf16_from_f32(float x)
 {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    return {__bfloat16_as_ushort(__float2bfloat16_rn(x))};
+#else
     const uint32_t bits = pcc_bits_of_f32(x);
     const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1)) >> 16, quiet = bits >> 16 | 0x40;
     return {(uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded)};
+#endif
 }
 
 PCC_ANYWHERE float pcc_f32_from_f16(PccF16 x)
 {
 #ifdef __CUDA_ARCH__
-    float wide;
-    asm("cvt.f32.f16 %0, %1;" : "=f"(wide) : "h"(x.bits));
-    return wide;
+    return __half2float(__ushort_as_half(x.bits));
 #else
     const uint32_t sign = (uint32_t)(x.bits & 0x8000) << 16, magnitude = x.bits & 0x7fff;
     const uint32_t normal = (magnitude << 13) + (112u << 23);
@@ -75,9 +83,7 @@ PCC_ANYWHERE float pcc_f32_from_f16(PccF16 x)
 PCC_ANYWHERE PccF16 pcc_f16_from_f32(float x)
 {
 #ifdef __CUDA_ARCH__
-    uint16_t bits;
-    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
-    return {bits};
+    return {__half_as_ushort(__float2half_rn(x))};
 #else
     const uint32_t bits = pcc_bits_of_f32(x), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
     const uint32_t rebiased = magnitude - (112u << 23);
