@@ -1,4 +1,4 @@
-/* weights.c: where the initial weights come from, and --save. */
+/* initial_weights.c: where the initial weights come from, and --save. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

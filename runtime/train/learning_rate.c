@@ -1,4 +1,4 @@
-/* schedule.c: learning-rate schedules. */
+/* learning_rate.c: learning-rate schedules. */
 #include <math.h>
 
 #include "learning_rate.h"

@@ -1,4 +1,4 @@
-/* schedule.h: the learning rate of each update. */
+/* learning_rate.h: the learning rate of each update. */
 #ifndef PCC_SCHEDULE_H
 #define PCC_SCHEDULE_H
 

@@ -1,4 +1,4 @@
-/* evaluate.c: the loss and accuracy over a whole split. */
+/* validation.c: the loss and accuracy over a whole split. */
 #include "validation.h"
 #include "../session/blocks.h"
 

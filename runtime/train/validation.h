@@ -1,4 +1,4 @@
-/* evaluate.h: the loss and accuracy over a whole split. */
+/* validation.h: the loss and accuracy over a whole split. */
 #ifndef PCC_EVALUATE_H
 #define PCC_EVALUATE_H
 

@@ -26,7 +26,7 @@ grep -q 'pcc_main(&pcc_program_2nd,' out/train.c || fail "main does not run pcc_
 for wrong in "" a-b "a b" a.b é; do
     expect 2 "letters, digits and _" "$PCC" m.onnx --batch 4 --name "$wrong" -o never.c
 done
-expect 2 "\-\-name is for C programs" "$PCC" m.onnx --batch 4 --name a -o never.ir
+expect 2 "\-\-name is for programs" "$PCC" m.onnx --batch 4 --name a -o never.ir
 [ -z "$(ls -A temporary)" ] || fail "temporary files are left: $(ls -A temporary)"
 
 cat >broken <<'END'

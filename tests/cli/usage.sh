@@ -44,7 +44,7 @@ wrong "give --emit" m.onnx -o train.exotic
 wrong "needs -o" m.onnx --emit c
 wrong "overwrite the model" m.onnx --emit c -o m.onnx
 wrong "needs -MD" m.onnx -MF deps -o train.c
-wrong "is for C programs" m.onnx --standalone -o train.ir
+wrong "is for programs" m.onnx --standalone -o train.ir
 wrong "no place for the weights" m.onnx --batch 4 --emit c -o -
 wrong "is an option of 'pcc run', not of 'pcc'" m.onnx --inputs x -o train.c
 wrong "is an option of 'pcc', not of 'pcc run'" run m.onnx -o train.c
