@@ -175,7 +175,7 @@ static const char *emit_loop(const LoopText *l)
     Text *text = text_create(l->e->arena);
     print_signature(l, text);
     line(text, "{");
-    line(text, "for PCC_STRIDE(item, %lld) {", (long long)(elements_of(&l->nest) / l->lanes));
+    line(text, "PCC_FOR_ITEMS(item, %lld) {", (long long)(elements_of(&l->nest) / l->lanes));
     print_indices(l, text);
     print_item(l, text);
     line(text, "}");

@@ -52,8 +52,8 @@ static inline bool pcc_is_short(int64_t count)
     return count < (int64_t)1 << 30;
 }
 
-/* for PCC_STRIDE_OF(I, i, count): PCC_STRIDE with an index of type I. */
-#define PCC_STRIDE_OF(I, i, count) \
-    (I i = (I)blockIdx.x * (I)blockDim.x + (I)threadIdx.x; i < (I)(count); i += (I)gridDim.x * (I)blockDim.x)
+/* PCC_FOR_ITEMS with an index of type I. */
+#define PCC_FOR_ITEMS_OF(I, i, count) \
+    for (I i = (I)blockIdx.x * (I)blockDim.x + (I)threadIdx.x; i < (I)(count); i += (I)gridDim.x * (I)blockDim.x)
 
 #endif

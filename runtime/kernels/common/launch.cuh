@@ -90,9 +90,9 @@ static inline unsigned pcc_blocks(int64_t items, int64_t each)
     return (unsigned)(blocks < 1 ? 1 : blocks > INT32_MAX ? INT32_MAX : blocks);
 }
 
-/* for PCC_STRIDE(i, count): every item once, over all threads of a grid. */
-#define PCC_STRIDE(i, count) \
-    (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (count); i += (int64_t)gridDim.x * blockDim.x)
+/* PCC_FOR_ITEMS(i, count): every item once, over all threads of a grid. */
+#define PCC_FOR_ITEMS(i, count) \
+    for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (count); i += (int64_t)gridDim.x * blockDim.x)
 
 /* A loop over items, each its own. */
 #define PCC_LOOP(kernel, items, s, ...) PCC_LAUNCH(kernel, pcc_blocks(items, PCC_BLOCK), PCC_BLOCK, 0, s, __VA_ARGS__)

@@ -85,37 +85,35 @@ __global__ void __launch_bounds__(PCC_BLOCK, 1) pcc_depthwise_kernel(PccDepthwis
     __shared__ T of_warps[PCC_BLOCK / 32][32 * V];
     T *const of_warp = of_warps[threadIdx.x / 32];
     const uint32_t items = (uint32_t)p.positions * p.chunks.by, padded = (items + 31) / 32 * 32;
-    for
-        PCC_STRIDE_OF(uint32_t, item, padded)
-        {
-            T sum[V] = {};
-            if (item < items) {
-                uint32_t row = item;
-                const int64_t c = (int64_t)pcc_coordinate(&row, p.chunks) * V;
-                pcc_depthwise_taps<Backward>(p, row, [&](int tap, int64_t pixel) {
-                    T number[V], weight[V];
-                    pcc_load_wide(number, x + pixel * p.channels + c);
-                    pcc_load_wide(weight, w + tap * p.channels + c);
+    PCC_FOR_ITEMS_OF (uint32_t, item, padded) {
+        T sum[V] = {};
+        if (item < items) {
+            uint32_t row = item;
+            const int64_t c = (int64_t)pcc_coordinate(&row, p.chunks) * V;
+            pcc_depthwise_taps<Backward>(p, row, [&](int tap, int64_t pixel) {
+                T number[V], weight[V];
+                pcc_load_wide(number, x + pixel * p.channels + c);
+                pcc_load_wide(weight, w + tap * p.channels + c);
 #pragma unroll
-                    for (int i = 0; i < V; i++)
-                        sum[i] += number[i] * weight[i];
-                });
-            }
-            __syncwarp();
-#pragma unroll
-            for (int i = 0; i < V; i++)
-                of_warp[pcc_lane() * V + i] = sum[i];
-            __syncwarp();
-#pragma unroll
-            for (int i = 0; i < V; i++) {
-                const int at = i * 32 + pcc_lane();
-                uint32_t row = item - (uint32_t)pcc_lane() + (uint32_t)(at / V);
-                const bool is_there = row < items;
-                const int64_t column = (int64_t)pcc_coordinate(&row, p.chunks) * V + at % V;
-                if (is_there)
-                    epilogue((int64_t)row, column, of_warp[at]);
-            }
+                for (int i = 0; i < V; i++)
+                    sum[i] += number[i] * weight[i];
+            });
         }
+        __syncwarp();
+#pragma unroll
+        for (int i = 0; i < V; i++)
+            of_warp[pcc_lane() * V + i] = sum[i];
+        __syncwarp();
+#pragma unroll
+        for (int i = 0; i < V; i++) {
+            const int at = i * 32 + pcc_lane();
+            uint32_t row = item - (uint32_t)pcc_lane() + (uint32_t)(at / V);
+            const bool is_there = row < items;
+            const int64_t column = (int64_t)pcc_coordinate(&row, p.chunks) * V + at % V;
+            if (is_there)
+                epilogue((int64_t)row, column, of_warp[at]);
+        }
+    }
 }
 
 enum { PCC_DEPTHWISE_WARPS = 8 };
@@ -185,14 +183,12 @@ template <class T, class W>
 __global__ void pcc_depthwise_weight_sum(int64_t ranges, int64_t taps, int64_t channels, const T *partial, W *dw)
 {
     const int64_t count = taps * channels;
-    for
-        PCC_STRIDE(i, count)
-        {
-            T sum = partial[i];
-            for (int64_t range = 1; range < ranges; range++)
-                sum += partial[range * count + i];
-            pcc_put(dw, i % channels * taps + i / channels, sum);
-        }
+    PCC_FOR_ITEMS (i, count) {
+        T sum = partial[i];
+        for (int64_t range = 1; range < ranges; range++)
+            sum += partial[range * count + i];
+        pcc_put(dw, i % channels * taps + i / channels, sum);
+    }
 }
 
 /* ---- hosts ------------------------------------------------------------------------------------------------------ */

@@ -10,13 +10,11 @@ template <class W>
 __global__ void pcc_conv_transpose(int64_t count, PccDivisor<uint64_t> down, PccDivisor<uint64_t> across, const W *w,
                                    W *rearranged)
 {
-    for
-        PCC_STRIDE(i, count)
-        {
-            uint64_t rest = (uint64_t)i;
-            const uint64_t row = pcc_coordinate(&rest, down), column = pcc_coordinate(&rest, across);
-            rearranged[i] = w[(rest * down.by + row) * across.by + column];
-        }
+    PCC_FOR_ITEMS (i, count) {
+        uint64_t rest = (uint64_t)i;
+        const uint64_t row = pcc_coordinate(&rest, down), column = pcc_coordinate(&rest, across);
+        rearranged[i] = w[(rest * down.by + row) * across.by + column];
+    }
 }
 
 /* matrices of [down, across] to [across, down]. */
@@ -37,17 +35,15 @@ struct PccPhaseWeights {
 
 template <class W> __global__ void pcc_conv_phase_weights(int64_t count, PccPhaseWeights p, const W *w, W *rearranged)
 {
-    for
-        PCC_STRIDE(i, count)
-        {
-            const int64_t channel = i % p.channels, filter = i / p.channels % p.filters;
-            const int64_t t = i / (p.channels * p.filters), taps = p.taps[0] * p.taps[1] * p.taps[2];
-            const int64_t group = t / taps, d = t % taps / p.taps[2] / p.taps[1], h = t % taps / p.taps[2] % p.taps[1];
-            const int64_t tap =
-                ((p.last_tap[0] - d * p.tap_step[0]) * p.kernel[1] + p.last_tap[1] - h * p.tap_step[1]) * p.kernel[2] +
-                p.last_tap[2] - t % p.taps[2] * p.tap_step[2];
-            rearranged[i] = w[((group * p.filters + filter) * p.channels + channel) * p.taps_of_kernel + tap];
-        }
+    PCC_FOR_ITEMS (i, count) {
+        const int64_t channel = i % p.channels, filter = i / p.channels % p.filters;
+        const int64_t t = i / (p.channels * p.filters), taps = p.taps[0] * p.taps[1] * p.taps[2];
+        const int64_t group = t / taps, d = t % taps / p.taps[2] / p.taps[1], h = t % taps / p.taps[2] % p.taps[1];
+        const int64_t tap =
+            ((p.last_tap[0] - d * p.tap_step[0]) * p.kernel[1] + p.last_tap[1] - h * p.tap_step[1]) * p.kernel[2] +
+            p.last_tap[2] - t % p.taps[2] * p.tap_step[2];
+        rearranged[i] = w[((group * p.filters + filter) * p.channels + channel) * p.taps_of_kernel + tap];
+    }
 }
 
 template <class W>

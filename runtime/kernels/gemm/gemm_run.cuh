@@ -21,16 +21,14 @@ PCC_DEVICE int64_t pcc_divide(int64_t n, int64_t by)
 template <class T, class E> __global__ void pcc_sum_splits(PccProduct p, const T *partial, E epilogue)
 {
     const int64_t matrix = p.m * p.n, count = p.batch * matrix;
-    for
-        PCC_STRIDE(i, count)
-        {
-            T sum = partial[i];
+    PCC_FOR_ITEMS (i, count) {
+        T sum = partial[i];
 #pragma unroll 4
-            for (int64_t split = 1; split < p.splits; split++)
-                sum += partial[split * count + i];
-            const int64_t batch = i / matrix, at = i % matrix;
-            epilogue(batch * p.row_batch + at / p.n, batch * p.column_batch + at % p.n, sum);
-        }
+        for (int64_t split = 1; split < p.splits; split++)
+            sum += partial[split * count + i];
+        const int64_t batch = i / matrix, at = i % matrix;
+        epilogue(batch * p.row_batch + at / p.n, batch * p.column_batch + at % p.n, sum);
+    }
 }
 
 template <class T, int Form, class A, class B, class E>

@@ -20,17 +20,15 @@ template <class U, class I>
 __global__ void pcc_gather_kernel(int64_t total, int64_t axis, PccDivisor<I> count, PccDivisor<I> units, const U *x,
                                   const int64_t *index, U *y)
 {
-    for
-        PCC_STRIDE_OF(I, i, total)
-        {
-            I rest = i;
-            const I unit = pcc_coordinate(&rest, units), row = pcc_coordinate(&rest, count);
-            const int64_t at = pcc_wrap_index(index[row], axis);
-            U moved = {};
-            if (at >= 0)
-                moved = x[((int64_t)rest * axis + at) * units.by + unit];
-            y[i] = moved;
-        }
+    PCC_FOR_ITEMS_OF (I, i, total) {
+        I rest = i;
+        const I unit = pcc_coordinate(&rest, units), row = pcc_coordinate(&rest, count);
+        const int64_t at = pcc_wrap_index(index[row], axis);
+        U moved = {};
+        if (at >= 0)
+            moved = x[((int64_t)rest * axis + at) * units.by + unit];
+        y[i] = moved;
+    }
 }
 
 template <class U>
@@ -108,15 +106,13 @@ template <class I> PCC_DEVICE int64_t pcc_element_offset(const PccElements<I> &e
 template <class U, class I>
 __global__ void pcc_gather_elements_kernel(int64_t total, PccElements<I> e, const U *x, const int64_t *index, U *y)
 {
-    for
-        PCC_STRIDE_OF(I, i, total)
-        {
-            const int64_t from = pcc_element_offset(e, i, index);
-            U moved = {};
-            if (from >= 0)
-                moved = x[from];
-            y[i] = moved;
-        }
+    PCC_FOR_ITEMS_OF (I, i, total) {
+        const int64_t from = pcc_element_offset(e, i, index);
+        U moved = {};
+        if (from >= 0)
+            moved = x[from];
+        y[i] = moved;
+    }
 }
 
 template <class T>
@@ -142,18 +138,16 @@ template <class U, class I>
 __global__ void pcc_gather_nd_kernel(int64_t total, PCC_PARAMETER PccTuples t, PccDivisor<I> rows, PccDivisor<I> inner,
                                      const U *x, const int64_t *index, U *y)
 {
-    for
-        PCC_STRIDE_OF(I, i, total)
-        {
-            I batch = i;
-            const I column = pcc_coordinate(&batch, inner), row = batch;
-            const int64_t slice = pcc_tuple_slice(&t, index + (int64_t)row * t.length);
-            batch = pcc_quotient(row, rows);
-            U moved = {};
-            if (slice >= 0)
-                moved = x[((int64_t)batch * t.extent + slice) * t.inner + column];
-            y[i] = moved;
-        }
+    PCC_FOR_ITEMS_OF (I, i, total) {
+        I batch = i;
+        const I column = pcc_coordinate(&batch, inner), row = batch;
+        const int64_t slice = pcc_tuple_slice(&t, index + (int64_t)row * t.length);
+        batch = pcc_quotient(row, rows);
+        U moved = {};
+        if (slice >= 0)
+            moved = x[((int64_t)batch * t.extent + slice) * t.inner + column];
+        y[i] = moved;
+    }
 }
 
 template <class T>
@@ -180,14 +174,12 @@ template <class T, class I>
 __global__ void pcc_one_hot_kernel(int64_t total, PccDivisor<I> depth, PccDivisor<I> inner, const int64_t *index,
                                    const T *values, T *y)
 {
-    for
-        PCC_STRIDE_OF(I, i, total)
-        {
-            I outer = i;
-            const I column = pcc_coordinate(&outer, inner), place = pcc_coordinate(&outer, depth);
-            const int64_t at = pcc_wrap_index(index[(int64_t)outer * inner.by + column], (int64_t)depth.by);
-            y[i] = values[at == (int64_t)place];
-        }
+    PCC_FOR_ITEMS_OF (I, i, total) {
+        I outer = i;
+        const I column = pcc_coordinate(&outer, inner), place = pcc_coordinate(&outer, depth);
+        const int64_t at = pcc_wrap_index(index[(int64_t)outer * inner.by + column], (int64_t)depth.by);
+        y[i] = values[at == (int64_t)place];
+    }
 }
 
 template <class T>

@@ -31,19 +31,17 @@ struct PccPlace {
 /* starts[place] = how many of the sorted keys are less, for place <= axis */
 static __global__ void pcc_sorted_starts_kernel(int64_t axis, int64_t count, const uint32_t *keys, uint32_t *starts)
 {
-    for
-        PCC_STRIDE(place, axis + 1)
-        {
-            int64_t low = 0, high = count;
-            while (low < high) {
-                const int64_t middle = low + (high - low) / 2;
-                if ((int64_t)keys[middle] < place)
-                    low = middle + 1;
-                else
-                    high = middle;
-            }
-            starts[place] = (uint32_t)low;
+    PCC_FOR_ITEMS (place, axis + 1) {
+        int64_t low = 0, high = count;
+        while (low < high) {
+            const int64_t middle = low + (high - low) / 2;
+            if ((int64_t)keys[middle] < place)
+                low = middle + 1;
+            else
+                high = middle;
         }
+        starts[place] = (uint32_t)low;
+    }
 }
 
 /* dy's rows in the order of their places: those of a place are entries[starts[place]] ... entries[starts[place + 1]] */
@@ -57,28 +55,26 @@ template <class T, int V, class I, class X, class Y>
 __global__ void pcc_gather_grad_kernel(int64_t total, PccSortedReaders r, PccDivisor<I> axis, PccDivisor<I> vectors,
                                        const X *dy, Y *dx)
 {
-    for
-        PCC_STRIDE_OF(I, i, total)
-        {
-            I outer = i;
-            const I vector = pcc_coordinate(&outer, vectors), place = pcc_coordinate(&outer, axis);
-            const uint32_t first = r.starts[place], end = r.starts[place + 1];
-            const X *column = dy + (int64_t)outer * r.count * r.inner + (int64_t)vector * V;
-            T sum[V];
-            PccVector<Y, V> result;
-            if (end - first > PCC_FEW_READERS)
-                continue;
+    PCC_FOR_ITEMS_OF (I, i, total) {
+        I outer = i;
+        const I vector = pcc_coordinate(&outer, vectors), place = pcc_coordinate(&outer, axis);
+        const uint32_t first = r.starts[place], end = r.starts[place + 1];
+        const X *column = dy + (int64_t)outer * r.count * r.inner + (int64_t)vector * V;
+        T sum[V];
+        PccVector<Y, V> result;
+        if (end - first > PCC_FEW_READERS)
+            continue;
+        for (int v = 0; v < V; v++)
+            sum[v] = 0;
+        for (uint32_t k = first; k < end; k++) {
+            const PccVector<X, V> x = pcc_load_vector<V>(column + (int64_t)r.entries[k] * r.inner);
             for (int v = 0; v < V; v++)
-                sum[v] = 0;
-            for (uint32_t k = first; k < end; k++) {
-                const PccVector<X, V> x = pcc_load_vector<V>(column + (int64_t)r.entries[k] * r.inner);
-                for (int v = 0; v < V; v++)
-                    sum[v] = (T)(sum[v] + (T)pcc_wide(x.at[v]));
-            }
-            for (int v = 0; v < V; v++)
-                result.at[v] = pcc_narrowed<Y>(sum[v]);
-            pcc_store_vector(dx + (int64_t)i * V, result);
+                sum[v] = (T)(sum[v] + (T)pcc_wide(x.at[v]));
         }
+        for (int v = 0; v < V; v++)
+            result.at[v] = pcc_narrowed<Y>(sum[v]);
+        pcc_store_vector(dx + (int64_t)i * V, result);
+    }
 }
 
 /* Blocks [outer, chunks of PCC_FEW_READERS readers, tiles of columns]: the one at the first chunk that begins in a long

@@ -39,23 +39,19 @@ template <class T> PCC_DEVICE T pcc_scattered(int64_t reduction, T old, T update
 
 template <class T, int V, class X, class Y> __global__ void pcc_scatter_begin_kernel(int64_t n, const X *x, Y *y)
 {
-    for
-        PCC_STRIDE(i, n / V)
-        {
-            PccVector<X, V> from = {};
-            PccVector<Y, V> to;
-            if (x)
-                from = pcc_load_vector<V>(x + i * V);
-            for (int v = 0; v < V; v++)
-                to.at[v] = pcc_narrowed<Y>((T)pcc_wide(from.at[v]));
-            pcc_store_vector(y + i * V, to);
-        }
-    for
-        PCC_STRIDE(rest, n % V)
-        {
-            const int64_t i = n - n % V + rest;
-            pcc_put(y, i, x ? pcc_get<T>(x, i) : T(0));
-        }
+    PCC_FOR_ITEMS (i, n / V) {
+        PccVector<X, V> from = {};
+        PccVector<Y, V> to;
+        if (x)
+            from = pcc_load_vector<V>(x + i * V);
+        for (int v = 0; v < V; v++)
+            to.at[v] = pcc_narrowed<Y>((T)pcc_wide(from.at[v]));
+        pcc_store_vector(y + i * V, to);
+    }
+    PCC_FOR_ITEMS (rest, n % V) {
+        const int64_t i = n - n % V + rest;
+        pcc_put(y, i, x ? pcc_get<T>(x, i) : T(0));
+    }
 }
 
 template <class T, class X, class Y> static void pcc_scatter_begin(int64_t n, const X *x, Y *y, PccStep *s)
@@ -128,43 +124,38 @@ struct PccScatter {
 template <class T, class To, class X, class U, class Y>
 __global__ void pcc_scatter_few_kernel(PccScatter c, PCC_PARAMETER To to, const X *x, const U *updates, Y *y)
 {
-    for
-        PCC_STRIDE(i, c.entries * c.inner)
-        {
-            const int64_t entry = c.inner == 1 ? i : i / c.inner, column = c.inner == 1 ? 0 : i % c.inner;
-            const int64_t at = to(entry);
-            const PccPeers p = to.peers(entry);
-            int64_t k = 0;
-            if (at < 0)
-                continue;
-            while (k < p.place && to(p.first + k * p.step) != at)
-                k++;
-            if (k < p.place)
-                continue; /* an earlier one's thread does it */
-            T sum = x ? pcc_get<T>(x, at * c.inner + column) : T(0);
-            for (; k < c.peers; k++)
-                if (to(p.first + k * p.step) == at)
-                    sum =
-                        pcc_scattered(c.reduction, sum, pcc_get<T>(updates, (p.first + k * p.step) * c.inner + column));
-            pcc_put(y, at * c.inner + column, sum);
-        }
+    PCC_FOR_ITEMS (i, c.entries * c.inner) {
+        const int64_t entry = c.inner == 1 ? i : i / c.inner, column = c.inner == 1 ? 0 : i % c.inner;
+        const int64_t at = to(entry);
+        const PccPeers p = to.peers(entry);
+        int64_t k = 0;
+        if (at < 0)
+            continue;
+        while (k < p.place && to(p.first + k * p.step) != at)
+            k++;
+        if (k < p.place)
+            continue; /* an earlier one's thread does it */
+        T sum = x ? pcc_get<T>(x, at * c.inner + column) : T(0);
+        for (; k < c.peers; k++)
+            if (to(p.first + k * p.step) == at)
+                sum = pcc_scattered(c.reduction, sum, pcc_get<T>(updates, (p.first + k * p.step) * c.inner + column));
+        pcc_put(y, at * c.inner + column, sum);
+    }
 }
 
 template <class T, class X, class U, class Y>
 __global__ void pcc_scatter_sorted_kernel(PccScatter c, PccSorted sorted, const X *x, const U *updates, Y *y)
 {
-    for
-        PCC_STRIDE(i, c.entries * c.inner)
-        {
-            const int64_t first = c.inner == 1 ? i : i / c.inner, column = c.inner == 1 ? 0 : i % c.inner;
-            const int64_t at = sorted.keys[first];
-            if (at >= c.slots || (first > 0 && sorted.keys[first - 1] == at))
-                continue;
-            T sum = x ? pcc_get<T>(x, at * c.inner + column) : T(0);
-            for (int64_t k = first; k < c.entries && sorted.keys[k] == at; k++)
-                sum = pcc_scattered(c.reduction, sum, pcc_get<T>(updates, sorted.entries[k] * c.inner + column));
-            pcc_put(y, at * c.inner + column, sum);
-        }
+    PCC_FOR_ITEMS (i, c.entries * c.inner) {
+        const int64_t first = c.inner == 1 ? i : i / c.inner, column = c.inner == 1 ? 0 : i % c.inner;
+        const int64_t at = sorted.keys[first];
+        if (at >= c.slots || (first > 0 && sorted.keys[first - 1] == at))
+            continue;
+        T sum = x ? pcc_get<T>(x, at * c.inner + column) : T(0);
+        for (int64_t k = first; k < c.entries && sorted.keys[k] == at; k++)
+            sum = pcc_scattered(c.reduction, sum, pcc_get<T>(updates, sorted.entries[k] * c.inner + column));
+        pcc_put(y, at * c.inner + column, sum);
+    }
 }
 
 template <class T, class To, class X, class U, class Y>

@@ -24,12 +24,10 @@ struct PccSorted {
 template <class Key>
 __global__ void pcc_sort_keys_kernel(int64_t count, PCC_PARAMETER Key key, uint32_t *keys, uint32_t *entries)
 {
-    for
-        PCC_STRIDE(entry, count)
-        {
-            keys[entry] = key(entry);
-            entries[entry] = (uint32_t)entry;
-        }
+    PCC_FOR_ITEMS (entry, count) {
+        keys[entry] = key(entry);
+        entries[entry] = (uint32_t)entry;
+    }
 }
 
 /* counts[tile, digit] */

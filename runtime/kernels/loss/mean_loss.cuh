@@ -53,19 +53,16 @@ __global__ void __launch_bounds__(PCC_BLOCK, 1)
     const int64_t valid = step->valid * per_sample, vectors = aligned ? valid / V : 0;
     PccKahan<T> sum;
 #pragma unroll 2
-    for
-        PCC_STRIDE(i, vectors)
-        {
-            const auto ys = pcc_load_vector<V>(y + i * V);
-            const auto zs = pcc_load_vector<V>(target + i * V);
-            T part = 0;
-            for (int j = 0; j < V; j++)
-                part += Loss::term((T)pcc_wide(ys.at[j]), (T)pcc_wide(zs.at[j]));
-            sum.add(part);
-        }
-    for
-        PCC_STRIDE(i, valid - vectors * V)
-    sum.add(Loss::term(pcc_get<T>(y, vectors * V + i), pcc_get<T>(target, vectors * V + i)));
+    PCC_FOR_ITEMS (i, vectors) {
+        const auto ys = pcc_load_vector<V>(y + i * V);
+        const auto zs = pcc_load_vector<V>(target + i * V);
+        T part = 0;
+        for (int j = 0; j < V; j++)
+            part += Loss::term((T)pcc_wide(ys.at[j]), (T)pcc_wide(zs.at[j]));
+        sum.add(part);
+    }
+    PCC_FOR_ITEMS (i, valid - vectors * V)
+        sum.add(Loss::term(pcc_get<T>(y, vectors * V + i), pcc_get<T>(target, vectors * V + i)));
     const double part = pcc_block_reduce<PccSum>((double)sum.sum - (double)sum.lost);
     if (threadIdx.x == 0)
         parts[blockIdx.x] = {part, 0, 0};
@@ -91,24 +88,20 @@ __global__ void __launch_bounds__(PCC_BLOCK, 1)
 {
     const int64_t valid = step->valid * per_sample, vectors = aligned ? n / V : 0;
     const T scale = pcc_get<T>(dloss, 0) * T(Loss::factor) / (T)valid;
-    for
-        PCC_STRIDE(i, vectors)
-        {
-            T ys[V], zs[V];
-            pcc_get_columns(y + i * V, V, true, ys);
-            pcc_get_columns(target + i * V, V, true, zs);
-            const int counted = (int)pcc_max_i64(0, pcc_min_i64(valid - i * V, V));
-            for (int j = 0; j < V; j++)
-                ys[j] = j < counted ? scale * Loss::slope(ys[j], zs[j]) : T(0);
-            pcc_put_columns(dy + i * V, V, true, ys);
-        }
-    for
-        PCC_STRIDE(rest, n - vectors * V)
-        {
-            const int64_t i = vectors * V + rest;
-            const T slope = Loss::slope(pcc_get<T>(y, i), pcc_get<T>(target, i));
-            pcc_put(dy, i, i < valid ? scale * slope : T(0));
-        }
+    PCC_FOR_ITEMS (i, vectors) {
+        T ys[V], zs[V];
+        pcc_get_columns(y + i * V, V, true, ys);
+        pcc_get_columns(target + i * V, V, true, zs);
+        const int counted = (int)pcc_max_i64(0, pcc_min_i64(valid - i * V, V));
+        for (int j = 0; j < V; j++)
+            ys[j] = j < counted ? scale * Loss::slope(ys[j], zs[j]) : T(0);
+        pcc_put_columns(dy + i * V, V, true, ys);
+    }
+    PCC_FOR_ITEMS (rest, n - vectors * V) {
+        const int64_t i = vectors * V + rest;
+        const T slope = Loss::slope(pcc_get<T>(y, i), pcc_get<T>(target, i));
+        pcc_put(dy, i, i < valid ? scale * slope : T(0));
+    }
 }
 
 template <class Loss, class T, class X, class Z, class Y>

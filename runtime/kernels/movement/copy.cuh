@@ -47,13 +47,11 @@ template <class I> PCC_DEVICE void pcc_walk_to(const PccWalk<I> &w, int loops, I
 
 template <class U, class I> __global__ void pcc_copy_kernel(PccWalk<I> w, int64_t count, const U *x, U *y)
 {
-    for
-        PCC_STRIDE_OF(I, i, count)
-        {
-            int64_t from, to;
-            pcc_walk_to(w, w.rank, i, &from, &to);
-            y[to] = x[from];
-        }
+    PCC_FOR_ITEMS_OF (I, i, count) {
+        int64_t from, to;
+        pcc_walk_to(w, w.rank, i, &from, &to);
+        y[to] = x[from];
+    }
 }
 
 /* The walk's last two loops are (unit stride of x, unit stride of y). */
@@ -174,9 +172,8 @@ static void pcc_copy(int64_t rank, PccDims dims, PccDims x_strides, PccDims y_st
 
 template <class T> __global__ void pcc_fill_kernel(int64_t n, T value, T *y)
 {
-    for
-        PCC_STRIDE(i, n)
-    y[i] = value;
+    PCC_FOR_ITEMS (i, n)
+        y[i] = value;
 }
 
 template <class T> static void pcc_fill(int64_t n, T value, T *y, PccStep *s)

@@ -54,12 +54,10 @@ template <class I> PCC_DEVICE int64_t pcc_pad_offset(const PccPadding<I> &p, I i
 template <class U, class I>
 __global__ void pcc_pad_kernel(int64_t total, PCC_PARAMETER PccPadding<I> p, U value, const U *x, U *y)
 {
-    for
-        PCC_STRIDE_OF(I, i, total)
-        {
-            const int64_t from = pcc_pad_offset(p, i);
-            y[i] = from < 0 ? value : x[from];
-        }
+    PCC_FOR_ITEMS_OF (I, i, total) {
+        const int64_t from = pcc_pad_offset(p, i);
+        y[i] = from < 0 ? value : x[from];
+    }
 }
 
 static inline int64_t pcc_padded_count(int64_t rank, const PccDims &dims, const PccDims &before, const PccDims &after)
@@ -142,15 +140,13 @@ template <class I> PCC_DEVICE int64_t pcc_pad_reader_offset(const PccPadding<I> 
 template <class T, class I, class X, class Y>
 __global__ void pcc_pad_grad_kernel(int64_t total, PCC_PARAMETER PccPadding<I> p, const X *dy, Y *dx)
 {
-    for
-        PCC_STRIDE_OF(I, i, total)
-        {
-            const int64_t count = pcc_pad_reader_count(p, i);
-            T sum = 0;
-            for (int64_t nth = 0; nth < count; nth++)
-                sum += pcc_get<T>(dy, pcc_pad_reader_offset(p, i, nth));
-            pcc_put(dx, i, sum);
-        }
+    PCC_FOR_ITEMS_OF (I, i, total) {
+        const int64_t count = pcc_pad_reader_count(p, i);
+        T sum = 0;
+        for (int64_t nth = 0; nth < count; nth++)
+            sum += pcc_get<T>(dy, pcc_pad_reader_offset(p, i, nth));
+        pcc_put(dx, i, sum);
+    }
 }
 
 template <class T, class X, class Y>

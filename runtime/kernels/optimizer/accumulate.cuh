@@ -13,25 +13,21 @@ template <class T, int V, class X, class Y>
 __global__ void pcc_accumulate_kernel(int64_t n, const X *x, Y *sum, const PccStep *s)
 {
     const bool first = s->micro == 0;
-    for
-        PCC_STRIDE(i, n / V)
-        {
-            const PccVector<X, V> part = pcc_load_vector<V>(x + i * V);
-            PccVector<Y, V> so_far = {};
-            if (!first)
-                so_far = pcc_load_vector<V>(sum + i * V);
-            for (int v = 0; v < V; v++) {
-                const T added = (T)pcc_wide(part.at[v]);
-                so_far.at[v] = pcc_narrowed<Y>(first ? added : (T)pcc_wide(so_far.at[v]) + added);
-            }
-            pcc_store_vector(sum + i * V, so_far);
+    PCC_FOR_ITEMS (i, n / V) {
+        const PccVector<X, V> part = pcc_load_vector<V>(x + i * V);
+        PccVector<Y, V> so_far = {};
+        if (!first)
+            so_far = pcc_load_vector<V>(sum + i * V);
+        for (int v = 0; v < V; v++) {
+            const T added = (T)pcc_wide(part.at[v]);
+            so_far.at[v] = pcc_narrowed<Y>(first ? added : (T)pcc_wide(so_far.at[v]) + added);
         }
-    for
-        PCC_STRIDE(rest, n % V)
-        {
-            const int64_t i = n - n % V + rest;
-            pcc_put(sum, i, first ? pcc_get<T>(x, i) : pcc_get<T>(sum, i) + pcc_get<T>(x, i));
-        }
+        pcc_store_vector(sum + i * V, so_far);
+    }
+    PCC_FOR_ITEMS (rest, n % V) {
+        const int64_t i = n - n % V + rest;
+        pcc_put(sum, i, first ? pcc_get<T>(x, i) : pcc_get<T>(sum, i) + pcc_get<T>(x, i));
+    }
 }
 
 template <class T, class X, class Y> static void pcc_accumulate(int64_t n, const X *x, Y *sum, PccStep *s)

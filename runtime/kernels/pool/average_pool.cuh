@@ -30,29 +30,27 @@ template <class T, int V, class X, class Y>
 static __global__ void __launch_bounds__(PCC_BLOCK, 4)
     pcc_average_pool_kernel(const PccPoolShape32 shape, const PccPoolWalk walk, int32_t common, const X *x, Y *y)
 {
-    for
-        PCC_STRIDE_OF(uint32_t, i, walk.count)
-        {
-            const PccPoolPlace place = pcc_pool_place<V>(shape, shape.out, walk, i);
-            const PccPoolRange32 window = pcc_pool_window(&shape, place.at);
-            const X *plane = x + place.sample * pcc_pool_plane(shape.in) * shape.c + place.channel;
-            T sum[V] = {};
-            for (int32_t k0 = window.first[0]; k0 < window.end[0]; k0++)
-                for (int32_t k1 = window.first[1]; k1 < window.end[1]; k1++) {
-                    const int32_t from[3] = {k0, k1, window.first[2]};
-                    int32_t position = pcc_pool_position(&shape, place.at, from);
-                    for (int32_t k2 = from[2]; k2 < window.end[2]; k2++, position += shape.dilation[2]) {
-                        T value[V];
-                        pcc_pool_read<V>(plane + (int64_t)position * shape.c, value);
-                        for (int k = 0; k < V; k++)
-                            sum[k] += value[k];
-                    }
+    PCC_FOR_ITEMS_OF (uint32_t, i, walk.count) {
+        const PccPoolPlace place = pcc_pool_place<V>(shape, shape.out, walk, i);
+        const PccPoolRange32 window = pcc_pool_window(&shape, place.at);
+        const X *plane = x + place.sample * pcc_pool_plane(shape.in) * shape.c + place.channel;
+        T sum[V] = {};
+        for (int32_t k0 = window.first[0]; k0 < window.end[0]; k0++)
+            for (int32_t k1 = window.first[1]; k1 < window.end[1]; k1++) {
+                const int32_t from[3] = {k0, k1, window.first[2]};
+                int32_t position = pcc_pool_position(&shape, place.at, from);
+                for (int32_t k2 = from[2]; k2 < window.end[2]; k2++, position += shape.dilation[2]) {
+                    T value[V];
+                    pcc_pool_read<V>(plane + (int64_t)position * shape.c, value);
+                    for (int k = 0; k < V; k++)
+                        sum[k] += value[k];
                 }
-            const T divisor = (T)pcc_pool_divisor_at(shape, common, place.at);
-            for (int k = 0; k < V; k++)
-                sum[k] /= divisor;
-            pcc_pool_write<V>(y + place.first, sum);
-        }
+            }
+        const T divisor = (T)pcc_pool_divisor_at(shape, common, place.at);
+        for (int k = 0; k < V; k++)
+            sum[k] /= divisor;
+        pcc_pool_write<V>(y + place.first, sum);
+    }
 }
 
 template <class T, class X, class Y> static void pcc_average_pool(PccPool shape, const X *x, Y *y, PccStep *s)
@@ -87,20 +85,18 @@ template <class T, int V, class X, class Y>
 static __global__ void __launch_bounds__(PCC_BLOCK, 4)
     pcc_average_pool_grad_kernel(const PccPoolShape32 shape, const PccPoolWalk walk, int32_t common, const X *dy, Y *dx)
 {
-    for
-        PCC_STRIDE_OF(uint32_t, i, walk.count)
-        {
-            const PccPoolPlace place = pcc_pool_place<V>(shape, shape.in, walk, i);
-            const PccPoolRange32 cover = pcc_pool_cover(&shape, place.at);
-            T sum[V] = {};
-            for (int32_t w0 = cover.first[0]; w0 < cover.end[0]; w0++)
-                for (int32_t w1 = cover.first[1]; w1 < cover.end[1]; w1++)
-                    for (int32_t w2 = cover.first[2]; w2 < cover.end[2]; w2++) {
-                        const int32_t w[3] = {w0, w1, w2};
-                        pcc_pool_hand_down<V>(shape, place, common, w, dy, sum);
-                    }
-            pcc_pool_write<V>(dx + place.first, sum);
-        }
+    PCC_FOR_ITEMS_OF (uint32_t, i, walk.count) {
+        const PccPoolPlace place = pcc_pool_place<V>(shape, shape.in, walk, i);
+        const PccPoolRange32 cover = pcc_pool_cover(&shape, place.at);
+        T sum[V] = {};
+        for (int32_t w0 = cover.first[0]; w0 < cover.end[0]; w0++)
+            for (int32_t w1 = cover.first[1]; w1 < cover.end[1]; w1++)
+                for (int32_t w2 = cover.first[2]; w2 < cover.end[2]; w2++) {
+                    const int32_t w[3] = {w0, w1, w2};
+                    pcc_pool_hand_down<V>(shape, place, common, w, dy, sum);
+                }
+        pcc_pool_write<V>(dx + place.first, sum);
+    }
 }
 
 template <class T, class X, class Y> static void pcc_average_pool_grad(PccPool shape, const X *dy, Y *dx, PccStep *s)

@@ -54,27 +54,25 @@ static __global__ void __launch_bounds__(PCC_BLOCK)
     pcc_max_pool_kernel(const PccPoolShape32 shape, const PccPoolWalk walk, const X *x, const M *mean, const G *gain,
                         const O *offset, Y *y, int32_t *index)
 {
-    for
-        PCC_STRIDE_OF(uint32_t, i, walk.count)
-        {
-            const PccPoolPlace place = pcc_pool_place<V>(shape, shape.out, walk, i);
-            PccPoolNormal<T, V> normal;
-            if (NORMALISES) {
-                pcc_pool_read<V>(mean + place.channel, normal.mean);
-                pcc_pool_read<V>(gain + place.channel, normal.gain);
-                pcc_pool_read<V>(offset + place.channel, normal.offset);
-            }
-            T best[V];
-            int32_t winner[V];
-            for (int k = 0; k < V; k++) {
-                best[k] = -(T)INFINITY;
-                winner[k] = -1;
-            }
-            pcc_pool_maximum<T, V, NORMALISES>(shape, place, normal, x, best, winner);
-            pcc_pool_write<V>(y + place.first, best);
-            if (index)
-                pcc_pool_write<V>(index + place.first, winner);
+    PCC_FOR_ITEMS_OF (uint32_t, i, walk.count) {
+        const PccPoolPlace place = pcc_pool_place<V>(shape, shape.out, walk, i);
+        PccPoolNormal<T, V> normal;
+        if (NORMALISES) {
+            pcc_pool_read<V>(mean + place.channel, normal.mean);
+            pcc_pool_read<V>(gain + place.channel, normal.gain);
+            pcc_pool_read<V>(offset + place.channel, normal.offset);
         }
+        T best[V];
+        int32_t winner[V];
+        for (int k = 0; k < V; k++) {
+            best[k] = -(T)INFINITY;
+            winner[k] = -1;
+        }
+        pcc_pool_maximum<T, V, NORMALISES>(shape, place, normal, x, best, winner);
+        pcc_pool_write<V>(y + place.first, best);
+        if (index)
+            pcc_pool_write<V>(index + place.first, winner);
+    }
 }
 
 template <class T, class X, class M, class G, class O, class Y, class Index>
@@ -106,28 +104,26 @@ static __global__ void __launch_bounds__(PCC_BLOCK, 4)
     pcc_max_pool_grad_kernel(const PccPoolShape32 shape, const PccPoolWalk walk, const X *dy, const int32_t *index,
                              Y *dx)
 {
-    for
-        PCC_STRIDE_OF(uint32_t, i, walk.count)
-        {
-            const PccPoolPlace place = pcc_pool_place<V>(shape, shape.in, walk, i);
-            const PccPoolRange32 cover = pcc_pool_cover(&shape, place.at);
-            const int32_t here = (int32_t)((place.at[0] * shape.in[1] + place.at[1]) * shape.in[2] + place.at[2]);
-            T sum[V] = {};
-            for (int32_t w0 = cover.first[0]; w0 < cover.end[0]; w0++)
-                for (int32_t w1 = cover.first[1]; w1 < cover.end[1]; w1++) {
-                    const int64_t line = ((int64_t)place.sample * shape.out[0] + w0) * shape.out[1] + w1;
-                    int64_t from = (line * shape.out[2] + cover.first[2]) * shape.c + place.channel;
-                    for (int32_t w2 = cover.first[2]; w2 < cover.end[2]; w2++, from += shape.c) {
-                        T down[V];
-                        int32_t winner[V];
-                        pcc_pool_read<V>(dy + from, down);
-                        pcc_pool_read<V>(index + from, winner);
-                        for (int k = 0; k < V; k++)
-                            sum[k] += winner[k] == here ? down[k] : 0;
-                    }
+    PCC_FOR_ITEMS_OF (uint32_t, i, walk.count) {
+        const PccPoolPlace place = pcc_pool_place<V>(shape, shape.in, walk, i);
+        const PccPoolRange32 cover = pcc_pool_cover(&shape, place.at);
+        const int32_t here = (int32_t)((place.at[0] * shape.in[1] + place.at[1]) * shape.in[2] + place.at[2]);
+        T sum[V] = {};
+        for (int32_t w0 = cover.first[0]; w0 < cover.end[0]; w0++)
+            for (int32_t w1 = cover.first[1]; w1 < cover.end[1]; w1++) {
+                const int64_t line = ((int64_t)place.sample * shape.out[0] + w0) * shape.out[1] + w1;
+                int64_t from = (line * shape.out[2] + cover.first[2]) * shape.c + place.channel;
+                for (int32_t w2 = cover.first[2]; w2 < cover.end[2]; w2++, from += shape.c) {
+                    T down[V];
+                    int32_t winner[V];
+                    pcc_pool_read<V>(dy + from, down);
+                    pcc_pool_read<V>(index + from, winner);
+                    for (int k = 0; k < V; k++)
+                        sum[k] += winner[k] == here ? down[k] : 0;
                 }
-            pcc_pool_write<V>(dx + place.first, sum);
-        }
+            }
+        pcc_pool_write<V>(dx + place.first, sum);
+    }
 }
 
 template <class T, class X, class Y>

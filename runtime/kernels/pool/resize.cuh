@@ -72,16 +72,14 @@ PCC_DEVICE int32_t pcc_resize_search(const PccResizeAxis &axis, int64_t position
 
 template <class T> static __global__ void pcc_resize_table_kernel(const PccResizeAxis axis, PccResizeTable<T> table)
 {
-    for
-        PCC_STRIDE(i, pcc_max_i64(axis.in, axis.out))
-        {
-            if (i < axis.out)
-                pcc_resize_tabulate(axis, table, (int32_t)i);
-            if (i < axis.in) {
-                table.readers[i].first = pcc_resize_search(axis, i, true);
-                table.readers[i].end = pcc_resize_search(axis, i + 1, false);
-            }
+    PCC_FOR_ITEMS (i, pcc_max_i64(axis.in, axis.out)) {
+        if (i < axis.out)
+            pcc_resize_tabulate(axis, table, (int32_t)i);
+        if (i < axis.in) {
+            table.readers[i].first = pcc_resize_search(axis, i, true);
+            table.readers[i].end = pcc_resize_search(axis, i + 1, false);
         }
+    }
 }
 
 /* ---- lines ------------------------------------------------------------------------------------------------------ */
@@ -126,18 +124,16 @@ template <class T, int V, class X, class Y>
 static __global__ void __launch_bounds__(PCC_BLOCK, 4)
     pcc_resize_axis_kernel(PccResizeTable<T> table, PccResizeWalk walk, int64_t outer, int64_t inner, const X *x, Y *y)
 {
-    for
-        PCC_STRIDE_OF(uint32_t, i, walk.count)
-        {
-            const PccResizePlace place = pcc_resize_place(walk, outer, i, V);
-            const PccResizeTap<T> *tap = table.tap + (int64_t)place.position * table.taps;
-            const X *plane = x + place.outer * table.in * inner + place.column;
-            T sum[V] = {};
-            for (int32_t k = 0; k < table.taps; k++)
-                if (tap[k].weight != 0)
-                    pcc_resize_add<V>(tap[k].weight, plane + tap[k].position * inner, sum);
-            pcc_resize_write<V>(y + (place.outer * table.out + place.position) * inner + place.column, sum);
-        }
+    PCC_FOR_ITEMS_OF (uint32_t, i, walk.count) {
+        const PccResizePlace place = pcc_resize_place(walk, outer, i, V);
+        const PccResizeTap<T> *tap = table.tap + (int64_t)place.position * table.taps;
+        const X *plane = x + place.outer * table.in * inner + place.column;
+        T sum[V] = {};
+        for (int32_t k = 0; k < table.taps; k++)
+            if (tap[k].weight != 0)
+                pcc_resize_add<V>(tap[k].weight, plane + tap[k].position * inner, sum);
+        pcc_resize_write<V>(y + (place.outer * table.out + place.position) * inner + place.column, sum);
+    }
 }
 
 template <class T, int V, class X, class Y>
@@ -145,21 +141,19 @@ static __global__ void __launch_bounds__(PCC_BLOCK, 4)
     pcc_resize_axis_grad_kernel(PccResizeTable<T> table, PccResizeWalk walk, int64_t outer, int64_t inner, const X *dy,
                                 Y *dx)
 {
-    for
-        PCC_STRIDE_OF(uint32_t, i, walk.count)
-        {
-            const PccResizePlace place = pcc_resize_place(walk, outer, i, V);
-            const PccResizeReaders readers = table.readers[place.position];
-            const X *plane = dy + place.outer * table.out * inner + place.column;
-            T sum[V] = {};
-            for (int32_t reader = readers.first; reader < readers.end; reader++) {
-                const PccResizeTap<T> *tap = table.tap + (int64_t)reader * table.taps;
-                for (int32_t k = 0; k < table.taps; k++)
-                    if (tap[k].position == (int32_t)place.position && tap[k].weight != 0)
-                        pcc_resize_add<V>(tap[k].weight, plane + reader * inner, sum);
-            }
-            pcc_resize_write<V>(dx + (place.outer * table.in + place.position) * inner + place.column, sum);
+    PCC_FOR_ITEMS_OF (uint32_t, i, walk.count) {
+        const PccResizePlace place = pcc_resize_place(walk, outer, i, V);
+        const PccResizeReaders readers = table.readers[place.position];
+        const X *plane = dy + place.outer * table.out * inner + place.column;
+        T sum[V] = {};
+        for (int32_t reader = readers.first; reader < readers.end; reader++) {
+            const PccResizeTap<T> *tap = table.tap + (int64_t)reader * table.taps;
+            for (int32_t k = 0; k < table.taps; k++)
+                if (tap[k].position == (int32_t)place.position && tap[k].weight != 0)
+                    pcc_resize_add<V>(tap[k].weight, plane + reader * inner, sum);
         }
+        pcc_resize_write<V>(dx + (place.outer * table.in + place.position) * inner + place.column, sum);
+    }
 }
 
 /* ---- host ------------------------------------------------------------------------------------------------------- */

@@ -80,14 +80,11 @@ __global__ void pcc_dropout_kernel(int64_t n, double ratio, int64_t node, const 
 {
     const T scale = (T)pcc_dropout_factor(ratio, s->deterministic);
     const uint64_t threshold = s->deterministic ? 0 : pcc_dropout_threshold(ratio);
-    for
-        PCC_STRIDE(thread, (n + PCC_RANDOM_GROUP - 1) / PCC_RANDOM_GROUP * PCC_RANDOM_THREADS)
-        {
-            const PccRuns runs = pcc_random_runs(s, node, thread);
-            for (int r = 0; r < PCC_RUNS; r++)
-                pcc_drop_run<T, ALIGNED>(runs.first + r * PCC_PHILOX_LANES, n, runs.word[r], threshold, scale, x, y,
-                                         mask);
-        }
+    PCC_FOR_ITEMS (thread, (n + PCC_RANDOM_GROUP - 1) / PCC_RANDOM_GROUP * PCC_RANDOM_THREADS) {
+        const PccRuns runs = pcc_random_runs(s, node, thread);
+        for (int r = 0; r < PCC_RUNS; r++)
+            pcc_drop_run<T, ALIGNED>(runs.first + r * PCC_PHILOX_LANES, n, runs.word[r], threshold, scale, x, y, mask);
+    }
 }
 
 template <class T, class X, class Y>
@@ -109,22 +106,18 @@ __global__ void pcc_dropout_grad_kernel(int64_t n, double ratio, const X *dy, co
                                         const PccStep *s)
 {
     const T scale = (T)pcc_dropout_factor(ratio, s->deterministic);
-    for
-        PCC_STRIDE(i, n / V)
-        {
-            const PccVector<X, V> in = pcc_load_vector<V>(dy + i * V);
-            const PccVector<uint8_t, V> kept = pcc_load_vector<V>(mask + i * V);
-            PccVector<Y, V> out;
-            for (int v = 0; v < V; v++)
-                out.at[v] = pcc_narrowed<Y>((T)pcc_wide(in.at[v]) * ((T)kept.at[v] * scale));
-            pcc_store_vector(dx + i * V, out);
-        }
-    for
-        PCC_STRIDE(rest, n % V)
-        {
-            const int64_t i = n - n % V + rest;
-            pcc_put(dx, i, pcc_get<T>(dy, i) * ((T)mask[i] * scale));
-        }
+    PCC_FOR_ITEMS (i, n / V) {
+        const PccVector<X, V> in = pcc_load_vector<V>(dy + i * V);
+        const PccVector<uint8_t, V> kept = pcc_load_vector<V>(mask + i * V);
+        PccVector<Y, V> out;
+        for (int v = 0; v < V; v++)
+            out.at[v] = pcc_narrowed<Y>((T)pcc_wide(in.at[v]) * ((T)kept.at[v] * scale));
+        pcc_store_vector(dx + i * V, out);
+    }
+    PCC_FOR_ITEMS (rest, n % V) {
+        const int64_t i = n - n % V + rest;
+        pcc_put(dx, i, pcc_get<T>(dy, i) * ((T)mask[i] * scale));
+    }
 }
 
 template <class T, class X, class Y>
@@ -220,20 +213,18 @@ template <class T, class Y, class Draw>
 __global__ void pcc_random_kernel(int64_t n, Draw draw, int64_t node, Y *y, const PccStep *s)
 {
     const uint64_t seed = s->seed, update = s->update, micro = s->micro;
-    for
-        PCC_STRIDE(thread, (n + PCC_RANDOM_GROUP - 1) / PCC_RANDOM_GROUP * PCC_PHILOX_LANES)
-        {
-            const int64_t group = thread / PCC_PHILOX_LANES;
-            const int32_t lane = (int32_t)(thread % PCC_PHILOX_LANES);
-            const PccPhiloxWords words = pcc_random_lane(seed, node, update, micro, group, lane);
-            T drawn[PCC_RUNS];
-            draw(words.word, drawn);
-            for (int r = 0; r < PCC_RUNS; r++) {
-                const int64_t at = group * PCC_RANDOM_GROUP + r * PCC_PHILOX_LANES + lane;
-                if (at < n)
-                    pcc_put(y, at, drawn[r]);
-            }
+    PCC_FOR_ITEMS (thread, (n + PCC_RANDOM_GROUP - 1) / PCC_RANDOM_GROUP * PCC_PHILOX_LANES) {
+        const int64_t group = thread / PCC_PHILOX_LANES;
+        const int32_t lane = (int32_t)(thread % PCC_PHILOX_LANES);
+        const PccPhiloxWords words = pcc_random_lane(seed, node, update, micro, group, lane);
+        T drawn[PCC_RUNS];
+        draw(words.word, drawn);
+        for (int r = 0; r < PCC_RUNS; r++) {
+            const int64_t at = group * PCC_RANDOM_GROUP + r * PCC_PHILOX_LANES + lane;
+            if (at < n)
+                pcc_put(y, at, drawn[r]);
         }
+    }
 }
 
 template <class T, class Draw, class Y> static void pcc_random(int64_t n, Draw draw, int64_t node, Y *y, PccStep *s)

@@ -62,17 +62,15 @@ PCC_DEVICE int64_t pcc_scan_at(const PccScan &c, int64_t line, int64_t k)
 
 template <class Running, class T, class X, class Y> __global__ void pcc_scan_lines_kernel(PccScan c, const X *x, Y *y)
 {
-    for
-        PCC_STRIDE(line, c.lines)
-        {
-            const int64_t first = pcc_scan_at(c, line, 0), step = c.reverse ? -c.inner : c.inner;
-            Running running = Running::none();
-            for (int64_t k = 0; k < c.n; k++) {
-                const Running before = running;
-                running = running.with(pcc_get<T>(x, first + k * step));
-                pcc_put(y, first + k * step, (c.exclusive ? before : running).value());
-            }
+    PCC_FOR_ITEMS (line, c.lines) {
+        const int64_t first = pcc_scan_at(c, line, 0), step = c.reverse ? -c.inner : c.inner;
+        Running running = Running::none();
+        for (int64_t k = 0; k < c.n; k++) {
+            const Running before = running;
+            running = running.with(pcc_get<T>(x, first + k * step));
+            pcc_put(y, first + k * step, (c.exclusive ? before : running).value());
         }
+    }
 }
 
 enum { PCC_SCAN_EACH = 4, PCC_SCAN_WIDTH = PCC_BLOCK * PCC_SCAN_EACH };
