@@ -138,11 +138,16 @@ static void pcc_cuda_close(PccStep *step)
     step->device = NULL;
 }
 
+static void pcc_cuda_memory(PccStep *step, size_t *available, size_t *total)
+{
+    (void)step;
+    if (cudaMemGetInfo(available, total) != cudaSuccess)
+        *available = *total = 0;
+}
+
 static void *pcc_cuda_allocate(PccStep *step, size_t bytes, PccError *error)
 {
     void *block = NULL;
-    size_t available = 0, total = 0;
-    cudaMemGetInfo(&available, &total);
     cudaError_t status = cudaMalloc(&block, bytes ? bytes : 1);
     if (status == cudaSuccess)
         status = cudaMemsetAsync(block, 0, bytes, pcc_cuda_of(step)->stream);
@@ -150,11 +155,8 @@ static void *pcc_cuda_allocate(PccStep *step, size_t bytes, PccError *error)
         return block;
     cudaGetLastError(); /* an allocation that failed is not sticky */
     cudaFree(block);
-    pcc_fail(
-        error, PCC_ERR_INTERNAL,
-        "cudaMalloc failed: %s: %.1f MiB are needed and %.1f of the GPU's %.1f MiB are free; compile with a smaller "
-        "--batch, with --recompute auto, or with a 16-bit --precision",
-        cudaGetErrorString(status), (double)bytes / 0x1p20, (double)available / 0x1p20, (double)total / 0x1p20);
+    pcc_fail(error, PCC_ERR_INTERNAL, "cudaMalloc of %.1f MiB failed: %s", (double)bytes / 0x1p20,
+             cudaGetErrorString(status));
     return NULL;
 }
 
@@ -281,8 +283,9 @@ static void pcc_cuda_unpin(PccStep *step, void *memory)
 }
 
 static const PccDevice pcc_cuda_device = {
-    "cuda",          pcc_cuda_open, pcc_cuda_close, pcc_cuda_allocate, pcc_cuda_release, pcc_cuda_write,  pcc_cuda_read,
-    pcc_cuda_upload, pcc_cuda_take, pcc_cuda_pin,   pcc_cuda_unpin,    pcc_cuda_begin,   pcc_cuda_finish,
+    "cuda",           pcc_cuda_open,  pcc_cuda_close, pcc_cuda_memory, pcc_cuda_allocate,
+    pcc_cuda_release, pcc_cuda_write, pcc_cuda_read,  pcc_cuda_upload, pcc_cuda_take,
+    pcc_cuda_pin,     pcc_cuda_unpin, pcc_cuda_begin, pcc_cuda_finish,
 };
 
 #endif

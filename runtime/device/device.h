@@ -16,7 +16,9 @@ typedef struct PccDevice {
     /* Takes device `number`; sets step->mirror, stream, device and failure. close() takes what open() set, NULL too. */
     int (*open)(PccStep *step, int number, PccError *error);
     void (*close)(PccStep *step);
-    /* Zeroed, aligned to 256 bytes; NULL: *error says how much memory there is. */
+    /* Bytes of its memory: what is free, and what there is. */
+    void (*memory)(PccStep *step, size_t *available, size_t *total);
+    /* Zeroed, aligned to 256 bytes. */
     void *(*allocate)(PccStep *step, size_t bytes, PccError *error);
     void (*release)(PccStep *step, void *block);
     /* To the device, from the host's memory, which may be used again at once; from the device, which is waited for. */

@@ -1,4 +1,5 @@
 /* blocks.c: where the blocks lie: in the CPU's memory or in a device's. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "../device/device.h"
@@ -90,16 +91,74 @@ static int blocks_allocate_inputs(PccSession *session, PccError *error)
     return PCC_OK;
 }
 
+static size_t blocks_table_bytes(const PccProgram *program)
+{
+    return (size_t)program->param_count * sizeof *program->params;
+}
+
 /* The table of parameters as kernels read it: its names are the host's. */
 static int blocks_write_params(PccSession *session, PccError *error)
 {
     const PccProgram *program = session->program;
-    const size_t bytes = (size_t)program->param_count * sizeof *program->params;
-    void *params = bytes ? program->device->allocate(&session->step, bytes, error) : NULL;
-    session->step.params = params;
-    if (bytes == 0)
-        return PCC_OK;
-    return params ? program->device->write(&session->step, params, program->params, bytes, error) : error->status;
+    void *params = (void *)session->step.params;
+    return params ? program->device->write(&session->step, params, program->params, blocks_table_bytes(program), error)
+                  : PCC_OK;
+}
+
+/* Bytes of the inputs and the target. */
+static double blocks_batch_bytes(const PccProgram *program)
+{
+    double sum = 0;
+    for (int64_t i = 0; i <= program->input_count; i++) {
+        const PccTensor *tensor = blocks_slot_tensor(program, i);
+        sum += tensor ? (double)blocks_tensor_bytes(tensor) : 0;
+    }
+    return sum;
+}
+
+/* The largest batch whose share of the arena and of the inputs fits beside the weights; below that of the program. Some
+ * of the arena does not grow with the batch: a little is kept for that. */
+static int64_t blocks_batch_that_fits(const PccProgram *program, double available)
+{
+    const double left = (available - (double)program->weights_bytes) * 31 / 32;
+    const double growing = (double)program->arena_bytes + 2 * blocks_batch_bytes(program);
+    const double batch = growing > 0 ? (double)program->batch * left / growing : 0;
+    return batch < 0 ? 0 : batch < (double)program->batch - 1 ? (int64_t)batch : program->batch - 1;
+}
+
+/* An allocation has failed, as *error says: how much is needed in all, and what would fit in what was free. */
+static int blocks_fail_there(const PccProgram *program, size_t available, size_t total, PccError *error)
+{
+    const PccError cause = *error;
+    const double batch = 2 * blocks_batch_bytes(program);
+    const int64_t fits = blocks_batch_that_fits(program, (double)available);
+    char advice[96] = "compile it";
+    if (fits > 0)
+        snprintf(advice, sizeof advice, "compile it with --batch %lld, which may fit, instead of %lld, or",
+                 (long long)fits, (long long)program->batch);
+    return pcc_fail(error, PCC_ERR_INTERNAL,
+                    "%s: %s needs %.1f MiB on the GPU, %.1f for weights, %.1f for a step and %.1f for two batches, and "
+                    "%.1f of the GPU's %.1f MiB were free; %s with --recompute auto or a 16-bit --precision",
+                    cause.message, program->name,
+                    ((double)program->weights_bytes + (double)program->arena_bytes + batch) / 0x1p20,
+                    (double)program->weights_bytes / 0x1p20, (double)program->arena_bytes / 0x1p20, batch / 0x1p20,
+                    (double)available / 0x1p20, (double)total / 0x1p20, advice);
+}
+
+static int blocks_allocate_all_there(PccSession *session, PccError *error)
+{
+    const PccProgram *program = session->program;
+    PccStep *step = &session->step;
+    size_t available, total;
+    program->device->memory(step, &available, &total);
+    step->weights = program->device->allocate(step, program->weights_bytes, error);
+    if (!error->status)
+        step->arena = program->device->allocate(step, program->arena_bytes, error);
+    if (!error->status)
+        blocks_allocate_inputs(session, error);
+    if (!error->status && program->param_count > 0)
+        step->params = program->device->allocate(step, blocks_table_bytes(program), error);
+    return error->status ? blocks_fail_there(program, available, total, error) : PCC_OK;
 }
 
 static int blocks_allocate_there(PccSession *session, PccError *error)
@@ -114,12 +173,8 @@ static int blocks_allocate_there(PccSession *session, PccError *error)
     if (!session->view->weights || !session->view->outputs)
         return pcc_fail_memory(error);
     int status = program->device->open(step, session->device_number, error);
-    if (!status && !(step->weights = program->device->allocate(step, program->weights_bytes, error)))
-        status = error->status;
-    if (!status && !(step->arena = program->device->allocate(step, program->arena_bytes, error)))
-        status = error->status;
     if (!status)
-        status = blocks_allocate_inputs(session, error);
+        status = blocks_allocate_all_there(session, error);
     return status ? status : blocks_write_params(session, error);
 }
 
