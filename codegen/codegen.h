@@ -34,6 +34,7 @@ typedef struct Emitted {
     const char *text; /* the C file */
     size_t length;
     int64_t weights_bytes, arena_bytes; /* of the program's two blocks */
+    int64_t update_scratch_bytes;       /* those of the arena that update() has, behind those of the steps */
     WeightsBytes weights;
 } Emitted;
 

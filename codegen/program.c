@@ -413,6 +413,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
                      text->length,
                      weights.bytes,
                      arena_bytes,
+                     arena_bytes - activation_bytes,
                      {weights.param_bytes, weights.copy_bytes, weights.state_bytes, weights.constant_bytes,
                       weights.gradient_bytes, weights.extra_bytes, weights.moment_bytes}};
 }

@@ -1,6 +1,7 @@
 /* cli_options.c: the table of options. */
 #include "frontend/cli/cli_options.h"
 
+#include "ir/gpu.h"
 #include "ir/optimizer.h"
 
 #include <ctype.h>
@@ -30,6 +31,13 @@ static const Choice target_choices[] = {
     {"c", NULL, true, "C for CPUs"},
     {"cuda", NULL, true, "CUDA C++ for NVIDIA's GPUs"},
     {0},
+};
+
+static const Choice gpu_choices[] = {
+#define GPU_ROW(NAME, ARCHITECTURE, GIB, GBPS, F64, F32, TF32, F16, BF16, HELP) {NAME, NULL, true, HELP},
+    PCC_GPUS(GPU_ROW)
+#undef GPU_ROW
+        {0},
 };
 
 const Choice precision_choices[] = {
@@ -174,7 +182,9 @@ const CliOption cli_options[] = {
     {"--target", "NAME", OPTION_TEXT, SECTION_OUTPUT, TRAINING, FIELD(target), .choices = target_choices,
      .help = "what the program runs on, where the output does not say (c)"},
     {"--gpu-arch", "LIST", OPTION_TEXT, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(gpu_arch), .check = is_architecture_list,
-     .help = "architectures that nvcc builds for, separated by commas (sm_90)"},
+     .help = "architectures that nvcc builds for, separated by commas (that of --gpu, else sm_90)"},
+    {"--gpu", "NAME|FILE", OPTION_TEXT, SECTION_OUTPUT, TRAINING, FIELD(gpu), .choices = gpu_choices,
+     .help = "the GPU that a CUDA program is for, or a JSON file that describes one"},
     {"--standalone", NULL, OPTION_FLAG, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(standalone),
      .help = "one self-contained .c: the runtime is part of it; needs only -lz -lm"},
     {"--embed-weights", NULL, OPTION_FLAG, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(embed_weights),

@@ -8,6 +8,7 @@
 #include "frontend/commands/driver.h"
 #include "frontend/report/emit_dot.h"
 #include "frontend/cli/explain.h"
+#include "ir/gpu.h"
 #include "frontend/commands/print.h"
 #include "frontend/report/report.h"
 #include "frontend/commands/standalone.h"
@@ -190,7 +191,9 @@ static void make_binary(Compilation *c, Emit emit, const Emitted *source)
                             .standalone = c->line.standalone,
                             .verbose = c->line.verbose,
                             .cuda = c->target == &target_cuda,
-                            .gpu_arch = c->line.gpu_arch};
+                            .gpu_arch = c->line.gpu_arch ? c->line.gpu_arch
+                                        : c->gpu         ? c->gpu->architecture
+                                                         : NULL};
     build_program(c->arena, &c->diagnostics, &request);
     if (request.product != PRODUCT_ARCHIVE)
         outputs_make_executable(&c->outputs, staged);

@@ -5,6 +5,7 @@
 #include "frontend/cli/explain.h"
 #include "frontend/files/interrupt.h"
 #include "frontend/onnx/name_table.h"
+#include "frontend/commands/gpu_file.h"
 #include "frontend/commands/recompute_kind.h"
 
 #include <dirent.h>
@@ -224,9 +225,9 @@ static void check_target(Compilation *c)
             fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
                   "%s is not supported for --target cuda by this version; leave it out, or compile for --target c",
                   of_c[i].option);
-    if (line->gpu_arch && c->options.target != &target_cuda)
+    if ((line->gpu_arch || line->gpu) && c->options.target != &target_cuda)
         fatal(&c->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
-              "--gpu-arch is for CUDA programs: give --target cuda, or -o FILE.cu");
+              "%s is for CUDA programs: give --target cuda, or -o FILE.cu", line->gpu_arch ? "--gpu-arch" : "--gpu");
 }
 
 void prepare_options(Compilation *c)
@@ -234,6 +235,7 @@ void prepare_options(Compilation *c)
     c->options = pass_options(&c->line);
     c->options.target = c->target ? c->target : target_of(&c->line);
     check_target(c);
+    c->gpu = c->line.gpu ? read_gpu(c->arena, &c->diagnostics, c->line.gpu) : NULL;
     c->options.declared = declaration_of;
     c->options.declared_context = c->model;
     c->options.observe = observe_pass;

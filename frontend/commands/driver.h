@@ -20,8 +20,9 @@ typedef struct Compilation {
     Arena *arena;
     CommandLine line;
     OnnxModel *model;
-    Graph *imported;      /* becomes program.train: look at it before run_passes() */
-    const Target *target; /* that the program is for: of command line or output; NULL: as --target says */
+    Graph *imported;       /* becomes program.train: look at it before run_passes() */
+    const Target *target;  /* that the program is for: of command line or output; NULL: as --target says */
+    const struct Gpu *gpu; /* --gpu, once the options are prepared; or NULL */
     Options options;
     Program program;
     const struct PrecisionReport *precision_report; /* --explain-precision: what pass autocast decided */

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "frontend/commands/print_memory.h"
 #include "frontend/commands/print_trainable.h"
 #include "frontend/commands/toolchain.h"
 #include "runtime/pcc.h"
@@ -118,64 +119,6 @@ static void print_host(Compilation *c, FILE *stream)
             (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (double)(1 << 30));
     fprintf(stream, "compiler  %s\n", compiler && *compiler ? compiler : "cc");
     fprintf(stream, "runtime   %s\n", files.library ? files.library : "by pkg-config");
-}
-
-/* ---- a model
- * ------------------------------------------------------------------------------------------------------------------ */
-
-typedef struct Buffer {
-    const Value *value;
-    int64_t bytes;
-} Buffer;
-
-static int by_bytes(const void *a, const void *b)
-{
-    const Buffer *x = a, *y = b;
-    if (x->bytes != y->bytes)
-        return x->bytes < y->bytes ? 1 : -1;
-    return x->value->id - y->value->id;
-}
-
-static void print_buffers_by_size(Compilation *c, FILE *stream, const MemoryPlan *plan)
-{
-    const Graph *graph = c->program.train;
-    Buffer *buffers = NEW_ARRAY(c->arena, Buffer, graph->value_count + 1);
-    int count = 0;
-    for (int i = 0; i < graph->value_count; i++) {
-        const Value *value = graph->values[i];
-        if (value && value->kind == VALUE_TEMP && !value->view.base && plan->offset[i] >= 0)
-            buffers[count++] = (Buffer){value, type_bytes(&value->type)};
-    }
-    qsort(buffers, (size_t)count, sizeof *buffers, by_bytes);
-    fprintf(stream, "%12s %12s  %-11s %-22s %s\n", "bytes", "offset", "live", "type", "what");
-    for (int i = 0; i < count; i++) {
-        const Value *value = buffers[i].value;
-        const char *what = value->name ? value->name : value->producer->op->name;
-        fprintf(stream, "%12lld %12lld  %4d..%-5d %-22s %s\n", (long long)buffers[i].bytes,
-                (long long)plan->offset[value->id], plan->first_use[value->id], plan->last_use[value->id],
-                type_text(c->arena, &value->type), what);
-    }
-}
-
-static void print_memory(Compilation *c, FILE *stream)
-{
-    run_passes(c);
-    EmitOptions emit = {.source_name = "", .weights_name = ""};
-    Emitted emitted = emit_source(c, &emit);
-    MemoryPlan plan = plan_memory(c->program.train, c->options.target);
-    const WeightsBytes *w = &emitted.weights;
-    fprintf(stream,
-            "weights %lld bytes = parameters %lld + states %lld + constants %lld + gradients %lld + moments %lld ",
-            (long long)emitted.weights_bytes, (long long)w->params, (long long)w->states, (long long)w->constants,
-            (long long)w->gradients, (long long)w->moments);
-    if (w->copies > 0)
-        fprintf(stream, "+ 16-bit copies %lld ", (long long)w->copies);
-    if (w->extras > 0)
-        fprintf(stream, "+ masters or compensations %lld ", (long long)w->extras);
-    fputs("+ padding\n", stream);
-    fprintf(stream, "arena   %lld bytes; a training step has at most %lld live, at node %d\n",
-            (long long)emitted.arena_bytes, (long long)plan.live_bytes, plan.fullest);
-    print_buffers_by_size(c, stream, &plan);
 }
 
 /* ---- the choice of --print

@@ -1,0 +1,26 @@
+/* gpu.c: the table of GPUs. */
+#include "ir/gpu.h"
+
+#include <string.h>
+
+static const Gpu gpus[] = {
+#define GPU_ROW(NAME, ARCHITECTURE, GIB, GBPS, F64, F32, TF32, F16, BF16, HELP) \
+    {NAME,       ARCHITECTURE, (int64_t)(GIB) << 30, (GBPS)*1e9, (F64)*1e12,    \
+     (F32)*1e12, (TF32)*1e12,  (F16)*1e12,           (BF16)*1e12},
+    PCC_GPUS(GPU_ROW)
+#undef GPU_ROW
+};
+
+const Gpu *find_gpu(const char *name)
+{
+    for (size_t i = 0; i < sizeof gpus / sizeof *gpus; i++)
+        if (strcmp(gpus[i].name, name) == 0)
+            return &gpus[i];
+    return NULL;
+}
+
+double gpu_product_rate(const Gpu *gpu, Dtype dtype)
+{
+    const double narrow = dtype == DTYPE_F16 ? gpu->f16 : dtype == DTYPE_BF16 ? gpu->bf16 : 0;
+    return narrow > 0 ? narrow : dtype == DTYPE_F64 ? gpu->f64 : gpu->f32;
+}
