@@ -60,6 +60,7 @@ const Choice print_choices[] = {
     {"passes", NULL, true, "the pipeline in order"},
     {"trainable", NULL, true, "each initializer of MODEL: does it learn, and why"},
     {"memory", NULL, true, "where everything of a step of MODEL lies"},
+    {"roofline", NULL, true, "the least time that a step of MODEL takes on --gpu"},
     {"host", NULL, true, "this machine"},
     {"man", NULL, true, "the manual page"},
     {"completion", NULL, true, "completion for bash: eval \"$(pcc --print completion)\""},

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "frontend/commands/print_memory.h"
+#include "frontend/commands/print_roofline.h"
 #include "frontend/commands/print_trainable.h"
 #include "frontend/commands/toolchain.h"
 #include "runtime/pcc.h"
@@ -146,6 +147,7 @@ static const struct {
     {"passes", false, print_passes},
     {"trainable", true, print_trainable},
     {"memory", true, print_memory},
+    {"roofline", true, print_roofline},
     {"host", false, print_host},
     {"man", false, print_manual_page},
     {"completion", false, print_bash_completion},
