@@ -18,12 +18,21 @@ static char begin_of_block, end_of_block, barrier;      /* what ThreadSanitizer 
 
 static void run_threads(void);
 
-static int idle_fiber(void)
+/* ThreadSanitizer takes a fiber for a thread: it wants one for each thread of a block. */
+static bool has_own_fibers(void)
 {
-    if (idle_count > 0)
+    return __tsan_acquire != nullptr;
+}
+
+/* For a thread that begins. */
+static int fiber_for(int thread)
+{
+    if (!has_own_fibers() && idle_count > 0)
         return idle[--idle_count];
-    make_fiber(&fibers[fiber_count], fiber_count, run_threads);
-    return fiber_count++;
+    const int fiber = has_own_fibers() ? thread : fiber_count++;
+    if (!fibers[fiber].stack)
+        make_fiber(&fibers[fiber], fiber, run_threads);
+    return fiber;
 }
 
 static void make_running(int thread)
@@ -37,7 +46,7 @@ static void switch_to_thread(int own, int thread)
 {
     Thread *to = &current.threads[thread];
     if (to->fiber < 0)
-        to->fiber = idle_fiber();
+        to->fiber = fiber_for(thread);
     if (to->fiber != own)
         switch_fiber(&fibers[own], &fibers[to->fiber]);
 }
@@ -61,27 +70,24 @@ static void run_thread(void)
     running_warp()->ready &= ~(1u << running_lane());
 }
 
-/* A fiber's main function: begins threads, one after the other, until it has to resume one that waits. */
+/* A fiber's main function: begins threads, one after the other. Its thread has ended when it is idle: the next one
+ * begins on the same stack, unless it waits on one of its own. */
 static void run_threads(void)
 {
     enter_fiber();
     for (;;) {
         const int own = current.threads[current.running].fiber;
         run_thread();
+        idle[idle_count] = own;
+        idle_count += !has_own_fibers();
         const int next = next_thread();
-        if (next >= 0)
-            make_running(next);
-        if (next >= 0 && current.threads[next].fiber < 0 && !__tsan_acquire /* which wants a stack for each thread */) {
-            current.threads[next].fiber = own;
-            continue;
-        }
-        const int to = next < 0 ? -1 : current.threads[next].fiber < 0 ? idle_fiber() : current.threads[next].fiber;
-        if (next >= 0)
-            current.threads[next].fiber = to;
-        else
+        if (next < 0) {
             current.running = -1;
-        idle[idle_count++] = own;
-        switch_fiber(&fibers[own], to < 0 ? &host : &fibers[to]);
+            switch_fiber(&fibers[own], &host);
+        } else {
+            make_running(next);
+            switch_to_thread(own, next);
+        }
     }
 }
 
@@ -149,7 +155,7 @@ static void run_block(void)
     begin_turns();
     tell_order(__tsan_release, &begin_of_block);
     make_running(next_thread());
-    current.threads[current.running].fiber = idle_fiber();
+    current.threads[current.running].fiber = fiber_for(current.running);
     switch_fiber(&host, &fibers[current.threads[current.running].fiber]);
     tell_order(__tsan_acquire, &end_of_block);
     check_shared();
