@@ -260,7 +260,7 @@ static void test_devices(void **)
     cudaStream_t stream;
     cudaDeviceProp properties;
     PccStep step = {};
-    Device<float> x({0});
+    Device<float> x(1);
     int count = 0, value = 0;
     expect_error(cudaErrorInvalidDevice, cudaSetDevice(1));
     setenv("PCC_EMULATOR_DEVICES", "2", 1);

@@ -201,7 +201,7 @@ __global__ static void wrong_kernel(Fault what, int *y)
 static void run_wrong(Fault what)
 {
     CudaStep step;
-    Device<int> y({0});
+    Device<int> y(1);
     PCC_LAUNCH(wrong_kernel, 2, 64, 0, step.get(), what, y.at());
     step.finish();
 }
