@@ -9,6 +9,7 @@ import struct
 DOUBLE = {0x028: "DMUL", 0x029: "DADD", 0x02A: "DSETP", 0x02B: "DFMA", 0x03F: "DMMA"}
 TENSOR = {0x03C: "HMMA", 0x037: "IMMA", 0x03F: "DMMA", 0x1F0: "HGMMA"}
 LOCAL = {0x183: "LDL", 0x187: "STL"}
+NOP = 0x118
 BRANCH = 0x947
 SECTION = struct.Struct("<IIQQQQIIQQ")  # name, type, flags, address, offset, size, link, info, alignment, entry size
 RESERVED = 1024  # bytes of a kernel's shared memory that belong to the system, from sm_90 on
@@ -24,7 +25,7 @@ class Kernel:
         loops = [span for at, word in enumerate(words) if (span := loop_of(at, word, arch))]
         doubles = [at for at, opcode in enumerate(opcodes) if opcode in DOUBLE]
         self.name = name
-        self.instructions = len(words)
+        self.instructions = sum(opcode != NOP for opcode in opcodes)
         self.tensor = sum(opcode in TENSOR for opcode in opcodes)
         self.local = sum(opcode in LOCAL for opcode in opcodes)
         self.double = len(doubles)
