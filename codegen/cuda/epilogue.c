@@ -1,5 +1,7 @@
 /* epilogue.c: the epilogue of a product as a functor: what it reads and writes, and its body for one finished element.
- */
+ *
+ * The functor's namespace has no name: what kernel templates make of it then is this file's own. Another program of the
+ * same executable may have a functor of the same name and other strides, and linkers keep one of two equal names. */
 #include <string.h>
 
 #include "codegen/cuda/print.h"
@@ -42,6 +44,7 @@ const char *emit_cuda_epilogue(Emitter *e, const Node *node, Dtype compute)
     elements[0] = "acc";
     for (int i = 0; i < epilogue.count; i++)
         elements[i + 1] = element(e->arena, &epilogue, i);
+    line(text, "namespace {");
     line(text, "struct @@_epilogue {");
     print_epilogue_fields(text, &epilogue);
     blank(text);
@@ -56,5 +59,6 @@ const char *emit_cuda_epilogue(Emitter *e, const Node *node, Dtype compute)
         line(text, "%s = %s;", elements[1], stored_expression(e->arena, node->outputs[0], "acc"));
     line(text, "}");
     line(text, "};");
+    line(text, "}");
     return intern_function(e, epilogue_stem(e->arena, node), text->data);
 }
