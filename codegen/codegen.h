@@ -12,7 +12,8 @@ typedef struct EmitOptions {
     const char *command_line; /* for the header comment: options only */
     const char *source_name;  /* "train.c" */
     const char *weights_name; /* "train.safetensors": what the program looks for beside itself */
-    bool standalone;          /* the runtime will be a part of the text */
+    bool standalone;          /* the runtime will be a part of the text, or of a file beside it: */
+    const char *runtime_name; /* "train.runtime.c" */
     bool library;             /* no main(): the program's table is the one symbol that others see */
     const char *name;         /* the table's symbol is pcc_program_NAME; NULL: pcc_program, beside a main() program */
     const void *export_template; /* the original model without trained payloads, or NULL (frontend/onnx/onnx.h) */

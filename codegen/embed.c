@@ -23,8 +23,8 @@ static char *print_byte(char *out, unsigned char byte, unsigned char next)
     return out;
 }
 
-/* The array is as long as the literal's characters: C drops the final NUL then (C11 6.7.9p14). Aligned like a mapped
- * file, because the reader hands out pointers into it. */
+/* With room for the literal's final NUL, which C++ wants. Aligned like a mapped file, because the reader hands out
+ * pointers into it. */
 void print_embedded_weights(Emitter *e, Text *text)
 {
     const unsigned char *bytes = e->emit->embedded_weights;
@@ -32,7 +32,7 @@ void print_embedded_weights(Emitter *e, Text *text)
     if (!bytes)
         return;
     line(text, "/* The weights file. */");
-    line(text, "static const unsigned char embedded_weights[%zu] __attribute__((aligned(64))) =", size);
+    line(text, "static const unsigned char embedded_weights[%zu] __attribute__((aligned(64))) =", size + 1);
     for (size_t start = 0; start < size; start += BYTES_A_LINE) {
         char buffer[4 * BYTES_A_LINE + 8], *out = buffer;
         size_t end = start + BYTES_A_LINE < size ? start + BYTES_A_LINE : size;

@@ -42,6 +42,8 @@ void print_cuda_prologue(Emitter *e, Text *text, const Program *program, bool na
 
 const char *cuda_build_line(Emitter *e)
 {
-    return arena_printf(e->arena, "nvcc -O3 -std=c++17 -arch=native %s %s -o train", e->emit->source_name,
-                        e->emit->standalone ? "-lz -lm" : "$(pkg-config --cflags --libs pcc-runtime-cuda)");
+    const char *runtime = "$(pkg-config --cflags --libs pcc-runtime-cuda)";
+    if (e->emit->standalone)
+        runtime = arena_printf(e->arena, "%s -Xcompiler -fopenmp -lz -lm", e->emit->runtime_name);
+    return arena_printf(e->arena, "nvcc -O3 -std=c++17 -arch=native %s %s -o train", e->emit->source_name, runtime);
 }

@@ -45,15 +45,25 @@ static bool has_suffix(const char *path, const char *suffix)
 
 #define usage(c, ...) fatal(&(c)->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, __VA_ARGS__)
 
-/* The row's kind, and its target or that of --target. */
+/* The target whose source files have the output's suffix; NULL: none has. */
+static const Target *target_by_suffix(const char *path)
+{
+    for (int i = 0; path && i < EMIT_ROWS; i++)
+        if (emits[i].target && has_suffix(path, emits[i].suffix))
+            return emits[i].target;
+    return NULL;
+}
+
+/* The row's kind, and its target: the row's own, else that of the output's suffix, else that of --target. */
 static Emit emit_of(Compilation *c, const struct EmitRow *row)
 {
     const Target *wanted = target_of(&c->line);
-    if (row->target && c->line.target && row->target != wanted)
+    const Target *own = row->target ? row->target : target_by_suffix(c->line.output_file);
+    if (own && c->line.target && own != wanted)
         usage(c, "--target %s, but %s is of target %s", c->line.target,
-              c->line.emit ? arena_printf(c->arena, "--emit %s", c->line.emit) : c->line.output_file,
-              row->target->name);
-    c->target = row->target ? row->target : wanted;
+              row->target && c->line.emit ? arena_printf(c->arena, "--emit %s", c->line.emit) : c->line.output_file,
+              own->name);
+    c->target = own ? own : wanted;
     return row->emit;
 }
 
@@ -113,6 +123,8 @@ static void check_request(Compilation *c, Emit emit)
     const bool to_stdout = line->output_file && strcmp(line->output_file, "-") == 0;
     if (to_stdout && (emit == EMIT_EXE || emit == EMIT_LIB || line->depfile))
         usage(c, "-o - writes text only, and no depfile");
+    if (to_stdout && emit == EMIT_SOURCE && line->standalone && c->target == &target_cuda)
+        usage(c, "-o - has no place for the runtime's file: give -o FILE.cu");
     if (to_stdout && emit == EMIT_SOURCE && !line->embed_weights)
         usage(c, "-o - has no place for the weights file: give --embed-weights, or a file");
     if (line->output_file && same_file(line->output_file, line->model))
@@ -146,12 +158,18 @@ static void embed_weights(Compilation *c, EmitOptions *emit)
     emit->embedded_bytes = size;
 }
 
+static const char *runtime_path(Compilation *c)
+{
+    return with_suffix(c->arena, c->line.output_file, ".runtime.c");
+}
+
 /* Renames of the staged weights and source happen together in outputs_commit(). */
-static Emitted make_source(Compilation *c, Emit kind, const char *output)
+static ProgramSource make_source(Compilation *c, Emit kind, const char *output)
 {
     EmitOptions emit = {.source_name = kind == EMIT_SOURCE ? base_name(output)
                                                            : base_name(with_suffix(c->arena, output, source_suffix(c))),
                         .standalone = c->line.standalone,
+                        .runtime_name = base_name(runtime_path(c)),
                         .name = c->line.name,
                         .library = c->line.emit && strcmp(c->line.emit, "lib") == 0};
     emit.library |= kind == EMIT_LIB;
@@ -166,7 +184,8 @@ static Emitted make_source(Compilation *c, Emit kind, const char *output)
         write_weights(&c->program, &c->options, &emit, outputs_stage(&c->outputs, weights));
     }
     Emitted emitted = emit_source(c, &emit);
-    return c->line.standalone ? make_standalone(c->arena, &c->diagnostics, emitted) : emitted;
+    return c->line.standalone ? make_standalone(c->arena, &c->diagnostics, c->target, &emit, emitted)
+                              : (ProgramSource){.program = emitted};
 }
 
 static Product product_of(Emit emit, const char *output)
@@ -174,19 +193,30 @@ static Product product_of(Emit emit, const char *output)
     return emit == EMIT_EXE ? PRODUCT_EXECUTABLE : has_suffix(output, ".so") ? PRODUCT_SHARED : PRODUCT_ARCHIVE;
 }
 
-static void make_binary(Compilation *c, Emit emit, const Emitted *source)
+/* The source files of an executable or library lie in the temporary folder. */
+static const char *temporary_source(Compilation *c, const char *name, const char *text, size_t length)
+{
+    const char *path = temporary_file(c, base_name(name));
+    FILE *file = fopen(path, "w");
+    bool written = file && fwrite(text, 1, length, file) == length;
+    if (!file || fclose(file) || !written)
+        fatal(&c->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot write '%s'", path);
+    return path;
+}
+
+static void write_sources(Compilation *c, const char *path, const ProgramSource *source)
+{
+    outputs_write(&c->outputs, path, source->program.text, source->program.length);
+    if (source->runtime)
+        outputs_write(&c->outputs, runtime_path(c), source->runtime, source->runtime_length);
+}
+
+static void make_binary(Compilation *c, Emit emit, const ProgramSource *source)
 {
     const char *output = c->line.output_file, *kept = with_suffix(c->arena, output, source_suffix(c));
     if (c->line.save_temps)
-        outputs_write(&c->outputs, kept, source->text, source->length);
-    const char *path = temporary_file(c, base_name(kept));
-    FILE *file = fopen(path, "w");
-    bool written = file && fwrite(source->text, 1, source->length, file) == source->length;
-    if (!file || fclose(file) || !written)
-        fatal(&c->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot write '%s'", path);
-    const char *staged = outputs_stage(&c->outputs, output);
-    BuildRequest request = {.source = path,
-                            .output = staged,
+        write_sources(c, kept, source);
+    BuildRequest request = {.source = temporary_source(c, kept, source->program.text, source->program.length),
                             .product = product_of(emit, output),
                             .standalone = c->line.standalone,
                             .verbose = c->line.verbose,
@@ -194,6 +224,10 @@ static void make_binary(Compilation *c, Emit emit, const Emitted *source)
                             .gpu_arch = c->line.gpu_arch ? c->line.gpu_arch
                                         : c->gpu         ? c->gpu->architecture
                                                          : NULL};
+    if (source->runtime)
+        request.runtime_source = temporary_source(c, runtime_path(c), source->runtime, source->runtime_length);
+    const char *staged = outputs_stage(&c->outputs, output);
+    request.output = staged;
     build_program(c->arena, &c->diagnostics, &request);
     if (request.product != PRODUCT_ARCHIVE)
         outputs_make_executable(&c->outputs, staged);
@@ -218,9 +252,9 @@ static void emit_output(Compilation *c, Emit emit)
     case EMIT_SOURCE:
     case EMIT_EXE:
     case EMIT_LIB: {
-        Emitted source = make_source(c, emit, c->line.output_file);
+        ProgramSource source = make_source(c, emit, c->line.output_file);
         if (emit == EMIT_SOURCE || has_suffix(c->line.output_file, source_suffix(c)))
-            outputs_write(&c->outputs, c->line.output_file, source.text, source.length);
+            write_sources(c, c->line.output_file, &source);
         else
             make_binary(c, emit, &source);
         break;

@@ -218,8 +218,7 @@ static void check_target(Compilation *c)
     const struct {
         bool given;
         const char *option;
-    } of_c[] = {
-        {line->standalone, "--standalone"}, {line->audit, "--audit"}, {line->check_numerics, "--check-numerics"}};
+    } of_c[] = {{line->audit, "--audit"}, {line->check_numerics, "--check-numerics"}};
     for (size_t i = 0; i < sizeof of_c / sizeof *of_c; i++)
         if (of_c[i].given && c->options.target == &target_cuda)
             fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,

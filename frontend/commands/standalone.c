@@ -8,6 +8,7 @@
 
 #include "codegen/text.h"
 #include "frontend/commands/toolchain.h"
+#include "runtime/pcc.h"
 
 typedef struct Inliner {
     Arena *arena;
@@ -16,10 +17,11 @@ typedef struct Inliner {
     const char **seen;   /* headers that are in the text already */
     int seen_count;
     const char *template; /* what PCC_TEMPLATE was defined to be last */
+    bool conditional;     /* what is read now stands in an #if, but for those around whole headers */
     Text *text;
 } Inliner;
 
-static void inline_text(Inliner *inliner, const char *folder, const char *text);
+static void inline_text(Inliner *inliner, const char *folder, const char *text, int guards);
 
 static const char *read_source(Inliner *inliner, const char *path)
 {
@@ -48,27 +50,34 @@ static const char *join(Arena *arena, const char *folder, const char *name)
     return arena_printf(arena, "%.*s%s", (int)length, folder, name);
 }
 
+/* What stands in an #if may be skipped, and then comes again: its own guard keeps it single. */
 static bool was_seen(Inliner *inliner, const char *path)
 {
     for (int i = 0; i < inliner->seen_count; i++)
         if (strcmp(inliner->seen[i], path) == 0)
             return true;
-    APPEND(inliner->arena, inliner->seen, inliner->seen_count, path);
+    if (!inliner->conditional)
+        APPEND(inliner->arena, inliner->seen, inliner->seen_count, path);
     return false;
+}
+
+static bool has_suffix(const char *path, const char *suffix)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && strcmp(dot, suffix) == 0;
 }
 
 /* Headers are included once; .inc files are templates, included once for each type. */
 static void inline_file(Inliner *inliner, const char *path)
 {
-    size_t length = strlen(path);
-    bool is_template = length > 4 && strcmp(path + length - 4, ".inc") == 0;
-    if (!is_template && was_seen(inliner, path))
+    const bool is_header = has_suffix(path, ".h") || has_suffix(path, ".cuh");
+    if (!has_suffix(path, ".inc") && was_seen(inliner, path))
         return;
     const char *slash = strrchr(path, '/');
     const char *folder = arena_strndup(inliner->arena, path, slash ? (size_t)(slash - path) + 1 : 0);
     const char *source = read_source(inliner, arena_printf(inliner->arena, "%s/%s", inliner->sources, path));
     append(inliner->text, "/* ---- %s ---- */\n", path);
-    inline_text(inliner, folder, source);
+    inline_text(inliner, folder, source, is_header);
 }
 
 /* What follows the directive NAME in a line; NULL for other lines. */
@@ -107,24 +116,34 @@ static void note_template(Inliner *inliner, const char *line)
         inliner->template = arena_strndup(inliner->arena, at + 14, strcspn(at + 14, "\"\n"));
 }
 
-static void inline_text(Inliner *inliner, const char *folder, const char *text)
+/* 1, -1 or 0: what a line does to the number of open #if. */
+static int opens_condition(const char *line)
 {
-    while (*text) {
+    return after_directive(line, "if") ? 1 : after_directive(line, "endif") ? -1 : 0;
+}
+
+/* `guards`: how many #if are around the whole text. */
+static void inline_text(Inliner *inliner, const char *folder, const char *text, int guards)
+{
+    const bool conditional = inliner->conditional;
+    for (int depth = 0; *text;) {
         size_t length = strcspn(text, "\n");
         const char *path = own_include(inliner, folder, text);
         note_template(inliner, text);
+        depth += opens_condition(text);
+        inliner->conditional = conditional || depth > guards;
         if (path)
             inline_file(inliner, path);
         else
             append_bytes(inliner->text, text, length + (text[length] == '\n'));
         text += length + (text[length] == '\n');
     }
+    inliner->conditional = conditional;
 }
 
 static bool is_source(const char *name)
 {
-    const char *dot = strrchr(name, '.');
-    return dot && strcmp(dot, ".c") == 0 && strncmp(name, "example_", 8) != 0;
+    return has_suffix(name, ".c") && strncmp(name, "example_", 8) != 0;
 }
 
 static int is_visible(const struct dirent *entry)
@@ -173,7 +192,25 @@ static void inline_runtime(Inliner *inliner)
     }
 }
 
-Emitted make_standalone(Arena *arena, Diagnostics *diagnostics, Emitted program)
+#define QUIET_C "#pragma GCC diagnostic ignored \"-Wunused-function\"\n"
+
+/* What targets do differently. */
+static const struct StandaloneRow {
+    const Target *target;
+    bool runtime_apart; /* the runtime is a file of its own */
+    const char *quiet;  /* no warnings of functions that a program does not call: they are in no header any more */
+} rows[] = {{&target_c, false, QUIET_C},
+            {&target_cuda, true, "#ifdef __CUDACC__\n#pragma nv_diag_suppress 177\n#endif\n" QUIET_C}};
+
+static const struct StandaloneRow *row_of(const Target *target)
+{
+    const struct StandaloneRow *row = rows;
+    while (row->target != target)
+        row++;
+    return row;
+}
+
+static Inliner start(Arena *arena, Diagnostics *diagnostics)
 {
     Inliner inliner = {.arena = arena, .diagnostics = diagnostics, .text = text_create(arena)};
     inliner.sources = find_runtime(arena).sources;
@@ -181,15 +218,49 @@ Emitted make_standalone(Arena *arena, Diagnostics *diagnostics, Emitted program)
         fatal(diagnostics, EXIT_STATUS_IO, NO_ORIGIN,
               "--standalone needs the runtime's sources, which are neither in the build tree nor in share/pcc/runtime; "
               "install pcc whole");
+    return inliner;
+}
+
+static void append_quiet(Inliner *inliner, const char *quiet)
+{
+    append(inliner->text, "/* A program does not call all of the runtime. */\n%s", quiet);
+}
+
+/* The runtime as C. */
+static void append_runtime(Inliner *inliner)
+{
+    append(inliner->text, "#ifndef _GNU_SOURCE\n#define _GNU_SOURCE /* before the first system header */\n#endif\n");
+    append_quiet(inliner, row_of(&target_c)->quiet);
+    inline_runtime(inliner);
+}
+
+static void make_runtime(Arena *arena, Diagnostics *diagnostics, const EmitOptions *emit, ProgramSource *source)
+{
+    Inliner inliner = start(arena, diagnostics);
+    append(inliner.text, "/* %s: the runtime of %s. Written by pcc %s; any program of the same pcc takes it. */\n",
+           emit->runtime_name, emit->source_name, PCC_VERSION);
+    append_runtime(&inliner);
+    source->runtime = inliner.text->data;
+    source->runtime_length = inliner.text->length;
+}
+
+ProgramSource make_standalone(Arena *arena, Diagnostics *diagnostics, const Target *target, const EmitOptions *emit,
+                              Emitted program)
+{
+    const struct StandaloneRow *row = row_of(target);
+    ProgramSource source = {.program = program};
+    Inliner inliner = start(arena, diagnostics);
     const char *header_end = strstr(program.text, "*/\n"); /* the program's own header stays on top */
     const char *body = header_end ? header_end + 3 : program.text;
     append_bytes(inliner.text, program.text, (size_t)(body - program.text));
-    append(inliner.text, "#ifndef _GNU_SOURCE\n#define _GNU_SOURCE /* before the first system header */\n#endif\n"
-                         "/* A program does not call all of the runtime. */\n"
-                         "#pragma GCC diagnostic ignored \"-Wunused-function\"\n");
-    inline_runtime(&inliner);
-    inline_text(&inliner, "", body);
-    program.text = inliner.text->data;
-    program.length = inliner.text->length;
-    return program;
+    if (row->runtime_apart) {
+        make_runtime(arena, diagnostics, emit, &source);
+        append_quiet(&inliner, row->quiet);
+    } else {
+        append_runtime(&inliner);
+    }
+    inline_text(&inliner, "", body, 0);
+    source.program.text = inliner.text->data;
+    source.program.length = inliner.text->length;
+    return source;
 }

@@ -120,19 +120,6 @@ static void run_tool(Diagnostics *diagnostics, Arguments *arguments, bool verbos
               status);
 }
 
-static void archive(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request, const char *object)
-{
-    const char *tool = getenv("AR");
-    Arguments arguments = {.arena = arena};
-    unlink(request->output); /* ar adds to what is there */
-    add_words(&arguments, tool && *tool ? tool : "ar");
-    add_words(&arguments, "rcsD");
-    add(&arguments, request->output);
-    add(&arguments, object);
-    run_tool(diagnostics, &arguments, request->verbose, request->cuda);
-    unlink(object);
-}
-
 /* One binary for each architecture of the list, and the last one's PTX for later GPUs. */
 static void add_architectures(Arguments *arguments, const char *list)
 {
@@ -180,24 +167,60 @@ static void build_emulated(Arena *arena, Diagnostics *diagnostics, const BuildRe
     run_tool(diagnostics, &arguments, request->verbose, true);
 }
 
-void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request)
+static void compile_object(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request, const char *source,
+                           const char *object)
 {
-    if (request->emulated) {
-        build_emulated(arena, diagnostics, request);
-        return;
-    }
-    const bool is_archive = request->product == PRODUCT_ARCHIVE;
-    const char *output = is_archive ? arena_printf(arena, "%s.o", request->source) : request->output;
     Arguments arguments = {.arena = arena};
     add_compiler(&arguments, request);
-    add_words(&arguments, is_archive ? "-c" : request->product == PRODUCT_SHARED ? "-shared" : "");
-    add(&arguments, request->source);
+    add_words(&arguments, "-c");
+    add(&arguments, source);
     add_words(&arguments, "-o");
-    add(&arguments, output);
-    if (is_archive)
-        interrupt_remove(output);
-    add_runtime(&arguments, diagnostics, request, !is_archive);
+    add(&arguments, object);
+    interrupt_remove(object);
+    add_runtime(&arguments, diagnostics, request, false);
     run_tool(diagnostics, &arguments, request->verbose, request->cuda);
-    if (is_archive)
-        archive(arena, diagnostics, request, output);
+}
+
+static void build_archive(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request)
+{
+    const char *const sources[] = {request->source, request->runtime_source};
+    const char *tool = getenv("AR"), *objects[2];
+    const int count = request->runtime_source ? 2 : 1;
+    Arguments arguments = {.arena = arena};
+    unlink(request->output); /* ar adds to what is there */
+    add_words(&arguments, tool && *tool ? tool : "ar");
+    add_words(&arguments, "rcsD");
+    add(&arguments, request->output);
+    for (int i = 0; i < count; i++) {
+        objects[i] = arena_printf(arena, "%s.o", sources[i]);
+        compile_object(arena, diagnostics, request, sources[i], objects[i]);
+        add(&arguments, objects[i]);
+    }
+    run_tool(diagnostics, &arguments, request->verbose, request->cuda);
+    for (int i = 0; i < count; i++)
+        unlink(objects[i]);
+}
+
+static void build_linked(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request)
+{
+    Arguments arguments = {.arena = arena};
+    add_compiler(&arguments, request);
+    add_words(&arguments, request->product == PRODUCT_SHARED ? "-shared" : "");
+    add(&arguments, request->source);
+    if (request->runtime_source)
+        add(&arguments, request->runtime_source);
+    add_words(&arguments, "-o");
+    add(&arguments, request->output);
+    add_runtime(&arguments, diagnostics, request, true);
+    run_tool(diagnostics, &arguments, request->verbose, request->cuda);
+}
+
+void build_program(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request)
+{
+    if (request->emulated)
+        build_emulated(arena, diagnostics, request);
+    else if (request->product == PRODUCT_ARCHIVE)
+        build_archive(arena, diagnostics, request);
+    else
+        build_linked(arena, diagnostics, request);
 }

@@ -18,8 +18,9 @@ typedef enum Product { PRODUCT_EXECUTABLE, PRODUCT_ARCHIVE, PRODUCT_SHARED } Pro
 
 typedef struct BuildRequest {
     const char *source, *output;
+    const char *runtime_source; /* a C file that belongs to it; NULL: none */
     Product product;
-    bool standalone;      /* the source holds the runtime */
+    bool standalone;      /* the sources hold the runtime */
     bool verbose;         /* print the commands */
     bool cuda;            /* the source is CUDA C++ */
     bool emulated;        /* of cuda: a program for the CPU, under the emulator */

@@ -4,7 +4,7 @@
 
 #include "ir/ir.h"
 
-enum { MAX_OUTPUTS = 4 };
+enum { MAX_OUTPUTS = 5 };
 
 typedef struct Outputs {
     Arena *arena;
