@@ -1,6 +1,8 @@
 /* graph.cpp: captures of streams, and graphs. A graph's work is kept and run again at every launch. */
 #include "emulator.h"
 
+#include <pthread.h>
+
 #include <map>
 #include <set>
 
@@ -18,9 +20,23 @@ static std::map<cudaGraph_t, std::set<cudaStream_t>> captures; /* that go on, an
 
 /* ---- captures --------------------------------------------------------------------------------------------------- */
 
+/* Of threads that are not in the first mode, cudaStreamCaptureModeGlobal. (Thread-local memory is shared memory.) */
+static std::map<pthread_t, cudaStreamCaptureMode> modes;
+
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode)
+{
+    ENTER(ANYWHERE);
+    if (!mode || (unsigned)*mode > cudaStreamCaptureModeRelaxed)
+        return call.fail(cudaErrorInvalidValue, "no such mode");
+    std::swap(*mode, modes[pthread_self()]);
+    return cudaSuccess;
+}
+
 bool invalidate_captures(void)
 {
     bool any = false;
+    if (modes[pthread_self()] == cudaStreamCaptureModeRelaxed)
+        return false;
     for (auto &capture : captures)
         if (capture.first->mode != cudaStreamCaptureModeRelaxed)
             any = capture.first->is_invalid = true;

@@ -56,6 +56,7 @@ unsigned pcc_emulated_existing(void); /* lanes of the warp that the block has */
 [[noreturn]] void pcc_emulated_trap(const char *what);
 
 int pcc_emulated_locks_out_host(void);      /* of the device's memory: where the CPU has protection keys */
+int pcc_emulated_cublas_objects(void);      /* of cuBLASLt that were made and not destroyed */
 void pcc_emulated_order(const char *order); /* from now on, of blocks, warps and lanes: see order.cpp */
 }
 
