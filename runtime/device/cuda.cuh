@@ -28,6 +28,12 @@ struct PccCudaRun {
     cudaEvent_t finished;
 };
 
+/* What a library of kernels keeps for this device: made by its first kernel, given back by close(). */
+struct PccCudaLibrary {
+    void *state;
+    void (*close)(void *state);
+};
+
 struct PccCuda {
     cudaStream_t stream, copies; /* of functions; of uploads */
     cudaEvent_t uploaded, taken; /* the last of each */
@@ -36,6 +42,7 @@ struct PccCuda {
     char failure[PCC_FAILURE_ROOM];
     PccCudaGraph graphs[PCC_CUDA_FUNCTIONS];
     int graph_count;
+    PccCudaLibrary cublas; /* kernels/gemm/gemm_cublas.cuh */
 };
 
 static int pcc_cuda_fail(cudaError_t status, const char *call, const char *advice, PccError *error)
@@ -120,6 +127,8 @@ static void pcc_cuda_close(PccStep *step)
     for (int i = 0; i < cuda->graph_count; i++)
         if (cuda->graphs[i].graph)
             cudaGraphExecDestroy(cuda->graphs[i].graph);
+    if (cuda->cublas.state)
+        cuda->cublas.close(cuda->cublas.state);
     for (int i = 0; i < PCC_IN_FLIGHT; i++) {
         cudaFreeHost(cuda->runs[i].exchange);
         if (cuda->runs[i].finished)
