@@ -36,6 +36,7 @@ typedef struct Emitted {
     size_t length;
     int64_t weights_bytes, arena_bytes; /* of the program's two blocks */
     int64_t update_scratch_bytes;       /* those of the arena that update() has, behind those of the steps */
+    const char *libraries;              /* linked besides the runtime: "-lcublasLt"; "": none */
     WeightsBytes weights;
 } Emitted;
 

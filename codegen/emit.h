@@ -108,6 +108,9 @@ const char *scaling_text(Emitter *e);
 typedef struct Printers {
     /* Includes and macros; `narrow`: something is stored in 16 or 8 bits. */
     void (*prologue)(Emitter *e, Text *text, const Program *program, bool narrow);
+    const char *(*note)(Emitter *e, const Program *program); /* a line of the header comment; NULL: none */
+    /* What the program is linked with besides the runtime, known when all functions are emitted; NULL: nothing. */
+    const char *(*libraries)(const Emitter *e);
     const char *(*build_line)(Emitter *e); /* of the header comment: the command that makes a program of the file */
     /* The statement that runs a node of kind OP_LOOP; its function is interned. */
     const char *(*run_loop)(Emitter *e, const Node *node);

@@ -32,6 +32,9 @@ static void print_header(Emitter *e, Text *text, const Program *program, int64_t
     line(text, " *   precision   %s", e->options->precision);
     line(text, " *   parameters  %s in %d tensors; %s", with_commas(e->arena, parameters), w->param_count,
          e->options->optimizer);
+    const char *note = e->options->target->printers->note ? e->options->target->printers->note(e, program) : NULL;
+    if (note)
+        line(text, " *   %s", note);
     line(text, " *   step        %.1f MFLOP in products, forward and backward", graph_flops(program->train) / 1e6);
     line(
         text,
@@ -414,6 +417,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
                      weights.bytes,
                      arena_bytes,
                      arena_bytes - activation_bytes,
+                     options->target->printers->libraries ? options->target->printers->libraries(&e) : "",
                      {weights.param_bytes, weights.copy_bytes, weights.state_bytes, weights.constant_bytes,
                       weights.gradient_bytes, weights.extra_bytes, weights.moment_bytes}};
 }

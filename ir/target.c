@@ -106,6 +106,7 @@ KernelCall kernel_call(const Target *target, const Node *node)
         internal_error(node->graph->diagnostics, node->origin, "target %s has no kernel of %s", target->name,
                        node->op->name);
     KernelCall call = {.arena = node->graph->arena,
+                       .target = target,
                        .kernel = kernel->kernel,
                        .suffix = suffix_of(node),
                        .narrow = touches_narrow(node, kernel->stores),

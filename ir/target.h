@@ -41,6 +41,7 @@ typedef struct Argument {
  * with the literals that follow it, outputs or the store function, scratch, step. */
 typedef struct KernelCall {
     Arena *arena;
+    const Target *target;
     const char *kernel; /* preset to the kernel row's */
     Dtype suffix;       /* preset to the compute dtype of the float operands, else to the first operand's dtype */
     bool narrow;        /* some float operand is stored in 16 bits: suffix is f32. A row whose kernel only moves bits
@@ -93,6 +94,8 @@ struct Kernel {
     int aliases; /* 1 + i: output 0 may take input i's buffer when that input dies here; 0: never */
 };
 
+typedef enum Library { LIBRARY_CUBLASLT = 1 } Library;
+
 struct Target {
     const char *name;                /* "c": of --target */
     int64_t alignment;               /* of everything in the arena, bytes: a power of two */
@@ -100,6 +103,11 @@ struct Target {
     bool passes_step;                /* to every kernel, as the last argument */
     const Kernel *const *kernels;    /* tables ended by a row without a name; ended by NULL */
     const struct Printers *printers; /* of the code generator (codegen/emit.h) */
+    /* Of GPUs. A target that was chosen by options is a copy with these set. */
+    unsigned libraries; /* bits of Library: that kernels may call */
+    int architecture;   /* 90: sm_90 */
+    bool tf32;          /* libraries may round operands of f32 to TF32 */
+    bool deterministic; /* libraries may not add in an order of their own */
 };
 
 /* NULL: the target has no kernel of the node's operator, and needs none or cannot run it. */

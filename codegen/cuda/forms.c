@@ -5,7 +5,7 @@
 #include "runtime/kernels/conv/conv_cuda.h"
 
 /* Blocks are aligned to 64 bytes at least: what divides the operand's place in one, up to that, divides its address. */
-static uintptr_t alignment_of(const Value *value)
+uintptr_t alignment_of(const Value *value)
 {
     const int64_t place = window_of((Value *)value).offset * dtype_info[value->type.dtype].bytes;
     const int64_t divisor = place & -place;
@@ -47,7 +47,7 @@ static const char *form_text(Arena *arena, int form)
 
 /* ---- matrix products: the literals behind an operand are its [batch,] row and column strides -------------------- */
 
-static PccFormOperand product_operand(const Node *node, const KernelCall *call, int operand, bool batched)
+PccFormOperand product_operand(const Node *node, const KernelCall *call, int operand, bool batched)
 {
     int64_t strides[3] = {0};
     for (int i = 0, count = 0; i < call->following_count; i++)

@@ -21,8 +21,10 @@ static int64_t gemm_scratch(const Node *node, const KernelCall *call)
     if (call->literal_count == 3)
         return (int64_t)pcc_cuda_gemm_scratch_bytes(literal(call, 0), literal(call, 1), literal(call, 2),
                                                     element_bytes(call));
-    return (int64_t)pcc_cuda_gemm_batched_scratch_bytes(literal(call, 0), literal(call, 1), literal(call, 2),
-                                                        literal(call, 3), element_bytes(call));
+    return pcc_max_i64(library_workspace(call), /* the own kernel stands in for the library */
+                       (int64_t)pcc_cuda_gemm_batched_scratch_bytes(literal(call, 0), literal(call, 1),
+                                                                    literal(call, 2), literal(call, 3),
+                                                                    element_bytes(call)));
 }
 
 static int64_t convolution_scratch(const Node *node, const KernelCall *call)
@@ -147,7 +149,7 @@ static int64_t update_scratch(const Weights *weights)
 #define ROW(OP, KERNEL, CALL, ...) {.op = OP, .kernel = KERNEL, .call = CALL, .stored16 = true, __VA_ARGS__}
 
 static const Kernel kernels[] = {
-    ROW("MatMul", "gemm", call_matmul, .scratch = gemm_scratch, .stores = true, .form = product_form),
+    ROW("MatMul", "gemm", call_product, .scratch = gemm_scratch, .stores = true, .form = product_form),
     ROW("Convolution", "conv", call_convolution, .scratch = convolution_scratch, .stores = true,
         .form = convolution_form),
     ROW("ConvolutionGradInput", "conv_grad_input", call_convolution_grad_input,
@@ -236,10 +238,13 @@ static const Printers printers = {.prologue = print_cuda_prologue,
                                   .loss = print_cuda_loss,
                                   .update = print_cuda_update,
                                   .update_scratch = update_scratch,
+                                  .libraries = cuda_libraries,
+                                  .note = cuda_note,
                                   .device = "pcc_cuda_device"};
 
 const Target target_cuda = {.name = "cuda",
                             .alignment = 256,
                             .passes_step = true,
                             .kernels = (const Kernel *const[]){kernels, NULL},
-                            .printers = &printers};
+                            .printers = &printers,
+                            .architecture = 90};

@@ -3,6 +3,7 @@
 #define PCC_CODEGEN_CUDA_PRINT_H
 
 #include "codegen/emit.h"
+#include "runtime/kernels/gemm/gemm_cuda.h"
 
 /* prologue.c */
 void print_cuda_prologue(Emitter *e, Text *text, const Program *program, bool narrow);
@@ -15,9 +16,18 @@ const char *emit_cuda_epilogue(Emitter *e, const Node *node, Dtype compute);
 const char *cuda_callee(const Node *node, const Kernel *kernel, const KernelCall *call);
 /* forms.c: of matrix products and convolutions */
 const char *product_form(const Node *node, const KernelCall *call);
+/* The largest power of two that is known to divide a value's address; an operand of a product. */
+uintptr_t alignment_of(const Value *value);
+PccFormOperand product_operand(const Node *node, const KernelCall *call, int operand, bool batched);
 const char *convolution_form(const Node *node, const KernelCall *call);
 const char *convolution_grad_input_form(const Node *node, const KernelCall *call);
 const char *convolution_grad_weight_form(const Node *node, const KernelCall *call);
+/* library.c: products that a library computes */
+void call_product(const Node *node, KernelCall *call); /* of a MatMul: an own kernel, or the library's */
+int64_t library_workspace(const KernelCall *call);     /* bytes; 0: the call is not a library's */
+void print_cuda_libraries(Emitter *e, Text *text);     /* of the prologue */
+const char *cuda_libraries(const Emitter *e);
+const char *cuda_note(Emitter *e, const Program *program);
 void print_cuda_literal(Text *text, const Argument *literal);
 void print_cuda_operand(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input);
 const char *cuda_absent(const KernelCall *call, bool may_be_float, bool is_input);

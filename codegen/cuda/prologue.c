@@ -22,7 +22,6 @@ void print_cuda_prologue(Emitter *e, Text *text, const Program *program, bool na
 {
     const int64_t train = widest_head(program->train), evaluate = widest_head(program->evaluate);
     const int64_t widest = train > evaluate ? train : evaluate;
-    (void)e;
     if (widest > 0)
         line(text, "#define PCC_ATTENTION_WIDEST %lld /* of heads: kernels of wider ones are not compiled */",
              (long long)widest);
@@ -31,6 +30,7 @@ void print_cuda_prologue(Emitter *e, Text *text, const Program *program, bool na
     line(text, "#include <pcc/pcc.h>");
     line(text, "#include <pcc/device/cuda.cuh>");
     line(text, "#include <pcc/kernels/kernels.cuh>");
+    print_cuda_libraries(e, text);
     blank(text);
     line(text,
          "/* Typed pointers: into a block of the device's memory at a byte offset, to what the step was given. */");
@@ -42,8 +42,9 @@ void print_cuda_prologue(Emitter *e, Text *text, const Program *program, bool na
 
 const char *cuda_build_line(Emitter *e)
 {
-    const char *runtime = "$(pkg-config --cflags --libs pcc-runtime-cuda)";
+    const char *libraries = cuda_libraries(e), *runtime = "$(pkg-config --cflags --libs pcc-runtime-cuda)";
     if (e->emit->standalone)
         runtime = arena_printf(e->arena, "%s -Xcompiler -fopenmp -lz -lm", e->emit->runtime_name);
-    return arena_printf(e->arena, "nvcc -O3 -std=c++17 -arch=native %s %s -o train", e->emit->source_name, runtime);
+    return arena_printf(e->arena, "nvcc -O3 -std=c++17 -arch=native %s %s%s%s -o train", e->emit->source_name, runtime,
+                        *libraries ? " " : "", libraries);
 }

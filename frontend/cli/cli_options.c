@@ -40,6 +40,14 @@ static const Choice gpu_choices[] = {
         {0},
 };
 
+static const Choice library_choices[] = {
+    {"none", NULL, true, "own kernels only"},
+    {"cublaslt", NULL, true, "cuBLASLt for large plain products"},
+    {"cudnn", NULL, false, "cuDNN for convolutions"},
+    {"all", NULL, false, "both"},
+    {0},
+};
+
 const Choice precision_choices[] = {
     {"64-true", NULL, true, "everything in float64"},
     {"32-true", NULL, true, "everything in float32"},
@@ -186,6 +194,10 @@ const CliOption cli_options[] = {
      .help = "architectures that nvcc builds for, separated by commas (that of --gpu, else sm_90)"},
     {"--gpu", "NAME|FILE", OPTION_TEXT, SECTION_OUTPUT, TRAINING, FIELD(gpu), .choices = gpu_choices,
      .help = "the GPU that a CUDA program is for, or a JSON file that describes one"},
+    {"--libraries", "NAME", OPTION_TEXT, SECTION_OUTPUT, TRAINING, FIELD(libraries), .choices = library_choices,
+     .help = "what CUDA programs may call besides their own kernels (cublaslt)"},
+    {"--deterministic", NULL, OPTION_FLAG, SECTION_OUTPUT, TRAINING, FIELD(deterministic),
+     .help = "the same bits from run to run from libraries too; own kernels and C programs always give them"},
     {"--standalone", NULL, OPTION_FLAG, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(standalone),
      .help = "the runtime is part of the .c, or a C file beside the .cu; needs only -lz -lm"},
     {"--embed-weights", NULL, OPTION_FLAG, SECTION_OUTPUT, COMMAND_COMPILE, FIELD(embed_weights),
@@ -213,6 +225,8 @@ const CliOption cli_options[] = {
      .prefix = "lower ", .help = "the opposite of --keep-fp32"},
     {"--honour-casts", NULL, OPTION_FLAG, SECTION_PRECISION, TRAINING, FIELD(honour_casts),
      .help = "the model's own Casts between floats decide, not the policy"},
+    {"--tf32", NULL, OPTION_FLAG, SECTION_PRECISION, COMMAND_COMPILE, FIELD(tf32),
+     .help = "CUDA's libraries may round operands of float32 products to TF32, 10 bits of fraction"},
     {"--check-numerics", NULL, OPTION_FLAG, SECTION_PRECISION, TRAINING, FIELD(check_numerics),
      .help = "the program names the first node whose result is not finite"},
     {"--explain-precision", "json", OPTION_MAYBE, SECTION_PRECISION, COMMAND_COMPILE, FIELD(explain_precision),

@@ -39,7 +39,8 @@ typedef struct CommandLine {
     int64_t accumulate; /* 1 when not given */
     const char *dump_after;
     const char *passes; /* --passes: NULL when not given, "" for none */
-    const char *target, *gpu_arch, *gpu;
+    const char *target, *gpu_arch, *gpu, *libraries;
+    bool tf32, deterministic;
     bool standalone, embed_weights, audit, save_temps;
     const char *name; /* of the program: its symbol is pcc_program_NAME */
     bool depfile;

@@ -223,7 +223,8 @@ static void make_binary(Compilation *c, Emit emit, const ProgramSource *source)
                             .cuda = c->target == &target_cuda,
                             .gpu_arch = c->line.gpu_arch ? c->line.gpu_arch
                                         : c->gpu         ? c->gpu->architecture
-                                                         : NULL};
+                                                         : NULL,
+                            .libraries = source->program.libraries};
     if (source->runtime)
         request.runtime_source = temporary_source(c, runtime_path(c), source->runtime, source->runtime_length);
     const char *staged = outputs_stage(&c->outputs, output);

@@ -95,8 +95,8 @@ static void compile(Verification *v)
     run_passes(c);
     if (v->imported)
         evaluate_reference(v, (Perturbation){0}, "reference.safetensors");
-    const bool is_cuda = c->options.target == &target_cuda;
-    EmitOptions emit = {.source_name = is_cuda ? "train.cu" : "train.c", .weights_name = "train.safetensors"};
+    const bool cuda = is_cuda(c->options.target);
+    EmitOptions emit = {.source_name = cuda ? "train.cu" : "train.c", .weights_name = "train.safetensors"};
     write_weights(&c->program, &c->options, &emit, temporary_file(c, "train.safetensors"));
     Emitted source = emit_source(c, &emit);
     const char *path = temporary_file(c, emit.source_name);
@@ -105,8 +105,8 @@ static void compile(Verification *v)
                             .output = temporary_file(c, "train"),
                             .product = PRODUCT_EXECUTABLE,
                             .verbose = c->line.verbose,
-                            .cuda = is_cuda,
-                            .emulated = is_cuda};
+                            .cuda = cuda,
+                            .emulated = cuda};
     build_program(c->arena, &c->diagnostics, &request);
 }
 

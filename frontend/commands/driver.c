@@ -211,6 +211,17 @@ const Target *target_of(const CommandLine *line)
     return line->target && strcmp(line->target, target_cuda.name) == 0 ? &target_cuda : &target_c;
 }
 
+/* cuBLASLt where nothing is said. */
+static unsigned chosen_libraries(const CommandLine *line)
+{
+    return line->libraries && strcmp(line->libraries, "none") == 0 ? 0 : LIBRARY_CUBLASLT;
+}
+
+bool is_cuda(const Target *target)
+{
+    return strcmp(target->name, target_cuda.name) == 0;
+}
+
 /* What a target does not have is refused, never left out without a word. */
 static void check_target(Compilation *c)
 {
@@ -224,9 +235,37 @@ static void check_target(Compilation *c)
             fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
                   "%s is not supported for --target cuda by this version; leave it out, or compile for --target c",
                   of_c[i].option);
-    if ((line->gpu_arch || line->gpu) && c->options.target != &target_cuda)
-        fatal(&c->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
-              "%s is for CUDA programs: give --target cuda, or -o FILE.cu", line->gpu_arch ? "--gpu-arch" : "--gpu");
+    const struct {
+        bool given;
+        const char *option;
+    } of_cuda[] = {
+        {line->gpu_arch, "--gpu-arch"}, {line->gpu, "--gpu"}, {line->libraries, "--libraries"}, {line->tf32, "--tf32"}};
+    for (size_t i = 0; i < sizeof of_cuda / sizeof *of_cuda; i++)
+        if (of_cuda[i].given && c->options.target != &target_cuda)
+            fatal(&c->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
+                  "%s is for CUDA programs: give --target cuda, or -o FILE.cu", of_cuda[i].option);
+    if (line->tf32 && !chosen_libraries(line))
+        fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
+              "--tf32 is not supported with --libraries none by this version: own kernels multiply float32 as it is; "
+              "leave one of both out");
+}
+
+/* The target as the options want it. */
+static const Target *chosen_target(Compilation *c)
+{
+    const CommandLine *line = &c->line;
+    const Target *base = c->target ? c->target : target_of(line);
+    if (base != &target_cuda)
+        return base;
+    Target *chosen = NEW(c->arena, Target);
+    *chosen = *base;
+    chosen->libraries = chosen_libraries(line);
+    chosen->tf32 = line->tf32;
+    chosen->deterministic = line->deterministic;
+    const char *architecture = c->gpu ? c->gpu->architecture : line->gpu_arch; /* the first of a list */
+    if (architecture)
+        chosen->architecture = atoi(architecture + strlen("sm_"));
+    return chosen;
 }
 
 void prepare_options(Compilation *c)
@@ -235,6 +274,7 @@ void prepare_options(Compilation *c)
     c->options.target = c->target ? c->target : target_of(&c->line);
     check_target(c);
     c->gpu = c->line.gpu ? read_gpu(c->arena, &c->diagnostics, c->line.gpu) : NULL;
+    c->options.target = chosen_target(c);
     c->options.declared = declaration_of;
     c->options.declared_context = c->model;
     c->options.observe = observe_pass;

@@ -39,6 +39,7 @@ typedef struct Compilation {
 
 /* By --target; C where it is not given. */
 const Target *target_of(const CommandLine *line);
+bool is_cuda(const Target *target);
 
 /* Runs body(c) with an arena and diagnostics to stderr; whatever way it ends, outputs that were not committed and
  * temporary files are gone afterwards. Returns the exit status. */

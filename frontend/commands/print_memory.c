@@ -178,7 +178,7 @@ void print_memory(Compilation *c, FILE *stream)
     MemoryPlan plan = plan_memory(c->program.train, c->options.target);
     print_weights(stream, &emitted);
     print_arena(c, stream, &emitted, &plan);
-    if (c->options.target == &target_cuda) {
+    if (is_cuda(c->options.target)) {
         const int64_t bytes = print_device(c, stream, &emitted);
         if (c->gpu)
             print_fit(stream, c->gpu, bytes);

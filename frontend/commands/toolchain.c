@@ -106,6 +106,7 @@ static void add_runtime(Arguments *arguments, Diagnostics *diagnostics, const Bu
     else if (!request->standalone)
         add(arguments, files.library);
     add_words(arguments, "-lz -lm");
+    add_words(arguments, request->libraries ? request->libraries : "");
 }
 
 static void run_tool(Diagnostics *diagnostics, Arguments *arguments, bool verbose, bool cuda)

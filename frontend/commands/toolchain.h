@@ -20,11 +20,12 @@ typedef struct BuildRequest {
     const char *source, *output;
     const char *runtime_source; /* a C file that belongs to it; NULL: none */
     Product product;
-    bool standalone;      /* the sources hold the runtime */
-    bool verbose;         /* print the commands */
-    bool cuda;            /* the source is CUDA C++ */
-    bool emulated;        /* of cuda: a program for the CPU, under the emulator */
-    const char *gpu_arch; /* of cuda: "sm_80,sm_90"; NULL: sm_90 */
+    bool standalone;       /* the sources hold the runtime */
+    bool verbose;          /* print the commands */
+    bool cuda;             /* the source is CUDA C++ */
+    bool emulated;         /* of cuda: a program for the CPU, under the emulator */
+    const char *gpu_arch;  /* of cuda: "sm_80,sm_90"; NULL: sm_90 */
+    const char *libraries; /* linked besides the runtime: "-lcublasLt"; NULL: none */
 } BuildRequest;
 
 /* Runs $CC (cc) -O3 -march=native -fopenmp $CFLAGS or, for CUDA, $NVCC (nvcc) -O3 -std=c++17 -gencode ... $NVCCFLAGS.

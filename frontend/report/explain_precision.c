@@ -172,6 +172,8 @@ static void print_text(Compilation *c, const Footprint *here, const Footprint *s
     const char *update = policy_update(&c->options), *policy = c->options.policy ? c->options.policy : "pcc";
     fprintf(stream, "precision %s, policy %s, loss scale %s%s%s\n\n", c->options.precision, policy,
             loss_scale_text(c->arena, &c->options), update ? ", update " : "", update ? update : "");
+    if (c->options.target->tf32)
+        fprintf(stream, "float32 operands of cuBLASLt's products are rounded to TF32 (--tf32)\n\n");
     print_decisions(c->arena, c->precision_report, stream);
     print_casts(c->precision_report, stream);
     print_totals(c->options.precision, here, single, stream);
@@ -229,8 +231,10 @@ static void print_json(Compilation *c, const Footprint *here, const Footprint *s
     } settings[] = {{"precision", c->options.precision},
                     {"policy", c->options.policy ? c->options.policy : "pcc"},
                     {"loss_scale", loss_scale_text(c->arena, &c->options)},
-                    {"update", policy_update(&c->options)}};
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+                    {"update", policy_update(&c->options)},
+                    {"tf32", "cublaslt"}};
+    const size_t count = sizeof settings / sizeof *settings - !c->options.target->tf32;
+    for (size_t i = 0; i < count; i++) {
         fputc(i ? ',' : '{', stream);
         member(stream, settings[i].key, settings[i].text);
     }

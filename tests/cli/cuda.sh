@@ -21,7 +21,33 @@ expect 3 "check-numerics is not supported for --target cuda" "$PCC" m.onnx --bat
 expect 4 "install the CUDA toolkit, or set NVCC" env NVCC=/nowhere/nvcc "$PCC" m.onnx --batch 4 --target cuda -o never
 [ ! -e never.cu ] && [ ! -e never ] || fail "a file was left"
 
+# Libraries: a large plain product is cuBLASLt's, and the file says so; small programs do not mention it.
+expect 0 "" "$PCC" zoo mlp image=16 hidden=512,512 -o large.onnx
+for precision in 64-true 32-true bf16-mixed 16-true; do
+    expect 0 "" "$PCC" large.onnx --batch 512 --precision $precision -o large.cu
+    grep -q "libraries   cuBLASLt for 1 of 8 products$" large.cu || fail "$precision: not one product is the library's"
+    grep -q "nvcc .* -lcublasLt" large.cu || fail "the build line has no -lcublasLt"
+    grep -q "TF32\|DETERMINISTIC" large.cu && fail "what nobody asked for"
+done
+expect 0 "" "$PCC" large.onnx --batch 512 --precision bf16-mixed --gpu-arch sm_80 -o large.cu
+grep -q cublas large.cu && fail "sm_80 multiplies 512 x 512 x 512 of 16 bits by its own kernels"
+for model in "m.onnx --batch 4" "large.onnx --batch 512 --libraries none"; do
+    expect 0 "" "$PCC" $model -o own.cu
+    grep -qi cublas own.cu && fail "$model: cuBLASLt is mentioned"
+done
+expect 0 "" "$PCC" large.onnx --batch 512 --tf32 --deterministic -o large.cu
+grep -q "cuBLASLt for 1 of 8 products, 1 of them in TF32" large.cu || fail "the header does not tell of TF32"
+grep -q "^#define PCC_CUBLAS_TF32 1" large.cu && grep -q "^#define PCC_CUBLAS_DETERMINISTIC 1" large.cu || fail "no rules"
+expect 0 "rounded to TF32" "$PCC" large.onnx --batch 512 --tf32 --target cuda --explain-precision
+expect 3 "\-\-tf32 is not supported with --libraries none" "$PCC" m.onnx --batch 4 --libraries none --tf32 -o never.cu
+expect 3 "\-\-libraries cudnn is not supported" "$PCC" m.onnx --batch 4 --libraries cudnn -o never.cu
+expect 2 "\-\-libraries is for CUDA programs" "$PCC" m.onnx --batch 4 --libraries none -o never.c
+expect 2 "\-\-tf32 is for CUDA programs" "$PCC" m.onnx --batch 4 --tf32 -o never.c
+expect 0 "" "$PCC" m.onnx --batch 4 --deterministic -o train.c
+
 nvcc=$(command -v nvcc) || { echo "no nvcc: its build is skipped"; exit 0; }
 export NVCCFLAGS="-O1 -Werror all-warnings"
 expect 0 "" "$PCC" m.onnx --batch 4 --precision bf16-mixed --target cuda --gpu-arch sm_90 -o train
 expect 4 "no CUDA device" env CUDA_VISIBLE_DEVICES= ./train --bench 1
+expect 0 "" "$PCC" large.onnx --batch 512 --precision bf16-true --target cuda --gpu-arch sm_90 -o train
+readelf -d train | grep -q "NEEDED.*libcublasLt" || fail "cuBLASLt is not linked"

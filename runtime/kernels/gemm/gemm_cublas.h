@@ -7,7 +7,7 @@
 #ifndef PCC_GEMM_CUBLAS_H
 #define PCC_GEMM_CUBLAS_H
 
-#include "../common/scratch.h"
+#include "gemm_cuda.h"
 
 /* What operands of the library have to be aligned to, bytes, so that its algorithms for tensor cores take them. */
 enum { PCC_CUBLAS_ALIGNMENT = 16, PCC_CUBLAS_LEAST_EXTENT = 64 };
@@ -31,16 +31,8 @@ static inline PccCublasRow pcc_cublas_row(int architecture)
     return found;
 }
 
-/* A matrix in memory, as elements apart; address: of its first element, or the largest power of two known to divide it.
- */
-typedef struct PccCublasMatrix {
-    uintptr_t address;
-    size_t element_bytes;
-    int64_t batch, row, col;
-} PccCublasMatrix;
-
 /* Numbers of a row or of a column lie together, and rows or columns do not overlap; all begin where they may. */
-static inline int pcc_cublas_takes(PccCublasMatrix m, int64_t rows, int64_t columns)
+static inline int pcc_cublas_takes(PccFormOperand m, int64_t rows, int64_t columns)
 {
     const int64_t across = m.col == 1 ? m.row : m.col, unit = PCC_CUBLAS_ALIGNMENT / (int64_t)m.element_bytes;
     return (m.col == 1 || m.row == 1) && across >= (m.col == 1 ? columns : rows) && across % unit == 0 &&
@@ -48,8 +40,8 @@ static inline int pcc_cublas_takes(PccCublasMatrix m, int64_t rows, int64_t colu
 }
 
 /* y[batch, m, n] = a[batch, m, k] b[batch, k, n], rows of y dense. */
-static inline int pcc_cublas_wins(int architecture, int64_t batch, int64_t m, int64_t n, int64_t k, PccCublasMatrix a,
-                                  PccCublasMatrix b, PccCublasMatrix y)
+static inline int pcc_cublas_wins(int architecture, int64_t batch, int64_t m, int64_t n, int64_t k, PccFormOperand a,
+                                  PccFormOperand b, PccFormOperand y)
 {
     const PccCublasRow row = pcc_cublas_row(architecture);
     const int64_t least = a.element_bytes == 2 ? row.least16 : row.least32;
