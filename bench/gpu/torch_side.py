@@ -7,6 +7,9 @@ import sys
 import threading
 import time
 
+MODES = ['bf16-mixed', '32-true', 'bf16-true', '16-mixed', '16-true', '64-true']
+LATE = 30
+
 
 class TorchSide:
     def __init__(self, python, device, folder, log):
@@ -61,12 +64,13 @@ class TorchSide:
         return self.ask('time', case, kind, seconds)
 
     def prepare_all(self, cases, kinds, clock, until):
-        """In a thread, while programs are built and probed. Asks for nothing that may not be done in time."""
+        """In a thread, while programs are built and probed; the modes that matter most come first. What takes longer
+        than allowed ends the worker, and with it all that was prepared: so the last one may be late."""
         for kind in kinds:
-            for case in cases:
+            for case in sorted(cases, key=lambda case: MODES.index(case['precision'])):
                 left = until - clock()
-                if left > 5:
-                    answer = self.ask('prepare', case, kind, left)
+                if left > LATE / 2:
+                    answer = self.ask('prepare', case, kind, left + LATE)
                     if 'error' in answer:
                         print(f"torch {kind} {case['name']}: {answer['error']}", file=self.log, flush=True)
 

@@ -27,9 +27,9 @@ right = tensors.read_sketch('cases/mlp-bf16-mixed.answers')
 passes, whole, *_ = compare.compare(right, right, 'bf16-mixed')
 assert passes and whole == 0
 for name in right:
-    for wrong in ([2 * x + 1e-3 for x in right[name]], [float('nan')] * len(right[name]), []):
+    for wrong in ([2 * x + 5e-3 for x in right[name]], [float('nan')] * len(right[name]), []):
         passes, _, worst, _ = compare.compare({**right, name: wrong}, right, 'bf16-mixed')
-        assert not passes and worst == name, (name, worst, wrong[:4])
+        assert not passes and worst == ('all updates' if name.startswith('param/') else name), (name, worst, wrong[:4])
 END
 emulate="$SOURCE/scripts/emulate --runtime $build"
 expect 1 '^1 of 2 programs agree with the C target; not: broken' ./run --rehearse --seconds 300 --emulate "$emulate"
