@@ -72,8 +72,9 @@ class ResNet18(nn.Module):
         self.conv1, self.bn1 = nn.Conv2d(channels, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width)
         blocks, before = [], width
         for stage in range(4):
-            blocks += [BasicBlock(before, width << stage, 1 + (stage > 0)), BasicBlock(width << stage, width << stage, 1)]
-            before = width << stage
+            after = width << stage
+            blocks += [BasicBlock(before, after, 1 + (stage > 0)), BasicBlock(after, after, 1)]
+            before = after
         self.layers, self.fc = nn.Sequential(*blocks), nn.Linear(before, classes)
 
     def forward(self, x):

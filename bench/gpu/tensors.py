@@ -64,11 +64,29 @@ def uniform_table(seed):
     return [2 * draw.random() - 1 for _ in range(TABLE)]
 
 
+def encode(dtype, numbers):
+    if dtype == 'F16':
+        return struct.pack(f'<{len(numbers)}e', *numbers)
+    if dtype == 'BF16':  # the upper halves of f32
+        return array.array('H', array.array('f', numbers).tobytes())[1::2].tobytes()
+    return array.array(CODES[dtype], numbers).tobytes()
+
+
+def decode(dtype, data):
+    if dtype == 'F16':
+        return struct.unpack(f'<{len(data) // 2}e', data)
+    if dtype == 'BF16':
+        halves = array.array('H', bytes(2 * len(data)))
+        halves[1::2] = array.array('H', data)
+        return array.array('f', halves.tobytes())
+    return array.array(CODES[dtype], data)
+
+
 def drawn_pieces(dtype, count, mean, deviation, table, start):
     """`count` numbers from the table on, again and again, with this mean and deviation."""
     spread = deviation * 1.7320508075688772  # of a uniform distribution
     start %= TABLE
-    numbers = array.array(CODES[dtype], [mean + spread * u for u in table[start:] + table[:start]]).tobytes()
+    numbers = encode(dtype, [mean + spread * u for u in table[start:] + table[:start]])
     whole, rest = divmod(count * SIZES[dtype], len(numbers))
     for _ in range(whole):
         yield numbers
@@ -79,9 +97,9 @@ def tensor_recipe(file, name):
     dtype, shape, *_ = file.tensors[name]
     data = file.bytes_of(name)
     packed = zlib.compress(data[:1 << 20], 6)
-    if dtype not in ('F32', 'F64') or len(data) < 1024 or 2 * len(packed) < len(data[:1 << 20]):
+    if dtype not in ('F32', 'F64', 'F16', 'BF16') or len(data) < 1024 or 2 * len(packed) < len(data[:1 << 20]):
         return [name, dtype, shape, {'zlib': base64.b85encode(zlib.compress(data, 9)).decode()}]
-    some = array.array(CODES[dtype], data[:1 << 20])
+    some = decode(dtype, data[:1 << 20])
     mean = math.fsum(some) / len(some)
     deviation = math.sqrt(math.fsum((x - mean) ** 2 for x in some) / len(some))
     return [name, dtype, shape, {'mean': mean, 'deviation': deviation}]

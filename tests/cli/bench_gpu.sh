@@ -11,7 +11,7 @@ build=$(dirname "$PCC")
 export CXXFLAGS="$CFLAGS" PYTHONDONTWRITEBYTECODE=1
 
 expect 0 'prepared: 1 programs, ' python3 "$SOURCE/bench/gpu/prepare" prepared --build "$build" --tiny --models mlp \
-    --precision bf16-mixed
+    --precision bf16-true
 [ ! -e prepared.work ] || fail "prepare leaves its working folder"
 
 cd prepared || exit 1
@@ -23,18 +23,20 @@ import compare, tensors
 case, = json.load(open('plan.json'))
 json.dump([{**case, 'name': 'broken'}, case], open('plan.json', 'w'))
 assert len(case['roofline']) > 3 and sum(flop for flop, _ in case['roofline']) > 0, case
-right = tensors.read_sketch('cases/mlp-bf16-mixed.answers')
-passes, whole, *_ = compare.compare(right, right, 'bf16-mixed')
+some = [0.5, -1.25, 3.0]
+assert all(list(tensors.decode(dtype, tensors.encode(dtype, some))) == some for dtype in ('F64', 'F32', 'F16', 'BF16'))
+right = tensors.read_sketch('cases/mlp-bf16-true.answers')
+passes, whole, *_ = compare.compare(right, right, 'bf16-true')
 assert passes and whole == 0
 for name in right:
     for wrong in ([2 * x + 5e-3 for x in right[name]], [float('nan')] * len(right[name]), []):
-        passes, _, worst, _ = compare.compare({**right, name: wrong}, right, 'bf16-mixed')
+        passes, _, worst, _ = compare.compare({**right, name: wrong}, right, 'bf16-true')
         assert not passes and worst == ('all updates' if name.startswith('param/') else name), (name, worst, wrong[:4])
 END
 emulate="$SOURCE/scripts/emulate --runtime $build"
 expect 1 '^1 of 2 programs agree with the C target; not: broken' ./run --rehearse --seconds 300 --emulate "$emulate"
 cp "$here/output" printed
 grep -q '^FAIL broken: build: .*broken' printed || fail "a program that does not build is not said: $(cat printed)"
-grep -q '^| mlp-bf16-mixed | ok |' printed || fail "the program is not checked: $(cat printed)"
-grep -q '^| mlp-bf16-mixed | 4 | [0-9.]* |' printed || fail "the program is not timed: $(cat printed)"
+grep -q '^| mlp-bf16-true | ok |' printed || fail "the program is not checked: $(cat printed)"
+grep -q '^| mlp-bf16-true | 4 | [0-9.]* |' printed || fail "the program is not timed: $(cat printed)"
 same_bytes printed out/results.txt
