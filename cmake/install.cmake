@@ -8,7 +8,7 @@ install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion
 
 install(TARGETS pcc EXPORT pcc-targets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime DESTINATION ${CMAKE_INSTALL_DATADIR}/pcc
-  FILES_MATCHING PATTERN "*.c" PATTERN "*.h" PATTERN "*.inc" PATTERN "example_*.c" EXCLUDE)
+  FILES_MATCHING PATTERN "*.c" PATTERN "*.h" PATTERN "*.cuh" PATTERN "*.inc" PATTERN "example_*.c" EXCLUDE)
 install(FILES ${PROJECT_SOURCE_DIR}/runtime/example_embed.c DESTINATION ${CMAKE_INSTALL_DATADIR}/pcc/examples)
 
 # What scripts/emulate builds .cu files with, for the CPU.

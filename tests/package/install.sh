@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # install.sh BUILD CC: installs BUILD into a fresh prefix and builds programs against it with CMake, with pkg-config and
-# with --standalone. Prints the commands; the last one printed is the one that failed.
+# with --standalone; CUDA programs too, where there is nvcc. Prints the commands; the last one printed is the one that
+# failed.
 set -euxo pipefail
 build=$1 cc=$2
 source_dir=$(cd "$(dirname "$0")" && pwd)
@@ -26,6 +27,27 @@ grep 'no work to do' "$work/again.log"
 "$pcc" zoo mlp image=6 hidden=16 classes=3 seed=1 -o "$work/mlp.onnx"
 cmake --build "$work/consumer" >"$work/again.log"
 grep 'mlp.onnx to C' "$work/again.log"
+
+# CUDA programs by find_package. Nothing but the missing GPU stops them.
+nvcc=$(command -v "${CUDACXX:-nvcc}" || command -v /usr/local/cuda/bin/nvcc || true)
+if [ -n "$sanitize" ]; then
+    nvcc=
+    echo "skipped: CUDA programs, which nvcc does not link with a sanitized runtime"
+elif [ -z "$nvcc" ]; then
+    echo "skipped: CUDA programs, for want of nvcc"
+fi
+without_gpu() { # COMMAND...
+    local status=0
+    CUDA_VISIBLE_DEVICES='' "$@" 2>"$work/no_gpu.log" || status=$?
+    [ "$status" != 0 ] && grep 'no CUDA device' "$work/no_gpu.log"
+}
+if [ -n "$nvcc" ]; then
+    cmake -S "$source_dir/cuda_consumer" -B "$work/cuda_consumer" -G Ninja -DCMAKE_C_COMPILER="$cc" \
+        -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES=90 -DCMAKE_PREFIX_PATH="$prefix" \
+        -DMODEL="$work/mlp.onnx"
+    cmake --build "$work/cuda_consumer"
+    (cd "$work/cuda_consumer" && without_gpu ./train --bench 3 && without_gpu ./two)
+fi
 
 # By pkg-config, against the static and the shared library, anywhere the prefix is moved to.
 mv "$prefix" "$work/moved"
@@ -57,3 +79,15 @@ lib=$(pkg-config --variable=libdir pcc-runtime)
 # shellcheck disable=SC2086
 env -u PKG_CONFIG_PATH "$cc" -O2 -fopenmp $sanitize alone.c -lz -lm -o alone
 ./alone --bench 3
+
+# Likewise for CUDA.
+if [ -n "$nvcc" ]; then
+    "$pcc" mlp.onnx --loss cross-entropy --batch 8 -o train.cu
+    # shellcheck disable=SC2046
+    "$nvcc" -O1 -std=c++17 -arch=sm_90 train.cu $(pkg-config --cflags --libs pcc-runtime-cuda) -o train_cuda
+    without_gpu ./train_cuda --bench 3
+    "$pcc" mlp.onnx --loss cross-entropy --batch 8 --standalone -o alone.cu
+    env -u PKG_CONFIG_PATH "$nvcc" -O1 -std=c++17 -arch=sm_90 alone.cu alone.runtime.c -Xcompiler -fopenmp -lz -lm \
+        -o alone_cuda
+    without_gpu ./alone_cuda --bench 3
+fi
