@@ -23,6 +23,11 @@ static const Kernel *scan_rows(const Target *target, const char *name)
     return NULL;
 }
 
+bool target_has_kernel(const Target *target, const char *op)
+{
+    return scan_rows(target, op) != NULL;
+}
+
 /* Rows of operators lie one behind the other, so that few share a slot; one that does is scanned for again. */
 const Kernel *find_kernel(const Target *target, const Node *node)
 {

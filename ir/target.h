@@ -112,6 +112,7 @@ struct Target {
 
 /* NULL: the target has no kernel of the node's operator, and needs none or cannot run it. */
 const Kernel *find_kernel(const Target *target, const Node *node);
+bool target_has_kernel(const Target *target, const char *op); /* by the operator's name: of some node */
 /* An OP_KERNEL node without a kernel is taken: its absence is reported where it is called. */
 bool kernel_takes(const Target *target, const Node *node);
 bool kernel_is_stored16(const Target *target, const Node *node);

@@ -63,7 +63,7 @@ const Choice precision_choices[] = {
 };
 
 const Choice print_choices[] = {
-    {"supported-ops", NULL, true, "every operator that pcc imports"},
+    {"supported-ops", NULL, true, "every operator that pcc imports, and the targets that run it"},
     {"precisions", NULL, true, "the precision modes"},
     {"passes", NULL, true, "the pipeline in order"},
     {"trainable", NULL, true, "each initializer of MODEL: does it learn, and why"},

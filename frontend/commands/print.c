@@ -35,17 +35,31 @@ static bool is_differentiable(const Op *op)
     return op->gradient || (op->kind == OP_EXPAND && !op->expands_after_gradient);
 }
 
+/* An operator of kind OP_KERNEL needs a row of the target; what it expands to is listed by itself. */
+static bool runs_on(const Target *target, const Op *op)
+{
+    return op->kind != OP_KERNEL || target_has_kernel(target, op->name);
+}
+
+static const char *targets_of(const Op *op)
+{
+    const bool on_c = runs_on(&target_c, op), on_cuda = runs_on(&target_cuda, op);
+    return on_c && on_cuda ? "c cuda" : on_c ? "c" : on_cuda ? "cuda" : "-";
+}
+
 static void print_supported_ops(Compilation *c, FILE *stream)
 {
     (void)c;
-    fprintf(stream, "%-28s %-7s %-9s %-16s %s\n", "operator", "opsets", "gradient", "how", "inputs -> outputs");
+    fprintf(stream, "%-28s %-7s %-9s %-16s %-7s %s\n", "operator", "opsets", "gradient", "how", "targets",
+            "inputs -> outputs");
     for (int i = 0; i < op_count(); i++) {
         const Op *op = op_at(i);
         if (op->internal)
             continue;
         int from = op->upgrade || op->since < ONNX_MIN_OPSET ? ONNX_MIN_OPSET : op->since;
-        fprintf(stream, "%-28s %2d-%-4d %-9s %-16s %s -> %s\n", op->name, from, op->until ? op->until : ONNX_MAX_OPSET,
-                is_differentiable(op) ? "yes" : "-", how(op), op->inputs, op->outputs);
+        fprintf(stream, "%-28s %2d-%-4d %-9s %-16s %-7s %s -> %s\n", op->name, from,
+                op->until ? op->until : ONNX_MAX_OPSET, is_differentiable(op) ? "yes" : "-", how(op), targets_of(op),
+                op->inputs, op->outputs);
     }
 }
 

@@ -3,6 +3,8 @@
 . "$(dirname "$0")/support.sh"
 make_mlp m.onnx
 expect 0 "^MatMul .*yes" "$PCC" --print supported-ops
+"$PCC" --print supported-ops | awk 'NR > 1 && !/ c cuda / { print; bad = 1 } END { exit bad }' >output ||
+    fail "not every target runs: $(cat output)"
 expect 0 "^32-true" "$PCC" --print precisions
 expect 0 "grad .*training only" "$PCC" --print passes
 expect 0 "^compiler" "$PCC" --print host
