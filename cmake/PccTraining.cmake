@@ -8,7 +8,8 @@
 # `native` unless CMAKE_C_FLAGS names one or the build is a cross build.
 #
 # With CUDA it is a program for GPUs; the project enables that language. ARCHITECTURES are those of the property
-# CUDA_ARCHITECTURES (80, 90a, native, ...); without them CMAKE_CUDA_ARCHITECTURES decides.
+# CUDA_ARCHITECTURES (80, 90a, native, ...); without them CMAKE_CUDA_ARCHITECTURES decides. Where the toolkit has
+# cuBLASLt it is linked, but for OPTIONS --libraries none.
 
 # Sets `variable` to the file that pcc writes for the target, by a command that reads the model.
 function(_pcc_add_source name suffix model options variable)
@@ -37,8 +38,14 @@ function(_pcc_set_up_c name)
   endif()
 endfunction()
 
-function(_pcc_set_up_cuda name architectures)
+function(_pcc_set_up_cuda name architectures options)
   target_link_libraries(${name} PUBLIC pcc::runtime_cuda)
+  string(FIND "${options}" "--libraries;none" without_libraries)
+  find_package(CUDAToolkit QUIET)
+  if(TARGET CUDA::cublasLt AND without_libraries EQUAL -1)
+    target_link_libraries(${name} PUBLIC CUDA::cublasLt)
+    target_link_options(${name} PRIVATE LINKER:--as-needed) # only where the program calls it
+  endif()
   target_compile_options(${name} PRIVATE -O3)
   if(architectures)
     set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES "${architectures}")
@@ -84,7 +91,7 @@ function(pcc_add_training name)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
   endif()
   if(arg_CUDA)
-    _pcc_set_up_cuda(${name} "${arg_ARCHITECTURES}")
+    _pcc_set_up_cuda(${name} "${arg_ARCHITECTURES}" "${options}")
   else()
     _pcc_set_up_c(${name})
   endif()
