@@ -24,10 +24,12 @@ static PccRounding rounding_of(const Value *param, const Options *options)
     static const char *const names[] = {
         [PCC_NEAREST] = "nearest", [PCC_STOCHASTIC] = "stochastic", [PCC_KAHAN] = "kahan", [PCC_MASTER] = "master"};
     const char *update = dtype_info[param->type.dtype].bytes == 2 ? policy_update(options) : NULL;
+    PccRounding rounding = PCC_NEAREST;
     for (size_t i = 0; update && i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], update) == 0)
-            return (PccRounding)i;
-    return PCC_NEAREST;
+            rounding = (PccRounding)i;
+    const bool splits = options->target->splits_masters && param->type.dtype == DTYPE_BF16;
+    return rounding == PCC_MASTER && splits ? PCC_REMAINDER : rounding;
 }
 
 const char *rounding_constant(PccRounding rounding)
@@ -35,7 +37,8 @@ const char *rounding_constant(PccRounding rounding)
     static const char *const constants[] = {[PCC_NEAREST] = "PCC_NEAREST",
                                             [PCC_STOCHASTIC] = "PCC_STOCHASTIC",
                                             [PCC_KAHAN] = "PCC_KAHAN",
-                                            [PCC_MASTER] = "PCC_MASTER"};
+                                            [PCC_MASTER] = "PCC_MASTER",
+                                            [PCC_REMAINDER] = "PCC_REMAINDER"};
     return constants[rounding];
 }
 
@@ -62,7 +65,7 @@ static void place_extras(Weights *weights)
         const Type *type = &weights->params[i].value->type;
         ParamState *state = &weights->param_states[i];
         const Dtype dtype = state->rounding == PCC_MASTER ? DTYPE_F32 : type->dtype;
-        if (state->rounding == PCC_MASTER || state->rounding == PCC_KAHAN)
+        if (state->rounding == PCC_MASTER || state->rounding == PCC_KAHAN || state->rounding == PCC_REMAINDER)
             state->extra = place_weights(weights, element_count(type) * dtype_info[dtype].bytes);
     }
 }

@@ -38,7 +38,8 @@ static int add_params(PccStTensor *tensors, int count, const Weights *weights)
     count = add_tensors(tensors, count, weights->params, weights->param_count);
     for (int i = 0; i < weights->param_count; i++) {
         const float *unrounded = weights->params[i].value->unrounded;
-        if (weights->param_states[i].rounding != PCC_MASTER || !unrounded)
+        const PccRounding rounding = weights->param_states[i].rounding;
+        if ((rounding != PCC_MASTER && rounding != PCC_REMAINDER) || !unrounded)
             continue;
         tensors[first + i].dtype = PCC_F32;
         tensors[first + i].data = unrounded;

@@ -97,10 +97,11 @@ struct Kernel {
 typedef enum Library { LIBRARY_CUBLASLT = 1 } Library;
 
 struct Target {
-    const char *name;                /* "c": of --target */
-    int64_t alignment;               /* of everything in the arena, bytes: a power of two */
-    int64_t literal_bytes;           /* constants up to this size are a part of the text; the others are in memory */
-    bool passes_step;                /* to every kernel, as the last argument */
+    const char *name;      /* "c": of --target */
+    int64_t alignment;     /* of everything in the arena, bytes: a power of two */
+    int64_t literal_bytes; /* constants up to this size are a part of the text; the others are in memory */
+    bool splits_masters;   /* f32 masters of bf16 weights are kept as the 16 bits that the weights leave of them */
+    bool passes_step;      /* to every kernel, as the last argument */
     const Kernel *const *kernels;    /* tables ended by a row without a name; ended by NULL */
     const struct Printers *printers; /* of the code generator (codegen/emit.h) */
     /* Of GPUs. A target that was chosen by options is a copy with these set. */

@@ -244,6 +244,7 @@ static const Printers printers = {.prologue = print_cuda_prologue,
 
 const Target target_cuda = {.name = "cuda",
                             .alignment = 256,
+                            .splits_masters = true,
                             .passes_step = true,
                             .kernels = (const Kernel *const[]){kernels, NULL},
                             .printers = &printers,

@@ -5,6 +5,7 @@
 #include "copies.h"
 #include "../files/dtype.h"
 #include "../kernels/common/storage.h"
+#include "../kernels/optimizer/optimizer_remainder.h"
 
 enum { COPIES_ROW = 1024 }; /* elements converted at a time */
 
@@ -18,10 +19,56 @@ static int64_t copies_row(int64_t at, int64_t count)
     return count - at < COPIES_ROW ? count - at : COPIES_ROW;
 }
 
+int64_t pcc_joined_elements(const PccProgram *program)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < program->param_count; i++)
+        if (program->params[i].rounding == PCC_REMAINDER && copies_elements(&program->params[i]) > most)
+            most = copies_elements(&program->params[i]);
+    return most;
+}
+
+static PccBf16 *copies_values(const PccSession *session, const PccParam *param)
+{
+    return (PccBf16 *)(void *)(pcc_weights_view(session) + param->value.offset);
+}
+
+static uint16_t *copies_remainders(const PccSession *session, const PccParam *param)
+{
+    return (uint16_t *)(void *)(pcc_weights_view(session) + param->extra);
+}
+
+static const float *copies_join(const PccSession *session, const PccParam *param)
+{
+    const PccBf16 *value = copies_values(session, param);
+    const uint16_t *remainder = copies_remainders(session, param);
+    for (int64_t i = 0; i < copies_elements(param); i++)
+        session->joined[i] = pcc_join_f32(value[i], remainder[i]);
+    return session->joined;
+}
+
+static void copies_split(PccSession *session, const PccParam *param, int64_t first, int64_t count, const float *row)
+{
+    PccBf16 *value = copies_values(session, param) + first;
+    uint16_t *remainder = copies_remainders(session, param) + first;
+    for (int64_t i = 0; i < count; i++) {
+        const PccSplitF32 split = pcc_split_f32(row[i]);
+        value[i] = split.value;
+        remainder[i] = split.remainder;
+    }
+}
+
+void pcc_split_param(PccSession *session, const PccParam *param, const float *weight)
+{
+    copies_split(session, param, 0, copies_elements(param), weight);
+}
+
 const void *pcc_param_weight(const PccSession *session, const PccParam *param, PccDtype *dtype)
 {
-    bool master = param->rounding == PCC_MASTER;
-    *dtype = master ? PCC_F32 : param->value.dtype;
+    const bool master = param->rounding == PCC_MASTER, remainder = param->rounding == PCC_REMAINDER;
+    *dtype = master || remainder ? PCC_F32 : param->value.dtype;
+    if (remainder)
+        return copies_join(session, param);
     return pcc_weights_view(session) + (master ? param->extra : param->value.offset);
 }
 
@@ -58,6 +105,8 @@ static void copies_set_narrow(PccSession *session, const PccParam *param, const 
         memcpy(aligned, data + (size_t)at * size, (size_t)count * size);
         const float *row = pcc_read((PccIn){aligned, dtype}, 0, count, buffer);
         pcc_commit((PccOut){value, param->value.dtype}, at, count, row);
+        if (param->rounding == PCC_REMAINDER)
+            copies_split(session, param, at, count, row);
         if (param->rounding == PCC_MASTER)
             memcpy(weights + param->extra + (size_t)at * sizeof *row, row, (size_t)count * sizeof *row);
     }

@@ -4,8 +4,15 @@
 
 #include "session.h"
 
-/* The parameter as exactly as there is one: its master, else its value. */
+/* The parameter as exactly as there is one: its master, else its value. What is kept in two halves is joined in the
+ * session's memory, until the next call. */
 const void *pcc_param_weight(const PccSession *session, const PccParam *param, PccDtype *dtype);
+
+/* Elements of `session->joined`: of the largest parameter that needs it. */
+int64_t pcc_joined_elements(const PccProgram *program);
+
+/* A weight that is kept in two halves, from its f32 elements. */
+void pcc_split_param(PccSession *session, const PccParam *param, const float *weight);
 
 /* Sets value, master, compensation and copies from data of the value's dtype or, for a 16-bit value, F32, which is
  * rounded to nearest. The data need not be aligned, and may be the value itself. */

@@ -117,12 +117,18 @@ static PccStTensor weights_entry(const PccTensor *tensor, PccDtype dtype, const 
     return entry;
 }
 
+/* Is there no copy of the parameter in f32 or f64 that a file could be written from? */
+static bool weights_need_room(const PccParam *param)
+{
+    return pcc_dtype_size(param->value.dtype) == 2 && param->rounding != PCC_MASTER;
+}
+
 /* A parameter for --save; what is stored in 16 bits is widened in the memory at `room`, which is moved on. */
 static PccStTensor weights_param_entry(const PccSession *session, const PccParam *param, float **room)
 {
     PccDtype dtype;
     const void *data = pcc_param_weight(session, param, &dtype);
-    if (pcc_dtype_size(dtype) != 2)
+    if (!weights_need_room(param))
         return weights_entry(&param->value, dtype, data);
     int64_t count = pcc_element_count(param->value.rank, param->value.dims);
     float *widened = *room;
@@ -131,16 +137,13 @@ static PccStTensor weights_param_entry(const PccSession *session, const PccParam
     return weights_entry(&param->value, PCC_F32, widened);
 }
 
-/* Elements of all parameters whose best is in 16 bits. */
-static size_t weights_narrow_elements(const PccSession *session)
+static size_t weights_room_elements(const PccProgram *program)
 {
     size_t elements = 0;
-    for (int64_t i = 0; i < session->program->param_count; i++) {
-        const PccParam *param = &session->program->params[i];
-        PccDtype dtype;
-        pcc_param_weight(session, param, &dtype);
-        if (pcc_dtype_size(dtype) == 2)
-            elements += (size_t)pcc_element_count(param->value.rank, param->value.dims);
+    for (int64_t i = 0; i < program->param_count; i++) {
+        const PccTensor *value = &program->params[i].value;
+        if (weights_need_room(&program->params[i]))
+            elements += (size_t)pcc_element_count(value->rank, value->dims);
     }
     return elements;
 }
@@ -153,7 +156,7 @@ int pcc_save(const PccSession *session, const char *file, PccError *error)
     if (!weights)
         return error->status;
     PccStTensor *entries = calloc((size_t)count + 1, sizeof *entries);
-    float *widened = calloc(weights_narrow_elements(session) + 1, sizeof *widened), *room = widened;
+    float *widened = calloc(weights_room_elements(program) + 1, sizeof *widened), *room = widened;
     int status = entries && widened ? PCC_OK : pcc_fail_memory(error);
     for (int64_t i = 0; i < program->param_count && !status; i++)
         entries[n++] = weights_param_entry(session, &program->params[i], &room);

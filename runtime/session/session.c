@@ -6,6 +6,7 @@
 
 #include "../files/dtype.h"
 #include "blocks.h"
+#include "copies.h"
 #include "session.h"
 
 void pcc_set_loss_scale(PccSession *session, PccLossScale loss_scale)
@@ -41,7 +42,9 @@ PccSession *pcc_open_on(const PccProgram *program, int device, const char *weigh
     session->step.check_gradients = program->scaling.initial != 0;
     pcc_set_loss_scale(session, pcc_loss_scale_start(&program->scaling));
     session->step.valid = program->batch;
-    int status = pcc_allocate_blocks(session, error);
+    const size_t joined = (size_t)pcc_joined_elements(program);
+    session->joined = joined ? malloc(joined * sizeof *session->joined) : NULL;
+    int status = joined && !session->joined ? pcc_fail_memory(error) : pcc_allocate_blocks(session, error);
     if (!status)
         status = weights ? pcc_load(session, weights, error) : pcc_load_initial_weights(session, error);
     if (!status)
@@ -56,6 +59,7 @@ void pcc_close(PccSession *session)
         return;
     pcc_release_blocks(session);
     free(session->weights_path);
+    free(session->joined);
     free(session);
 }
 

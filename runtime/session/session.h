@@ -12,6 +12,7 @@ struct PccSession {
     PccLossScale loss_scale; /* step.loss_scale is its scale */
     char *weights_path;      /* of the initial weights; NULL when they are embedded or there are none */
     int threads;
+    float *joined;            /* room for the largest weight that is kept in two halves (PCC_REMAINDER); or NULL */
     int device_number;        /* of a program that runs on a device */
     struct PccHostView *view; /* blocks.c: the host's side of one; NULL on the CPU */
     PccError failure;         /* the first of a step that could not run: its loss is NaN, and so is every later one */

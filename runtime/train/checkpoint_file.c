@@ -15,9 +15,11 @@
 #include "../files/dtype.h"
 #include "../session/session.h"
 
-/* A tensor of the weights block under its name in the file. */
+/* Tensors of the weights block under their names in the file. A master that the program keeps in two halves is joined
+ * in memory of its own. */
 typedef struct CheckpointTensors {
     PccStTensor *tensors;
+    const PccParam **joined; /* by tensor: whose master it is; NULL: it lies in the weights block */
     int64_t count;
 } CheckpointTensors;
 
@@ -38,9 +40,13 @@ static int checkpoint_add(CheckpointTensors *list, const char *kind, const PccTe
 
 static void checkpoint_free_tensors(CheckpointTensors *list)
 {
-    for (int64_t i = 0; i < list->count; i++)
+    for (int64_t i = 0; i < list->count; i++) {
         free((char *)list->tensors[i].name);
+        if (list->joined[i])
+            free((void *)list->tensors[i].data);
+    }
     free(list->tensors);
+    free(list->joined);
 }
 
 /* One f32 for each block of an 8-bit moment. */
@@ -52,13 +58,33 @@ static int checkpoint_add_scales(CheckpointTensors *list, const char *kind, cons
     return checkpoint_add(list, kind, &scales, PCC_F32, data, error);
 }
 
-static int checkpoint_add_param(CheckpointTensors *list, const PccParam *param, const char *weights, PccError *error)
+static int checkpoint_add_joined(CheckpointTensors *list, const PccSession *session, const PccParam *param,
+                                 PccError *error)
+{
+    PccDtype dtype;
+    const size_t bytes = (size_t)pcc_element_count(param->value.rank, param->value.dims) * sizeof(float);
+    void *master = malloc(bytes + 1);
+    if (!master)
+        return pcc_fail_memory(error);
+    memcpy(master, pcc_param_weight(session, param, &dtype), bytes);
+    int status = checkpoint_add(list, "extra", &param->value, PCC_F32, master, error);
+    if (status)
+        free(master);
+    else
+        list->joined[list->count - 1] = param;
+    return status;
+}
+
+static int checkpoint_add_param(CheckpointTensors *list, const PccSession *session, const PccParam *param,
+                                const char *weights, PccError *error)
 {
     const PccTensor *value = &param->value;
     bool scaled = param->moment_dtype == PCC_U8, master = param->rounding == PCC_MASTER;
     int status = checkpoint_add(list, "param", value, value->dtype, weights + value->offset, error);
     if (!status && (master || param->rounding == PCC_KAHAN))
         status = checkpoint_add(list, "extra", value, master ? PCC_F32 : value->dtype, weights + param->extra, error);
+    if (!status && param->rounding == PCC_REMAINDER)
+        status = checkpoint_add_joined(list, session, param, error);
     if (!status && param->moment1 != PCC_NONE)
         status = checkpoint_add(list, "moment1", value, param->moment_dtype, weights + param->moment1, error);
     if (!status && param->moment2 != PCC_NONE)
@@ -77,11 +103,13 @@ static int checkpoint_tensors(const PccSession *session, CheckpointTensors *list
     char *weights = pcc_host_weights(session, error);
     int status = weights ? PCC_OK : error->status;
     *list = (CheckpointTensors){0};
-    list->tensors = calloc((size_t)(6 * program->param_count + program->state_count) + 1, sizeof *list->tensors);
-    if (!list->tensors && !status)
+    const size_t most = (size_t)(6 * program->param_count + program->state_count) + 1;
+    list->tensors = calloc(most, sizeof *list->tensors);
+    list->joined = calloc(most, sizeof *list->joined);
+    if ((!list->tensors || !list->joined) && !status)
         return pcc_fail_memory(error);
     for (int64_t i = 0; i < program->param_count && !status; i++)
-        status = checkpoint_add_param(list, &program->params[i], weights, error);
+        status = checkpoint_add_param(list, session, &program->params[i], weights, error);
     for (int64_t i = 0; i < program->state_count && !status; i++)
         status = checkpoint_add(list, "state", &program->states[i], program->states[i].dtype,
                                 weights + program->states[i].offset, error);
@@ -366,6 +394,8 @@ static void checkpoint_apply(const PccSafetensors *file, const CheckpointTensors
     for (int64_t i = 0; i < list->count; i++) {
         const PccStTensor *from = pcc_st_find(file, list->tensors[i].name);
         memcpy((void *)list->tensors[i].data, from->data, from->bytes);
+        if (list->joined[i])
+            pcc_split_param(session, list->joined[i], list->tensors[i].data);
     }
     *state = run->state;
     pcc_set_loss_scale(session, run->loss_scale);
