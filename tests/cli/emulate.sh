@@ -40,3 +40,15 @@ for order in forward random:3; do
 done
 PCC_EMULATOR_MEMORY=10000 expect 70 'needs .* MiB on the GPU' ./in_cuda --data synthetic --steps 1
 PCC_EMULATOR_ORDER=sideways expect 70 "not 'sideways'" ./in_cuda --data synthetic --steps 1
+
+# A large product is cuBLASLt's; without an algorithm of it the own kernel computes the same, but in another order.
+if [ -f "$toolkit/include/cublasLt.h" ]; then
+    "$PCC" zoo mlp image=16 hidden=512,512 -o large.onnx >/dev/null || fail "the zoo does not make an mlp"
+    expect 0 '' "$PCC" large.onnx --batch 512 --precision bf16-mixed -o large.cu
+    expect 0 '' "$emulate" --runtime "$build" large.cu -o large
+    train large >losses_of_library
+    PCC_EMULATOR_CUBLAS=none train large >losses
+    cmp -s losses losses_of_library && fail "the library is not called"
+    paste losses_of_library losses | awk '{ if (($1 - $2) ^ 2 > (1e-4 * $1) ^ 2) exit 1 }' ||
+        fail "the losses differ: $(paste losses_of_library losses)"
+fi

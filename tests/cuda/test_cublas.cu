@@ -243,14 +243,15 @@ static void test_choice(void **)
 /* ---- the stand-in's checks, by seeded mistakes --------------------------------------------------------------------
  */
 
-static cublasStatus_t must_make(cublasStatus_t status)
+static void succeed(cublasStatus_t status)
 {
     assert_int_equal(status, CUBLAS_STATUS_SUCCESS);
-    return status;
 }
 
 /* D = A B of 64 x 64 matrices of bf16, with one thing wrong. */
-struct Raw {
+class Raw
+{
+  public:
     cudaDataType_t a = CUDA_R_16BF, d = CUDA_R_32F, scale = CUDA_R_32F;
     cublasComputeType_t compute = CUBLAS_COMPUTE_32F;
     int64_t pitch = 64, depth = 64, shift = 0, end = 64 * 64;
@@ -262,59 +263,78 @@ struct Raw {
 
     cublasStatus_t run()
     {
-        const uint64_t workspace = WORKSPACE;
-        const float one = 1, zero = 0;
         LibraryStep step;
-        const cudaStream_t stream = (cudaStream_t)step.get()->stream;
-        Device<PccBf16> x(std::vector<double>((size_t)(64 * 64 + 8), 1.0)), w(std::vector<double>((size_t)end, 1.0));
-        Device<float> y(64 * 64);
-        Device<unsigned char> scratch(WORKSPACE);
-        cublasLtHandle_t handle;
-        cublasLtMatmulDesc_t product;
-        cublasLtMatrixLayout_t left, right, result;
-        cublasLtMatmulPreference_t preference;
-        cublasLtMatmulHeuristicResult_t chosen;
-        int count = 0;
-        must_make(cublasLtCreate(&handle));
-        must_make(cublasLtMatmulDescCreate(&product, compute, scale));
-        must_make(cublasLtMatrixLayoutCreate(&left, a, 64, 64, pitch));
-        must_make(cublasLtMatrixLayoutCreate(&right, CUDA_R_16BF, (uint64_t)depth, 64, depth));
-        must_make(cublasLtMatrixLayoutCreate(&result, d, 64, 64, 64));
-        must_make(cublasLtMatrixLayoutSetAttribute(right, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batch, sizeof batch));
-        must_make(cublasLtMatmulPreferenceCreate(&preference));
-        must_make(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
-                                                       sizeof workspace));
-        must_make(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-                                                       &reductions, sizeof reductions));
-        for (int i = CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES; i <= CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES; i++)
-            must_make(cublasLtMatmulPreferenceSetAttribute(preference, (cublasLtMatmulPreferenceAttributes_t)i,
-                                                           &alignment, sizeof alignment));
+        stream = (cudaStream_t)step.get()->stream;
+        make_objects();
         if (captured)
             must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "beginning a capture");
+        int count = 0;
+        cublasLtMatmulHeuristicResult_t chosen;
         cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(handle, product, left, right, result, result, preference,
                                                                1, &chosen, &count);
         if (captured) {
             cudaGraph_t graph;
             cudaStreamEndCapture(stream, &graph);
-            cudaGetLastError();
         }
-        if (!status) {
-            cublasLtMatmulAlgoConfigGetAttribute(&chosen.algo, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &scheme,
-                                                 sizeof scheme, nullptr);
-            const cublasOperation_t transposed = CUBLAS_OP_T;
-            if (other)
-                cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof transposed);
-            status = cublasLtMatmul(handle, product, &one, x.at() + shift, left, w.at(), right, &zero, y.at(), result,
-                                    y.at(), result, &chosen.algo, scratch.at(), given, stream);
-        }
+        if (!status)
+            status = multiply(chosen.algo);
         cudaGetLastError();
         step.finish();
+        destroy_objects();
+        return status;
+    }
+
+  private:
+    cublasLtHandle_t handle;
+    cublasLtMatmulDesc_t product;
+    cublasLtMatrixLayout_t left, right, result;
+    cublasLtMatmulPreference_t preference;
+    cudaStream_t stream;
+
+    template <class Value> void prefer(int attribute, Value value)
+    {
+        succeed(cublasLtMatmulPreferenceSetAttribute(preference, (cublasLtMatmulPreferenceAttributes_t)attribute,
+                                                     &value, sizeof value));
+    }
+
+    void make_objects()
+    {
+        succeed(cublasLtCreate(&handle));
+        succeed(cublasLtMatmulDescCreate(&product, compute, scale));
+        succeed(cublasLtMatrixLayoutCreate(&left, a, 64, 64, pitch));
+        succeed(cublasLtMatrixLayoutCreate(&right, CUDA_R_16BF, (uint64_t)depth, 64, depth));
+        succeed(cublasLtMatrixLayoutCreate(&result, d, 64, 64, 64));
+        succeed(cublasLtMatrixLayoutSetAttribute(right, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batch, sizeof batch));
+        succeed(cublasLtMatmulPreferenceCreate(&preference));
+        prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, (uint64_t)WORKSPACE);
+        prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions);
+        for (int i = CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES; i <= CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES; i++)
+            prefer(i, alignment);
+    }
+
+    cublasStatus_t multiply(const cublasLtMatmulAlgo_t &algorithm)
+    {
+        const float one = 1, zero = 0;
+        const cublasOperation_t transposed = CUBLAS_OP_T;
+        const Device<PccBf16> x(std::vector<double>((size_t)(64 * 64 + 8), 1.0));
+        const Device<PccBf16> w(std::vector<double>((size_t)end, 1.0));
+        const Device<float> y(64 * 64);
+        const Device<unsigned char> scratch(WORKSPACE);
+        cublasLtMatmulAlgoConfigGetAttribute(&algorithm, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &scheme, sizeof scheme,
+                                             nullptr);
+        if (other)
+            cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof transposed);
+        return cublasLtMatmul(handle, product, &one, x.at() + shift, left, w.at(), right, &zero, y.at(), result, y.at(),
+                              result, &algorithm, scratch.at(), given, stream);
+    }
+
+    void destroy_objects()
+    {
         cublasLtMatmulPreferenceDestroy(preference);
         for (cublasLtMatrixLayout_t layout : {left, right, result})
             cublasLtMatrixLayoutDestroy(layout);
         cublasLtMatmulDescDestroy(product);
         cublasLtDestroy(handle);
-        return status;
     }
 };
 
