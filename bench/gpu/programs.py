@@ -49,8 +49,8 @@ def architecture():
 
 def link_flags(source):
     text = source.read_text()
-    libraries = {'cublasLt': '-lcublasLt', 'cudnn': '-lcudnn'}
-    return [flag for header, flag in libraries.items() if f'#include <{header}' in text]
+    libraries = {'<pcc/kernels/gemm/gemm_cublas.cuh>': '-lcublasLt', '<cudnn': '-lcudnn'}
+    return [flag for header, flag in libraries.items() if f'#include {header}' in text]
 
 
 class Programs:
