@@ -35,6 +35,7 @@ struct PccCudaLibrary {
 };
 
 struct PccCuda {
+    int number;                  /* of the GPU */
     cudaStream_t stream, copies; /* of functions; of uploads */
     cudaEvent_t uploaded, taken; /* the last of each */
     PccCudaRun runs[PCC_IN_FLIGHT];
@@ -63,6 +64,25 @@ static PccCuda *pcc_cuda_of(PccStep *step)
 {
     return (PccCuda *)step->device;
 }
+
+/* While it lives, the session's GPU is the calling thread's: a process may have sessions on several, and use each from
+ * any thread. */
+struct PccCudaCurrent {
+    int before;
+    explicit PccCudaCurrent(PccStep *step)
+    {
+        const PccCuda *cuda = pcc_cuda_of(step);
+        if (cudaGetDevice(&before) != cudaSuccess)
+            before = 0;
+        if (cuda && cuda->number != before)
+            cudaSetDevice(cuda->number);
+        cudaGetLastError(); /* what failed before is not the next call's */
+    }
+    ~PccCudaCurrent()
+    {
+        cudaSetDevice(before);
+    }
+};
 
 static int pcc_cuda_choose(int number, PccError *error)
 {
@@ -102,6 +122,7 @@ static int pcc_cuda_open(PccStep *step, int number, PccError *error)
     PccCuda *cuda = (PccCuda *)calloc(1, sizeof *cuda);
     if (!cuda)
         return pcc_fail_memory(error);
+    cuda->number = number;
     step->device = cuda;
     step->failure = cuda->failure;
     status = PCC_TRY(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking), error);
@@ -121,6 +142,7 @@ static int pcc_cuda_open(PccStep *step, int number, PccError *error)
 
 static void pcc_cuda_close(PccStep *step)
 {
+    const PccCudaCurrent current(step);
     PccCuda *cuda = pcc_cuda_of(step);
     if (!cuda)
         return;
@@ -149,13 +171,14 @@ static void pcc_cuda_close(PccStep *step)
 
 static void pcc_cuda_memory(PccStep *step, size_t *available, size_t *total)
 {
-    (void)step;
+    const PccCudaCurrent current(step);
     if (cudaMemGetInfo(available, total) != cudaSuccess)
         *available = *total = 0;
 }
 
 static void *pcc_cuda_allocate(PccStep *step, size_t bytes, PccError *error)
 {
+    const PccCudaCurrent current(step);
     void *block = NULL;
     cudaError_t status = cudaMalloc(&block, bytes ? bytes : 1);
     if (status == cudaSuccess)
@@ -171,7 +194,7 @@ static void *pcc_cuda_allocate(PccStep *step, size_t bytes, PccError *error)
 
 static void pcc_cuda_release(PccStep *step, void *block)
 {
-    (void)step;
+    const PccCudaCurrent current(step);
     cudaFree(block);
 }
 
@@ -186,12 +209,14 @@ static int pcc_cuda_wait(PccStep *step, PccError *error)
 
 static int pcc_cuda_write(PccStep *step, void *to, const void *from, size_t bytes, PccError *error)
 {
+    const PccCudaCurrent current(step);
     int status = PCC_TRY(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, pcc_cuda_of(step)->stream), error);
     return status ? status : pcc_cuda_wait(step, error);
 }
 
 static int pcc_cuda_read(PccStep *step, void *to, const void *from, size_t bytes, PccError *error)
 {
+    const PccCudaCurrent current(step);
     int status = PCC_TRY(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, pcc_cuda_of(step)->stream), error);
     return status ? status : pcc_cuda_wait(step, error);
 }
@@ -206,7 +231,7 @@ static PccCudaGraph *pcc_cuda_graph(PccStep *step, void (*function)(PccStep *))
     PccCudaGraph *made = &cuda->graphs[cuda->graph_count++];
     cudaGraph_t captured = NULL;
     *made = {function, NULL};
-    cudaError_t status = cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal);
+    cudaError_t status = cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeRelaxed);
     if (status == cudaSuccess) {
         function(step);
         status = cudaStreamEndCapture(cuda->stream, &captured);
@@ -216,6 +241,8 @@ static PccCudaGraph *pcc_cuda_graph(PccStep *step, void (*function)(PccStep *))
     if (captured)
         cudaGraphDestroy(captured);
     if (status != cudaSuccess || cuda->failure[0]) { /* begin() launches plainly, and says what fails then */
+        fprintf(stderr, "note: no CUDA graph could be made (%s): every kernel is launched by itself\n",
+                cuda->failure[0] ? cuda->failure : cudaGetErrorString(status));
         cudaGetLastError();
         made->graph = NULL;
         cuda->failure[0] = 0;
@@ -225,6 +252,7 @@ static PccCudaGraph *pcc_cuda_graph(PccStep *step, void (*function)(PccStep *))
 
 static int pcc_cuda_begin(PccStep *step, void (*function)(PccStep *), PccError *error)
 {
+    const PccCudaCurrent current(step);
     PccCuda *cuda = pcc_cuda_of(step);
     const PccCudaGraph *graph = pcc_cuda_graph(step, function);
     const PccCudaRun *run = &cuda->runs[cuda->begun % PCC_IN_FLIGHT];
@@ -246,6 +274,7 @@ static int pcc_cuda_begin(PccStep *step, void (*function)(PccStep *), PccError *
 
 static int pcc_cuda_finish(PccStep *step, PccError *error)
 {
+    const PccCudaCurrent current(step);
     PccCuda *cuda = pcc_cuda_of(step);
     const PccCudaRun *run = &cuda->runs[cuda->done++ % PCC_IN_FLIGHT];
     cudaError_t status = cudaEventSynchronize(run->finished);
@@ -261,6 +290,7 @@ static int pcc_cuda_finish(PccStep *step, PccError *error)
 
 static int pcc_cuda_upload(PccStep *step, void *to, const void *from, size_t bytes, PccError *error)
 {
+    const PccCudaCurrent current(step);
     PccCuda *cuda = pcc_cuda_of(step);
     int status = PCC_TRY(cudaStreamWaitEvent(cuda->copies, cuda->taken, 0), error);
     if (!status)
@@ -270,6 +300,7 @@ static int pcc_cuda_upload(PccStep *step, void *to, const void *from, size_t byt
 
 static int pcc_cuda_take(PccStep *step, void *to, const void *from, size_t bytes, PccError *error)
 {
+    const PccCudaCurrent current(step);
     PccCuda *cuda = pcc_cuda_of(step);
     int status = PCC_TRY(cudaStreamWaitEvent(cuda->stream, cuda->uploaded, 0), error);
     if (!status)
@@ -279,14 +310,15 @@ static int pcc_cuda_take(PccStep *step, void *to, const void *from, size_t bytes
 
 static void pcc_cuda_pin(PccStep *step, void *memory, size_t bytes)
 {
-    (void)step;
+    const PccCudaCurrent current(step);
     if (cudaHostRegister(memory, bytes, cudaHostRegisterDefault) != cudaSuccess)
         cudaGetLastError();
 }
 
 static void pcc_cuda_unpin(PccStep *step, void *memory)
 {
-    (void)step;
+    const PccCudaCurrent current(step);
+    cudaStreamSynchronize(pcc_cuda_of(step)->copies); /* which may be reading it */
     if (cudaHostUnregister(memory) != cudaSuccess)
         cudaGetLastError();
 }

@@ -246,6 +246,12 @@ int pcc_weights_changed(PccSession *session, PccError *error)
                                   error);
 }
 
+void pcc_weights_forget(PccSession *session)
+{
+    if (session->view)
+        session->view->is_stale = true;
+}
+
 const void *pcc_host_output(const PccSession *session, size_t offset, size_t bytes, PccError *error)
 {
     PccStep *step = (PccStep *)&session->step;

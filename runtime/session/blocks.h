@@ -17,6 +17,8 @@ char *pcc_host_weights(const PccSession *session, PccError *error);
 char *pcc_weights_view(const PccSession *session);
 /* After the host has changed its view of the weights block. */
 int pcc_weights_changed(PccSession *session, PccError *error);
+/* After the host has changed its view, and does not mean it. */
+void pcc_weights_forget(PccSession *session);
 /* `bytes` of an output, at `offset` of the arena, after the functions that made it. NULL: *error says why. */
 const void *pcc_host_output(const PccSession *session, size_t offset, size_t bytes, PccError *error);
 

@@ -35,6 +35,21 @@ static int weights_copy_param(PccSession *session, const PccSafetensors *file, c
     return PCC_OK;
 }
 
+/* What a program of another target has in its text is not in the files that it saves: it is in this one's own. */
+static int weights_copy_constant(PccSession *session, const PccSafetensors *file, const PccTensor *to, PccError *error)
+{
+    PccSafetensors own;
+    const bool has_own = session->program->embedded_weights || session->weights_path;
+    if (pcc_st_find(file, to->name) || !has_own)
+        return weights_copy(session, file, to, error);
+    int status = pcc_open_weights(session, &own, error);
+    if (status)
+        return status;
+    status = weights_copy(session, &own, to, error);
+    pcc_st_close(&own);
+    return status;
+}
+
 int pcc_copy_weights(PccSession *session, const PccSafetensors *file, PccError *error)
 {
     const PccProgram *program = session->program;
@@ -44,7 +59,9 @@ int pcc_copy_weights(PccSession *session, const PccSafetensors *file, PccError *
     for (int64_t i = 0; i < program->state_count && !status; i++)
         status = weights_copy(session, file, &program->states[i], error);
     for (int64_t i = 0; i < program->constant_count && !status; i++)
-        status = weights_copy(session, file, &program->constants[i], error);
+        status = weights_copy_constant(session, file, &program->constants[i], error);
+    if (status)
+        pcc_weights_forget(session);
     return status ? status : pcc_weights_changed(session, error);
 }
 

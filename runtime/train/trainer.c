@@ -87,6 +87,12 @@ static int trainer_resume(Trainer *t, PccError *error)
     return PCC_OK;
 }
 
+/* On the CPU nothing runs while a batch is read: one will do. */
+static int trainer_batches(const Trainer *t)
+{
+    return t->session->program->device ? 2 : 1;
+}
+
 static int trainer_open(Trainer *t, PccError *error)
 {
     int status = pcc_layout_init(&t->layout, t->session->program, error);
@@ -94,7 +100,7 @@ static int trainer_open(Trainer *t, PccError *error)
         status = pcc_layout_set_order(&t->layout, t->options->layouts[i], error);
     if (!status)
         status = pcc_data_sets_open(&t->sets, t->options, &t->layout, error);
-    for (int i = 0; i < 2 && !status; i++)
+    for (int i = 0; i < trainer_batches(t) && !status; i++)
         status = pcc_batch_init(&t->batches[i], t->session, &t->layout, error);
     return status ? status : trainer_resume(t, error);
 }
@@ -138,7 +144,7 @@ static void trainer_close(Trainer *t)
     pcc_progress_break(&t->progress);
     pcc_tensorboard_close(&t->board);
     pcc_log_close(&t->log);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < trainer_batches(t); i++)
         pcc_batch_free(&t->batches[i]);
     pcc_data_sets_close(&t->sets);
     pcc_layout_free(&t->layout);
@@ -226,9 +232,9 @@ static int trainer_micro(Trainer *t, int64_t position, bool is_last, double lr, 
     if (is_last)
         pcc_begin_update(t->session, lr);
     t->is_filled = false;
-    t->filled = !t->filled;
+    t->filled = trainer_batches(t) - 1 - t->filled;
     PccError later; /* where the next one cannot be read, its own turn says so */
-    if (position + 1 < t->micro_batches)
+    if (position + 1 < t->micro_batches && t->session->program->device)
         trainer_fill(t, position + 1, &later);
     const double loss = pcc_end_backward(t->session), counted = pcc_loss_weight(t->session);
     done->sum += counted > 0 ? loss * counted : 0;
@@ -303,6 +309,7 @@ static int trainer_validate(Trainer *t, PccError *error)
     PccEpochReport report = {.epoch = t->state.epoch + 1, .has_lost = t->state.rounded > 0};
     if (report.has_lost)
         report.lost_updates = (double)t->state.lost / (double)t->state.rounded;
+    t->is_filled = false; /* what was read ahead, at the end of a run, is not what follows */
     int status = pcc_evaluate_split(t->session, &t->batches[t->filled], &t->sets.val, &report, error);
     if (!status)
         status = trainer_print_epoch(t, &report, error);

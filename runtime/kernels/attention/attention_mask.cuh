@@ -25,11 +25,14 @@ template <class X, class... Others> PCC_ANYWHERE constexpr bool pcc_attention_is
 /* Up to this width tensor cores serve from sm_80 on: the tiles have room in shared memory. */
 enum { PCC_ATTENTION_TENSOR_WIDTH = 256 };
 
+/* And up to this one where a GPU has 99 KiB of it. */
+enum { PCC_ATTENTION_ROOMY_WIDTH = 240 };
+
 /* Does a kernel without tensor cores have work, where it is compiled? */
 template <class T, class X, class... Others> PCC_ANYWHERE constexpr bool pcc_attention_needs_simt()
 {
     const bool narrow = std::is_same<T, float>::value && pcc_attention_is_narrow<X, Others...>();
-    return !narrow || PCC_ATTENTION_WIDEST > PCC_ATTENTION_TENSOR_WIDTH || PCC_ATTENTION_GENERATION < 8;
+    return !narrow || PCC_ATTENTION_WIDEST > PCC_ATTENTION_ROOMY_WIDTH || PCC_ATTENTION_GENERATION < 8;
 }
 
 /* Columns of a result that a block has, by 64. Two are fewer scores; operands of tensor cores have one, for that is

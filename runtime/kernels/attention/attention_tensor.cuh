@@ -91,6 +91,7 @@ PCC_DEVICE void pcc_attention_copy(const X *from, int64_t stride, int64_t exist,
 template <class X, int R, int N>
 PCC_DEVICE void pcc_attention_tensor_product(const X *a, const X *b, int pitch, float (&score)[R][2 * N][4])
 {
+    pcc_converge();
 #pragma unroll
     for (int i = 0; i < R * 2 * N * 4; i++)
         score[i / (8 * N)][i / 4 % (2 * N)][i % 4] = 0;
@@ -244,6 +245,11 @@ PCC_DEVICE void pcc_attention_tensor_scores(const PccAttention &shape, const Pcc
 
 /* ---- shared memory ----------------------------------------------------------------------------------------------- */
 
+/* Whose attributes say what the program was compiled for. */
+static __global__ void pcc_attention_generation_kernel()
+{
+}
+
 /* The current device: shared memory of a block and of a multiprocessor, and its architecture's number before the point.
  */
 struct PccAttentionDevice {
@@ -259,6 +265,12 @@ static inline PccAttentionDevice pcc_attention_device()
         cudaDeviceGetAttribute(&d.all_bytes, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device) != cudaSuccess ||
         cudaDeviceGetAttribute(&d.generation, cudaDevAttrComputeCapabilityMajor, device) != cudaSuccess)
         return {0, 0, 0};
+#ifndef PCC_EMULATED
+    cudaFuncAttributes compiled; /* code for sm_75 that a newer GPU's driver compiles again stays what it is */
+    if (cudaFuncGetAttributes(&compiled, pcc_attention_generation_kernel) == cudaSuccess &&
+        compiled.ptxVersion / 10 < d.generation)
+        d.generation = compiled.ptxVersion / 10;
+#endif
     return d;
 }
 

@@ -91,6 +91,14 @@ template <bool Transposed> void pcc_emulated_matrices(unsigned, const void *all,
 }
 #endif
 
+/* In front of instructions of a whole warp, whose lanes may have come by different ways. */
+PCC_DEVICE void pcc_converge()
+{
+#ifdef __CUDA_ARCH__
+    __syncwarp();
+#endif
+}
+
 /* Four matrices of 8 x 8 numbers: lane l says where row l % 8 of matrix l / 8 begins, 16 bytes aligned. Of each it gets
  * row l / 4, columns l % 4 * 2 and the next; transposed, rows and columns change places. */
 template <bool Transposed> PCC_DEVICE void pcc_load_matrices(uint32_t (&to)[4], const void *row)
@@ -180,15 +188,16 @@ template <class X> PCC_DEVICE void pcc_multiply(float (&c)[4], const PccA &a, co
     static_assert(is_bf16 || std::is_same<X, PccF16>::value, "tensor cores multiply bf16 and f16");
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     if constexpr (is_bf16)
-        asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        asm volatile(
+            "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
             "{%0, %1, %2, %3};"
             : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
             : "r"(a.at[0]), "r"(a.at[1]), "r"(a.at[2]), "r"(a.at[3]), "r"(b.at[0]), "r"(b.at[1]));
     else
-        asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-            "{%0, %1, %2, %3};"
-            : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-            : "r"(a.at[0]), "r"(a.at[1]), "r"(a.at[2]), "r"(a.at[3]), "r"(b.at[0]), "r"(b.at[1]));
+        asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+                     "{%0, %1, %2, %3};"
+                     : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                     : "r"(a.at[0]), "r"(a.at[1]), "r"(a.at[2]), "r"(a.at[3]), "r"(b.at[0]), "r"(b.at[1]));
 #elif defined(__CUDA_ARCH__)
     if constexpr (is_bf16) /* sm_75 multiplies none: by shuffles */
         pcc_multiply_plainly<X>(pcc_lane(), c, [&](int lane, int i) {
@@ -196,7 +205,8 @@ template <class X> PCC_DEVICE void pcc_multiply(float (&c)[4], const PccA &a, co
         });
     else
         for (int half = 0; half < 2; half++)
-            asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+            asm volatile(
+                "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                 : "r"(a.at[half * 2]), "r"(a.at[half * 2 + 1]), "r"(b.at[half]));
 #elif defined(PCC_EMULATED)

@@ -91,6 +91,7 @@ template <class Tile> struct PccWarpSums {
     template <class Left, class Right, class X>
     __device__ __forceinline__ void add(const X *a, const X *b, int row, int column)
     {
+        pcc_converge();
 #pragma unroll
         for (int k = 0; k < Tile::DEPTH; k += 16) {
             PccA left[DOWN];
