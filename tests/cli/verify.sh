@@ -10,7 +10,7 @@ if [ -n "${source:-}" ]; then
     offset=$(grep -o -m1 'gradient = 0x[0-9a-f]*' "$source" | grep -o '0x.*')
     type=$(grep -q 'gradient_dtype = PCC_F64' "$source" && echo double || echo float)
     fault="$type *g = AT($type, w, $offset); for (int i = 0; i < 4; i++) { $FAULT; }"
-    sed -i "0,/^    return (double)\*AT/s//    { $fault }\n&/" "$source"
+    sed -i "0,/^    s->loss = (double)\*AT/s//    { $fault }\n&/" "$source"
     grep -q "g\[i\]" "$source" || exit 1
 fi
 exec $REAL_CC "$@"
