@@ -151,27 +151,40 @@ typedef struct LoopNest {
 /* nest.c. Operands are aligned to `loop` from the right, with stride 0 where they broadcast. The last `fixed` axes are
  * kept as they are. */
 LoopNest make_nest(Arena *arena, const Type *loop, Value *const *operands, int operand_count, int fixed);
-/* What a loop's function is called: "add_relu_4x64". */
-const char *loop_stem(Emitter *e, const Node *node);
-
-/* What a product does with its results: operands that it reads, then those that it writes. */
-typedef struct Epilogue {
-    int reads, count;
-    Value **operands;
-    LoopNest nest; /* of `operands`: [rows..., columns] */
-} Epilogue;
-
-/* epilogue.c */
-Epilogue epilogue_of(Arena *arena, const Node *node);
-const char *epilogue_operand(Arena *arena, const Epilogue *epilogue, int i); /* "x0", "y1" */
-void print_epilogue_fields(Text *text, const Epilogue *epilogue);            /* "const float *x0;" ... */
-const char *epilogue_stem(Arena *arena, const Node *node);                   /* "plain", "add_geluerf" */
-/* Of any nest: index variables i0, i1 ... of the leading axes from the flat number of a row; whether any operand needs
- * them, or that of the last axis; where operand i's row begins, " + i0 * 544 + i1". */
+int64_t nest_elements(const LoopNest *nest);
+int64_t last_stride(const LoopNest *nest, int i); /* of operand i along the last axis; 0 where there is none */
+/* Index variables i0, i1 ... of the leading axes from the flat number of a row; whether any operand needs them, or that
+ * of the last axis; where operand i's row begins, " + i0 * 544 + i1"; what a stride adds to it, " + i * 3". */
 void print_row_indices(Text *text, const LoopNest *nest, const char *type, const char *row);
 bool uses_row_index(const LoopNest *nest);
 bool uses_column_index(const LoopNest *nest);
 const char *row_offset(Arena *arena, const LoopNest *nest, int i);
+const char *index_term(Arena *arena, const char *index, int64_t stride);
+
+/* stem.c: what functions are called: a loop's, "add_relu_4x64"; an epilogue's, "plain", "add_geluerf". */
+const char *loop_stem(Arena *arena, const Node *node);
+const char *epilogue_stem(Arena *arena, const Node *node);
+
+/* What a loop, or a product's epilogue, is over: operands that it reads, then those that it writes. */
+typedef struct BodyOperands {
+    int reads, count;
+    Value **values;
+    LoopNest nest; /* of `values`; an epilogue's is [rows..., columns] */
+} BodyOperands;
+
+/* operands.c */
+BodyOperands loop_operands(Arena *arena, const Node *node);
+BodyOperands epilogue_operands(Arena *arena, const Node *node);
+const char *operand_name(Arena *arena, const BodyOperands *operands, int i);        /* "x0", "y1" */
+const char *operand_declaration(Arena *arena, const BodyOperands *operands, int i); /* "const float *x0" */
+const char *operand_declarations(Arena *arena, const BodyOperands *operands);       /* with commas between them */
+/* The places of what a node's body reads, and of what it writes, with commas between them. */
+void append_addresses(Emitter *e, Text *text, const Node *node);
+
+/* literal.c: of a kernel call: an integer or float; "{1, 2}"; "{.n = 4, .in = {1, 28}}". */
+void append_number(Text *text, const Argument *literal);
+void append_dims(Text *text, const Argument *dims);
+void append_fields(Text *text, const Argument *structure);
 
 /* addresses.c: the C expression of an operand's first element, typed. */
 const char *operand_address(Emitter *e, Value *value);

@@ -213,15 +213,6 @@ static const char *emit_call(const CallText *c)
     return intern_function(c->e, call_stem(c->e, c->node, c->call), text->data);
 }
 
-/* What the epilogue reads, then what it writes. */
-static void print_epilogue(Emitter *e, Text *text, const Node *node)
-{
-    const int own = own_input_count(node), extra = node->input_count - own;
-    for (int i = 0; i < extra + node->output_count; i++)
-        append(text, "%s%s", i ? ", " : "",
-               operand_address(e, i < extra ? node->inputs[own + i] : node->outputs[i - extra]));
-}
-
 static void print_place(const CallText *c, Text *text, const Argument *argument)
 {
     switch (argument->kind) {
@@ -234,7 +225,7 @@ static void print_place(const CallText *c, Text *text, const Argument *argument)
     case ARGUMENT_STORE:
         c->printers->store(text, STORE_VALUE, c->store);
         append(text, "{");
-        print_epilogue(c->e, text, c->node);
+        append_addresses(c->e, text, c->node);
         append(text, "}");
         break;
     case ARGUMENT_SCRATCH:

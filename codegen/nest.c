@@ -45,17 +45,62 @@ LoopNest make_nest(Arena *arena, const Type *loop, Value *const *operands, int o
     return nest;
 }
 
-const char *loop_stem(Emitter *e, const Node *node)
+int64_t nest_elements(const LoopNest *nest)
 {
-    Text *stem = text_create(e->arena);
-    int named = 0;
-    for (const Node *member = node->body->first; member && named < 3; member = member->next, named++)
-        append(stem, "%s%s", named ? "_" : "", member->op->name);
-    const Type *loop = &node->outputs[0]->type;
-    append(stem, loop->rank ? "_" : "_scalar"); /* never a bare name, which C may know already */
-    for (int i = 0; i < loop->rank; i++)
-        append(stem, "%s%lld", i ? "x" : "", (long long)loop->dims[i]);
-    for (char *c = stem->data; *c; c++)
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-    return identifier(e->arena, stem->data, 80);
+    int64_t elements = 1;
+    for (int axis = 0; axis < nest->rank; axis++)
+        elements *= nest->dims[axis];
+    return elements;
+}
+
+int64_t last_stride(const LoopNest *nest, int i)
+{
+    return nest->rank ? nest->strides[i][nest->rank - 1] : 0;
+}
+
+/* Outermost first. */
+void print_row_indices(Text *text, const LoopNest *nest, const char *type, const char *row)
+{
+    int64_t inner = 1;
+    for (int axis = nest->rank - 2; axis >= 0; axis--) {
+        const char *divide = inner > 1 ? arena_printf(text->arena, "%s / %lld", row, (long long)inner) : row;
+        if (axis == 0)
+            line(text, "const %s i0 = %s;", type, divide);
+        else
+            line(text, "const %s i%d = %s %% %lld;", type, axis, divide, (long long)nest->dims[axis]);
+        inner *= nest->dims[axis];
+    }
+}
+
+bool uses_row_index(const LoopNest *nest)
+{
+    for (int i = 0; i < nest->operand_count; i++)
+        for (int axis = 0; axis < nest->rank - 1; axis++)
+            if (nest->strides[i][axis] != 0)
+                return true;
+    return false;
+}
+
+bool uses_column_index(const LoopNest *nest)
+{
+    for (int i = 0; i < nest->operand_count; i++)
+        if (nest->strides[i][nest->rank - 1] != 0)
+            return true;
+    return false;
+}
+
+const char *index_term(Arena *arena, const char *index, int64_t stride)
+{
+    if (stride == 0)
+        return "";
+    return stride == 1 ? arena_printf(arena, " + %s", index)
+                       : arena_printf(arena, " + %s * %lld", index, (long long)stride);
+}
+
+const char *row_offset(Arena *arena, const LoopNest *nest, int i)
+{
+    Text *offset = text_create(arena);
+    for (int axis = 0; axis < nest->rank - 1; axis++)
+        append(offset, "%s", index_term(arena, arena_printf(arena, "i%d", axis), nest->strides[i][axis]));
+    return offset->length ? offset->data : "";
 }

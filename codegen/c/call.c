@@ -9,6 +9,19 @@ const char *c_callee(const Node *node, const Kernel *kernel, const KernelCall *c
                         call->narrow ? "narrow" : dtype_info[moved_dtype(call->suffix)].name);
 }
 
+void print_c_literal(Text *text, const Argument *literal)
+{
+    if (literal->kind == ARGUMENT_DIMS) {
+        append(text, "(const int64_t[])");
+        append_dims(text, literal);
+    } else if (literal->kind == ARGUMENT_STRUCT) {
+        append(text, "(%s)", literal->name);
+        append_fields(text, literal);
+    } else {
+        append_number(text, literal);
+    }
+}
+
 /* In a narrow call every float operand is a PccIn or PccOut, absent ones too. */
 void print_c_operand(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input)
 {

@@ -1,8 +1,5 @@
 /* call.c: how kernel calls are spelt in CUDA C++. */
-#include <math.h>
-
 #include "codegen/cuda/print.h"
-#include "ir/optimizer.h"
 
 /* The type that is computed in, or moved, and the form are given; the types of operands are deduced. */
 const char *cuda_callee(const Node *node, const Kernel *kernel, const KernelCall *call)
@@ -13,66 +10,17 @@ const char *cuda_callee(const Node *node, const Kernel *kernel, const KernelCall
     return arena_printf(call->arena, "pcc_%s<%s>", call->kernel, type);
 }
 
-/* C++ has no literal of the least int64_t: -9223372036854775808 is an operator and a literal too large. */
-static void append_int(Text *text, int64_t value)
-{
-    if (value == INT64_MIN)
-        append(text, "INT64_MIN");
-    else
-        append(text, "%lld", (long long)value);
-}
-
-static void append_float(Text *text, double value)
-{
-    if (isnan(value))
-        append(text, "NAN");
-    else if (isinf(value))
-        append(text, "%sINFINITY", value < 0 ? "-" : "");
-    else
-        append(text, "%a", value);
-}
-
-static void append_list(Text *text, const Argument *dims)
-{
-    append(text, "{");
-    for (int i = 0; i < dims->count; i++)
-        append(text, "%s%lld", i ? ", " : "", (long long)dims->dims[i]);
-    append(text, "}");
-}
-
-static void append_field(Text *text, const Argument *field)
-{
-    append(text, ".%s = ", field->name);
-    if (field->kind == ARGUMENT_DIMS)
-        append_list(text, field);
-    else if (field->kind == ARGUMENT_FLOAT)
-        append_float(text, field->f);
-    else
-        append_int(text, field->i);
-}
-
 void print_cuda_literal(Text *text, const Argument *literal)
 {
-    switch (literal->kind) {
-    case ARGUMENT_FLOAT:
-        append_float(text, literal->f);
-        break;
-    case ARGUMENT_DIMS:
+    if (literal->kind == ARGUMENT_DIMS) {
         append(text, "PccDims{");
-        append_list(text, literal);
+        append_dims(text, literal);
         append(text, "}");
-        break;
-    case ARGUMENT_STRUCT:
-        append(text, "%s{", literal->name);
-        for (int i = 0; i < literal->count; i++) {
-            append(text, "%s", i ? ", " : "");
-            append_field(text, &literal->fields[i]);
-        }
-        append(text, "}");
-        break;
-    default:
-        append_int(text, literal->i);
-        break;
+    } else if (literal->kind == ARGUMENT_STRUCT) {
+        append(text, "%s", literal->name);
+        append_fields(text, literal);
+    } else {
+        append_number(text, literal);
     }
 }
 

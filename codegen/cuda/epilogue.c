@@ -6,55 +6,41 @@
 
 #include "codegen/cuda/print.h"
 
-/* Offsets of 32 bits where every operand has so few elements. */
-static bool is_small(const Epilogue *epilogue)
+const char *cuda_element(Arena *arena, const char *name, const char *offset)
 {
-    const LoopNest *nest = &epilogue->nest;
-    for (int i = 0; i < nest->operand_count; i++) {
-        int64_t reach = 0;
-        for (int axis = 0; axis < nest->rank; axis++)
-            reach += (nest->dims[axis] - 1) * nest->strides[i][axis];
-        if (reach > INT32_MAX)
-            return false;
-    }
-    return true;
+    return arena_printf(arena, "%s[%s]", name, *offset ? offset + strlen(" + ") : "0");
 }
 
-static const char *element(Arena *arena, const Epilogue *epilogue, int i)
+static const char *element(Arena *arena, const BodyOperands *operands, int i)
 {
-    const LoopNest *nest = &epilogue->nest;
-    const char *name = epilogue_operand(arena, epilogue, i), *offset = row_offset(arena, nest, i);
-    const int64_t stride = nest->strides[i][nest->rank - 1];
-    const char *column = stride == 0   ? ""
-                         : stride == 1 ? " + column"
-                                       : arena_printf(arena, " + column * %lld", (long long)stride);
-    if (!*offset && !*column)
-        return arena_printf(arena, "%s[0]", name);
-    return arena_printf(arena, "%s[%s%s]", name, *offset ? offset + strlen(" + ") : "",
-                        *offset ? column : column + strlen(" + "));
+    const LoopNest *nest = &operands->nest;
+    const char *offset =
+        arena_printf(arena, "%s%s", row_offset(arena, nest, i), index_term(arena, "column", last_stride(nest, i)));
+    return cuda_element(arena, operand_name(arena, operands, i), offset);
 }
 
 const char *emit_cuda_epilogue(Emitter *e, const Node *node, Dtype compute)
 {
     Text *text = text_create(e->arena);
-    const Epilogue epilogue = epilogue_of(e->arena, node);
-    const char *index = is_small(&epilogue) ? "int" : "int64_t", *type = dtype_info[compute].c_type;
-    const bool rows = uses_row_index(&epilogue.nest), columns = uses_column_index(&epilogue.nest);
-    const char **elements = NEW_ARRAY(e->arena, const char *, epilogue.count + 2);
+    const BodyOperands operands = epilogue_operands(e->arena, node);
+    const char *index = cuda_index_type(&operands.nest), *type = dtype_info[compute].c_type;
+    const bool rows = uses_row_index(&operands.nest), columns = uses_column_index(&operands.nest);
+    const char **elements = NEW_ARRAY(e->arena, const char *, operands.count + 2);
     elements[0] = "acc";
-    for (int i = 0; i < epilogue.count; i++)
-        elements[i + 1] = element(e->arena, &epilogue, i);
+    for (int i = 0; i < operands.count; i++)
+        elements[i + 1] = element(e->arena, &operands, i);
     line(text, "namespace {");
     line(text, "struct @@_epilogue {");
-    print_epilogue_fields(text, &epilogue);
+    for (int i = 0; i < operands.count; i++)
+        line(text, "%s;", operand_declaration(e->arena, &operands, i));
     blank(text);
     line(text, "__device__ void operator()(%s%s, %s%s, %s acc) const", index, rows ? " row" : "", index,
          columns ? " column" : "", type);
     line(text, "{");
     if (rows)
-        print_row_indices(text, &epilogue.nest, index, "row");
+        print_row_indices(text, &operands.nest, index, "row");
     if (node->body)
-        print_body(e, text, node->body, 1, elements, elements + 1 + epilogue.reads);
+        print_body(e, text, node->body, 1, elements, elements + 1 + operands.reads);
     else
         line(text, "%s = %s;", elements[1], stored_expression(e->arena, node->outputs[0], "acc"));
     line(text, "}");

@@ -40,7 +40,7 @@ static bool has_library_dtypes(const Node *node)
 /* Where the results go: false where rows do not lie evenly. */
 static bool find_result(const Node *node, Product *product)
 {
-    const LoopNest nest = epilogue_of(node->graph->arena, node).nest;
+    const LoopNest nest = epilogue_operands(node->graph->arena, node).nest;
     const int64_t *strides = nest.strides[0];
     const bool is_even = nest.rank == 2, has_batch = nest.rank == 3;
     if (!(is_even || (has_batch && nest.dims[0] == product->batch && nest.dims[1] == product->m)))
