@@ -28,7 +28,7 @@ struct PccAttentionTask {
     int64_t all_rows, width;
 };
 
-template <PccAttentionSide SIDE> PCC_ANYWHERE int64_t pcc_attention_side_heads(const PccAttention &shape)
+template <PccAttentionSide SIDE> PCC_KERNEL int64_t pcc_attention_side_heads(const PccAttention &shape)
 {
     return SIDE == PCC_ATTENTION_DQ ? shape.heads : shape.heads / shape.kv_group;
 }

@@ -17,7 +17,7 @@
 #endif
 
 /* Are all operands of one type that tensor cores multiply? */
-template <class X, class... Others> PCC_ANYWHERE constexpr bool pcc_attention_is_narrow()
+template <class X, class... Others> PCC_KERNEL constexpr bool pcc_attention_is_narrow()
 {
     return sizeof(X) == 2 && (std::is_same<X, Others>::value && ...);
 }
@@ -29,7 +29,7 @@ enum { PCC_ATTENTION_TENSOR_WIDTH = 256 };
 enum { PCC_ATTENTION_ROOMY_WIDTH = 240 };
 
 /* Does a kernel without tensor cores have work, where it is compiled? */
-template <class T, class X, class... Others> PCC_ANYWHERE constexpr bool pcc_attention_needs_simt()
+template <class T, class X, class... Others> PCC_KERNEL constexpr bool pcc_attention_needs_simt()
 {
     const bool narrow = std::is_same<T, float>::value && pcc_attention_is_narrow<X, Others...>();
     return !narrow || PCC_ATTENTION_WIDEST > PCC_ATTENTION_ROOMY_WIDTH || PCC_ATTENTION_GENERATION < 8;
@@ -37,7 +37,7 @@ template <class T, class X, class... Others> PCC_ANYWHERE constexpr bool pcc_att
 
 /* Columns of a result that a block has, by 64. Two are fewer scores; operands of tensor cores have one, for that is
  * where they seldom come. */
-template <class T, class X, class... Others> PCC_ANYWHERE constexpr int pcc_attention_simt_columns()
+template <class T, class X, class... Others> PCC_KERNEL constexpr int pcc_attention_simt_columns()
 {
     const bool narrow = std::is_same<T, float>::value && pcc_attention_is_narrow<X, Others...>();
     return narrow || PCC_ATTENTION_WIDEST <= 64 ? 1 : 2;

@@ -28,7 +28,7 @@ enum {
 };
 
 /* Where kernels are compiled, and where they are chosen: sm_75 has no tensor cores for bf16. */
-template <class X> PCC_ANYWHERE constexpr bool pcc_attention_multiplies(int generation)
+template <class X> PCC_KERNEL constexpr bool pcc_attention_multiplies(int generation)
 {
     return generation >= 8 || (generation == 7 && std::is_same<X, PccF16>::value);
 }
@@ -40,7 +40,7 @@ template <class X> PCC_DEVICE constexpr float pcc_attention_weight_factor()
 }
 
 /* Elements from row to row of a tile: 16 bytes more than whole 32, so that 8 rows lie in different banks. */
-PCC_ANYWHERE int pcc_attention_pitch(int64_t width)
+PCC_KERNEL int pcc_attention_pitch(int64_t width)
 {
     return (int)(pcc_ceil_div(width, 16) * 16 + 8);
 }

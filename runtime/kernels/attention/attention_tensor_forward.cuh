@@ -131,7 +131,7 @@ PCC_DEVICE void pcc_attention_tensor_task(const PccAttention &shape, const X *q,
 }
 
 /* Tiles of 16 rows of a warp: two of them halve what it reads of shared memory, where registers suffice. */
-PCC_ANYWHERE constexpr int pcc_attention_row_tiles(int generation, int M)
+PCC_KERNEL constexpr int pcc_attention_row_tiles(int generation, int M)
 {
     return generation >= 8 && M == 1 ? 2 : 1;
 }

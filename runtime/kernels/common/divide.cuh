@@ -28,18 +28,18 @@ template <class I> static inline PccDivisor<I> pcc_divisor(int64_t by)
     return d;
 }
 
-PCC_ANYWHERE uint32_t pcc_quotient(uint32_t n, const PccDivisor<uint32_t> &d)
+PCC_KERNEL uint32_t pcc_quotient(uint32_t n, const PccDivisor<uint32_t> &d)
 {
     return ((uint32_t)(((uint64_t)n * d.magic) >> 32) + n) >> d.shift;
 }
 
-PCC_ANYWHERE uint64_t pcc_quotient(uint64_t n, const PccDivisor<uint64_t> &d)
+PCC_KERNEL uint64_t pcc_quotient(uint64_t n, const PccDivisor<uint64_t> &d)
 {
     return n / d.by;
 }
 
 /* Takes the last coordinate, of extent d, off the flat index `rest`. */
-template <class I> PCC_ANYWHERE I pcc_coordinate(I *rest, const PccDivisor<I> &d)
+template <class I> PCC_KERNEL I pcc_coordinate(I *rest, const PccDivisor<I> &d)
 {
     const I quotient = pcc_quotient(*rest, d), at = *rest - quotient * d.by;
     *rest = quotient;

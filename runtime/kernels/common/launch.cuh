@@ -24,7 +24,6 @@
 #include "inline.h" /* under PCC_EMULATED: PCC_EMULATE_LAUNCH, PCC_EMULATED_SHARED, threadIdx, __syncthreads ... */
 
 #define PCC_DEVICE static __device__ __forceinline__
-#define PCC_ANYWHERE PCC_KERNEL /* of functions that both sides call */
 
 /* An absent optional operand, of any type: pointers are deduced as those of float. */
 #define PCC_ABSENT ((float *)nullptr)

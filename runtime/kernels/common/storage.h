@@ -12,68 +12,12 @@
 #define PCC_STORAGE_H
 
 #include "../../program.h"
+#include "narrow.h"
 #include "typed.h"
 
 #if defined(__F16C__) || defined(__AVX512F__)
 #    include <immintrin.h>
 #endif
-
-typedef struct PccBf16 {
-    uint16_t bits;
-} PccBf16;
-
-typedef struct PccF16 {
-    uint16_t bits;
-} PccF16;
-
-PCC_KERNEL uint32_t pcc_bits_of_f32(float x)
-{
-    uint32_t bits;
-    __builtin_memcpy(&bits, &x, sizeof(bits));
-    return bits;
-}
-
-PCC_KERNEL float pcc_f32_of_bits(uint32_t bits)
-{
-    float x;
-    __builtin_memcpy(&x, &bits, sizeof(x));
-    return x;
-}
-
-PCC_KERNEL float pcc_f32_from_bf16(PccBf16 x)
-{
-    return pcc_f32_of_bits((uint32_t)x.bits << 16);
-}
-
-PCC_KERNEL PccBf16 pcc_bf16_from_f32(float x)
-{
-    const uint32_t bits = pcc_bits_of_f32(x);
-    const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1)) >> 16, quiet = bits >> 16 | 0x40;
-    return (PccBf16){(uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded)};
-}
-
-PCC_KERNEL float pcc_f32_from_f16(PccF16 x)
-{
-    enum { REBIAS = 112 << 23 };
-    const uint32_t sign = (uint32_t)(x.bits & 0x8000) << 16, magnitude = x.bits & 0x7fff;
-    const uint32_t normal = (magnitude << 13) + REBIAS;
-    const uint32_t special = (normal + REBIAS) | (magnitude > 0x7c00 ? 0x400000u : 0);
-    const uint32_t subnormal = pcc_bits_of_f32((float)(int32_t)magnitude * 0x1p-24f);
-    const uint32_t finite = magnitude < 0x400 ? subnormal : normal;
-    return pcc_f32_of_bits(sign | (magnitude >= 0x7c00 ? special : finite));
-}
-
-PCC_KERNEL PccF16 pcc_f16_from_f32(float x)
-{
-    const uint32_t bits = pcc_bits_of_f32(x), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
-    const uint32_t rebiased = magnitude - (112u << 23);
-    const uint32_t normal = (rebiased + 0xfff + (rebiased >> 13 & 1)) >> 13; /* may carry into infinity, rightly */
-    /* one ulp of 0.5 is one of f16's subnormals: the addition rounds */
-    const uint32_t subnormal = pcc_bits_of_f32(pcc_f32_of_bits(magnitude) + 0.5f) - 0x3f000000u;
-    const uint32_t special = magnitude > 0x7f800000u ? 0x7e00u | (magnitude >> 13 & 0x3ff) : 0x7c00u;
-    const uint32_t finite = magnitude < 0x38800000u ? subnormal : normal;
-    return (PccF16){(uint16_t)(sign | (magnitude >= 0x47800000u ? special : finite))};
-}
 
 /* ---- rows ---------------------------------------------------------------------------------------------------- */
 

@@ -12,10 +12,11 @@
  * part to round is itself random, the errors' sum grows as that of rounding to nearest does, by 1/12 ulp^2 an update,
  * and not by 1/6.
  *
- * For both targets: behind storage.h or storage.cuh. */
+ * For both targets. */
 #ifndef PCC_OPTIMIZER_DRAWS_H
 #define PCC_OPTIMIZER_DRAWS_H
 
+#include "../common/narrow.h"
 #include "../random/philox.h"
 
 /* What is rounded; each has bits of its own. */

@@ -4,9 +4,11 @@
  * zero, so that the remainder's uppermost bit says whether it was rounded up. Rounded to even, ties would lose that
  * (NVIDIA Apex, issue 1842). A NaN stays one, but not its bits.
  *
- * For both targets: behind storage.h or storage.cuh. */
+ * For both targets. */
 #ifndef PCC_OPTIMIZER_REMAINDER_H
 #define PCC_OPTIMIZER_REMAINDER_H
+
+#include "../common/narrow.h"
 
 typedef struct PccSplitF32 {
     PccBf16 value;

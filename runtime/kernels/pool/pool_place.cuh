@@ -23,7 +23,7 @@ struct PccPoolPlace {
     int64_t first;
 };
 
-template <class I> PCC_ANYWHERE int64_t pcc_pool_plane(const I extent[3])
+template <class I> PCC_KERNEL int64_t pcc_pool_plane(const I extent[3])
 {
     return (int64_t)extent[0] * extent[1] * extent[2];
 }
