@@ -45,13 +45,23 @@ static const bool *mark_read(const Graph *graph, Arena *arena)
     return is_read;
 }
 
-/* By what it is, so that programs of all targets find the same one in one weights file (FNV-1a). */
+/* Of contents that may be hundreds of megabytes: eight bytes at a time, where hash_text() takes one. */
+static uint64_t hash_contents(uint64_t hash, const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        memcpy(&word, bytes + i, count - i < sizeof word ? count - i : sizeof word);
+        hash = (hash ^ word) * 0x100000001b3u;
+        hash ^= hash >> 32; /* a product moves bits up only */
+    }
+    return hash;
+}
+
+/* By what it is, so that programs of all targets find the same one in one weights file. */
 static const char *constant_name(const Value *value, Arena *arena)
 {
-    uint64_t hash = hash_text(type_text(arena, &value->type));
-    const unsigned char *bytes = value->data;
-    for (int64_t i = 0; i < type_bytes(&value->type); i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    const uint64_t hash =
+        hash_contents(hash_text(type_text(arena, &value->type)), value->data, (size_t)type_bytes(&value->type));
     return arena_printf(arena, "pcc.constant.%016llx", (unsigned long long)hash);
 }
 
