@@ -100,6 +100,11 @@ static double dtype_float_of(uint32_t bits)
     return (double)value;
 }
 
+size_t pcc_tensor_bytes(const PccTensor *tensor)
+{
+    return (size_t)pcc_element_count(tensor->rank, tensor->dims) * pcc_dtype_size(tensor->dtype);
+}
+
 double pcc_dtype_load(const void *data, PccDtype dtype, int64_t i)
 {
     uint64_t bits = dtype_bits(data, pcc_dtype_size(dtype), i);

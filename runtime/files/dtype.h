@@ -12,6 +12,9 @@ bool pcc_dtype_is_float(PccDtype dtype);
 /* Elements of the dims; -1 when a dim is negative or the product exceeds int64_t. */
 int64_t pcc_element_count(int rank, const int64_t *dims);
 
+/* Bytes of a tensor of valid dims. */
+size_t pcc_tensor_bytes(const PccTensor *tensor);
+
 /* Element i as a double or as an integer (floats truncate; U64 above INT64_MAX saturates). data need not be
  * aligned. */
 double pcc_dtype_load(const void *data, PccDtype dtype, int64_t i);

@@ -19,11 +19,6 @@ struct PccHostView {
     const PccFeed *staged;
 };
 
-static size_t blocks_tensor_bytes(const PccTensor *tensor)
-{
-    return (size_t)pcc_element_count(tensor->rank, tensor->dims) * pcc_dtype_size(tensor->dtype);
-}
-
 /* ---- on the CPU ------------------------------------------------------------------------------------------------- */
 
 /* Pages are taken as they are touched: without this, the system would end the program in the middle of a step. */
@@ -73,7 +68,7 @@ static void **blocks_allocate_slots(PccSession *session, PccError *error)
     for (int64_t i = 0; slots && i <= program->input_count && !error->status; i++) {
         const PccTensor *tensor = blocks_slot_tensor(program, i);
         if (tensor)
-            slots[i] = program->device->allocate(&session->step, blocks_tensor_bytes(tensor), error);
+            slots[i] = program->device->allocate(&session->step, pcc_tensor_bytes(tensor), error);
     }
     return slots;
 }
@@ -111,7 +106,7 @@ static double blocks_batch_bytes(const PccProgram *program)
     double sum = 0;
     for (int64_t i = 0; i <= program->input_count; i++) {
         const PccTensor *tensor = blocks_slot_tensor(program, i);
-        sum += tensor ? (double)blocks_tensor_bytes(tensor) : 0;
+        sum += tensor ? (double)pcc_tensor_bytes(tensor) : 0;
     }
     return sum;
 }
@@ -271,7 +266,7 @@ int pcc_prefetch(PccSession *session, const PccFeed *feed, PccError *error)
         if (session->view->staging[i])
             status = program->device->upload(&session->step, session->view->staging[i],
                                              i < program->input_count ? feed->inputs[i] : feed->target,
-                                             blocks_tensor_bytes(blocks_slot_tensor(program, i)), error);
+                                             pcc_tensor_bytes(blocks_slot_tensor(program, i)), error);
     session->view->staged = status ? NULL : feed;
     return status;
 }
@@ -292,7 +287,7 @@ int pcc_feed(PccSession *session, const PccFeed *feed, PccError *error)
     for (int64_t i = 0; i <= program->input_count && !status; i++)
         if (view->slots[i])
             status = program->device->take(step, view->slots[i], view->staging[i],
-                                           blocks_tensor_bytes(blocks_slot_tensor(program, i)), error);
+                                           pcc_tensor_bytes(blocks_slot_tensor(program, i)), error);
     view->staged = NULL; /* the same feed may hold another batch next time */
     return status;
 }

@@ -11,7 +11,6 @@
 
 void pcc_set_loss_scale(PccSession *session, PccLossScale loss_scale)
 {
-    session->loss_scale = loss_scale;
     session->step.loss_scale = loss_scale.scale;
     session->step.loss_scaling = loss_scale;
 }
@@ -127,8 +126,9 @@ PccUpdate pcc_end_update(PccSession *session)
     bool skipped = step->done.first_overflow >= 0;
     step->micro = 0;
     step->update += !skipped;
-    pcc_loss_scale_next(&session->loss_scale, &session->program->scaling, skipped);
-    pcc_set_loss_scale(session, session->loss_scale);
+    PccLossScale next = step->loss_scaling;
+    pcc_loss_scale_next(&next, &session->program->scaling, skipped);
+    pcc_set_loss_scale(session, next);
     return step->done;
 }
 
@@ -145,8 +145,7 @@ static void session_judge(PccSession *session, const PccFeed *feed, PccEvaluatio
     const PccTensor *logits = &program->outputs[program->loss_output];
     if (program->loss == PCC_LOSS_MSE || program->loss == PCC_LOSS_OUTPUT)
         return;
-    const size_t bytes = (size_t)pcc_element_count(logits->rank, logits->dims) * pcc_dtype_size(logits->dtype);
-    const void *output = pcc_host_output(session, logits->offset, bytes, &session->failure);
+    const void *output = pcc_host_output(session, logits->offset, pcc_tensor_bytes(logits), &session->failure);
     const int callers = session_enter(session);
     if (output)
         result->judged = pcc_count_correct(program, feed, output, &result->correct);
@@ -182,10 +181,7 @@ const void *pcc_output(const PccSession *session, const char *name, const PccTen
     PccError error;
     if (description)
         *description = found;
-    if (!found)
-        return NULL;
-    const size_t bytes = (size_t)pcc_element_count(found->rank, found->dims) * pcc_dtype_size(found->dtype);
-    return pcc_host_output(session, found->offset, bytes, &error);
+    return found ? pcc_host_output(session, found->offset, pcc_tensor_bytes(found), &error) : NULL;
 }
 
 void *pcc_tensor(PccSession *session, const char *name, const PccTensor **description)

@@ -9,8 +9,7 @@
 struct PccSession {
     const PccProgram *program;
     PccStep step;
-    PccLossScale loss_scale; /* step.loss_scale is its scale */
-    char *weights_path;      /* of the initial weights; NULL when they are embedded or there are none */
+    char *weights_path; /* of the initial weights; NULL when they are embedded or there are none */
     int threads;
     float *joined;            /* room for the largest weight that is kept in two halves (PCC_REMAINDER); or NULL */
     int device_number;        /* of a program that runs on a device */

@@ -178,7 +178,7 @@ static uint32_t checkpoint_seal(const PccStMetadata *metadata, int64_t count)
 static void checkpoint_fixed_metadata(const PccSession *session, const PccProgressState *state, PccStMetadata *metadata)
 {
     const PccProgram *program = session->program;
-    const PccLossScale *loss_scale = &session->loss_scale;
+    const PccLossScale *loss_scale = &session->step.loss_scaling;
     char *values[META_FIXED] = {
         [META_FORMAT] = strdup(CHECKPOINT_FORMAT),
         [META_PROGRAM] = strdup(program->name),

@@ -23,11 +23,6 @@ typedef struct Probe {
     int64_t count;
 } Probe;
 
-static size_t probe_bytes(const PccTensor *tensor)
-{
-    return (size_t)pcc_element_count(tensor->rank, tensor->dims) * pcc_dtype_size(tensor->dtype);
-}
-
 /* Floats come as F32 or F64, integers as any integer type: converted to what the program takes. */
 static int probe_read(const PccSafetensors *file, const char *name, const PccTensor *tensor, void *out, PccError *error)
 {
@@ -67,7 +62,7 @@ static int probe_fill(Probe *probe, const PccLayout *layout, const PccSafetensor
             continue;
         if (i + 1 < layout->count)
             snprintf(name, sizeof name, "input/%s", tensor->name);
-        probe->slots[i] = pcc_allocate_block(probe_bytes(tensor));
+        probe->slots[i] = pcc_allocate_block(pcc_tensor_bytes(tensor));
         if (!probe->slots[i])
             return pcc_fail_memory(error);
         status = probe_read(file, name, tensor, probe->slots[i], error);
@@ -106,7 +101,7 @@ static int probe_add_first_step(Probe *probe, double scale, PccError *error)
     int status = weights ? PCC_OK : error->status;
     for (int64_t i = 0; i < program->output_count && !status; i++) {
         const PccTensor *output = &program->outputs[i];
-        const void *data = pcc_host_output(probe->session, output->offset, probe_bytes(output), error);
+        const void *data = pcc_host_output(probe->session, output->offset, pcc_tensor_bytes(output), error);
         status = data ? probe_add(probe, "output/", output, output->dtype, data, 1, error) : error->status;
     }
     for (int64_t i = 0; i < program->param_count && !status; i++) {
@@ -142,7 +137,7 @@ static int probe_keep_states(const Probe *probe, char *kept, bool back, PccError
         return error->status;
     for (int64_t i = 0; i < program->state_count; i++) {
         char *state = weights + program->states[i].offset;
-        size_t bytes = probe_bytes(&program->states[i]);
+        size_t bytes = pcc_tensor_bytes(&program->states[i]);
         memcpy(back ? state : kept, back ? kept : state, bytes);
         kept += bytes;
     }
@@ -162,7 +157,7 @@ static int probe_step(Probe *probe, int64_t i, PccError *error)
     do {
         for (int64_t m = 0; m < program->accumulate; m++)
             probe->loss[i] = pcc_backward(session, &feed);
-        scale = session->loss_scale.scale;
+        scale = session->step.loss_scaling.scale;
         again =
             pcc_update(session, session->step.hyper.lr).first_overflow >= 0 && program->scaling.dynamic && scale > 1;
         if (again && !status)
@@ -196,7 +191,7 @@ static int probe_allocate(Probe *probe, int64_t steps, PccError *error)
     probe->loss = calloc((size_t)steps, sizeof *probe->loss);
     probe->tensors = calloc((size_t)most, sizeof *probe->tensors);
     for (int64_t i = 0; i < program->state_count; i++)
-        states += probe_bytes(&program->states[i]);
+        states += pcc_tensor_bytes(&program->states[i]);
     probe->states = malloc(states);
     return probe->slots && probe->loss && probe->tensors && probe->states ? PCC_OK : pcc_fail_memory(error);
 }
@@ -205,7 +200,7 @@ static void probe_free(Probe *probe, const PccLayout *layout)
 {
     for (int64_t i = 0; probe->slots && i < layout->count; i++)
         if (probe->slots[i])
-            pcc_free_block(probe->slots[i], probe_bytes(layout->slots[i].tensor));
+            pcc_free_block(probe->slots[i], pcc_tensor_bytes(layout->slots[i].tensor));
     for (int64_t i = 0; i < probe->count; i++) {
         free((char *)probe->tensors[i].name);
         free((void *)probe->tensors[i].data);

@@ -162,7 +162,7 @@ static void trainer_tell_overflow(Trainer *t, const PccStepReport *report)
     fprintf(stderr, "note: step %lld: the gradient of %s overflowed at loss scale %g: this update was skipped",
             (long long)report->step, report->overflow, report->scale);
     if (t->session->program->scaling.dynamic)
-        fprintf(stderr, ", the scale is now %g", t->session->loss_scale.scale);
+        fprintf(stderr, ", the scale is now %g", t->session->step.loss_scaling.scale);
     fputc('\n', stderr);
 }
 
@@ -190,7 +190,7 @@ static void trainer_warn_not_finite(Trainer *t, const PccStepReport *report)
 static void trainer_report_update(Trainer *t, PccStepReport *report, PccUpdate update)
 {
     const PccSession *session = t->session;
-    report->skipped = session->loss_scale.skipped;
+    report->skipped = session->step.loss_scaling.skipped;
     if (update.first_overflow >= 0)
         report->overflow = session->program->params[update.first_overflow].value.name;
     report->step = ++t->state.step;
@@ -251,7 +251,7 @@ static int trainer_update(Trainer *t, PccStepReport *report, PccError *error)
     int64_t left = t->micro_batches - t->state.position;
     int64_t micro_batches = left < program->accumulate ? left : program->accumulate;
     Micros done = {0};
-    *report = (PccStepReport){.epoch = t->state.epoch + 1, .lr = lr, .scale = t->session->loss_scale.scale};
+    *report = (PccStepReport){.epoch = t->state.epoch + 1, .lr = lr, .scale = t->session->step.loss_scaling.scale};
     for (int64_t m = 0; m < micro_batches; m++) {
         int status = trainer_micro(t, t->state.position + m, m + 1 == micro_batches, lr, &done, error);
         if (status)

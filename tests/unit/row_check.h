@@ -151,7 +151,7 @@ static inline void check_gradients(Graph *graph, Value *y)
 static inline const char *literal_text(const KernelCall *call, int i)
 {
     Text *text = text_create(call->arena);
-    append_literal(text, &call->arguments[i]);
+    print_c_literal(text, &call->arguments[i]);
     return text->data;
 }
 
