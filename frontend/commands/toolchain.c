@@ -152,13 +152,14 @@ static void add_compiler(Arguments *arguments, const BuildRequest *request)
 /* The script that builds .cu files for the CPU: of a build tree, which it is told, or installed. */
 static void build_emulated(Arena *arena, Diagnostics *diagnostics, const BuildRequest *request)
 {
-    static const char *const folders[] = {".", "../share/pcc/emulator"};
-    const char *script = find_in(arena, folders, 2, "emulate", true);
+    static const char *const built[] = {"."}, *const installed[] = {"../share/pcc/emulator"};
+    const char *own = find_in(arena, built, 1, "emulate", true);
+    const char *script = own ? own : find_in(arena, installed, 1, "emulate", true);
     Arguments arguments = {.arena = arena};
     if (!script)
         fatal(diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot find the emulator of CUDA programs: install pcc whole");
     add(&arguments, script);
-    if (strstr(script, "/share/pcc/") == NULL) {
+    if (own) {
         add_words(&arguments, "--runtime");
         add(&arguments, own_folder(arena));
     }

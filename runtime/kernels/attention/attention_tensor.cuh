@@ -245,10 +245,12 @@ PCC_DEVICE void pcc_attention_tensor_scores(const PccAttention &shape, const Pcc
 
 /* ---- shared memory ----------------------------------------------------------------------------------------------- */
 
+#ifndef PCC_EMULATED
 /* Whose attributes say what the program was compiled for. */
 static __global__ void pcc_attention_generation_kernel()
 {
 }
+#endif
 
 /* The current device: shared memory of a block and of a multiprocessor, and its architecture's number before the point.
  */
