@@ -32,24 +32,13 @@ static const struct EmitRow {
              {"report", ".htm", EMIT_REPORT, NULL}};
 enum { EMIT_ROWS = sizeof emits / sizeof *emits };
 
-static const char *suffix_of(const char *path)
-{
-    const char *name = base_name(path), *dot = strrchr(name, '.');
-    return dot && dot != name ? dot : "";
-}
-
-static bool has_suffix(const char *path, const char *suffix)
-{
-    return strcmp(suffix_of(path), suffix) == 0;
-}
-
 #define usage(c, ...) fatal(&(c)->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, __VA_ARGS__)
 
 /* The target whose source files have the output's suffix; NULL: none has. */
 static const Target *target_by_suffix(const char *path)
 {
     for (int i = 0; path && i < EMIT_ROWS; i++)
-        if (emits[i].target && has_suffix(path, emits[i].suffix))
+        if (emits[i].target && path_has_suffix(path, emits[i].suffix))
             return emits[i].target;
     return NULL;
 }
@@ -190,7 +179,7 @@ static ProgramSource make_source(Compilation *c, Emit kind, const char *output)
 
 static Product product_of(Emit emit, const char *output)
 {
-    return emit == EMIT_EXE ? PRODUCT_EXECUTABLE : has_suffix(output, ".so") ? PRODUCT_SHARED : PRODUCT_ARCHIVE;
+    return emit == EMIT_EXE ? PRODUCT_EXECUTABLE : path_has_suffix(output, ".so") ? PRODUCT_SHARED : PRODUCT_ARCHIVE;
 }
 
 /* The source files of an executable or library lie in the temporary folder. */
@@ -254,7 +243,7 @@ static void emit_output(Compilation *c, Emit emit)
     case EMIT_EXE:
     case EMIT_LIB: {
         ProgramSource source = make_source(c, emit, c->line.output_file);
-        if (emit == EMIT_SOURCE || has_suffix(c->line.output_file, source_suffix(c)))
+        if (emit == EMIT_SOURCE || path_has_suffix(c->line.output_file, source_suffix(c)))
             write_sources(c, c->line.output_file, &source);
         else
             make_binary(c, emit, &source);

@@ -21,6 +21,17 @@ const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+const char *suffix_of(const char *path)
+{
+    const char *name = base_name(path), *dot = strrchr(name, '.');
+    return dot && dot != name ? dot : "";
+}
+
+bool path_has_suffix(const char *path, const char *suffix)
+{
+    return strcmp(suffix_of(path), suffix) == 0;
+}
+
 const char *with_suffix(Arena *arena, const char *path, const char *suffix)
 {
     const char *name = base_name(path), *dot = strrchr(name, '.');
@@ -231,7 +242,7 @@ static void check_target(Compilation *c)
         const char *option;
     } of_c[] = {{line->audit, "--audit"}, {line->check_numerics, "--check-numerics"}};
     for (size_t i = 0; i < sizeof of_c / sizeof *of_c; i++)
-        if (of_c[i].given && c->options.target == &target_cuda)
+        if (of_c[i].given && is_cuda(c->options.target))
             fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
                   "%s is not supported for --target cuda by this version; leave it out, or compile for --target c",
                   of_c[i].option);
@@ -241,7 +252,7 @@ static void check_target(Compilation *c)
     } of_cuda[] = {
         {line->gpu_arch, "--gpu-arch"}, {line->gpu, "--gpu"}, {line->libraries, "--libraries"}, {line->tf32, "--tf32"}};
     for (size_t i = 0; i < sizeof of_cuda / sizeof *of_cuda; i++)
-        if (of_cuda[i].given && c->options.target != &target_cuda)
+        if (of_cuda[i].given && !is_cuda(c->options.target))
             fatal(&c->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
                   "%s is for CUDA programs: give --target cuda, or -o FILE.cu", of_cuda[i].option);
     if (line->tf32 && !chosen_libraries(line))

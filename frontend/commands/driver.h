@@ -63,6 +63,8 @@ Emitted emit_source(Compilation *c, EmitOptions *emit);
 void write_text(Compilation *c, const char *path, void (*writer)(Compilation *c, FILE *stream));
 
 const char *base_name(const char *path);
+const char *suffix_of(const char *path); /* ".c"; "" where there is none, or the name begins with it */
+bool path_has_suffix(const char *path, const char *suffix);
 /* `path` with its suffix replaced: "out/train.c" and ".d" give "out/train.d". */
 const char *with_suffix(Arena *arena, const char *path, const char *suffix);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "codegen/text.h"
+#include "frontend/commands/driver.h"
 #include "frontend/commands/toolchain.h"
 #include "runtime/pcc.h"
 
@@ -61,17 +62,11 @@ static bool was_seen(Inliner *inliner, const char *path)
     return false;
 }
 
-static bool has_suffix(const char *path, const char *suffix)
-{
-    const char *dot = strrchr(path, '.');
-    return dot && strcmp(dot, suffix) == 0;
-}
-
 /* Headers are included once; .inc files are templates, included once for each type. */
 static void inline_file(Inliner *inliner, const char *path)
 {
-    const bool is_header = has_suffix(path, ".h") || has_suffix(path, ".cuh");
-    if (!has_suffix(path, ".inc") && was_seen(inliner, path))
+    const bool is_header = path_has_suffix(path, ".h") || path_has_suffix(path, ".cuh");
+    if (!path_has_suffix(path, ".inc") && was_seen(inliner, path))
         return;
     const char *slash = strrchr(path, '/');
     const char *folder = arena_strndup(inliner->arena, path, slash ? (size_t)(slash - path) + 1 : 0);
@@ -143,7 +138,7 @@ static void inline_text(Inliner *inliner, const char *folder, const char *text, 
 
 static bool is_source(const char *name)
 {
-    return has_suffix(name, ".c") && strncmp(name, "example_", 8) != 0;
+    return path_has_suffix(name, ".c") && strncmp(name, "example_", 8) != 0;
 }
 
 static int is_visible(const struct dirent *entry)
