@@ -78,6 +78,35 @@ static const char *copy_string(Arena *arena, const ProtobufCBinaryData *bytes)
     return arena_strndup(arena, bytes->len ? (const char *)bytes->data : "", bytes->len);
 }
 
+static const double *copy_floats(Arena *arena, size_t count, const float *values)
+{
+    double *copy = NEW_ARRAY(arena, double, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = (double)values[i];
+    }
+    return copy;
+}
+
+/* A list of words is one string in the IR. */
+static const char *join_words(Arena *arena, size_t count, const ProtobufCBinaryData *words)
+{
+    size_t length = 0, at = 0;
+    for (size_t i = 0; i < count; i++) {
+        length += words[i].len + 1; /* bounded by the file's size */
+    }
+    char *joined = NEW_ARRAY(arena, char, length + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) {
+            joined[at++] = ' ';
+        }
+        if (words[i].len) {
+            memcpy(joined + at, words[i].data, words[i].len);
+        }
+        at += words[i].len;
+    }
+    return joined;
+}
+
 /* True when the row declares this attribute with another kind: reported here, before an upgrade reads it. */
 static bool wrong_kind(Import *import, const Node *node, const char *name, AttrKind kind)
 {
@@ -108,6 +137,16 @@ static bool set_attribute(Import *import, Node *node, const char *name, const At
         }
         set_ints(import->graph, node, name, (int)value->n_ints, copy_ints(import->arena, value->n_ints, value->ints));
         return !wrong_kind(import, node, name, ATTR_INTS);
+    case TYPE(FLOATS):
+        if (value->n_floats > INT32_MAX) {
+            break;
+        }
+        set_floats(import->graph, node, name, (int)value->n_floats,
+                   copy_floats(import->arena, value->n_floats, value->floats));
+        return !wrong_kind(import, node, name, ATTR_FLOATS);
+    case TYPE(STRINGS):
+        set_string(import->graph, node, name, join_words(import->arena, value->n_strings, value->strings));
+        return !wrong_kind(import, node, name, ATTR_STRING);
     default:
         break;
     }
