@@ -21,6 +21,8 @@
     FAMILY(norm)        \
     FAMILY(pool)        \
     FAMILY(random)      \
+    FAMILY(recurrence)  \
+    FAMILY(recurrent)   \
     FAMILY(reduce)      \
     FAMILY(resize)      \
     FAMILY(scan)        \
