@@ -66,6 +66,12 @@ static int64_t readers_scratch(const Node *node, const KernelCall *call)
     return (int64_t)pcc_readers_bytes(literal(call, 1), literal(call, 3));
 }
 
+static int64_t recurrent_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_recurrent_scratch_bytes(recurrent_literal(call), element_bytes(call));
+}
+
 static bool takes_attention(const Node *node)
 {
     const Attention a = attention_of(node);
@@ -90,6 +96,13 @@ static const Kernel kernels[] = {
         .input_striding = {HEADS}, .output_striding = {STRIDING_ROWS}),
     ROW("ScaledDotProductAttentionGrad", "attention_grad", call_attention_grad, .scratch = attention_grad_scratch,
         .input_striding = {HEADS, [4] = STRIDING_ROWS, [7] = STRIDING_ROWS}, .output_striding = {HEADS}),
+
+    ROW("LstmRecurrence", "recurrence", call_recurrence, .scratch = recurrent_scratch, .aliases = 1),
+    ROW("LstmRecurrenceGrad", "recurrence_grad", call_recurrence, .scratch = recurrent_scratch),
+    ROW("GruRecurrence", "recurrence", call_recurrence, .scratch = recurrent_scratch, .aliases = 1),
+    ROW("GruRecurrenceGrad", "recurrence_grad", call_recurrence, .scratch = recurrent_scratch),
+    ROW("RnnRecurrence", "recurrence", call_recurrence, .scratch = recurrent_scratch, .aliases = 1),
+    ROW("RnnRecurrenceGrad", "recurrence_grad", call_recurrence, .scratch = recurrent_scratch),
 
     ROW("BatchNormalizationStatistics", "batch_norm_statistics", call_batch_norm_statistics,
         .scratch = channels_scratch),

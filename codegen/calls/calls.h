@@ -29,6 +29,8 @@ CallOf call_batch_norm, call_batch_norm_statistics, call_row_norm, call_row_norm
 CallOf call_pool, call_pool_grad, call_resize_axis;
 /* random.c */
 CallOf call_dropout, call_dropout_grad, call_random;
+/* recurrent.c */
+CallOf call_recurrence;
 /* reduce.c */
 CallOf call_reduction, call_scan, call_arg, call_topk, call_softmax;
 

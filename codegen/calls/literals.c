@@ -35,3 +35,14 @@ PccAttention attention_literal(const KernelCall *call)
                           .causal = field[7].i,
                           .kv_group = field[8].i};
 }
+
+PccRecurrent recurrent_literal(const KernelCall *call)
+{
+    const Argument *field = call->arguments[0].fields;
+    return (PccRecurrent){.cell = field[0].i,
+                          .steps = field[1].i,
+                          .batch = field[2].i,
+                          .directions = field[3].i,
+                          .width = field[4].i,
+                          .reset_after = field[6].i};
+}

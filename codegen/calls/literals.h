@@ -5,13 +5,15 @@
 #include "ir/target.h"
 #include "runtime/kernels/attention/attention_shape.h"
 #include "runtime/kernels/common/scratch.h"
+#include "runtime/kernels/recurrent/recurrent_shape.h"
 
 /* Literal i, an integer. */
 int64_t literal(const KernelCall *call, int i);
 /* Bytes of what the kernel computes in. */
 size_t element_bytes(const KernelCall *call);
-/* The first literal of convolutions and of attention. */
+/* The first literal of convolutions, of attention and of recurrences; of the latter two what scratch depends on. */
 PccConv convolution_literal(const KernelCall *call);
 PccAttention attention_literal(const KernelCall *call);
+PccRecurrent recurrent_literal(const KernelCall *call);
 
 #endif

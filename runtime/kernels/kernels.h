@@ -18,6 +18,7 @@
 #include "norm/norm.h"
 #include "optimizer/optimizer.h"
 #include "pool/pool.h"
+#include "recurrent/recurrent.h"
 #include "reduce/reduce.h"
 #include "pool/resize.h"
 #include "norm/softmax.h"
