@@ -11,7 +11,7 @@
 typedef struct Ranges {
     Graph *graph;
     Range *must, *should; /* by value id */
-    Range *known;         /* by value id: of constants, and of what only moves their elements; NOTHING where unknown */
+    Range *known;         /* by value id: of constants and of what keeps their range; NOTHING where unknown */
 } Ranges;
 
 static const Range ANYTHING = {-INFINITY, INFINITY}, NOTHING = {INFINITY, -INFINITY};
@@ -140,18 +140,12 @@ static Range hint(const Ranges *r, const Node *node, int operand)
 /* ---- from outputs to operands --------------------------------------------------------------------------------------
  */
 
-/* Does output hold nothing but elements of this operand (and of others), or whole numbers near them? */
-static bool moves_elements(const Node *node, int operand)
+/* Does output lie in the range that this operand lies in? */
+static bool keeps_range(const Node *node, int operand)
 {
-    static const char *const first[] = {"Cast",  "Gather",    "GatherElements", "GatherND",  "Identity",
-                                        "Floor", "Ceil",      "Round",          "Pad",       "Copy",
-                                        "Abs",   "Remainder", "Fmod",           "ReduceMax", "ReduceMin",
-                                        "TopK",  "Relu",      "ClipBelow",      "ClipAbove", NULL};
-    static const char *const both[] = {"Minimum", "Maximum", "BitwiseAnd", NULL};
-    static const char *const updates[] = {"ScatterElements", "ScatterND", NULL};
-    return (node->op->kind == OP_VIEW && !operand_is_static(node->op, operand)) ||
-           (operand == 0 && is_op(node, first)) || is_op(node, both) || (operand != 1 && is_op(node, updates)) ||
-           (operand > 0 && strcmp(node->op->name, "Where") == 0);
+    if (node->op->kind == OP_VIEW)
+        return !operand_is_static(node->op, operand);
+    return operand < MAX_RANK && (node->op->keeps_range >> operand & 1);
 }
 
 /* x + y with x, y both unknown: each has half of the room. */
@@ -210,7 +204,7 @@ static Range operand_range(const Ranges *r, const Node *node, int operand, Range
 {
     static const char *const sums[] = {"ReduceSum", "RunningSum", NULL};
     static const char *const known[] = {"Add", "Sub", "Mul", "Div", NULL};
-    if (moves_elements(node, operand))
+    if (keeps_range(node, operand))
         return range;
     if (operand == 0 && is_op(node, sums))
         return term(range, node);
@@ -267,12 +261,12 @@ static Range range_of_data(Graph *graph, const Value *value)
     return range;
 }
 
-/* Of a value that moves elements of known ones. */
-static Range range_of_moved(const Ranges *r, const Node *node)
+/* Of a value made of known ones by an operator that keeps their range. */
+static Range range_kept(const Ranges *r, const Node *node)
 {
     Range range = NOTHING;
     for (int i = 0; i < node->input_count; i++) {
-        if (!node->inputs[i] || !moves_elements(node, i))
+        if (!node->inputs[i] || !keeps_range(node, i))
             continue;
         const Range known = r->known[node->inputs[i]->id];
         if (is_empty(known))
@@ -294,7 +288,7 @@ static Ranges find_ranges(Graph *graph)
     for (const Node *node = graph->first; node; node = node->next)
         for (int i = 0; i < node->output_count; i++)
             if (node->outputs[i])
-                r.known[node->outputs[i]->id] = range_of_moved(&r, node);
+                r.known[node->outputs[i]->id] = range_kept(&r, node);
     for (const Node *node = graph->last; node; node = node->previous)
         for (int i = 0; i < node->input_count; i++)
             if (node->inputs[i])

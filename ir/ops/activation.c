@@ -9,8 +9,10 @@
  * Softplus: log(1 + e^x), written so that nothing overflows. Mish: x t with t = tanh(softplus(x)), whose derivative is
  * t + x sigmoid(x) (1 - t^2). */
 /* clang-format off */
+#define RELU_ROWS(ROW) \
+    ROW(Relu, "", 0, 14, FOLLOW, maximum(x, 0.0), OUTPUT, x > 0.0 ? y : 0.0)
+
 #define ACTIVATION_ROWS(ROW) \
-    ROW(Relu, "", 0, 14, FOLLOW, maximum(x, 0.0), OUTPUT, x > 0.0 ? y : 0.0) \
     ROW(LeakyRelu, "alpha:float=0.01", 1, 16, FOLLOW, x < 0.0 ? p0 * x : x, INPUT, x > 0.0 ? y : p0 * y) \
     ROW(ThresholdedRelu, "alpha:float=1.0", 1, 22, FOLLOW, x > p0 ? x : 0.0, INPUT, x > p0 ? y : 0.0) \
     ROW(Shrink, "bias:float=0.0, lambd:float=0.5", 2, 9, FOLLOW, \
@@ -47,8 +49,10 @@
             (1.0 + x * (1.0 - sigmoid(2.0 * p0 * (x + p1 * x * x * x))) * 2.0 * p0 * (1.0 + 3.0 * p1 * x * x)))
 /* clang-format on */
 
-#define ROWS_FOR_GELU(...) UNARY_ROWS_FOR("Gelu", __VA_ARGS__)
+#define ROWS_FOR_RELU(...) UNARY_ROWS_WITH(.keeps_range = 1 << 0, __VA_ARGS__)
+#define ROWS_FOR_GELU(...) UNARY_ROWS_WITH(.stands_for = "Gelu", __VA_ARGS__)
 
+RELU_ROWS(UNARY_DEFINE)
 ACTIVATION_ROWS(UNARY_DEFINE)
 GELU_ROWS(UNARY_DEFINE)
 
@@ -91,7 +95,7 @@ static void prelu_gradient(Differentiator *d, Node *node)
 }
 
 const Op activation_ops[] = {
-    ACTIVATION_ROWS(UNARY_ROWS) GELU_ROWS(ROWS_FOR_GELU){
+    RELU_ROWS(ROWS_FOR_RELU) ACTIVATION_ROWS(UNARY_ROWS) GELU_ROWS(ROWS_FOR_GELU){
         .name = "Gelu",
         .inputs = "X",
         .outputs = "Y",

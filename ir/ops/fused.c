@@ -65,6 +65,7 @@ const Op fused_ops[] = {
         .inputs = "X",
         .outputs = "Y",
         .internal = true,
+        .keeps_range = 1 << 0,
         .precision = CLASS_FOLLOW,
         .kind = OP_KERNEL,
         .infer = infer_copy,

@@ -262,6 +262,7 @@ const Op index_ops[] = {
      .outputs = "Y",
      .attributes = "axis:int=0",
      .since = 13,
+     .keeps_range = 1 << 0,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .upgrade = gather_upgrade,

@@ -53,9 +53,9 @@ static void bit_shift_expand(Graph *graph, Node *node, Value **replacements)
     }
 #define BITWISE(NAME, INPUTS, SINCE) \
     ELEMENTWISE_FIELDS(NAME), .scalar_int = NAME##_scalar_int, .inputs = INPUTS, .since = SINCE, .precision = CLASS_NONE
-#define ROUNDING(NAME, SINCE)                                                       \
-    {                                                                               \
-        ELEMENTWISE(NAME), .inputs = "X", .since = SINCE, .precision = CLASS_FOLLOW \
+#define ROUNDING(NAME, SINCE)                                                                              \
+    {                                                                                                      \
+        ELEMENTWISE(NAME), .inputs = "X", .since = SINCE, .keeps_range = 1 << 0, .precision = CLASS_FOLLOW \
     }
 
 const Op logic_ops[] = {
@@ -68,7 +68,7 @@ const Op logic_ops[] = {
     COMPARISON(Or, 7),
     COMPARISON(Xor, 7),
     {ELEMENTWISE_INT(Not), .inputs = "X", .since = 1, .precision = CLASS_NONE, .returns_bool = true},
-    {BITWISE(BitwiseAnd, "A:int, B:int", 18)},
+    {BITWISE(BitwiseAnd, "A:int, B:int", 18), .keeps_range = 1 << 0 | 1 << 1},
     {BITWISE(BitwiseOr, "A:int, B:int", 18)},
     {BITWISE(BitwiseXor, "A:int, B:int", 18)},
     {BITWISE(BitwiseNot, "X:int", 18)},

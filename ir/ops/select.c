@@ -176,6 +176,7 @@ const Op select_ops[] = {
      .outputs = "Values, Indices",
      .attributes = "axis:int=-1, largest:int=1, sorted:int=1",
      .since = 11,
+     .keeps_range = 1 << 0,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .upgrade = topk_upgrade,

@@ -347,6 +347,7 @@ const Op slice_ops[] = {
      .outputs = "Y",
      .attributes = "mode:string=constant",
      .since = 19,
+     .keeps_range = 1 << 0,
      .precision = CLASS_FOLLOW,
      .kind = OP_KERNEL,
      .upgrade = pad_upgrade,

@@ -33,15 +33,19 @@ static inline void unary_gradient(Differentiator *d, Node *node, const char *gra
         unary_gradient(d, node, #NAME "Grad", SAVED_##SAVED);                         \
     }
 
-#define UNARY_ROWS(...) UNARY_ROWS_FOR(NULL, __VA_ARGS__)
-/* Rows of pcc's own that stand for the operator ONNX_NAME. */
-#define UNARY_ROWS_FOR(ONNX_NAME, NAME, ATTRIBUTES, COUNT, SINCE, CLASS, FORMULA, SAVED, GRADIENT) \
-    {ELEMENTWISE(NAME),          .inputs = "X",                                                    \
-     .attributes = ATTRIBUTES,   .since = (SINCE) == OWN ? 1 : (SINCE),                            \
-     .internal = (SINCE) == OWN, .precision = CLASS_##CLASS,                                       \
-     .stands_for = ONNX_NAME,    .gradient = NAME##_gradient},                                     \
-        {ELEMENTWISE(NAME##Grad),  .inputs = SAVED_##SAVED == SAVED_INPUT ? "X, dY" : "Y, dY",     \
-         .attributes = ATTRIBUTES, .since = 1,                                                     \
+#define UNARY_ROWS(...) UNARY_ROWS_WITH(.stands_for = NULL, __VA_ARGS__)
+/* FIELD: one more field of NAME's row, such as .stands_for of one that is pcc's own. */
+#define UNARY_ROWS_WITH(FIELD, NAME, ATTRIBUTES, COUNT, SINCE, CLASS, FORMULA, SAVED, GRADIENT) \
+    {ELEMENTWISE(NAME),                                                                         \
+     .inputs = "X",                                                                             \
+     .attributes = ATTRIBUTES,                                                                  \
+     .since = (SINCE) == OWN ? 1 : (SINCE),                                                     \
+     .internal = (SINCE) == OWN,                                                                \
+     .precision = CLASS_##CLASS,                                                                \
+     FIELD,                                                                                     \
+     .gradient = NAME##_gradient},                                                              \
+        {ELEMENTWISE(NAME##Grad),  .inputs = SAVED_##SAVED == SAVED_INPUT ? "X, dY" : "Y, dY",  \
+         .attributes = ATTRIBUTES, .since = 1,                                                  \
          .internal = true,         .precision = CLASS_##CLASS},
 
 #endif
