@@ -452,6 +452,7 @@ struct Op {
     bool rearranges;        /* outputs show operand 0's elements, by shapes alone; some may be left out or repeated */
     bool keeps_order;       /* output 0 has operand 0's elements in the same row-major order, as Reshape's */
     unsigned keeps_range;   /* bit i: output 0 is in 0 ... n where operand i is; implied for views */
+    bool normalizes;        /* operand 0; of the others, 1 is a scale, which begins as 1, and the rest begin as 0 */
     PrecisionClass precision;
     OpKind kind;
     /* Older opsets (>= 7) to this row's meaning: attributes into operands and so on, before inference. May return

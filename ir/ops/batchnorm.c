@@ -232,6 +232,7 @@ const Op batchnorm_ops[] = {
      .outputs = "Y, running_mean?, running_var?",
      .attributes = "epsilon:float=1e-5, momentum:float=0.9, training_mode:int=0",
      .since = 15,
+     .normalizes = true,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
      .upgrade = upgrade_batch_norm,

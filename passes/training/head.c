@@ -5,7 +5,6 @@
  * behind them (Linear.reset_parameters), normal(0, 0.02) for embeddings, 1 for what multiplies, 0 for what is added. */
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
 
 #include "ir/schema.h"
 #include "passes/match.h"
@@ -196,7 +195,7 @@ static bool initialise_by_reader(Graph *graph, Value *param, const Node *node, i
     fan = fan > 0 ? fan : bias_fan_in(node, index);
     if (fan > 0)
         fill_uniform(graph, param, 1 / sqrt((double)fan), state);
-    else if (strstr(node->op->name, "Normalization"))
+    else if (node->op->normalizes)
         fill_value(graph, param, index == 1 ? 1 : 0);
     else if (operand_role(node->op, index) == ROLE_TABLE)
         fill_normal(graph, param, 0.02, state);
