@@ -195,7 +195,7 @@ static bool initialise_by_reader(Graph *graph, Value *param, const Node *node, i
     fan = fan > 0 ? fan : bias_fan_in(node, index);
     if (fan > 0)
         fill_uniform(graph, param, 1 / sqrt((double)fan), state);
-    else if (node->op->normalizes)
+    else if (node->op->normalizes && index > 0)
         fill_value(graph, param, index == 1 ? 1 : 0);
     else if (operand_role(node->op, index) == ROLE_TABLE)
         fill_normal(graph, param, 0.02, state);
