@@ -2,7 +2,7 @@
  *
  * A Graph is static-shape typed SSA: Nodes in topological order over Values. Everything of one compile lives in one
  * Arena and is freed with it. Values and Nodes have dense ids, so that a pass keeps what it learns in arrays of its
- * own. The text form (text.c) prints and parses back to the same graph at every stage. */
+ * own. The text form (text/) prints and parses back to the same graph at every stage. */
 #ifndef PCC_IR_H
 #define PCC_IR_H
 
@@ -274,7 +274,7 @@ struct Graph {
     int gradient_count, update_count;
     Value **scalars; /* what const_float() made */
     int scalar_count;
-    KernelSlot *kernel_slots;          /* what find_kernel() has found (ir/target.h), or NULL */
+    KernelSlot *kernel_slots;          /* what find_kernel() has found (ir/target/target.h), or NULL */
     struct PrecisionReport *precision; /* what pass autocast decided (passes/precision/autocast.h), or NULL */
 };
 
@@ -375,7 +375,7 @@ Value *build_unbroadcast(Graph *graph, Value *x, const Type *to);
 /* x[M,K]·y[K,N] with batch dims; trans_x / trans_y read the last two dims swapped. */
 Value *build_matmul(Graph *graph, Value *x, bool trans_x, Value *y, bool trans_y);
 
-/* ---- text.c, parse.c: the text form --------------------------------------------------------------------------- */
+/* ---- text/text.c, text/parse.c: the text form ----------------------------------------------------------------- */
 
 /* Tensor contents of at most `inline_elements` are printed; larger ones as `= data`, looked up by name or id in
  * the parser's `lookup` (may be NULL: such a value has no data). */
@@ -425,7 +425,7 @@ typedef enum OperandRole {
 } OperandRole;
 
 typedef enum OpKind {
-    OP_KERNEL,      /* one call of a kernel of the target (ir/target.h) */
+    OP_KERNEL,      /* one call of a kernel of the target (ir/target/target.h) */
     OP_ELEMENTWISE, /* one expression over broadcast operands: `expression` */
     OP_EXPAND,      /* decomposed into other operators by pass `expand`, before or after differentiation: `expand` */
     OP_VIEW,        /* moves no data when layout can help it: Reshape, Transpose, Slice, Split, Concat, Expand, ... */

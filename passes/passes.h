@@ -3,7 +3,7 @@
 #define PCC_PASSES_H
 
 #include "ir/ir.h"
-#include "ir/target.h"
+#include "ir/target/target.h"
 
 /* A row a loss, in the order of the runtime's PccLoss, which has the same constants: what --loss calls it, and what
  * --help says of it. passes/training/loss.c attaches it. */

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "ir/words.h"
+#include "ir/text/words.h"
 #include "passes/precision/autocast.h"
 #include "passes/precision/precision_warnings.h"
 

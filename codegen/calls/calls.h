@@ -1,11 +1,11 @@
 /* calls.h: what the kernel of each operator is called with: the literals, read from an inferred node.
  *
  * Targets share the calls: a kernel has the same arguments everywhere (docs/kernels.md). What they ask of scratch, and
- * which operands they take as they lie, is theirs (ir/target.h). */
+ * which operands they take as they lie, is theirs (ir/target/target.h). */
 #ifndef PCC_CODEGEN_CALLS_H
 #define PCC_CODEGEN_CALLS_H
 
-#include "ir/target.h"
+#include "ir/target/target.h"
 
 typedef void CallOf(const Node *node, KernelCall *call);
 

@@ -2,7 +2,7 @@
 #ifndef PCC_CODEGEN_LITERALS_H
 #define PCC_CODEGEN_LITERALS_H
 
-#include "ir/target.h"
+#include "ir/target/target.h"
 #include "runtime/kernels/attention/attention_shape.h"
 #include "runtime/kernels/common/scratch.h"
 #include "runtime/kernels/recurrent/recurrent_shape.h"

@@ -1,7 +1,7 @@
 /* cli_options.c: the table of options. */
 #include "frontend/cli/cli_options.h"
 
-#include "ir/gpu.h"
+#include "ir/target/gpu.h"
 #include "ir/optimizer.h"
 
 #include <ctype.h>

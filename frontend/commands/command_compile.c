@@ -8,7 +8,7 @@
 #include "frontend/commands/driver.h"
 #include "frontend/report/emit_dot.h"
 #include "frontend/cli/explain.h"
-#include "ir/gpu.h"
+#include "ir/target/gpu.h"
 #include "frontend/commands/print.h"
 #include "frontend/report/report.h"
 #include "frontend/commands/standalone.h"

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "ir/gpu.h"
+#include "ir/target/gpu.h"
 #include "runtime/program.h"
 
 /* ---- the arena -------------------------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "ir/gpu.h"
+#include "ir/target/gpu.h"
 #include "ir/schema.h"
 #include "passes/precision/policy.h"
 

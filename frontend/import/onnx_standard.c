@@ -1,7 +1,7 @@
 /* onnx_standard.c: the operators of ONNX's default domain, of all opsets up to 28 (onnx.defs of the package onnx): a
  * name that is one of these is not misspelt, whether or not pcc has it. */
 #include "frontend/import/onnx_model.h"
-#include "ir/words.h"
+#include "ir/text/words.h"
 
 static const char names[] =
     "Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool "

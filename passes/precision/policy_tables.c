@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "ir/words.h"
+#include "ir/text/words.h"
 
 static const PrecisionMode precision_modes[] = {
     {"64-true", DTYPE_F64, DTYPE_F64, false, 1, NULL, DTYPE_F64, DTYPE_F64},

@@ -1,5 +1,5 @@
 /* lex.c: see lex.h. */
-#include "ir/lex.h"
+#include "ir/text/lex.h"
 
 #include <errno.h>
 #include <stdlib.h>

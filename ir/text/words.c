@@ -1,5 +1,5 @@
 /* words.c: lists of words that are written as one string. */
-#include "ir/words.h"
+#include "ir/text/words.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* gpu.c: the table of GPUs. */
-#include "ir/gpu.h"
+#include "ir/target/gpu.h"
 
 #include <string.h>
 

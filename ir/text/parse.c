@@ -1,6 +1,6 @@
 /* parse.c: reads the text form that text.c describes. A node's types may be left out: they are inferred; where they
  * stand, they must be the inferred ones, so that what was parsed can be evaluated safely. */
-#include "ir/lex.h"
+#include "ir/text/lex.h"
 
 #include <string.h>
 

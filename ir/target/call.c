@@ -1,6 +1,6 @@
 /* call.c: typed arguments of kernel calls. */
 #include "ir/schema.h"
-#include "ir/target.h"
+#include "ir/target/target.h"
 
 #include <string.h>
 

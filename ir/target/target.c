@@ -1,5 +1,5 @@
 /* target.c: what a target's kernel rows say of a node. */
-#include "ir/target.h"
+#include "ir/target/target.h"
 
 #include <string.h>
 
