@@ -4,7 +4,7 @@
 
 #include "codegen/text.h"
 
-/* The C expression of `node`, an elementwise node, over operands that are spelt operands[i]; floats are computed in
+/* The C expression of `node`, an elementwise node, over operands whose text is operands[i]; floats are computed in
  * `compute` (f32 or f64), literals printed without loss. */
 const char *print_expression(Graph *graph, const Node *node, const char *const *operands, Dtype compute);
 /* The dtype in which a node computes: that of its first float operand, else of its first operand. */

@@ -1,4 +1,4 @@
-/* attention.c: multi-head attention, spelt out as exporters do (Vaswani et al. 2017, section 3.2). */
+/* attention.c: multi-head attention, decomposed as exporters do (Vaswani et al. 2017, section 3.2). */
 #include <math.h>
 
 #include "models/model.h"

@@ -13,7 +13,7 @@ const PassInfo prepare_passes[] = {
     {"trainable", trainable, false, false, "which initializers learn"},
     {"initialise", initialise, false, false, "fresh weights (--init random)"},
     {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
-    {"recognise", recognise, false, true, "put back operators that exporters spelt out"},
+    {"recognise", recognise, false, true, "find operators that exporters have decomposed"},
     {"loss", attach_loss, false, false, "the loss and its target"},
     {"precision", precision, false, false, "floats in the widest dtype of the mode"},
     {"autocast", autocast, false, false, "which values are stored in 16 bits"},
@@ -24,7 +24,7 @@ const PassInfo prepare_passes[] = {
 /* On the training graph, and, but for the rows marked training_only, on the evaluation graph. */
 const PassInfo pipeline_passes[] = {
     {"simplify", simplify, false, true, "algebra, folding, common subexpressions, dead code"},
-    {"expand", expand, false, false, "operators spelt by simpler ones"},
+    {"expand", expand, false, false, "decompose operators into primitive ones"},
     {"relu-after-pool", relu_after_pool, false, true, "ReLU over pooled values"},
     {"samples", count_samples, false, false, "which rows belong to a sample"},
     {"states", bind_states, true, false, "BatchNormalization statistics written back"},

@@ -1,4 +1,4 @@
-/* call.c: how kernel calls are spelt in C. */
+/* call.c: how kernel calls are written in C. */
 #include "codegen/c/print.h"
 
 const char *c_callee(const Node *node, const Kernel *kernel, const KernelCall *call)

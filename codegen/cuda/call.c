@@ -1,4 +1,4 @@
-/* call.c: how kernel calls are spelt in CUDA C++. */
+/* call.c: how kernel calls are written in CUDA C++. */
 #include "codegen/cuda/print.h"
 
 /* The type that is computed in, or moved, and the form are given; the types of operands are deduced. */

@@ -66,7 +66,7 @@ static const struct {
      "16 bits; give a --precision that has both, such as bf16-mixed.\n"},
     {"rule-matches-nothing",
      "No operator, node or tensor of the model has the name of a rule, so the rule does nothing. op: names an\n"
-     "operator as --explain-precision shows it: what an exporter has spelt out is one operator again, and a Softmax\n"
+     "operator as --explain-precision shows it: one that an exporter has decomposed is one again, and a Softmax\n"
      "between two products is a part of Attention, where it is computed in float32. node: and tensor: are names of "
      "the\n"
      "ONNX model. All three are globs, where * also matches slashes, and [ ] ? need a backslash to stand for\n"

@@ -2,8 +2,9 @@
  *
  * The file is imported twice: as it is, which tells the type of every result, and with N samples. In the second import
  * the samples of each value that depends on an input have a place (ir/batch_place.h), in an axis of N times the file's
- * size. The row of a node proves where they go, or the import ends: samples must never mix. Where the file spells the 1
- * out, in Reshape's shape, in the sizes of a Resize, in a class token beside the patches, N is read instead. */
+ * size. The row of a node proves where they go, or the import ends: samples must never mix. Where the file contains the
+ * 1 as a constant, as in Reshape's shape, in the sizes of a Resize, in a class token beside the patches, N is read
+ * instead. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -224,7 +225,7 @@ void rebatch_output(Import *import, const char *name, const Value *value)
     }
 }
 
-/* ---- where the file spells the batch out ---------------------------------------------------------------------------
+/* ---- constants of the file that contain the batch ------------------------------------------------------------------
  */
 
 /* Where the samples go in a result of the file's type that has `before` elements of a sample before they part: to the

@@ -10,7 +10,7 @@
 #include "passes/precision/autocast.h"
 #include "passes/match.h"
 #include "passes/precision/policy_tables.h"
-#include "passes/precision/spelt_variance.h"
+#include "passes/precision/decomposed_variance.h"
 
 typedef struct Autocast {
     Graph *graph;
@@ -71,7 +71,7 @@ static Ruling decide(Autocast *a, const Node *node)
 {
     Ruling ruling = policy_rule_node(a->policy, node), tensor;
     if (!ruling.by_rule && is_in_variance(a, node))
-        ruling = (Ruling){CLASS_KEEP, "a variance that is spelt out computes in f32, as the norms do", true};
+        ruling = (Ruling){CLASS_KEEP, "a decomposed variance computes in f32, as the norms do", true};
     if (!ruling.by_rule && ruling.precision != CLASS_KEEP && is_bias(node))
         ruling = (Ruling){CLASS_LOWER, "the bias of a linear layer goes with its product", false};
     for (int i = 0; i < node->output_count; i++)
@@ -293,7 +293,7 @@ void autocast(Graph *graph, const Options *options)
         return;
     a.policy = policy_create(graph, options);
     if (policy_keeps_norms(a.policy))
-        a.in_variance = mark_spelt_variances(graph);
+        a.in_variance = mark_decomposed_variances(graph);
     a.report = graph->precision = NEW(graph->arena, PrecisionReport);
     for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
         if (is_float((Dtype)dtype))

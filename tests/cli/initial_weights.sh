@@ -1,5 +1,5 @@
 #!/bin/bash
-# --init random draws a layer's weight by the inputs of the layer, however the layer is spelt; scales are 1, shifts 0.
+# --init random draws a layer's weight by the inputs of the layer, whichever operators compute it; scales are 1, shifts 0.
 . "$(dirname "$0")/support.sh"
 
 floats() { # COUNT: in hexadecimal, no two alike

@@ -160,7 +160,7 @@ silent cast.onnx --loss mse
 "$PCC" "$SOURCE/tests/data/scatter_max.onnx" --precision bf16-mixed -o scatter || fail "scatter_max does not build"
 expect 0 '"loss":[0-9]' ./scatter --bench 3
 
-# ---- variances that are spelt out ----
+# ---- decomposed variances ----
 # their squares, of about 1e-8, are zero in f16: the loss would be infinite and every step skipped
 spelt="$SOURCE/tests/data/spelt_variance.onnx --trainable w --trainable v --trainable head"
 first_loss() { # PRECISION: of 20 steps, of which some are taken
@@ -175,7 +175,7 @@ for precision in 16-mixed 16-true; do
     awk -v got="$got" -v wanted="$wanted" 'BEGIN { exit !(got > 0.99 * wanted && got < 1.01 * wanted) }' ||
         fail "the loss in $precision is $got, in 32-true $wanted"
 done
-why='a variance that is spelt out computes in f32, as the norms do'
+why='a decomposed variance computes in f32, as the norms do'
 for line in "squares *Mul *f16,f16" "variance *ReduceMean *f32" "safe *Add *f32,f32" "normal *Div *f16,f32" \
     "square_of_mean *Mul *f32,f32" "inverse *Pow *f32,f32" "normal_u *Mul *f16,f32"; do
     explained "^$line *f32 *f32 *$why" $spelt --precision 16-true

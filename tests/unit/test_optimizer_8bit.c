@@ -2,8 +2,8 @@
 #include "ir/optimizer.h"
 #include "narrow_check.h"
 
-/* The definition, with linspace spelt out: for i = 0 ... 6 the midpoints of linspace(0.1, 1, n + 1) times 10^(i - 6), n
- * = 2^i and both signs, or n = 2^(i + 1) without sign; 0; 1; sorted. */
+/* The definition, with linspace in full: for i = 0 ... 6 the midpoints of linspace(0.1, 1, n + 1) times 10^(i - 6), n =
+ * 2^i and both signs, or n = 2^(i + 1) without sign; 0; 1; sorted. */
 static int ascending(const void *left, const void *right)
 {
     const double a = *(const double *)left, b = *(const double *)right;

@@ -81,7 +81,7 @@ static void small_models_import_with_every_parameter(void **state)
     }
 }
 
-/* Spelt as products and a softmax; the fused operator must take its place before differentiation. */
+/* Decomposed into products and a softmax; the fused operator must take its place before differentiation. */
 static void attention_is_recognised(void **state)
 {
     ModelTest *test = *state;

@@ -1,5 +1,5 @@
-/* spelt_variance.c: decomposed standard deviations that are part of no norm that the recognisers know: a model's own
- * group or instance norm, a weight standardisation, a local response.
+/* decomposed_variance.c: decomposed standard deviations in no norm that the recognisers know: a model's own group or
+ * instance norm, a weight standardisation, a local response.
  *
  * In f16 the square of what is below 2.4e-4 is zero and that of what is above 256 infinite, where the root would be
  * neither; the least epsilons are zero, and so is their root's reciprocal infinite. From the squares to the division
@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "passes/match.h"
-#include "passes/precision/spelt_variance.h"
+#include "passes/precision/decomposed_variance.h"
 
 enum { MAX_STEPS = 24 }; /* from a root up to its squares */
 
@@ -158,7 +158,7 @@ static Part part_made(const Variances *v, const Node *node)
     return shifts || (is_sum && first == PART_TERM && second == PART_TERM) ? PART_TERM : PART_NONE;
 }
 
-bool *mark_spelt_variances(Graph *graph)
+bool *mark_decomposed_variances(Graph *graph)
 {
     Variances v = {.graph = graph};
     v.marks = NEW_ARRAY(graph->arena, bool, graph->value_count);
