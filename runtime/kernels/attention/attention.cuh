@@ -1,5 +1,5 @@
 /* attention.cuh: attention.h for CUDA, forward: pcc_attention and pcc_attention_visible. The [queries, keys] matrix is
- * never whole. Absent operands are null pointers; max and inverse_sum are of T. */
+ * never materialised. Absent operands are null pointers; max and inverse_sum have type T. */
 #ifndef PCC_ATTENTION_CUH
 #define PCC_ATTENTION_CUH
 

@@ -1,17 +1,18 @@
 /* attention_amx.h: the products of attention_product.inc in AMX tiles (gemm_amx.h), where operands are bf16.
  *
- * B holds numbers of bf16. So may A; else each of its elements is split into two of bf16, x = high + low within 2^-17
- * |x|, and A multiplies twice: weights and gradients of scores keep the precision that float accumulation has. Panels
- * are those of gemm_pairs.h and gemm_amx.h, packed here from float tiles. */
+ * B is bf16. A is bf16 too, or f32 whose elements are split into two bf16 numbers, x = high + low within 2^-17 |x|, and
+ * the product is computed twice: softmax weights and gradients of scores then keep the precision of float accumulation.
+ * Panels are those of gemm_pairs.h and gemm_amx.h, packed here from float tiles. */
 #ifndef PCC_ATTENTION_AMX_H
 #define PCC_ATTENTION_AMX_H
 
-/* Rows of A at most, elements of a depth block, and floats of all panels: A's high and low, and 32 columns of B. */
+/* The most rows of A, the elements of a depth block, and the floats of all panels: high and low parts of A, and 32
+ * columns of B. */
 #define PCC_ATTENTION_PANEL_ROWS 128
 #define PCC_ATTENTION_PANEL_DEPTH 128
 #define PCC_ATTENTION_PANELS (PCC_ATTENTION_PANEL_ROWS * PCC_ATTENTION_PANEL_DEPTH + 32 * PCC_ATTENTION_PANEL_DEPTH / 2)
 
-/* Two registers of floats as one of pairs, lane by lane, `low` in the low halves. */
+/* Packs two registers of floats into one of bf16 pairs, lane by lane, `low` in the low halves. */
 PCC_KERNEL __m512i pcc_attention_pairs(__m512 low, __m512 high)
 {
     const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22,
@@ -19,7 +20,7 @@ PCC_KERNEL __m512i pcc_attention_pairs(__m512 low, __m512 high)
     return _mm512_permutexvar_epi16(interleave, (__m512i)_mm512_cvtne2ps_pbh(high, low));
 }
 
-/* What rounding to these pairs has lost, as pairs. */
+/* The rounding errors of these pairs, as bf16 pairs. */
 PCC_KERNEL __m512i pcc_attention_residual(__m512 low, __m512 high, __m512i pairs)
 {
     const __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
@@ -32,7 +33,7 @@ PCC_KERNEL __m512 pcc_attention_load_or_zero(int exists, const float *from)
     return exists ? _mm512_loadu_ps(from) : _mm512_setzero_ps();
 }
 
-/* 16 rows of A: elements [d, d + 32) of K, those below `depth`, as one tile of its panel. */
+/* Packs 16 rows of A, elements [d, d + 32) of K as far as they are below `depth`, into one tile of its panel. */
 PCC_KERNEL void pcc_attention_tile_rows(const PccAttentionProduct_f32 *p, int64_t row, int64_t d, int64_t depth,
                                         float *high, float *low)
 {
@@ -53,7 +54,7 @@ PCC_KERNEL void pcc_attention_tile_rows(const PccAttentionProduct_f32 *p, int64_
     }
 }
 
-/* The same of A stored as [depth, m], whose rows have whole registers. */
+/* The same for A stored as [depth, m], with rows padded to whole registers. */
 PCC_KERNEL void pcc_attention_tile_columns(const PccAttentionProduct_f32 *p, int64_t row, int64_t d, int64_t depth,
                                            float *high, float *low)
 {
@@ -71,7 +72,7 @@ PCC_KERNEL void pcc_attention_tile_columns(const PccAttentionProduct_f32 *p, int
         pcc_amx_transpose(low);
 }
 
-/* Elements [first, depth) of K, in `pairs` pairs, of all of A. */
+/* Packs elements [first, depth) of K, as `pairs` pairs, of all rows of A. */
 PCC_KERNEL void pcc_attention_panels_a(const PccAttentionProduct_f32 *p, int64_t first, int64_t depth, int64_t pairs,
                                        float *high, float *low)
 {
@@ -83,7 +84,7 @@ PCC_KERNEL void pcc_attention_panels_a(const PccAttentionProduct_f32 *p, int64_t
                 pcc_attention_tile_rows(p, row, first + 2 * pair, depth, high, low);
 }
 
-/* The same of `count`, 1 or 2, registers of B's columns. */
+/* The same for `count` (1 or 2) registers of B's columns. */
 PCC_KERNEL void pcc_attention_panel_b(const float *b, int64_t b_row, int64_t count, int64_t first, int64_t depth,
                                       int64_t pairs, float *panel)
 {
@@ -96,7 +97,7 @@ PCC_KERNEL void pcc_attention_panel_b(const float *b, int64_t b_row, int64_t cou
         }
 }
 
-/* c [rows, 16 count] (+)= A B of one depth block; at most 32 rows. `low` is NULL where A is bf16. */
+/* c [rows, 16 count] = or += A B over one depth block; at most 32 rows. `low` is NULL where A is bf16. */
 PCC_KERNEL void pcc_attention_amx_block(int64_t rows, int64_t count, int64_t pairs, const float *high, const float *low,
                                         const float *b, float *c, int64_t c_row, int accumulate)
 {
@@ -112,7 +113,7 @@ PCC_KERNEL void pcc_attention_amx_block(int64_t rows, int64_t count, int64_t pai
         }
 }
 
-/* p.m is at most PCC_ATTENTION_PANEL_ROWS; between pcc_amx_begin() and pcc_amx_end(). */
+/* p.m is at most PCC_ATTENTION_PANEL_ROWS. Call between pcc_amx_begin() and pcc_amx_end(). */
 PCC_SHARED void pcc_attention_amx(PccAttentionProduct_f32 p, float *panels)
 {
     float *high = panels, *low = high + PCC_ATTENTION_PANEL_ROWS * PCC_ATTENTION_PANEL_DEPTH / 2;
@@ -132,7 +133,7 @@ PCC_SHARED void pcc_attention_amx(PccAttentionProduct_f32 p, float *panels)
     }
 }
 
-/* ---- what attention_registers.inc has for the other forms -------------------------------------------------------- */
+/* ---- what attention_registers.inc defines for the other forms ---------------------------------------------------- */
 
 PCC_KERNEL int pcc_attention_in_tiles_narrow(PccIn a, PccIn b, PccIn c, PccIn d)
 {

@@ -1,9 +1,10 @@
-/* attention_backward.cuh: what the kernels of attention_grad.cuh share: their operands, and who computes what.
+/* attention_backward.cuh: what the kernels of attention_grad.cuh share: their operands, and how the work is divided
+ * among blocks.
  *
  * With P = exp(scale q k^T + mask - max) inverse_sum and delta = rowsum(dy y):
  * dv = P^T dy, dS = P (dy v^T - delta) scale, dq = dS k, dk = dS^T q.
- * Each of the three is the same loop: a block has some rows and columns of a result, and sums over tiles of P^T, dS or
- * dS^T, which it makes anew. So nothing is added by two blocks, and the order of every sum is fixed. */
+ * Each of the three is the same loop: a block computes some rows and columns of a result, and sums over tiles of P^T,
+ * dS or dS^T, which it recomputes. No two blocks add to the same element, so the order of every sum is fixed. */
 #ifndef PCC_ATTENTION_BACKWARD_CUH
 #define PCC_ATTENTION_BACKWARD_CUH
 
@@ -11,7 +12,7 @@
 
 typedef enum PccAttentionSide { PCC_ATTENTION_DQ, PCC_ATTENTION_DK, PCC_ATTENTION_DV } PccAttentionSide;
 
-/* One launch's operands; `delta` in the order of max. */
+/* One launch's operands; `delta` has the layout of max. */
 template <class T, class Q, class K, class V, class A, class D> struct PccAttentionBackward {
     PccAttention shape;
     const Q *q;
@@ -33,13 +34,13 @@ template <PccAttentionSide SIDE> PCC_KERNEL int64_t pcc_attention_side_heads(con
     return SIDE == PCC_ATTENTION_DQ ? shape.heads : shape.heads / shape.kv_group;
 }
 
-/* Of the result. */
+/* Columns of the result. */
 template <PccAttentionSide SIDE> PCC_DEVICE const int64_t *pcc_attention_side_stride(const PccAttention &shape)
 {
     return SIDE == PCC_ATTENTION_DQ ? shape.dq_stride : SIDE == PCC_ATTENTION_DK ? shape.dk_stride : shape.dv_stride;
 }
 
-/* How many there are, of so many rows and columns. */
+/* The number of blocks for so many rows and columns. */
 template <PccAttentionSide SIDE> static int64_t pcc_attention_tasks(const PccAttention &shape, int rows, int columns)
 {
     const int64_t all_rows = SIDE == PCC_ATTENTION_DQ ? shape.queries : shape.keys;
@@ -48,8 +49,7 @@ template <PccAttentionSide SIDE> static int64_t pcc_attention_tasks(const PccAtt
            pcc_ceil_div(all_rows, rows);
 }
 
-/* The column chunk is outermost, then batch, head and tile of rows, of which the longest of a causal head come first.
- */
+/* Column chunk, batch, head, tile of rows, outermost first; the longest rows of a causal head come first. */
 template <PccAttentionSide SIDE>
 PCC_DEVICE PccAttentionTask pcc_attention_task_of(const PccAttention &shape, int64_t task, int rows, int columns)
 {

@@ -7,12 +7,12 @@
 
 #include <stddef.h>
 
-/* The kernels take any width. Every 128 columns of a result compute the scores anew, so beyond this, as beyond
- * PCC_ATTENTION_MAX_WIDTH of the C target, width + value_width is better expanded into products and a softmax. */
+/* The kernels take any width. The scores are recomputed for every 128 columns of a result, so attention with a greater
+ * width + value_width is better expanded into products and a softmax, as beyond PCC_ATTENTION_MAX_WIDTH in the C
+ * target. */
 #define PCC_CUDA_ATTENTION_MAX_WIDTH 4000
 
-/* rowsum(dy y) of every query, then for each batch and key head the factor that brings dS into the range of f16, of one
- * element each. */
+/* rowsum(dy y) of every query, then for each batch and key head one factor that scales dS into the range of f16. */
 static inline size_t pcc_cuda_attention_grad_scratch_bytes(PccAttention shape, size_t element_size)
 {
     const int64_t queries = shape.batch * shape.heads * shape.queries, groups = shape.batch * shape.heads;

@@ -1,15 +1,16 @@
 /* attention_delta.cuh: what the other kernels of attention_grad.cuh need first: delta = rowsum(dy y) of every query,
- * and where dS will be of f16, the power of two that it is multiplied by.
+ * and, where dS will be f16, the power of two by which it is scaled.
  *
  * By Cauchy and Schwarz |dS| <= 2 scale |dy row| |v row|; the factor brings the greatest such bound of a batch and key
- * head to 2^15, half of f16's range. Numbers down to 2^-18 of the bound then keep 22 bits in two halves. */
+ * head to 2^15, half of f16's range. Numbers down to 2^-18 of the bound then keep 22 bits as a sum of two f16
+ * numbers. */
 #ifndef PCC_ATTENTION_DELTA_CUH
 #define PCC_ATTENTION_DELTA_CUH
 
 #include "attention_mask.cuh"
 #include "../common/block.cuh"
 
-/* A warp has a row. norm: of dy, squared; may be nullptr. */
+/* One warp for each row. norm: the squared norm of dy's row; may be nullptr. */
 template <class T, class Y, class D>
 __global__ __launch_bounds__(PCC_BLOCK) void pcc_attention_delta_kernel(PccAttention shape, const Y *y, const D *dy,
                                                                         T *delta, T *norm, int64_t rows)
@@ -44,7 +45,7 @@ static void pcc_attention_delta(PccAttention shape, const Y *y, const D *dy, T *
                dy, delta, norm, rows);
 }
 
-/* 2^15 over the least power of two above the bound; 1 where there is none. */
+/* 2^15 divided by the least power of two above the bound; 1 where there is none. */
 PCC_DEVICE float pcc_attention_factor(float bound)
 {
     if (!(bound > 0) || bound > 3e38f)
@@ -53,7 +54,7 @@ PCC_DEVICE float pcc_attention_factor(float bound)
     return pcc_f32_of_bits((uint32_t)(127 + 15 - max(exponent, -64)) << 23);
 }
 
-/* A block has a batch and key head. */
+/* One block for each batch and key head. */
 template <class V>
 __global__ __launch_bounds__(PCC_BLOCK) void pcc_attention_factor_kernel(PccAttention shape, const V *v,
                                                                          const float *norm, float *factor,

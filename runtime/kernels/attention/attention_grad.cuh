@@ -7,7 +7,7 @@
 #include "attention_simt_grad.cuh"
 #include "attention_tensor_grad.cuh"
 
-/* One of dq, dk and dv, on tensor cores where they serve. */
+/* One of dq, dk and dv, on tensor cores where they can be used. */
 template <PccAttentionSide SIDE, class T, class Q, class K, class V, class A, class D, class G>
 static void pcc_attention_grad_side(const PccAttentionBackward<T, Q, K, V, A, D> &f, const T *factor, G *grad,
                                     PccStep *s)

@@ -1,10 +1,10 @@
 /* attention_simt.cuh: products of tiles in shared memory by plain multiplications, for f32, f64 and any mixture of
  * storage.
  *
- * A block of 16 x 16 threads makes a tile of scores, [64, columns], and from it sums of [64, 64 M] of a result. Thread
- * (y, x) has rows 4 y ... 4 y + 3, columns x, x + 16 ... of the scores, and of every 64 columns of the result whole
- * vectors of 16 bytes. All tiles are row-major and read in such vectors; a pitch of one vector more than whole 128
- * bytes keeps 8 rows in different banks. */
+ * A block of 16 x 16 threads computes a tile of scores, [64, columns], and from it adds to [64, 64 M] elements of a
+ * result. Thread (y, x) computes rows 4 y ... 4 y + 3 and columns x, x + 16 ... of the scores, and whole vectors of 16
+ * bytes of every 64 columns of the result. All tiles are row-major and read in such vectors; a pitch of a multiple of
+ * 128 bytes plus one vector puts 8 rows into different banks. */
 #ifndef PCC_ATTENTION_SIMT_CUH
 #define PCC_ATTENTION_SIMT_CUH
 
@@ -13,25 +13,25 @@
 enum { PCC_ATTENTION_THREADS = 256, PCC_ATTENTION_TILE = 64 };
 
 template <class T> struct PccAttentionSimt {
-    static constexpr int lanes = 16 / sizeof(T);                   /* of a vector */
-    static constexpr int columns = 32 / sizeof(T) * 8;             /* of a tile of scores: 64 of f32, 32 of f64 */
-    static constexpr int each = columns / 16;                      /* of them of a thread */
-    static constexpr int depth = 128 / sizeof(T);                  /* of width that is multiplied at once */
-    static constexpr int depth_pitch = depth + lanes;              /* of operands of the scores */
-    static constexpr int score_pitch = columns + lanes;            /* of scores */
-    static constexpr int value_pitch = PCC_ATTENTION_TILE + lanes; /* of what the scores multiply */
+    static constexpr int lanes = 16 / sizeof(T);        /* elements of a vector */
+    static constexpr int columns = 32 / sizeof(T) * 8;  /* columns of a tile of scores: 64 in f32, 32 in f64 */
+    static constexpr int each = columns / 16;           /* columns for each thread */
+    static constexpr int depth = 128 / sizeof(T);       /* elements of width that are multiplied at once */
+    static constexpr int depth_pitch = depth + lanes;   /* pitch of the operands of the scores */
+    static constexpr int score_pitch = columns + lanes; /* pitch of the scores */
+    static constexpr int value_pitch = PCC_ATTENTION_TILE + lanes; /* pitch of the tiles that the scores multiply */
     static constexpr int operands = (PCC_ATTENTION_TILE + columns) * depth_pitch;
     static constexpr int values = columns * value_pitch;
 
-    /* Operands of the scores are read before the scores' product begins, so both share a place. */
+    /* The operands of the scores are no longer needed when the scores' product begins, so both share memory. */
     struct Shared {
         alignas(16) T score[PCC_ATTENTION_TILE * score_pitch];
         alignas(16) T operand[operands > values ? operands : values];
     };
 };
 
-/* to [ROWS, pitch] = from [rows, columns] at distances of `stride`, zeros up to [ROWS, COLUMNS]. All threads of a block
- * take part. */
+/* to [ROWS, pitch] = from [rows, columns] of row stride `stride`, zeros up to [ROWS, COLUMNS]. All threads of a block
+ * call this. */
 template <class T, int ROWS, int COLUMNS, class X>
 PCC_DEVICE void pcc_attention_fill(const X *from, int64_t stride, int64_t rows, int64_t columns, int pitch, T *to)
 {
@@ -125,7 +125,7 @@ template <class T> PCC_DEVICE void pcc_attention_accumulate(const T *weight, con
     }
 }
 
-/* sums [64, 64 M] += the tile of scores X [rows, columns], at distances of `stride` in memory. */
+/* sums [64, 64 M] += the tile of scores times X [rows, columns], of row stride `stride` in memory. */
 template <class T, int M, class X>
 PCC_DEVICE void pcc_attention_weigh(typename PccAttentionSimt<T>::Shared &shared, const X *value, int64_t stride,
                                     int64_t rows, int64_t columns, T (&sum)[M][4][4])
@@ -142,7 +142,7 @@ PCC_DEVICE void pcc_attention_weigh(typename PccAttentionSimt<T>::Shared &shared
     }
 }
 
-/* N of a row's elements from `column` on, those below `columns`. */
+/* N of a row's elements from `column` on, zeros from `columns` on. */
 template <int N, class T, class Y>
 PCC_DEVICE void pcc_attention_put_some(PccVector<T, N> from, bool aligned, Y *row, int64_t column, int64_t columns)
 {
@@ -160,7 +160,7 @@ PCC_DEVICE void pcc_attention_put_some(PccVector<T, N> from, bool aligned, Y *ro
             row[column + e] = narrow.at[e];
 }
 
-/* The thread's rows of the sums, each times its factor, to memory. */
+/* Stores the thread's rows of the sums, each times its factor. */
 template <class T, int M, class Y>
 PCC_DEVICE void pcc_attention_put(const T (&sum)[M][4][4], const T (&factor)[4], Y *y, int64_t stride, int64_t rows,
                                   int64_t columns)

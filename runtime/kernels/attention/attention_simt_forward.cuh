@@ -1,13 +1,13 @@
-/* attention_simt_forward.cuh: the forward pass of attention.cuh where tensor cores do not serve: online softmax
- * (Milakov and Gimelshein 2018; Dao et al. 2022) over tiles of keys. A block has 64 queries and at most 64 M columns of
- * y. */
+/* attention_simt_forward.cuh: the forward pass of attention.cuh where tensor cores cannot be used: online softmax
+ * (Milakov and Gimelshein 2018; Dao et al. 2022) over tiles of keys. A block computes 64 queries and at most 64 M
+ * columns of y. */
 #ifndef PCC_ATTENTION_SIMT_FORWARD_CUH
 #define PCC_ATTENTION_SIMT_FORWARD_CUH
 
 #include "attention_simt.cuh"
 #include "../common/block.cuh"
 
-/* Over the 16 threads of a row. */
+/* Reductions over the 16 threads of a row. */
 template <class Op, class T> PCC_DEVICE T pcc_attention_row_reduce(T x)
 {
 #pragma unroll
@@ -16,7 +16,7 @@ template <class Op, class T> PCC_DEVICE T pcc_attention_row_reduce(T x)
     return x;
 }
 
-/* The greatest that is a number, as the C target has it. */
+/* The maximum, ignoring NaN, as in the C target. */
 struct PccAttentionMax {
     template <class T> static __device__ __forceinline__ T of(T a, T b)
     {
@@ -24,7 +24,7 @@ struct PccAttentionMax {
     }
 };
 
-/* What a thread keeps of its 4 queries. `sum` is of its own keys until the end. */
+/* A thread's state of its 4 queries. Until the end `sum` covers only the thread's own keys. */
 template <class T, int M> struct PccAttentionState {
     T max[4], sum[4], out[M][4][4];
 };
@@ -46,7 +46,7 @@ PCC_DEVICE void pcc_attention_mask_scores(const PccAttention &shape, const PccAt
     }
 }
 
-/* To exponentials under the rows' new maximum, which rescales what they have summed so far. */
+/* Replaces scores by exponentials relative to the rows' new maximum, and rescales the sums so far. */
 template <class T, int M>
 PCC_DEVICE void pcc_attention_powers(const T (&score)[4][PccAttentionSimt<T>::each], PccAttentionState<T, M> &state,
                                      T *weight)
@@ -60,7 +60,7 @@ PCC_DEVICE void pcc_attention_powers(const T (&score)[4][PccAttentionSimt<T>::ea
         for (int j = 1; j < Tile::each; j++)
             highest = PccAttentionMax::of(score[i][j], highest);
         highest = PccAttentionMax::of(pcc_attention_row_reduce<PccAttentionMax>(highest), state.max[i]);
-        const T shift = highest == -T(INFINITY) ? T(0) : highest; /* -inf - -inf is not a number */
+        const T shift = highest == -T(INFINITY) ? T(0) : highest; /* -inf - -inf would be NaN */
         const T decay = exp(state.max[i] - shift);
         state.sum[i] *= decay;
 #pragma unroll
@@ -76,7 +76,7 @@ PCC_DEVICE void pcc_attention_powers(const T (&score)[4][PccAttentionSimt<T>::ea
     }
 }
 
-/* The sums are reduced; statistics are those of the 64 queries, or nullptr. */
+/* Reduces the sums and stores the statistics of the 64 queries unless they are nullptr. */
 template <class T, int M>
 PCC_DEVICE void pcc_attention_statistics(const PccAttentionState<T, M> &state, int64_t rows, T *max, T *inverse_sum,
                                          T (&inverse)[4])
@@ -93,8 +93,8 @@ PCC_DEVICE void pcc_attention_statistics(const PccAttentionState<T, M> &state, i
     }
 }
 
-/* `task`: the column chunk of y is outermost, then batch, head, tile of queries; the last queries of a causal head have
- * the most keys and come first. */
+/* `task` counts column chunks of y, batches, heads and tiles of queries, outermost first; the last queries of a causal
+ * head have the most keys and come first. */
 template <class T, int M, class Q, class K, class V, class A, class Y>
 PCC_DEVICE void pcc_attention_simt_task(const PccAttention &shape, const Q *q, const K *k, const V *v, const A *mask,
                                         Y *y, T *max, T *inverse_sum, int64_t task)

@@ -1,12 +1,12 @@
-/* attention_simt_grad.cuh: the backward pass of attention_grad.cuh (attention_backward.cuh) where tensor cores do not
- * serve. A block has 64 rows and at most 64 M columns of dq, dk or dv. */
+/* attention_simt_grad.cuh: the backward pass of attention_grad.cuh (attention_backward.cuh) where tensor cores cannot
+ * be used. A block computes 64 rows and at most 64 M columns of dq, dk or dv. */
 #ifndef PCC_ATTENTION_SIMT_GRAD_CUH
 #define PCC_ATTENTION_SIMT_GRAD_CUH
 
 #include "attention_backward.cuh"
 #include "attention_simt.cuh"
 
-/* Scores and dy v^T of rows from `row` on and columns from `column` on to P or dS, 0 where there is none. */
+/* Converts scores and dy v^T of rows from `row` on and columns from `column` on to P or dS, 0 outside the matrix. */
 template <PccAttentionSide SIDE, class T, class B>
 PCC_DEVICE void pcc_attention_grad_weights(const B &f, int64_t batch, int64_t head, int64_t row, int64_t column,
                                            const T (&score)[4][PccAttentionSimt<T>::each],
@@ -35,7 +35,7 @@ PCC_DEVICE void pcc_attention_grad_weights(const B &f, int64_t batch, int64_t he
     }
 }
 
-/* What one tile of queries and keys of a head adds to a block's sums; q, k, v and dy are the tile's first rows. */
+/* Adds one tile of queries and keys of a head to a block's sums; q, k, v and dy point to the tile's first rows. */
 template <PccAttentionSide SIDE, int M, class T, class Q, class K, class V, class A, class D>
 PCC_DEVICE void pcc_attention_grad_tile(typename PccAttentionSimt<T>::Shared &shared,
                                         const PccAttentionBackward<T, Q, K, V, A, D> &f, int64_t batch, int64_t head,

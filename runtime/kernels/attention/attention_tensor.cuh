@@ -1,12 +1,13 @@
 /* attention_tensor.cuh: attention's products on tensor cores, for operands that are all bf16 or all f16.
  *
- * As in FlashAttention-2 (Dao 2023) a warp has 16 R rows, of queries or of keys, and multiplies them with tiles of
- * columns that its block copies to shared memory while it multiplies the tile before. Scores stay in the accumulators'
- * registers, which are those of the operand A of the next product.
+ * As in FlashAttention-2 (Dao 2023) a warp holds 16 R rows, of queries or of keys, and multiplies them by tiles of
+ * columns, each of which its block copies to shared memory while the previous one is multiplied. Scores stay in the
+ * accumulators' registers, whose layout is that of operand A of the next product.
  *
- * There they would be rounded to 16 bits. The C target does not round them, or splits them into two halves where it has
- * tiles (attention_amx.h), and so does this: w = high + low, multiplied twice. Numbers of f16 would leave its range:
- * they are multiplied by a power of two first. PCC_ATTENTION_HALVES 1 is FlashAttention's rounding, for comparison. */
+ * As operand A they would be rounded to 16 bits. The C target does not round them, or splits them into two 16-bit
+ * numbers for AMX (attention_amx.h), and so do these kernels: w = high + low, multiplied twice. In f16 they could leave
+ * its range, so they are multiplied by a power of two first. PCC_ATTENTION_HALVES 1 rounds as FlashAttention does, for
+ * comparison. */
 #ifndef PCC_ATTENTION_TENSOR_CUH
 #define PCC_ATTENTION_TENSOR_CUH
 
@@ -17,35 +18,35 @@
 #    define PCC_ATTENTION_HALVES 2
 #endif
 
-/* A warp has 16 R rows and at most 64 M columns of a result; a tile has so many columns. */
+/* A warp computes 16 R rows and at most 64 M columns of a result; these are the columns of a tile. */
 template <int M> struct PccAttentionColumns {
     static constexpr int count = M == 1 ? 64 : 32, pairs = count / 16;
 };
 
 enum {
-    PCC_ATTENTION_MOST_WARPS = 8, /* of a block */
-    PCC_ATTENTION_SLACK = 64,     /* bytes behind the last tile that may be read, and count for nothing */
+    PCC_ATTENTION_MOST_WARPS = 8, /* warps of a block */
+    PCC_ATTENTION_SLACK = 64,     /* bytes after the last tile that may be read, and are ignored */
 };
 
-/* Where kernels are compiled, and where they are chosen: sm_75 has no tensor cores for bf16. */
+/* For compiling kernels and for choosing them: the tensor cores of sm_75 do not multiply bf16. */
 template <class X> PCC_KERNEL constexpr bool pcc_attention_multiplies(int generation)
 {
     return generation >= 8 || (generation == 7 && std::is_same<X, PccF16>::value);
 }
 
-/* Weights are at most 1: times this they are in f16's range. */
+/* Softmax weights are at most 1: multiplied by this they are in f16's range. */
 template <class X> PCC_DEVICE constexpr float pcc_attention_weight_factor()
 {
     return std::is_same<X, PccF16>::value ? 0x1p15f : 1.0f;
 }
 
-/* Elements from row to row of a tile: 16 bytes more than whole 32, so that 8 rows lie in different banks. */
+/* Pitch of a tile: a multiple of 32 bytes plus 16, so that 8 rows lie in different banks. */
 PCC_KERNEL int pcc_attention_pitch(int64_t width)
 {
     return (int)(pcc_ceil_div(width, 16) * 16 + 8);
 }
 
-/* e^x to 2^-20, for x <= 0. */
+/* e^x within 2^-20, for x <= 0. */
 PCC_DEVICE float pcc_attention_exp(float x)
 {
     return exp2f(x * 1.44269504f);
@@ -53,7 +54,7 @@ PCC_DEVICE float pcc_attention_exp(float x)
 
 /* ---- copies ------------------------------------------------------------------------------------------------------ */
 
-/* 8 numbers, of which `count` exist. */
+/* Copies 8 numbers, of which `count` exist. */
 template <class X> PCC_DEVICE void pcc_attention_copy_plainly(X *to, const X *from, int count)
 {
     PccVector<X, 8> some;
@@ -63,7 +64,7 @@ template <class X> PCC_DEVICE void pcc_attention_copy_plainly(X *to, const X *fr
     pcc_store_vector(to, some);
 }
 
-/* to [rows, pitch] = from [exist, width] at distances of `stride`, zeros up to whole 16 columns. It is there after
+/* to [rows, pitch] = from [exist, width] of row stride `stride`, zeros up to a multiple of 16 columns. Complete after
  * pcc_wait_copies() and a barrier. */
 template <class X>
 PCC_DEVICE void pcc_attention_copy(const X *from, int64_t stride, int64_t exist, int width, int rows, X *to)
@@ -87,7 +88,7 @@ PCC_DEVICE void pcc_attention_copy(const X *from, int64_t stride, int64_t exist,
 
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
-/* score = A [16 R, pitch - 8] B [16 N, pitch - 8]^T of tiles. */
+/* score = A [16 R, pitch - 8] B [16 N, pitch - 8]^T, both tiles. */
 template <class X, int R, int N>
 PCC_DEVICE void pcc_attention_tensor_product(const X *a, const X *b, int pitch, float (&score)[R][2 * N][4])
 {
@@ -113,7 +114,7 @@ PCC_DEVICE void pcc_attention_tensor_product(const X *a, const X *b, int pitch, 
     }
 }
 
-/* What scores became, as operand A, in halves. */
+/* Softmax weights or gradients of scores as operand A, split into 16-bit numbers. */
 template <int R, int N> struct PccAttentionWeights {
     PccA half[PCC_ATTENTION_HALVES][R][N];
 };
@@ -137,7 +138,7 @@ PCC_DEVICE PccAttentionWeights<R, N> pcc_attention_split(const float (&weight)[R
     return w;
 }
 
-/* sum += W [16 R, 16 N] X [16 N, columns] of a tile; columns are taken by 32. */
+/* sum += W [16 R, 16 N] X [16 N, columns] of a tile, 32 columns at a time. */
 template <class X, int R, int N, int M>
 PCC_DEVICE void pcc_attention_tensor_weigh(const PccAttentionWeights<R, N> &w, const X *value, int pitch, int columns,
                                            float (&sum)[R][8 * M][4])
@@ -159,7 +160,7 @@ PCC_DEVICE void pcc_attention_tensor_weigh(const PccAttentionWeights<R, N> &w, c
     }
 }
 
-/* The warp's rows of the sums, each times its factor, to memory; at most `rows` and `columns`. */
+/* Stores the warp's rows of the sums, each times its factor; at most `rows` rows and `columns` columns. */
 template <int R, int M, class Y>
 PCC_DEVICE void pcc_attention_tensor_put(const float (&sum)[R][8 * M][4], const float (&factor)[2 * R], Y *y,
                                          int64_t stride, int64_t rows, int64_t columns)
@@ -192,7 +193,7 @@ PCC_DEVICE void pcc_attention_tensor_put(const float (&sum)[R][8 * M][4], const 
 
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
-/* Columns of a tile that a row has to do with. */
+/* The range of a tile's columns that a row sees, or is seen by. */
 struct PccAttentionRange {
     int first, end;
 };
@@ -246,14 +247,13 @@ PCC_DEVICE void pcc_attention_tensor_scores(const PccAttention &shape, const Pcc
 /* ---- shared memory ----------------------------------------------------------------------------------------------- */
 
 #ifndef PCC_EMULATED
-/* Whose attributes say what the program was compiled for. */
+/* A kernel whose attributes tell which architecture the program was compiled for. */
 static __global__ void pcc_attention_generation_kernel()
 {
 }
 #endif
 
-/* The current device: shared memory of a block and of a multiprocessor, and its architecture's number before the point.
- */
+/* The current device: shared memory of a block and of a multiprocessor, and the architecture's major version. */
 struct PccAttentionDevice {
     int block_bytes, all_bytes, generation;
 };
@@ -268,7 +268,7 @@ static inline PccAttentionDevice pcc_attention_device()
         cudaDeviceGetAttribute(&d.generation, cudaDevAttrComputeCapabilityMajor, device) != cudaSuccess)
         return {0, 0, 0};
 #ifndef PCC_EMULATED
-    cudaFuncAttributes compiled; /* code for sm_75 that a newer GPU's driver compiles again stays what it is */
+    cudaFuncAttributes compiled; /* code compiled for sm_75 keeps its limits when a newer GPU's driver recompiles it */
     if (cudaFuncGetAttributes(&compiled, pcc_attention_generation_kernel) == cudaSuccess &&
         compiled.ptxVersion / 10 < d.generation)
         d.generation = compiled.ptxVersion / 10;
@@ -276,11 +276,11 @@ static inline PccAttentionDevice pcc_attention_device()
     return d;
 }
 
-/* Of a block whose tiles need `common` bytes and `each` a warp: 4, or up to 8 where only one block would have room on a
- * multiprocessor, as on sm_86, sm_89 and sm_120; 0: there is no room. */
+/* Warps of a block whose tiles need `common` bytes and `each` bytes a warp: 4, or up to 8 where only one block would
+ * fit on a multiprocessor, as on sm_86, sm_89 and sm_120; 0: the tiles do not fit. */
 static inline int pcc_attention_warps(PccAttentionDevice device, int64_t common, int64_t each)
 {
-    const int64_t room = (device.block_bytes - common) / each, overhead = 1024; /* a block's, of the driver */
+    const int64_t room = (device.block_bytes - common) / each, overhead = 1024; /* reserved by the driver */
     const bool alone = 2 * (common + 4 * each + overhead) > device.all_bytes;
     return (int)pcc_max_i64(0, pcc_min_i64(room, alone ? PCC_ATTENTION_MOST_WARPS : 4));
 }

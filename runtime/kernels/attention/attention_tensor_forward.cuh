@@ -1,16 +1,16 @@
 /* attention_tensor_forward.cuh: the forward pass of attention.cuh on tensor cores (attention_tensor.cuh). A block's
- * rows are queries, of which it has at most 64 M columns of y. */
+ * rows are queries, of which it computes at most 64 M columns of y. */
 #ifndef PCC_ATTENTION_TENSOR_FORWARD_CUH
 #define PCC_ATTENTION_TENSOR_FORWARD_CUH
 
 #include "attention_tensor.cuh"
 
-/* What a lane keeps of its 2 R queries. `sum` is of its own keys until the end. */
+/* A lane's state of its 2 R queries. Until the end `sum` covers only the lane's own keys. */
 template <int R, int M> struct PccAttentionOnline {
     float max[2 * R], sum[2 * R], out[R][8 * M][4];
 };
 
-/* Scores to exponentials under the rows' new maximum, which rescales what they have summed so far. */
+/* Replaces scores by exponentials relative to the rows' new maximum, and rescales the sums so far. */
 template <class X, int R, int N, int M>
 PCC_DEVICE void pcc_attention_online(float (&score)[R][2 * N][4], PccAttentionOnline<R, M> &state)
 {
@@ -22,7 +22,7 @@ PCC_DEVICE void pcc_attention_online(float (&score)[R][2 * N][4], PccAttentionOn
             highest = fmaxf(score[i / 2][j / 2][i % 2 * 2 + j % 2], highest);
         highest = fmaxf(__shfl_xor_sync(0xffffffffu, highest, 1), highest);
         highest = fmaxf(__shfl_xor_sync(0xffffffffu, highest, 2), highest);
-        const float shift = highest == -INFINITY ? 0.0f : highest; /* -inf - -inf is not a number */
+        const float shift = highest == -INFINITY ? 0.0f : highest; /* -inf - -inf would be NaN */
         const float decay = pcc_attention_exp(state.max[i] - shift);
         state.max[i] = highest;
         state.sum[i] *= decay;
@@ -38,7 +38,7 @@ PCC_DEVICE void pcc_attention_online(float (&score)[R][2 * N][4], PccAttentionOn
     }
 }
 
-/* Statistics are those of the warp's queries, or nullptr; inverse: what y is multiplied by. */
+/* Stores the statistics of the warp's queries unless they are nullptr; inverse: the factor of y. */
 template <class X, int R, int M>
 PCC_DEVICE void pcc_attention_online_end(const PccAttentionOnline<R, M> &state, int64_t rows, float *max,
                                          float *inverse_sum, float (&inverse)[2 * R])
@@ -102,7 +102,7 @@ PCC_DEVICE void pcc_attention_tensor_task(const PccAttention &shape, const X *q,
 #pragma unroll
     for (int i = 0; i < 2 * R; i++)
         state.max[i] = -INFINITY;
-    __syncthreads(); /* the task before may still be read */
+    __syncthreads(); /* the previous task's tiles may still be read */
     pcc_attention_copy(pcc_attention_row(q, shape.q_stride, batch, head, query), shape.q_stride[2],
                        shape.queries - query, width, rows, shared);
     if (end > 0)
@@ -130,7 +130,7 @@ PCC_DEVICE void pcc_attention_tensor_task(const PccAttention &shape, const X *q,
                                    shape.queries - first, columns);
 }
 
-/* Tiles of 16 rows of a warp: two of them halve what it reads of shared memory, where registers suffice. */
+/* Tiles of 16 rows of a warp: with two of them it reads half as much shared memory, where registers suffice. */
 PCC_KERNEL constexpr int pcc_attention_row_tiles(int generation, int M)
 {
     return generation >= 8 && M == 1 ? 2 : 1;
@@ -150,7 +150,7 @@ __global__ __launch_bounds__(32 * PCC_ATTENTION_MOST_WARPS,
     }
 }
 
-/* Is there room in shared memory? Else nothing is done. */
+/* Launches if the tiles fit in shared memory; returns whether they do. */
 template <class X, int R, int M, class A, class Y>
 static bool pcc_attention_tensor_launch(PccAttentionDevice device, PccAttention shape, const X *q, const X *k,
                                         const X *v, const A *mask, Y *y, float *max, float *inverse_sum, PccStep *s)
@@ -171,7 +171,7 @@ static bool pcc_attention_tensor_launch(PccAttentionDevice device, PccAttention 
     return true;
 }
 
-/* Do tensor cores serve? Else nothing is done. */
+/* Launches if tensor cores can be used; returns whether they can. */
 template <class X, class A, class Y>
 static bool pcc_attention_tensor(PccAttention shape, const X *q, const X *k, const X *v, const A *mask, Y *y,
                                  float *max, float *inverse_sum, PccStep *s)

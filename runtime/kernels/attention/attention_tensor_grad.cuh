@@ -1,5 +1,5 @@
-/* attention_tensor_grad.cuh: the backward pass of attention_grad.cuh on tensor cores (attention_tensor.cuh). A warp has
- * 16 rows and at most 64 M columns of dq, dk or dv. */
+/* attention_tensor_grad.cuh: the backward pass of attention_grad.cuh on tensor cores (attention_tensor.cuh). A warp
+ * computes 16 rows and at most 64 M columns of dq, dk or dv. */
 #ifndef PCC_ATTENTION_TENSOR_GRAD_CUH
 #define PCC_ATTENTION_TENSOR_GRAD_CUH
 
@@ -11,7 +11,7 @@ struct PccAttentionQuery {
     float max, inverse_sum, delta;
 };
 
-/* Of queries that do not exist, zeros: their weights are exp(-inf) 0. */
+/* Zeros for queries that do not exist, whose weights are then exp(-inf) 0. */
 template <class B>
 PCC_DEVICE PccAttentionQuery pcc_attention_query_of(const B &f, int64_t batch, int64_t head, int64_t query)
 {
@@ -21,8 +21,8 @@ PCC_DEVICE PccAttentionQuery pcc_attention_query_of(const B &f, int64_t batch, i
     return {f.max[i], f.inverse_sum[i], f.delta[i]};
 }
 
-/* Scores to P, and with dy v^T in `grad` to dS, both times `factor`; the queries' numbers are those of the lane's rows,
- * or in shared memory of the tile's columns. */
+/* Replaces scores by P, or, with dy v^T in `grad`, by dS, both times `factor`; the queries' numbers are those of the
+ * lane's rows, or, in shared memory, those of the tile's columns. */
 template <PccAttentionSide SIDE, int N>
 PCC_DEVICE void pcc_attention_tensor_weights(const PccAttentionQuery (&rows)[2], const PccAttentionQuery *columns,
                                              float factor, const float (&grad)[1][2 * N][4],
@@ -56,12 +56,12 @@ template <class X> struct PccAttentionOperand {
     }
 };
 
-/* One launch: scores are a b^T, and dy v^T or its transpose is a2 b2^T. Rows are those of a and a2, columns of b and
- * b2; one side are queries, the other keys. */
+/* One launch: scores are a b^T, and dy v^T or its transpose is a2 b2^T. Rows are rows of a and a2, columns are rows of
+ * b and b2; one side is the queries, the other the keys. */
 template <class X, class A> struct PccAttentionProblem {
     PccAttentionBackward<float, X, X, X, A, X> f;
     PccAttentionOperand<X> a, a2, b, b2;
-    const float *factor; /* of dS, for each batch and key head; nullptr: 1 */
+    const float *factor; /* factor of dS for each batch and key head; nullptr: 1 */
 };
 
 template <PccAttentionSide SIDE, class X, class A>
@@ -77,17 +77,17 @@ static PccAttentionProblem<X, A> pcc_attention_problem(const PccAttentionBackwar
     return {f, k, v, q, dy, factor};
 }
 
-/* What a block computes, and with which tiles in shared memory: a [rows, width], a2 [rows, value_columns] but for dv,
- * then two stages: b [C, width], b2 [C, value_columns], and where columns are queries, their numbers. */
+/* What a block computes, and its tiles in shared memory: a [rows, width], a2 [rows, value_columns] except for dv, then
+ * two stages of b [C, width], b2 [C, value_columns] and, where columns are queries, the queries' numbers. */
 template <PccAttentionSide SIDE, int M> struct PccAttentionPlan {
     static constexpr bool of_queries = SIDE == PCC_ATTENTION_DQ;
     static constexpr int C = PccAttentionColumns<M>::count, N = PccAttentionColumns<M>::pairs;
     int batch, head, row, rows, all_rows; /* of the block */
     int column, columns;                  /* of the result */
     int pitch, value_pitch;
-    int value_column, value_columns; /* of b2: dv needs those that it multiplies, others all */
+    int value_column, value_columns; /* columns of b2: dv needs those that it multiplies, the others need all */
     int first, end;                  /* of each head's columns */
-    int first_head, heads;           /* of the columns: of keys, one; of queries, those that share the key head */
+    int first_head, heads; /* heads of the columns: one if they are keys; if queries, all that share the key head */
 
     static __host__ __device__ __forceinline__ int64_t row_bytes(int64_t pitch, int64_t value_pitch)
     {
@@ -134,7 +134,7 @@ PCC_DEVICE void pcc_attention_copy_rows(const PccAttentionOperand<X> &from, int6
                        all_rows - row, width, rows, to);
 }
 
-/* One tile: what it adds to the warp's sums. `row` and `column` are the warp's first and the tile's. */
+/* Adds one tile to the warp's sums. `row` is the warp's first row, `column` the tile's first column. */
 template <PccAttentionSide SIDE, class X, int M, class A>
 PCC_DEVICE void
 pcc_attention_tensor_grad_tile(const PccAttentionBackward<float, X, X, X, A, X> &f, const PccAttentionPlan<SIDE, M> &p,
@@ -163,7 +163,7 @@ pcc_attention_tensor_grad_tile(const PccAttentionBackward<float, X, X, X, A, X> 
         pcc_attention_tensor_weigh<X, 1, N, M>(w, b + p.column, p.pitch, p.columns, sum);
 }
 
-/* One tile's b, b2 and, where columns are queries, their numbers. */
+/* Copies one tile's b, b2 and, where columns are queries, the queries' numbers. */
 template <PccAttentionSide SIDE, class X, int M, class A>
 PCC_DEVICE void pcc_attention_tensor_grad_copy(const PccAttentionProblem<X, A> &problem,
                                                const PccAttentionPlan<SIDE, M> &p, int head, int column, X *to)
@@ -180,7 +180,7 @@ PCC_DEVICE void pcc_attention_tensor_grad_copy(const PccAttentionProblem<X, A> &
             pcc_attention_query_of(problem.f, p.batch, head, column + (int)threadIdx.x);
 }
 
-/* All tiles of a block. */
+/* Processes all tiles of a block. */
 template <PccAttentionSide SIDE, class X, int M, class A>
 PCC_DEVICE void pcc_attention_tensor_grad_sums(const PccAttentionProblem<X, A> &problem,
                                                const PccAttentionPlan<SIDE, M> &p, X *shared, float factor,
@@ -228,7 +228,7 @@ PCC_DEVICE void pcc_attention_tensor_grad_task(const PccAttentionProblem<X, A> &
     const int64_t kv = p.of_queries ? p.head / shape.kv_group : p.head;
     const float in_range = problem.factor ? problem.factor[p.batch * (shape.heads / shape.kv_group) + kv] : 1;
     const float factor = SIDE == PCC_ATTENTION_DV ? pcc_attention_weight_factor<X>() : (float)shape.scale * in_range;
-    __syncthreads(); /* the task before may still be read */
+    __syncthreads(); /* the previous task's tiles may still be read */
     pcc_attention_copy_rows(problem.a, p.batch, p.head, p.row, p.all_rows, 0, (int)shape.width, p.rows, shared);
     if constexpr (SIDE != PCC_ATTENTION_DV)
         pcc_attention_copy_rows(problem.a2, p.batch, p.head, p.row, p.all_rows, 0, (int)shape.value_width, p.rows,
@@ -256,7 +256,7 @@ __global__ __launch_bounds__(32 * PCC_ATTENTION_MOST_WARPS,
 
 /* ---- launches ---------------------------------------------------------------------------------------------------- */
 
-/* As many warps a block as shared memory has room for; 0: not even one, or tensor cores do not serve. */
+/* The number of warps of a block that fit in shared memory; 0: not even one fits, or tensor cores cannot be used. */
 template <PccAttentionSide SIDE, class X, int M>
 static int pcc_attention_grad_warps(const PccAttention &shape, size_t *bytes)
 {
@@ -287,7 +287,7 @@ static bool pcc_attention_tensor_grad_launch(const PccAttentionBackward<float, X
     return true;
 }
 
-/* Do tensor cores serve? Else nothing is done. */
+/* Launches if tensor cores can be used; returns whether they can. */
 template <PccAttentionSide SIDE, class X, class A, class G>
 static bool pcc_attention_tensor_side(const PccAttentionBackward<float, X, X, X, A, X> &f, const float *factor, G *grad,
                                       PccStep *s)
