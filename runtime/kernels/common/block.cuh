@@ -17,7 +17,7 @@ struct PccSum {
     }
 };
 
-/* A NaN wins. */
+/* NaN propagates. */
 struct PccMax {
     template <class T> static __device__ __forceinline__ T of(T a, T b)
     {
@@ -29,7 +29,7 @@ struct PccMax {
     }
 };
 
-/* Of a warp's lanes, by butterflies: every lane gets the same bits. All lanes take part. */
+/* Reductions over a warp's lanes by butterfly shuffles: every lane gets the same bits. All lanes call this. */
 template <class Op, class T> PCC_DEVICE T pcc_warp_reduce(T x)
 {
     for (int lane = PCC_WARP / 2; lane > 0; lane /= 2)
@@ -43,13 +43,13 @@ PCC_DEVICE int pcc_thread_of_block()
     return (int)(threadIdx.y * blockDim.x + threadIdx.x);
 }
 
-/* Of a block of whole warps; every thread gets the same bits. All threads take part. */
+/* Reductions over a block of whole warps; every thread gets the same bits. All threads call this. */
 template <class Op, class T> PCC_DEVICE T pcc_block_reduce(T x)
 {
     __shared__ T of_warp[PCC_MOST_WARPS];
     const int warp = pcc_thread_of_block() / PCC_WARP, lane = pcc_thread_of_block() % PCC_WARP;
     x = pcc_warp_reduce<Op>(x);
-    __syncthreads(); /* what the call before has left may still be read */
+    __syncthreads(); /* the previous call's values may still be read */
     if (lane == 0)
         of_warp[warp] = x;
     __syncthreads();

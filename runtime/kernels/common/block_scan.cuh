@@ -1,10 +1,11 @@
-/* block_scan.cuh: sums over the threads of a block before each. */
+/* block_scan.cuh: exclusive prefix sums over the threads of a block. */
 #ifndef PCC_BLOCK_SCAN_CUH
 #define PCC_BLOCK_SCAN_CUH
 
 #include "block.cuh"
 
-/* Of a block of PCC_BLOCK threads: the sum of x over those before this one; *all: over all. All threads take part. */
+/* In a block of PCC_BLOCK threads: the sum of x over the threads before this one; *all: over all. All threads call
+ * this. */
 PCC_DEVICE uint32_t pcc_block_scan(uint32_t x, uint32_t *all)
 {
     __shared__ uint32_t of_warp[PCC_BLOCK / PCC_WARP];
@@ -15,7 +16,7 @@ PCC_DEVICE uint32_t pcc_block_scan(uint32_t x, uint32_t *all)
         const uint32_t other = __shfl_up_sync(0xffffffffu, sum, by);
         sum += lane >= by ? other : 0;
     }
-    __syncthreads(); /* what the call before has left may still be read */
+    __syncthreads(); /* the previous call's values may still be read */
     if (lane == PCC_WARP - 1)
         of_warp[warp] = sum;
     __syncthreads();

@@ -1,7 +1,7 @@
 /* divide.cuh: division of indices by extents that are known when a kernel is launched.
  *
- * Kernels that take an element's coordinates apart are templates of the index's type: uint32_t, for fewer than 2^31
- * elements, divides by a multiplication (Granlund and Montgomery, "Division by invariant integers using
+ * Kernels that compute an element's coordinates from its index are templates of the index's type: uint32_t, for fewer
+ * than 2^31 elements, divides by a multiplication (Granlund and Montgomery, "Division by invariant integers using
  * multiplication", PLDI 1994); uint64_t divides. */
 #ifndef PCC_DIVIDE_CUH
 #define PCC_DIVIDE_CUH
@@ -19,7 +19,7 @@ template <> struct PccDivisor<uint32_t> {
 template <class I> static inline PccDivisor<I> pcc_divisor(int64_t by)
 {
     PccDivisor<I> d = {};
-    d.by = (I)(by < 1 ? 1 : by); /* of an empty extent nothing is ever divided */
+    d.by = (I)(by < 1 ? 1 : by); /* an index is never divided by an empty extent */
     if constexpr (sizeof(I) == 4) {
         while (((uint64_t)1 << d.shift) < d.by)
             d.shift++;
@@ -38,7 +38,7 @@ PCC_KERNEL uint64_t pcc_quotient(uint64_t n, const PccDivisor<uint64_t> &d)
     return n / d.by;
 }
 
-/* Takes the last coordinate, of extent d, off the flat index `rest`. */
+/* Splits the last coordinate, of extent d, off the flat index `rest`. */
 template <class I> PCC_KERNEL I pcc_coordinate(I *rest, const PccDivisor<I> &d)
 {
     const I quotient = pcc_quotient(*rest, d), at = *rest - quotient * d.by;

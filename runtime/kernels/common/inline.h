@@ -1,4 +1,4 @@
-/* inline.h: how the functions of kernels are declared: for C compilers, and for CUDA C++ on both of its sides. */
+/* inline.h: how the functions of kernels are declared: for C compilers, and for CUDA C++ on host and device. */
 #ifndef PCC_INLINE_H
 #define PCC_INLINE_H
 
@@ -14,7 +14,7 @@
 #    define PCC_KERNEL static inline __attribute__((always_inline, unused))
 /* Shared by all instances in one program: compiled once, and not at all where unused. */
 #    define PCC_SHARED static __attribute__((noinline, unused))
-/* Of elementary functions, in loops that vectorise. */
+/* For elementary functions, which are called in vectorised loops. */
 #    define PCC_INLINE static inline __attribute__((always_inline))
 #endif
 

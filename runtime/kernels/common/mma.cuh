@@ -1,8 +1,8 @@
 /* mma.cuh: tensor cores and asynchronous copies, as named functions: the only place with PTX.
  *
- * A warp multiplies A[16, 16] by B[16, 8] and adds to C[16, 8]: the numbers of A and B have 16 bits, those of C are
- * f32. Each lane holds a part of each of the three, a fragment (PTX ISA, "Matrix Fragments for mma.m16n8k16"), which
- * pcc_load_a and pcc_load_b read from tiles in shared memory and pcc_accumulator_row and _column place in C.
+ * A warp multiplies A[16, 16] by B[16, 8] and adds to C[16, 8]: A and B have 16-bit elements, C is f32. Each lane holds
+ * a part of each of the three, a fragment (PTX ISA, "Matrix Fragments for mma.m16n8k16"), which pcc_load_a and
+ * pcc_load_b read from tiles in shared memory and pcc_accumulator_row and _column place in C.
  *
  *     PccA a = pcc_load_a<false>(address);    address(line, chunk): where 8 numbers lie next to each other, as below
  *     PccB b[2];
@@ -12,11 +12,11 @@
  *
  * Where a tile lies by lines along K, `Transposed` is false: line i of A is row i, line j of B is column j, and chunk c
  * is K 8 c ... 8 c + 7. Where its lines run across K, `Transposed` is true: line p is K p, and chunk c is rows, or
- * columns, 8 c ... 8 c + 7. 8 lines that are read at once should lie in different banks.
+ * columns, 8 c ... 8 c + 7. 8 lines that are read together should lie in different banks.
  *
- * Every function has a plain body that follows the PTX ISA's tables, for the emulator; what sm_75 lacks (bf16, K of 16,
- * asynchronous copies) it gets from one like it. All lanes of a warp call together, with the same template arguments.
- */
+ * Every function has a body in plain C++ that follows the PTX ISA's tables, for the emulator; a similar one replaces
+ * what sm_75 lacks (bf16, K of 16, asynchronous copies). All lanes of a warp call together, with the same template
+ * arguments. */
 #ifndef PCC_MMA_CUH
 #define PCC_MMA_CUH
 
@@ -91,7 +91,7 @@ template <bool Transposed> void pcc_emulated_matrices(unsigned, const void *all,
 }
 #endif
 
-/* In front of instructions of a whole warp, whose lanes may have come by different ways. */
+/* Called before warp-wide instructions, as the lanes may have diverged. */
 PCC_DEVICE void pcc_converge()
 {
 #ifdef __CUDA_ARCH__
@@ -99,8 +99,8 @@ PCC_DEVICE void pcc_converge()
 #endif
 }
 
-/* Four matrices of 8 x 8 numbers: lane l says where row l % 8 of matrix l / 8 begins, 16 bytes aligned. Of each it gets
- * row l / 4, columns l % 4 * 2 and the next; transposed, rows and columns change places. */
+/* Four matrices of 8 x 8 numbers: lane l says where row l % 8 of matrix l / 8 begins, 16 bytes aligned. Of each matrix
+ * it gets row l / 4, columns l % 4 * 2 and the next; transposed, rows and columns are exchanged. */
 template <bool Transposed> PCC_DEVICE void pcc_load_matrices(uint32_t (&to)[4], const void *row)
 {
 #ifdef __CUDA_ARCH__
@@ -164,7 +164,7 @@ template <class X, class From> PCC_DEVICE void pcc_multiply_plainly(int lane, fl
 }
 
 #ifdef PCC_EMULATED
-/* What a lane brings to a product. */
+/* A lane's operands of a product. */
 struct PccEmulatedPart {
     uint32_t pairs[6];
     float c[4];
@@ -199,7 +199,7 @@ template <class X> PCC_DEVICE void pcc_multiply(float (&c)[4], const PccA &a, co
                      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                      : "r"(a.at[0]), "r"(a.at[1]), "r"(a.at[2]), "r"(a.at[3]), "r"(b.at[0]), "r"(b.at[1]));
 #elif defined(__CUDA_ARCH__)
-    if constexpr (is_bf16) /* sm_75 multiplies none: by shuffles */
+    if constexpr (is_bf16) /* sm_75 does not multiply bf16: by shuffles */
         pcc_multiply_plainly<X>(pcc_lane(), c, [&](int lane, int i) {
             return __shfl_sync(0xffffffffu, i < 4 ? a.at[i % 4] : b.at[i % 2], lane);
         });
@@ -248,8 +248,8 @@ PCC_DEVICE void pcc_commit_copies()
 #endif
 }
 
-/* Until at most the last `Left` groups of this thread may be under way. Other threads see the others after a barrier.
- */
+/* Waits until at most the last `Left` groups of this thread are incomplete. Other threads see the complete ones after a
+ * barrier. */
 template <int Left> PCC_DEVICE void pcc_wait_copies()
 {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800

@@ -86,8 +86,8 @@ PCC_KERNEL PccF16 pcc_f16_from_f32(float x)
 #else
     const uint32_t bits = pcc_bits_of_f32(x), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
     const uint32_t rebiased = magnitude - (112u << 23);
-    const uint32_t normal = (rebiased + 0xfff + (rebiased >> 13 & 1)) >> 13; /* may carry into infinity, rightly */
-    /* one ulp of 0.5 is one of f16's subnormals: the addition rounds */
+    const uint32_t normal = (rebiased + 0xfff + (rebiased >> 13 & 1)) >> 13; /* a carry into infinity is correct */
+    /* one ulp of 0.5 is the spacing of f16's subnormals: the addition rounds */
     const uint32_t subnormal = pcc_bits_of_f32(pcc_f32_of_bits(magnitude) + 0.5f) - 0x3f000000u;
     const uint32_t special = magnitude > 0x7f800000u ? 0x7e00u | (magnitude >> 13 & 0x3ff) : 0x7c00u;
     const uint32_t finite = magnitude < 0x38800000u ? subnormal : normal;

@@ -1,26 +1,26 @@
-/* rows.cuh: rows of a matrix to threads, and sums along them and across them.
+/* rows.cuh: mapping of a matrix's rows to threads, and sums along and across rows.
  *
- * A block is (threads of a row, rows). A row's threads are a power of two, so that a warp has several short rows, one
- * of a warp's worth of elements, or a part of a long one. All threads of a block take part in the reductions here,
- * those without a row too. */
+ * A block is (threads of a row, rows). The number of a row's threads is a power of two, so that a warp computes several
+ * short rows, one row, or a part of a long one. All threads of a block call the reductions here, also those without a
+ * row. */
 #ifndef PCC_ROWS_CUH
 #define PCC_ROWS_CUH
 
 #include "block.cuh"
 #include "scratch.h" /* pcc_ceil_div ... */
 
-/* Elements that are moved at once by kernels that compute in T: 16 bytes of the narrowest of these operands. */
+/* Vector width of kernels that compute in T: 16 bytes of the narrowest of these operands. */
 template <class T, class... X> constexpr int pcc_lanes_of()
 {
     constexpr size_t bytes[] = {sizeof(X)...};
     size_t least = sizeof(T);
     for (size_t b : bytes)
-        least = b < least && sizeof(T) < 8 ? b : least; /* with doubles, a float is an absent operand */
+        least = b < least && sizeof(T) < 8 ? b : least; /* beside doubles, an operand of type float is absent */
     return (int)(16 / least);
 }
 
-/* The block for rows of `vectors` vectors each, of which a thread takes `each` (or one, as long as a warp has lanes
- * left); `most` threads for a row. Blocks are whole warps. */
+/* The block's dimensions for rows of `vectors` vectors, of which a thread processes `each` (or one, if a warp has
+ * enough lanes); at most `most` threads a row. Blocks are whole warps. */
 static inline dim3 pcc_row_block(int64_t vectors, int64_t each, int most)
 {
     int threads = 1;
@@ -29,7 +29,7 @@ static inline dim3 pcc_row_block(int64_t vectors, int64_t each, int most)
     return dim3((unsigned)threads, (unsigned)(threads < PCC_BLOCK ? PCC_BLOCK / threads : 1));
 }
 
-/* Every x[i] over the threads of a row; each of them gets the same bits. */
+/* Sums every x[i] over the threads of a row; each of them gets the same bits. */
 template <class Op, class T, int N> PCC_DEVICE void pcc_row_reduce(T (&x)[N])
 {
     const int warps = (int)blockDim.x / PCC_WARP;
@@ -58,21 +58,21 @@ template <class Op, class T> PCC_DEVICE T pcc_row_reduce(T x)
     return one[0];
 }
 
-/* The number of lanes that a walk's function is given, as a type. */
+/* The number of elements that a walk's function processes, as a type. */
 template <int N> struct PccLanes {
     static constexpr int count = N;
 };
 
-/* Elements of a row that its threads take one by one, up to where vectors of V are aligned: `start` elements before
- * it are. All of them where the tensor is not aligned. */
+/* The number of leading elements of a row that are processed one by one, up to the first aligned vector of V; the row
+ * begins `start` elements into the tensor. All of them where the tensor is not aligned. */
 template <int V> PCC_DEVICE int64_t pcc_row_head(int64_t start, int64_t width, bool aligned)
 {
     const int64_t head = -start & (V - 1);
     return aligned && head < width ? head : width;
 }
 
-/* f(PccLanes<N>(), i) for elements i … i + N - 1 of a row, N = V where they are aligned to each other, else N = 1,
- * until all have been had once by one of the row's threads. */
+/* Calls f(PccLanes<N>(), i) for elements i … i + N - 1 of a row, with N = V where they are aligned and N = 1 elsewhere:
+ * every element once, by one of the row's threads. */
 template <int V, class F> PCC_DEVICE void pcc_walk_row(int64_t start, int64_t width, bool aligned, F f)
 {
     const int64_t head = pcc_row_head<V>(start, width, aligned), end = head + ((width - head) & -V);
@@ -85,7 +85,8 @@ template <int V, class F> PCC_DEVICE void pcc_walk_row(int64_t start, int64_t wi
         f(PccLanes<1>(), i);
 }
 
-/* ---- columns: a block is (vectors of columns, rows that are worked on at once) ----------------------------------- */
+/* ---- columns: a block is (vectors of columns, rows that are processed together)
+ * ----------------------------------- */
 
 static inline dim3 pcc_column_block(int64_t columns, int lanes)
 {
@@ -95,7 +96,7 @@ static inline dim3 pcc_column_block(int64_t columns, int lanes)
     return dim3((unsigned)threads, (unsigned)(PCC_BLOCK / threads));
 }
 
-/* The first `count` of V columns; 0 in the others. */
+/* Loads the first `count` of V columns; 0 in the others. */
 template <int V, class X> PCC_DEVICE PccVector<X, V> pcc_load_columns(const X *p, int64_t count, bool aligned)
 {
     if (aligned && count >= V)
@@ -132,7 +133,7 @@ template <class T, int V, class Y> PCC_DEVICE void pcc_put_columns(Y *p, int64_t
     }
 }
 
-/* Sums x over the block's rows, in their order: put(c, sum) by one thread for each column c of the block's. */
+/* Sums x over the block's rows, in their order; one thread calls put(c, sum) for each column c of the block. */
 template <class T, int V, class F> PCC_DEVICE void pcc_sum_columns(const T (&x)[V], F put)
 {
     __shared__ T of_row[PCC_BLOCK * V];

@@ -1,4 +1,4 @@
-/* scratch.h: how much scratch the matrix kernels need, as formulas of their literal shapes.
+/* scratch.h: the sizes of the matrix kernels' scratch, as formulas of their literal shapes.
  *
  * Shared by the kernels and by the compiler that plans the arena, so nothing here depends on the instruction set or on
  * the number of threads. Sizes are in bytes; a kernel that needs 0 bytes may be passed NULL. */
@@ -12,13 +12,13 @@
 
 /* A convolution with channels-last activations x[n, in, c], y[n, out, o] and ONNX weights w[o, c / groups, kernel].
  * Spatial arrays are depth, height, width; 1-D and 2-D convolutions have leading 1s (and pad 0). `pad` is the padding
- * before the first element of each dimension; the padding behind follows from `out`. */
+ * before the first element of each dimension; the padding after the last follows from `out`. */
 typedef struct PccConv {
     int64_t n, c, o, groups;
     int64_t in[3], out[3], kernel[3], stride[3], dilation[3], pad[3];
 } PccConv;
 
-/* Depth of one packed block of K: 12 rows of A times this must leave room for B in a 32 KiB L1 cache. */
+/* Depth of one packed block of K: 12 rows of A of this length must leave room for B in a 32 KiB L1 cache. */
 PCC_KERNEL int64_t pcc_gemm_depth(size_t element_size)
 {
     return element_size == 4 ? 384 : 256;
@@ -44,8 +44,8 @@ PCC_KERNEL size_t pcc_align64(size_t bytes)
     return (bytes + 63) & ~(size_t)63;
 }
 
-/* Into how many ranges K is split so that `batch` products of m x n keep 16 threads busy. Products whose C has at least
- * 16 tiles of 64 x 96 are not split; the others pay for it with at most 16 * 64 * 96 partial sums. */
+/* The number of ranges into which K is split so that `batch` products of m x n occupy 16 threads. Products whose C has
+ * at least 16 tiles of 64 x 96 are not split; splitting costs the others at most 16 * 64 * 96 partial sums. */
 PCC_KERNEL int64_t pcc_gemm_splits(int64_t batch, int64_t m, int64_t n, int64_t k, size_t element_size)
 {
     const int64_t tiles = batch * pcc_ceil_div(m, 64) * pcc_ceil_div(n, 96);
@@ -85,20 +85,20 @@ PCC_KERNEL int64_t pcc_conv_depthwise_ranges(PccConv shape)
     return pcc_min_i64(16, pcc_max_i64(1, pcc_conv_positions(shape.n, shape.out) / 256));
 }
 
-/* Direct convolutions of few channels (conv_direct.inc): most elements of a block of padded input rows; most taps times
- * channels, most filters, and the greatest stride along a row. */
+/* Limits of direct convolutions of few channels (conv_direct.inc): elements of a block of padded input rows, taps times
+ * channels, filters, and stride along a row. */
 #define PCC_CONV_DIRECT_BLOCK 8192
 #define PCC_CONV_DIRECT_DEPTH 256
 #define PCC_CONV_DIRECT_FILTERS 192
 #define PCC_CONV_DIRECT_STRIDE 32
 
-/* Elements of a padded input row: all that one row of outputs reads. */
+/* Elements of a padded input row: all those that one row of outputs reads. */
 PCC_KERNEL int64_t pcc_conv_direct_width(PccConv shape)
 {
     return ((shape.out[2] - 1) * shape.stride[2] + (shape.kernel[2] - 1) * shape.dilation[2] + 1) * shape.c;
 }
 
-/* Output rows of a block: as many as its input rows leave room for; 0 if not even one. */
+/* Output rows of a block: as many as their input rows fit in the block; 0 if not even one does. */
 PCC_KERNEL int64_t pcc_conv_direct_rows(PccConv shape)
 {
     const int64_t spare = PCC_CONV_DIRECT_BLOCK / pcc_max_i64(1, pcc_conv_direct_width(shape)) - 1 -
@@ -114,13 +114,13 @@ PCC_KERNEL int pcc_conv_is_direct(PccConv shape)
            shape.out[2] > 0 && pcc_conv_direct_rows(shape) > 0;
 }
 
-/* Leading dimension of [taps * c, o]: whole register tiles, for every instruction set. */
+/* Leading dimension of [taps * c, o]: a multiple of the register tile of every instruction set. */
 PCC_KERNEL int64_t pcc_conv_direct_pitch(PccConv shape)
 {
     return pcc_ceil_div(shape.o, 32) * 32;
 }
 
-/* Elements of one range's sums [taps * c, o], of whole register tiles: 24 is a multiple of their heights. */
+/* Elements of one range's sums [taps * c, o], padded to whole register tiles: 24 is a multiple of their heights. */
 PCC_KERNEL int64_t pcc_conv_direct_sums(PccConv shape)
 {
     return pcc_ceil_div(pcc_conv_taps(shape) * shape.c, 24) * 24 * pcc_conv_direct_pitch(shape);
@@ -137,7 +137,7 @@ PCC_KERNEL int64_t pcc_conv_direct_ranges(PccConv shape)
     return pcc_min_i64(16, pcc_conv_direct_blocks(shape));
 }
 
-/* Covers the convolution and both of its gradients: rearranged weights, and partial sums where K is split. */
+/* Suffices for the convolution and both of its gradients: rearranged weights, and partial sums where K is split. */
 PCC_KERNEL size_t pcc_conv_scratch_bytes(PccConv shape, size_t element_size)
 {
     const int64_t depth = pcc_conv_taps(shape) * (shape.c / shape.groups), columns = shape.o / shape.groups;

@@ -1,7 +1,7 @@
-/* simd.h: registers, as in gemm_simd.h, and what the row kernels do with them besides multiplying.
+/* simd.h: vector registers, as in gemm_simd.h, with the operations that row kernels need besides multiplication.
  *
- * Sums and elementwise work are `omp simd` loops, which both compilers vectorise; a maximum they do not, because of
- * NaN, so it is spelt out here. */
+ * Sums and elementwise operations are `omp simd` loops, which both compilers vectorise; they do not vectorise a
+ * maximum, because of NaN, so it is written with intrinsics here. */
 #ifndef PCC_SIMD_H
 #define PCC_SIMD_H
 
@@ -12,7 +12,7 @@
 #    include <emmintrin.h>
 #endif
 
-/* Lane by lane; where a is NaN the lane is b (x86) or the number (arm). */
+/* The maximum of each lane; where a is NaN it is b (x86) or the operand that is a number (Arm). */
 PCC_INLINE PccReg_f32 pcc_reg_max_f32(PccReg_f32 a, PccReg_f32 b)
 {
 #if PCC_REG_BYTES == 64
@@ -115,7 +115,7 @@ PCC_INLINE double pcc_reg_highest_f64(PccReg_f64 x)
     return x[0];
 }
 
-/* The sum of the lanes, by halves. */
+/* The sum of the lanes, by pairwise halving. */
 PCC_INLINE float pcc_reg_total_f32(PccReg_f32 x)
 {
 #if PCC_REG_BYTES == 64
@@ -141,7 +141,8 @@ PCC_INLINE double pcc_reg_total_f64(PccReg_f64 x)
     return x[0];
 }
 
-/* e^x as pcc_exp_f32 computes it, for x <= 88, but 0 below -87: subnormal results cost a hundred cycles. NaN stays. */
+/* e^x as pcc_exp_f32 computes it, for x <= 88, but 0 below -87: subnormal results cost a hundred cycles. NaN
+ * propagates. */
 PCC_INLINE PccReg_f32 pcc_reg_exp_f32(PccReg_f32 x)
 {
     typedef int32_t Int __attribute__((vector_size(PCC_REG_BYTES)));
@@ -169,7 +170,7 @@ PCC_INLINE PccReg_f64 pcc_reg_exp_f64(PccReg_f64 x)
     return x;
 }
 
-/* The largest of x[n], -inf for none; NaNs are passed over or not, as it comes. */
+/* The largest of x[n], -inf if n is 0; NaNs may be ignored or propagated. */
 PCC_INLINE float pcc_line_max_f32(int64_t n, const float *x)
 {
     float best = -__builtin_inff();

@@ -9,7 +9,7 @@ template <class X> __global__ void pcc_keep_loss_kernel(const X *loss, PccStep *
     step->loss = (double)pcc_wide(*loss);
 }
 
-/* The end of step() and evaluate(): the loss where the runtime looks for it. */
+/* The end of step() and evaluate(): writes the loss to where the runtime reads it. */
 template <class X> static void pcc_keep_loss(const X *loss, PccStep *s)
 {
     PCC_LAUNCH((pcc_keep_loss_kernel<X>), 1, 1, 0, s, loss, pcc_on_device(s));

@@ -1,4 +1,4 @@
-/* step.h: what every kernel may ask of the step that it runs in. */
+/* step.h: what every kernel may read of the step that it runs in. */
 #ifndef PCC_STEP_H
 #define PCC_STEP_H
 

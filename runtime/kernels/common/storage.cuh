@@ -1,8 +1,8 @@
 /* storage.cuh: 16-bit floats in memory, f32 in registers: storage.h's types and rounding for device code.
  *
- * Kernels are templates of their operands' types, so that one source serves every mixture of dtypes:
- *     T x = pcc_get<T>(p, i)        element i of p, in the type that is computed in
- *     pcc_put(p, i, x)              rounds x, to nearest even, to what p stores
+ * Kernels are templates of their operands' types, so that the same source serves every mixture of dtypes:
+ *     T x = pcc_get<T>(p, i) element i of p, converted to the type of the computation
+ *     pcc_put(p, i, x) rounds x, to nearest even, to p's type
  *     PccVector<X, N>               N elements that are loaded and stored at once, where they are aligned to their size
  */
 #ifndef PCC_STORAGE_CUH
@@ -32,7 +32,7 @@ PCC_KERNEL float pcc_wide(PccF16 x)
     return pcc_f32_from_f16(x);
 }
 
-/* What a store of x in a Y keeps. */
+/* The value of x after a store in a Y. */
 template <class Y, class T> PCC_KERNEL Y pcc_narrowed(T x)
 {
     if constexpr (std::is_same<Y, PccBf16>::value)
@@ -55,7 +55,7 @@ template <class Y, class T> PCC_DEVICE void pcc_put(Y *p, int64_t i, T x)
 
 /* ---- vectors --------------------------------------------------------------------------------------------------- */
 
-/* One access of memory where N elements have at most 16 bytes. */
+/* One memory access where N elements have at most 16 bytes. */
 template <class X, int N> struct alignas(sizeof(X) * N <= 16 ? sizeof(X) * N : 16) PccVector {
     X at[N];
 };

@@ -37,7 +37,7 @@ PCC_KERNEL __m256i pcc_bf16_of_register(__m512 x)
 {
 #    if defined(__AVX512BF16__)
     enum { SUBNORMAL = 0x20 };
-    if (_mm512_fpclass_ps_mask(x, SUBNORMAL) == 0) /* which the instruction takes for zeros */
+    if (_mm512_fpclass_ps_mask(x, SUBNORMAL) == 0) /* which the instruction treats as zeros */
         return (__m256i)_mm512_cvtneps_pbh(x);
 #    endif
     const __m512i bits = _mm512_castps_si512(x), high = _mm512_srli_epi32(bits, 16);
@@ -58,7 +58,7 @@ PCC_KERNEL __m256i pcc_f16_of_register(__m512 x)
     return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT);
 }
 
-/* Whole registers, then what is left under a mask. */
+/* Whole registers, then the rest under a mask. */
 #    define PCC_WIDEN_ROW(convert)                                                                            \
         const int64_t whole = count & -16;                                                                    \
         const __mmask16 rest = pcc_first_lanes(count - whole);                                                \
@@ -140,7 +140,7 @@ typedef struct PccOut {
     PccDtype dtype;
 } PccOut;
 
-/* An operand as its pointer's type declares it. */
+/* An operand of the dtype that its pointer's type says. */
 #define PCC_STORED(p) _Generic(*(p), float : PCC_F32, PccBf16 : PCC_BF16, PccF16 : PCC_F16)
 #define PCC_IN(p) ((PccIn){(p), PCC_STORED(p)})
 #define PCC_OUT(p) ((PccOut){(p), PCC_STORED(p)})

@@ -1,8 +1,8 @@
 /* typed.h: what the kernel families written once against PCC_T share.
  *
- * NAME.h includes NAME.inc once for each type, with PCC_T, the type that is computed with, and two macros that name
- * what there is one of for each type. PCC_FORM(name) is for what depends on how elements are stored: name_f32,
- * name_f64, name_narrow, name_i16 ... PCC_ARITH(name) is for what depends on PCC_T only, which narrow forms share:
+ * NAME.h includes NAME.inc once for each type, with PCC_T, the type that is computed with, and two macros for names
+ * that contain the type. PCC_FORM(name) is for functions that depend on how elements are stored: name_f32, name_f64,
+ * name_narrow, name_i16 ... PCC_ARITH(name) is for those that depend on PCC_T only and are shared by narrow forms:
  * name_f32 or name_f64. */
 #ifndef PCC_TYPED_H
 #define PCC_TYPED_H
@@ -18,15 +18,15 @@
 #define PCC_ARITH(name) PCC_JOIN(name##_, PCC_ARITHMETIC)
 
 /* gcc vectorises for 256 bits on most machines that have 512, where loops with polynomials in them (GELU) are half
- * again as fast. For the functions that follow; the kernels before it say their width themselves, and compile faster as
- * is. */
+ * again as fast. For the functions that follow; the kernels included before choose their width themselves, and compile
+ * faster without it. */
 #if defined(__AVX512F__) && defined(__GNUC__) && !defined(__clang__)
 #    define PCC_WIDEST_VECTORS _Pragma("GCC target(\"prefer-vector-width=512\")")
 #else
 #    define PCC_WIDEST_VECTORS
 #endif
 
-/* Elements of work below which a kernel stays on one thread: waking a second one costs about as much. */
+/* The number of elements below which a kernel runs on one thread: waking a second one costs about as much. */
 #define PCC_GRAIN 16384
 
 /* Product of n dims; 1 for none. */

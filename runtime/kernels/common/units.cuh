@@ -1,4 +1,4 @@
-/* units.cuh: elements whose bits are only moved, as units of the most bytes that one access can move. */
+/* units.cuh: elements that are only copied, as units of the most bytes that one access can move. */
 #ifndef PCC_UNITS_CUH
 #define PCC_UNITS_CUH
 
@@ -24,7 +24,7 @@ template <> struct PccUnitOf<16> {
 
 template <int BYTES> using PccUnit = typename PccUnitOf<BYTES>::Type;
 
-/* The most bytes, at most 16, that divide `bytes`: of addresses, strides and lengths that are joined by |. */
+/* The largest power of two, at most 16, that divides `bytes`, the bitwise or of addresses, strides and lengths. */
 static inline int pcc_unit_bytes(uint64_t bytes)
 {
     const uint64_t low = bytes | 16;
