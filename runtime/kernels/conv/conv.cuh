@@ -4,7 +4,7 @@
  *   pcc_conv_grad_input<T, Form>(shape, dy, w, scratch, epilogue, s)  dx: rows are n * in positions, columns c
  *   pcc_conv_grad_weight<T, Form>(shape, x, dy, dw, scratch, s)       dw[o, c / groups, kernel]
  *
- * Implicit products: gemm's kernels with the patches as a source (conv_source.cuh), a product for each group, on tensor
+ * Implicit GEMM: gemm's kernels with the patches as a source (conv_source.cuh), a product for each group, on tensor
  * cores where both operands have the same 16-bit dtype. The input's gradient is a product for each phase of the stride
  * (conv_phase.h); depthwise convolutions are direct. Form and scratch: conv_cuda.h's pcc_NAME_form() and
  * pcc_cuda_NAME_scratch_bytes(). */
@@ -25,7 +25,7 @@ static inline bool pcc_conv_is_too_large(const PccConv &c, PccStep *s)
     return is;
 }
 
-/* A product for each group, in one of the forms with these bits where none is named. */
+/* A product for each group; where no form is given, in one of the forms with these bits. */
 template <class T, int Form, int Bits, class A, class B, class E>
 static void pcc_run_conv(int form, const PccExtents &extents, const A &a, const B &b, void *scratch, const E &epilogue,
                          PccStep *s)
@@ -61,7 +61,7 @@ static void pcc_conv(PccConv shape, const X *x, const W *w, void *scratch, E epi
     }
 }
 
-/* The positions of one phase. */
+/* Computes the positions of one phase. */
 template <class T, int Form, class Y, class W, class E>
 static void pcc_run_phase(int form, const PccConv &c, const int64_t first[3], const Y *dy, const W *w, W *rearranged,
                           const E &epilogue, PccStep *s)

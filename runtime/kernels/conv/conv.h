@@ -6,10 +6,10 @@
  *   pcc_conv_T(shape, x, w, scratch, store, context, s)              y: rows are n * out positions, columns o
  *   pcc_conv_grad_input_T(shape, dy, w, scratch, store, context, s)  dx: rows are n * in positions, columns c
  *   pcc_conv_grad_weight_T(shape, x, dy, dw, scratch, s)             dw[o, c / groups, kernel]
- * and their forms _narrow, of PccIn, PccOut and PccStore_f32.
+ * and their _narrow forms, with PccIn, PccOut and PccStore_f32.
  *
- * Implicit products: the packers of gemm.h gather from the activations (conv_gather.inc), so the matrix of patches is
- * never in memory. Groups are a batch of products; depthwise convolutions and those of few input channels
+ * Implicit GEMM: the packers of gemm.h gather from the activations (conv_gather.inc), so the matrix of patches is never
+ * materialised. Groups are a batch of products; depthwise convolutions and those of few input channels
  * (pcc_conv_is_direct(), where that measured faster) are direct. */
 #ifndef PCC_CONV_H
 #define PCC_CONV_H
@@ -17,10 +17,10 @@
 #include "conv_phase.h"
 #include "../gemm/gemm.h"
 
-/* Channels of a depthwise convolution whose sums are formed at a time. */
+/* Channels of a depthwise convolution that are accumulated together. */
 #define PCC_CONV_SEGMENT 4096
 
-/* Products of at most so many columns read the source's rows where they lie; with more, packing them pays. */
+/* Products with at most so many columns read the source's rows in place; with more, packing is faster. */
 #define PCC_CONV_LIST_COLUMNS 192
 
 #define PCC_TEMPLATE "../conv/conv_core.inc"

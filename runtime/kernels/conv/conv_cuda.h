@@ -1,12 +1,12 @@
 /* conv_cuda.h: how the CUDA target computes a convolution and its gradients, as pure functions of the shape: the
- * products that they are, their forms, and their scratch. Plain C11 and C++17, as gemm_cuda.h. */
+ * products that they become, their forms, and their scratch. Plain C11 and C++17, like gemm_cuda.h. */
 #ifndef PCC_CONV_CUDA_H
 #define PCC_CONV_CUDA_H
 
 #include "../gemm/gemm_cuda.h"
 #include "conv_phase.h"
 
-/* The product that a convolution or a gradient of it is, one for each group. */
+/* The product that computes a convolution or one of its gradients, one for each group. */
 typedef struct PccConvExtents {
     int64_t m, n, k;
 } PccConvExtents;
@@ -18,7 +18,7 @@ static inline PccConvExtents pcc_conv_forward_extents(PccConv c)
     return e;
 }
 
-/* dx[positions of a phase, c]: of the first phase, which has the most positions; all are cut as it is. */
+/* dx[positions of a phase, c]: of the first phase, which has the most positions; all phases use its tiling. */
 static inline PccConvExtents pcc_conv_input_extents(PccConv c)
 {
     const int64_t first[3] = {0, 0, 0};
@@ -37,7 +37,8 @@ static inline PccConvExtents pcc_conv_weight_extents(PccConv c)
 
 /* ---- depthwise -------------------------------------------------------------------------------------------------- */
 
-/* Ranges of positions whose sums of a depthwise weight gradient are added in their order. */
+/* The number of ranges of positions with their own partial sums of a depthwise weight gradient; these are added in
+ * order. */
 enum { PCC_DEPTHWISE_RANGE = 512, PCC_DEPTHWISE_MOST_RANGES = 256 };
 
 static inline int64_t pcc_cuda_depthwise_ranges(PccConv c)
@@ -53,7 +54,7 @@ static inline size_t pcc_align256(size_t bytes)
     return (bytes + 255) & ~(size_t)255;
 }
 
-/* Weights in the order that the products read them: none where there is one tap. */
+/* Bytes of the rearranged weights: 0 where there is one tap. */
 static inline size_t pcc_conv_rearranged_bytes(PccConv c, size_t compute_bytes)
 {
     const int64_t taps = pcc_conv_taps(c);
@@ -83,17 +84,17 @@ static inline size_t pcc_cuda_conv_grad_weight_scratch_bytes(PccConv c, size_t c
 
 /* ---- forms ------------------------------------------------------------------------------------------------------ */
 
-/* Beside those of gemm_cuda.h: a depthwise convolution is no product. */
+/* In addition to those of gemm_cuda.h: a depthwise convolution, which is no product. */
 enum { PCC_CONV_DEPTHWISE = 2 * PCC_PRODUCT_SPLIT };
 
-/* May lines of `channels` numbers at `address`, `pixel` apart, be read by vectors? */
+/* Can lines of `channels` numbers at `address`, `pixel` apart, be read as vectors? */
 static inline int pcc_conv_is_vectors(uintptr_t address, size_t element_bytes, int64_t vector, int64_t channels,
                                       int64_t pixel)
 {
     return address % (element_bytes * (size_t)vector) == 0 && channels % vector == 0 && pixel % vector == 0;
 }
 
-/* An activation, x or dy: its address, or the largest power of two known to divide that, and its element's size. */
+/* An activation, x or dy: its address, or the largest power of two known to divide it, and the size of an element. */
 typedef struct PccConvOperand {
     uintptr_t address;
     size_t element_bytes;
@@ -108,7 +109,7 @@ static inline int pcc_conv_product_form(PccConv c, PccConvExtents e, int operand
     return operands + pcc_plan_form(plan, operands);
 }
 
-/* Rearranged weights lie at the beginning of scratch, so that their shape decides; others at w. */
+/* Rearranged weights lie at the beginning of scratch, so that their alignment follows from the shape; others at w. */
 static inline int pcc_conv_form(PccConv c, PccConvOperand x, PccConvOperand w, int tensor, size_t compute_bytes)
 {
     const int64_t vector = pcc_product_vector(tensor, compute_bytes), taps = pcc_conv_taps(c);

@@ -1,13 +1,13 @@
-/* conv_depthwise.cuh: one filter a channel: no product to form, each tap is a multiply-add over the channels. */
+/* conv_depthwise.cuh: depthwise convolutions: instead of a product, each tap is a multiply-add over the channels. */
 #ifndef PCC_CONV_DEPTHWISE_CUH
 #define PCC_CONV_DEPTHWISE_CUH
 
 #include "conv_weights.cuh"
 
-/* The shape as a kernel needs it, in 32 bits. Backward: dx from dy, positions are those of in. */
+/* The shape in 32 bits. Backward: dx from dy; positions are those of the input. */
 struct PccDepthwise {
     int64_t positions, channels; /* of the result */
-    int from[3];                 /* extents of what is read */
+    int from[3];                 /* extents of the source */
     int kernel[3], stride[3], dilation[3], pad[3];
     PccConvDivisor grid[3]; /* extents of the result */
     PccConvDivisor chunks;  /* vectors of a position */
@@ -48,7 +48,7 @@ template <bool Backward> PCC_DEVICE int pcc_depthwise_source(const PccDepthwise 
     }
 }
 
-/* To each tap of position `row` that reads something: take(tap, the pixel's index). */
+/* Calls take(tap, the pixel's index) for each tap of position `row` that is not in the padding. */
 template <bool Backward, class Take> PCC_DEVICE void pcc_depthwise_taps(const PccDepthwise &p, int64_t row, Take take)
 {
     uint32_t rest = (uint32_t)row;
@@ -68,7 +68,7 @@ template <bool Backward, class Take> PCC_DEVICE void pcc_depthwise_taps(const Pc
     }
 }
 
-/* V numbers of T from channel c on. */
+/* Loads V numbers of T from channel c on. */
 template <int V, class T, class X> PCC_DEVICE void pcc_load_wide(T (&to)[V], const X *p)
 {
     const PccVector<X, V> v = pcc_load_vector<V>(p);
@@ -77,8 +77,9 @@ template <int V, class T, class X> PCC_DEVICE void pcc_load_wide(T (&to)[V], con
         to[i] = (T)pcc_wide(v.at[i]);
 }
 
-/* result[position, c] = sum over taps of w[tap, c] x[pixel(position, tap), c]: V channels of a position a thread. A
- * warp's sums lie next to each other in the result; lanes change them, so that each takes neighbouring columns. */
+/* result[position, c] = sum over taps of w[tap, c] x[pixel(position, tap), c]: a thread computes V channels of a
+ * position. A warp's sums are contiguous in the result; lanes exchange them, so that each stores neighbouring
+ * columns. */
 template <class T, int V, bool Backward, class X, class W, class E>
 __global__ void __launch_bounds__(PCC_BLOCK, 1) pcc_depthwise_kernel(PccDepthwise p, const X *x, const W *w, E epilogue)
 {
@@ -118,7 +119,7 @@ __global__ void __launch_bounds__(PCC_BLOCK, 1) pcc_depthwise_kernel(PccDepthwis
 
 enum { PCC_DEPTHWISE_WARPS = 8 };
 
-/* What tap `tap` adds to the coordinates of the first; none that exists where there is no such tap. */
+/* The offset of tap `tap`'s coordinates from those of the first; out of range where there is no such tap. */
 PCC_DEVICE int4 pcc_depthwise_tap(const PccDepthwise &p, int tap)
 {
     if (tap >= p.kernel[0] * p.kernel[1] * p.kernel[2])
@@ -145,9 +146,8 @@ PCC_DEVICE void pcc_depthwise_add(T (&sum)[Taps], const PccDepthwise &p, const i
     }
 }
 
-/* partial[range, tap, c]: a block has a range of positions, 32 channels and Taps taps; its warps take positions in
- * turn.
- */
+/* partial[range, tap, c]: a block sums over a range of positions, for 32 channels and Taps taps; its warps process
+ * positions in turn. */
 template <class T, int Taps, class X, class Y>
 __global__ void __launch_bounds__(PCC_DEPTHWISE_WARPS * 32, 1)
     pcc_depthwise_weight(PccDepthwise p, int64_t range, const X *x, const Y *dy, T *partial)
@@ -191,7 +191,7 @@ __global__ void pcc_depthwise_weight_sum(int64_t ranges, int64_t taps, int64_t c
     }
 }
 
-/* ---- hosts ------------------------------------------------------------------------------------------------------ */
+/* ---- host functions --------------------------------------------------------------------------------------------- */
 
 template <class T, bool Backward, class X, class W, class E>
 static void pcc_run_depthwise(const PccConv &c, const X *x, const W *w, void *scratch, const E &epilogue, PccStep *s)

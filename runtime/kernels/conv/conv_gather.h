@@ -1,7 +1,7 @@
 /* conv_gather.h: which elements of the source a convolution reads, for all element types.
  *
- * As a product, a convolution has a matrix that is never formed: row r is what position r of a grid sees of the source,
- * columns are (tap depth, height, width, channel). Packers read its elements straight from the source. */
+ * As a product, a convolution has a matrix that is never materialised: row r is the patch of the source at position r
+ * of a grid, columns are (tap depth, height, width, channel). Packers read its elements straight from the source. */
 #ifndef PCC_CONV_GATHER_H
 #define PCC_CONV_GATHER_H
 
@@ -26,10 +26,10 @@ typedef struct PccGather {
     int64_t grid[3], source[3];               /* extents */
     int64_t start[3], advance[3], spacing[3]; /* source coordinate = start + advance * grid + spacing * tap */
     int64_t taps[3];
-    int64_t channels, pixel; /* of a group, of all groups */
+    int64_t channels, pixel; /* channels of a group, of all groups */
 } PccGather;
 
-/* What the positions of y see of x; what x is, is the caller's to say. */
+/* The gather of x for the positions of y; the caller sets x itself. */
 PCC_SHARED PccGather pcc_conv_gather(const PccConv *c)
 {
     PccGather g;
@@ -48,7 +48,7 @@ PCC_SHARED PccGather pcc_conv_gather(const PccConv *c)
     return g;
 }
 
-/* Where row `row` begins: its sample and the source coordinates of its first tap. */
+/* The sample of row `row` and the source coordinates of its first tap. */
 typedef struct PccCursor {
     int64_t sample, at[3];
 } PccCursor;
@@ -75,13 +75,13 @@ PCC_KERNEL void pcc_conv_advance(const PccGather *g, PccCursor *c)
     c->sample++;
 }
 
-/* Elements that lie next to each other in the source: the taps along the width where they are dense, else one tap. */
+/* The length of a run, contiguous in the source: all taps along the width where they are dense, else one tap. */
 PCC_KERNEL int64_t pcc_conv_run(const PccGather *g)
 {
     return g->spacing[2] == 1 && g->channels == g->pixel ? g->taps[2] * g->channels : g->channels;
 }
 
-/* A column: its run, as tap coordinates (width in units of runs), and its element in the run. */
+/* A column as its run, given by tap coordinates (width in units of runs), and its element in the run. */
 typedef struct PccColumn {
     int64_t tap[3], element;
 } PccColumn;
@@ -93,7 +93,8 @@ PCC_KERNEL PccColumn pcc_conv_column(const PccGather *g, int64_t column)
     return found;
 }
 
-/* The run that holds a column: element 0 as an index into the source, and the part that is not padding, valid … end. */
+/* The run that contains a column: element 0 as an index into the source, and the part that is not padding, valid …
+ * end. */
 typedef struct PccRun {
     int64_t at, valid, end;
 } PccRun;
@@ -129,7 +130,7 @@ typedef struct PccNeighbours {
     int64_t count;
 } PccNeighbours;
 
-/* The next ones, at most `most`, and the cursor behind them. */
+/* The next neighbours, at most `most`; moves the cursor past them. */
 PCC_KERNEL PccNeighbours pcc_conv_neighbours(const PccGather *g, PccCursor *cursor, int64_t most)
 {
     const int64_t place = most > 1 ? (cursor->at[2] - g->start[2]) / g->advance[2] : 0;
@@ -139,7 +140,7 @@ PCC_KERNEL PccNeighbours pcc_conv_neighbours(const PccGather *g, PccCursor *curs
     return all;
 }
 
-/* ---- without a matrix ----------------------------------------------------------------------------------------- */
+/* ---- single taps ---------------------------------------------------------------------------------------------- */
 
 /* The coordinate that tap `tap` of position `at` reads along dimension d: of x for y, or (backward) of dy for dx. -1:
  * none. */

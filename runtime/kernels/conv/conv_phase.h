@@ -1,7 +1,7 @@
 /* conv_phase.h: the input's cotangent, by phases.
  *
- * Input positions with the same remainder modulo the stride see the same taps. Each such phase is a convolution of dy
- * of stride 1 with a subset of the taps, flipped; together the phases write every input position once. */
+ * Input positions with the same remainder modulo the stride are read by the same taps. Each such phase is a convolution
+ * of dy of stride 1 with a subset of the taps, flipped; together the phases write every input position once. */
 #ifndef PCC_CONV_PHASE_H
 #define PCC_CONV_PHASE_H
 
@@ -13,7 +13,7 @@ typedef struct PccPhase {
     int64_t last_tap[3], tap_step[3], taps[3]; /* tap t of the phase is tap last_tap - t * tap_step of the kernel */
 } PccPhase;
 
-/* The row of dx that row `row` of the phase is. */
+/* The row of dx that corresponds to row `row` of the phase. */
 PCC_KERNEL int64_t pcc_conv_phase_row(const PccPhase *p, int64_t row)
 {
     int64_t at[3];
@@ -30,8 +30,8 @@ PCC_KERNEL int64_t pcc_conv_phases(const PccConv *c, int d)
     return pcc_min_i64(c->stride[d], c->in[d]);
 }
 
-/* Input position i meets output position (i + pad - tap * dilation) / stride where that is whole: the taps of remainder
- * `first`, in ascending order of the output position. */
+/* Input position i is read by output position (i + pad - tap * dilation) / stride where that is an integer: the taps of
+ * remainder `first`, in ascending order of the output position. */
 PCC_SHARED void pcc_conv_phase_taps(const PccConv *c, int d, PccPhase *p, PccGather *g)
 {
     p->taps[d] = p->last_tap[d] = 0;
@@ -48,7 +48,7 @@ PCC_SHARED void pcc_conv_phase_taps(const PccConv *c, int d, PccPhase *p, PccGat
     g->spacing[d] = p->tap_step[d] * c->dilation[d] / c->stride[d];
 }
 
-/* The phase of the positions that begin at `first`, and what they see of dy; what dy is, is the caller's to say. */
+/* The phase of the positions that begin at `first`, and its gather of dy; the caller sets dy itself. */
 PCC_SHARED PccGather pcc_conv_gather_phase(const PccConv *c, const int64_t first[3], PccPhase *p)
 {
     PccGather g;

@@ -1,8 +1,8 @@
-/* conv_source.cuh: the patches of a convolution as a source of a product's tiles (gemm_source.cuh): line r is what
- * position r of a grid sees, along it lie (tap depth, height, width, channel), as conv_gather.h has them.
+/* conv_source.cuh: the patches of a convolution as a source of a product's tiles (gemm_source.cuh): line r is the patch
+ * at position r of a grid, with elements (tap depth, height, width, channel), as in conv_gather.h.
  *
- * Positions and coordinates have 32 bits. Vectors are read where the channels are whole vectors, so that none crosses a
- * tap; else each number is looked up for itself. */
+ * Positions and coordinates have 32 bits. Vectors are read where the number of channels is a multiple of the vector's
+ * length, so that none crosses a tap; else each number is read separately. */
 #ifndef PCC_CONV_SOURCE_CUH
 #define PCC_CONV_SOURCE_CUH
 
@@ -22,7 +22,7 @@ template <class X> struct PccPatches {
     PccConvDivisor grid[3], taps[3], channels;
 
     struct Line {
-        const X *at; /* what the first tap would read, were it there */
+        const X *at; /* the index that the first tap reads, if inside the source */
         int d, h, w; /* its coordinates */
     };
     struct Place {
@@ -114,7 +114,7 @@ template <class X> static PccPatches<X> pcc_patches(const PccGather &g, const X 
     return p;
 }
 
-/* Sends the rows of a phase to the rows of dx that they are (conv_phase.h). */
+/* Maps the rows of a phase to rows of dx (conv_phase.h). */
 template <class E> struct PccPhaseEpilogue {
     E epilogue;
     bool same; /* they are the same */

@@ -1,4 +1,4 @@
-/* conv_weights.cuh: weights in the order that the products read, and their gradient's way back. */
+/* conv_weights.cuh: rearranges weights for the products, and their gradient back. */
 #ifndef PCC_CONV_WEIGHTS_CUH
 #define PCC_CONV_WEIGHTS_CUH
 
@@ -17,7 +17,7 @@ __global__ void pcc_conv_transpose(int64_t count, PccDivisor<uint64_t> down, Pcc
     }
 }
 
-/* matrices of [down, across] to [across, down]. */
+/* Transposes matrices [down, across] to [across, down]. */
 template <class W>
 static void pcc_conv_rearrange(int64_t matrices, int64_t down, int64_t across, const W *w, W *rearranged, PccStep *s)
 {
