@@ -4,11 +4,11 @@
  *   pcc_gemm_batched<T, Form>(batch, m, n, k, a, a_batch, a_row, a_col, b, b_batch, b_row, b_col, scratch, epilogue, s)
  *
  * Two operands of bf16, or two of f16, are multiplied on tensor cores (gemm_tensor.cuh), all others in T
- * (gemm_scalar.cuh); sums are T's, and each finished one goes to epilogue(row, column, sum) once. The shape decides how
- * C is cut and K is split (gemm_cuda.h), so a product's bits depend on nothing else. Form, where given, is
- * pcc_product_form() of the call: the program compiles that one kernel; without one it compiles 16, all of the smallest
- * tile. scratch:
- * pcc_cuda_gemm_scratch_bytes() or pcc_cuda_gemm_batched_scratch_bytes() of the literals and sizeof(T). */
+ * (gemm_scalar.cuh); sums are of type T, and each final one is passed to epilogue(row, column, sum) once. How C is
+ * tiled and K is split follows from the shape (gemm_cuda.h), so a product's bits depend on nothing else. Form, where
+ * given, is pcc_product_form() of the call: the program compiles only that kernel; without it 16 kernels, all with the
+ * smallest tile. scratch: pcc_cuda_gemm_scratch_bytes() or pcc_cuda_gemm_batched_scratch_bytes() of the literals and
+ * sizeof(T). */
 #ifndef PCC_GEMM_CUH
 #define PCC_GEMM_CUH
 

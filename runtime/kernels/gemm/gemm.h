@@ -6,12 +6,12 @@
  *       `batch` of them, operands a_batch and b_batch elements apart; `store` sees row batch_index * m + i
  *
  * C goes through `store` only, each element once (docs/kernels.md, "Emitted epilogues"), from any thread. scratch:
- * pcc_gemm_scratch_bytes() of the literals. Both transpositions of both operands are fast where one of the operand's
- * strides is 1; other strides are right, not fast.
+ * pcc_gemm_scratch_bytes() of the literals. Transposed and plain operands are fast where one of their strides is 1;
+ * other strides are correct but slow.
  *
  * pcc_gemm_narrow and pcc_gemm_batched_narrow take PccIn operands and a PccStore_f32. Two of bf16 are multiplied in
- * pairs along K (gemm_pairs.h), by AMX tiles or by vdpbf16ps where the target has them; else packing widens what has 16
- * bits. Sums are f32 in any case.
+ * pairs along K (gemm_pairs.h), by AMX tiles or by vdpbf16ps where the target has them; else packing widens 16-bit
+ * operands. Sums are always f32.
  *
  * Structure, outermost first: C tiles over the threads (gemm_run.inc, gemm_tiling.h), depth blocks of K with packed B
  * in L2 and groups of packed A panels (gemm_tile.inc), strips (gemm_strip.inc), register tiles (gemm_micro.inc).
@@ -61,10 +61,10 @@ typedef void (*PccStore_f64)(const void *context, int64_t row, int64_t column, i
 #endif
 #define PCC_PACKER_f32(paired, name) name##_f32
 #define PCC_PACKER_f64(paired, name) name##_f64
-/* The packer `name` of a form of storage, or its like for pairs. */
+/* The packer `name` of a form of storage, or its counterpart for pairs. */
 #define PCC_PACKER(paired, name) PCC_FORM(PCC_PACKER)(paired, name)
 
-/* May operands of bf16 be multiplied in pairs along K? */
+/* Can operands of bf16 be multiplied in pairs along K? */
 PCC_KERNEL int pcc_gemm_pairs_granted(void)
 {
 #if PCC_TILES
@@ -74,7 +74,7 @@ PCC_KERNEL int pcc_gemm_pairs_granted(void)
 #endif
 }
 
-/* The steps that a product takes along K: pairs, or elements. */
+/* The units in which a product counts K: pairs, or elements. */
 PCC_KERNEL int64_t pcc_gemm_steps(int paired, int64_t k)
 {
     return paired ? pcc_round_up((k + 1) / 2, PCC_PAIR_UNIT) : k;

@@ -1,5 +1,5 @@
-/* gemm_ahead.h: prefetching what will be packed next, a few cache lines at a time: a core has some 16 misses in flight
- * at most, more would stall it. */
+/* gemm_ahead.h: prefetches what will be packed next, a few cache lines at a time: a core has at most about 16 misses in
+ * flight, and more would stall it. */
 #ifndef PCC_GEMM_AHEAD_H
 #define PCC_GEMM_AHEAD_H
 
@@ -14,7 +14,7 @@ typedef struct PccAhead {
     int64_t pitch, lines, line, left;
 } PccAhead;
 
-/* What packing of the same arguments will read (PccPack). */
+/* The memory that packing with the same arguments will read (PccPack). */
 typedef PccAhead PccAheadOf(const void *operand, int64_t batch, int64_t first, int64_t count, int64_t p0,
                             int64_t depth);
 
@@ -29,13 +29,15 @@ PCC_KERNEL void pcc_fetch(PccAhead *a, int64_t lines)
     }
 }
 
-/* What is packed next of A and of B, the strips that remain to fetch it, and how many lines of it at a time. */
+/* The parts of A and of B that are packed next, the number of strips left to prefetch them, and how many lines are
+ * fetched at a time. */
 typedef struct PccFetches {
     PccAhead a, b;
     int64_t a_strips, b_strips, a_lines, b_lines;
 } PccFetches;
 
-/* Before a tile of the strip at hand: `tiles` of it remain, of `all`, each of `steps` times to fetch. */
+/* Called before a tile of the current strip: `tiles` of its `all` tiles remain, each with `steps` opportunities to
+ * prefetch. */
 PCC_KERNEL void pcc_fetch_plan(PccFetches *f, int64_t tiles, int64_t all, int64_t steps)
 {
     f->a_lines = pcc_ceil_div(f->a.left, pcc_max_i64(1, ((f->a_strips - 1) * all + tiles) * steps));

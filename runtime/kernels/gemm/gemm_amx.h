@@ -1,8 +1,8 @@
 /* gemm_amx.h: products of bf16 pairs in AMX tiles: 16 x 16 sums of 16 rows of A, 16 pairs each, and 16 pairs of K of B.
  *
- * B's panels are those of gemm_pairs.h, A's are [depth / 16][16 rows][16 pairs]: a tile is 1 KiB in one piece. Depths
- * are multiples of 16 pairs. A process has to ask the kernel for the use of tiles; where that is refused the operands
- * are widened, for on the processors that have AMX, vdpbf16ps is half as fast as f32's multiply-add. */
+ * B's panels are those of gemm_pairs.h, A's are [depth / 16][16 rows][16 pairs]: a tile is 1 KiB of contiguous memory.
+ * Depths are multiples of 16 pairs. A process has to ask the kernel for the use of tiles; where that is refused the
+ * operands are widened, for on the processors that have AMX, vdpbf16ps is half as fast as f32's multiply-add. */
 #ifndef PCC_GEMM_AMX_H
 #define PCC_GEMM_AMX_H
 
@@ -11,7 +11,7 @@
 
 #include "gemm_ahead.h"
 
-long syscall(long number, ...); /* unistd.h's, which a program compiled with -std=c11 does not see */
+long syscall(long number, ...); /* declared here because unistd.h hides it under -std=c11 */
 
 /* May this process use tiles? Linux grants it for good, to all threads (Documentation/arch/x86/xstate.rst). */
 PCC_SHARED int pcc_amx_granted(void)
@@ -47,14 +47,15 @@ PCC_KERNEL void pcc_amx_end(void)
     _tile_release();
 }
 
-/* C[16 row_tiles, 16 column_tiles] (+)= A B; the tiles are literals, 1 or 2. C's sums are tiles 0 … 3. */
+/* C[16 row_tiles, 16 column_tiles] = or += A B; the numbers of tiles are literals, 1 or 2. C's sums are in tiles 0 …
+ * 3. */
 PCC_KERNEL void pcc_amx_block(int row_tiles, int column_tiles, int64_t depth, const float *a, const float *b, float *c,
                               int64_t pitch, int accumulate)
 {
     const int64_t c_bytes = pitch * (int64_t)sizeof(float), b_bytes = 2 * PCC_LANES_F32 * (int64_t)sizeof(float);
     const float *below = a + 16 * depth; /* the next 16 rows' panel */
     float *c_below = c + 16 * pitch;
-    __asm__ volatile("" ::: "memory"); /* gcc's tile loads do not say that they read what was packed */
+    __asm__ volatile("" ::: "memory"); /* gcc's tile loads do not declare that they read memory */
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
@@ -92,7 +93,7 @@ PCC_KERNEL void pcc_amx_block(int row_tiles, int column_tiles, int64_t depth, co
         _tile_stored(3, c_below + 16, c_bytes);
 }
 
-/* A block as small as `rows` and `columns` allow. */
+/* Computes the smallest block that contains `rows` and `columns`. */
 PCC_SHARED void pcc_amx_fit(int64_t rows, int64_t columns, int64_t depth, const float *a, const float *b, float *c,
                             int64_t pitch, int accumulate)
 {

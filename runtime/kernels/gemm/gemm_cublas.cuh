@@ -3,16 +3,16 @@
  *   pcc_cublas_gemm<T, Form>(batch, m, n, k, a, a_batch, a_row, a_col, b, b_batch, b_row, b_col, y_batch, y_row,
  *                            scratch, epilogue, s)
  *
- * The arguments are those of pcc_gemm_batched(), and the strides of the result: the epilogue does nothing but store,
- * through its pointer y0. gemm_cublas.h says which products these are. The program says before it includes this how it
- * was compiled:
+ * The arguments are those of pcc_gemm_batched(), and the strides of the result: the epilogue only stores, through its
+ * pointer y0. gemm_cublas.h says which products these are. The program defines before it includes this:
  *   PCC_CUBLAS_WORKSPACE      bytes of scratch that the library may use: those of the memory plan
  *   PCC_CUBLAS_TF32           1: operands of f32 are rounded to TF32 (--tf32)
  *   PCC_CUBLAS_DETERMINISTIC  1: the bits are the same from run to run (--deterministic)
  *
- * A site is a product as the library sees it. Its heuristic is asked when the site is run first, once, for it looks at
- * free memory and may change its mind; what it chose stays with the device until that is closed. Where it has nothing,
- * the own kernel runs. The library knows columns only: it is asked for the transposed product of swapped operands. */
+ * A site is a product as the library sees it. The library's heuristic is queried once, when the site first runs,
+ * because its answer depends on free memory and may change; the chosen algorithm is kept with the device until that is
+ * closed. Where there is no algorithm, pcc's own kernel runs. The library is column-major: it computes the transposed
+ * product of swapped operands. */
 #ifndef PCC_GEMM_CUBLAS_CUH
 #define PCC_GEMM_CUBLAS_CUH
 
@@ -41,21 +41,22 @@ struct PccCublasRules {
     int64_t tf32, deterministic;
 };
 
-/* Columns of `rows` numbers each, so many elements apart. */
+/* A column-major matrix: columns of `rows` numbers, so many elements apart. */
 struct PccCublasLayout {
     int64_t rows, columns, pitch, batch;
     int64_t type; /* cudaDataType_t */
 };
 
-/* A site: left and right are the library's A and B, `is_transposed` theirs. Compared as bytes, so all is of 8. */
+/* A site: left and right are the library's A and B, with their `is_transposed`. Compared as bytes, so every field has 8
+ * and there is no padding. */
 struct PccCublasSite {
-    int64_t batch, m, n, k; /* of the product as the program has it */
+    int64_t batch, m, n, k; /* the product's shape as in the program */
     int64_t left_transposed, right_transposed;
     PccCublasLayout left, right, result;
     PccCublasRules rules;
 };
 
-/* What the library made of a site. */
+/* The library's descriptors and algorithm for a site. */
 struct PccCublasChoice {
     PccCublasSite site;
     cublasLtMatmulDesc_t product;
@@ -72,7 +73,7 @@ struct PccCublas {
 
 /* ---- failures --------------------------------------------------------------------------------------------------- */
 
-/* As pcc_check_cuda(), with the call and the site. Did it succeed? */
+/* Like pcc_check_cuda(), with the call and the site in the message. Did it succeed? */
 static bool pcc_check_cublas(const PccStep *s, cublasStatus_t status, const char *call, const PccCublasSite &site)
 {
     if (status != CUBLAS_STATUS_SUCCESS && s->failure && s->failure[0] == 0)
@@ -87,7 +88,7 @@ static bool pcc_check_cublas(const PccStep *s, cublasStatus_t status, const char
 
 #define PCC_CUBLAS_TRY(call) pcc_check_cublas(s, (call), #call, site)
 
-/* ---- what the library is asked ---------------------------------------------------------------------------------- */
+/* ---- descriptors and heuristic ---------------------------------------------------------------------------------- */
 
 template <class X> constexpr cudaDataType_t pcc_cublas_type()
 {
@@ -123,7 +124,7 @@ static bool pcc_make_layout(PccStep *s, const PccCublasSite &site, const PccCubl
                                                            &of.batch, sizeof of.batch));
 }
 
-/* Where K is split, partial sums are kept in the type that is computed in, never in 16 bits. */
+/* Where K is split, partial sums are kept in the type of the computation, never in 16 bits. */
 static bool pcc_make_preference(PccStep *s, const PccCublasSite &site, cublasLtMatmulPreference_t *preference)
 {
     static const cublasLtMatmulPreferenceAttributes_t aligned[] = {
@@ -235,8 +236,8 @@ static PccCublasChoice *pcc_find_choice(PccStep *s, PccCublas *cublas, const Pcc
 
 /* ---- products --------------------------------------------------------------------------------------------------- */
 
-/* Of an operand [rows, columns] in row-major order as columns: its transpose where its rows are dense, as the library
- * wants it; else itself, which has to be transposed then. */
+/* The column-major view of an operand [rows, columns]: its transpose where its rows are dense, as the library wants it;
+ * else the operand itself, which then has to be transposed. */
 template <class X>
 static PccCublasLayout pcc_cublas_layout(int64_t rows, int64_t columns, int64_t batch, int64_t row, int64_t col)
 {
@@ -257,7 +258,7 @@ static bool pcc_run_cublas(PccStep *s, PccCublas *cublas, const PccCublasSite &s
     const void *beta = is_double ? (const void *)&zero_double : &zero;
     const PccCublasChoice *choice = pcc_find_choice(s, cublas, site);
     if (!choice || !choice->is_served)
-        return choice == NULL; /* of a failure the step ends */
+        return choice == NULL; /* a failure ends the step */
     pcc_check_cublas(s,
                      cublasLtMatmul(cublas->handle, choice->product, alpha, b, choice->left, a, choice->right, beta, y,
                                     choice->result, y, choice->result, &choice->algorithm, scratch,
@@ -283,7 +284,7 @@ static void pcc_cublas_product(PccCublasRules rules, int64_t batch, int64_t m, i
                                 pcc_cublas_layout<A>(m, k, a_batch, a_row, a_col),
                                 {n, m, y_row, y_batch, pcc_cublas_type<Y>()},
                                 rules};
-    /* While a graph is captured, the library may allocate and load its kernels all the same. */
+    /* Allows the library to allocate memory and load kernels while a graph is captured. */
     cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
     pcc_check_cuda(s, cudaThreadExchangeStreamCaptureMode(&mode), "cudaThreadExchangeStreamCaptureMode()");
     PccCublas *cublas = pcc_cublas_of(s, site);

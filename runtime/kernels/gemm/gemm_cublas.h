@@ -1,21 +1,22 @@
-/* gemm_cublas.h: which products go to cuBLASLt, as a pure function of their shape, and what the library may take.
+/* gemm_cublas.h: which products go to cuBLASLt, as a pure function of their shape, and the library's workspace.
  *
- * Plain C11 and C++17: the compiler decides with it. A row for each architecture, for what wins differs: own kernels
- * multiply by mma.sync, which reaches the library's speed on sm_80, 86, 89 and 120 but not on sm_90 and 100, which have
- * instructions of their own for whole groups of warps. The least sizes are estimates: the library's fixed cost against
- * what it is faster by. Workspaces are those that NVIDIA recommends (cublasSetWorkspace() in the cuBLAS manual). */
+ * Plain C11 and C++17: the compiler makes the choice with it. A row for each architecture, as the faster one differs:
+ * pcc's own kernels multiply by mma.sync, which reaches the library's speed on sm_80, 86, 89 and 120 but not on sm_90
+ * and 100, which have additional instructions for groups of warps. The least sizes are estimates, from the library's
+ * fixed cost and its advantage in throughput. Workspaces are those that NVIDIA recommends (cublasSetWorkspace() in the
+ * cuBLAS manual). */
 #ifndef PCC_GEMM_CUBLAS_H
 #define PCC_GEMM_CUBLAS_H
 
 #include "gemm_cuda.h"
 
-/* What operands of the library have to be aligned to, bytes, so that its algorithms for tensor cores take them. */
+/* The alignment in bytes that the library's algorithms for tensor cores require of operands. */
 enum { PCC_CUBLAS_ALIGNMENT = 16, PCC_CUBLAS_LEAST_EXTENT = 64 };
 
 typedef struct PccCublasRow {
-    int architecture;         /* 90: sm_90; a row serves those behind it too, up to the next */
+    int architecture;         /* 90: sm_90; a row also holds for later architectures, up to the next row */
     int64_t workspace;        /* bytes */
-    int64_t least16, least32; /* multiplications from which on the library wins: of 16-bit operands, of wider ones */
+    int64_t least16, least32; /* multiplications from which the library is faster: 16-bit operands, wider ones */
 } PccCublasRow;
 
 static inline PccCublasRow pcc_cublas_row(int architecture)
@@ -31,7 +32,7 @@ static inline PccCublasRow pcc_cublas_row(int architecture)
     return found;
 }
 
-/* Numbers of a row or of a column lie together, and rows or columns do not overlap; all begin where they may. */
+/* Rows or columns are contiguous, do not overlap, and are aligned as required. */
 static inline int pcc_cublas_takes(PccFormOperand m, int64_t rows, int64_t columns)
 {
     const int64_t across = m.col == 1 ? m.row : m.col, unit = PCC_CUBLAS_ALIGNMENT / (int64_t)m.element_bytes;

@@ -1,14 +1,14 @@
-/* gemm_cuda.h: how the CUDA target computes a product, as pure functions of its shape: which tiles C is cut into, and
- * into how many ranges K is split.
+/* gemm_cuda.h: how the CUDA target computes a product, as pure functions of its shape: the tiling of C, and the number
+ * of ranges into which K is split.
  *
  * The same on every GPU, so that the bits of a product and the memory it needs are too. Plain C11 and C++17: the
- * compiler plans scratch with it and chooses the form of a call, the kernels obey it. */
+ * compiler plans scratch and chooses the form of a call with it, and the kernels follow it. */
 #ifndef PCC_GEMM_CUDA_H
 #define PCC_GEMM_CUDA_H
 
 #include "../common/scratch.h"
 
-/* Tiles of C, by rows and columns; the steps along K that splits count in; and most splits. */
+/* Tiles of C, as rows and columns; the unit of K in which splits are counted; and the greatest number of splits. */
 enum { PCC_TILE_128x128, PCC_TILE_128x64, PCC_TILE_64x64, PCC_TILES };
 enum { PCC_PRODUCT_STEP = 32, PCC_PRODUCT_MOST_SPLITS = 32 };
 
@@ -32,9 +32,10 @@ static inline int64_t pcc_product_tiles(int tile, int64_t batch, int64_t m, int6
     return batch * pcc_ceil_div(m, pcc_tile_rows(tile)) * pcc_ceil_div(n, pcc_tile_columns(tile));
 }
 
-/* What a product costs, in about 40 ns, on a GPU of 132 processors that hold 2, 3 or 4 tiles each: a step of all that
- * one holds takes 12, 11 or 10, for smaller tiles read more for each multiplication; with fewer it takes less, but not
- * in proportion. A pipeline fills in 4 steps. Partial sums are written and read at 160 KB a unit, by a launch more. */
+/* The estimated cost of a product, in units of about 40 ns, on a GPU of 132 multiprocessors that hold 2, 3 or 4 tiles
+ * each: a step of all resident tiles takes 12, 11 or 10 units, as smaller tiles read more for each multiplication; with
+ * fewer resident tiles it takes less, but not in proportion. A pipeline fills in 4 steps. Partial sums are written and
+ * read at 160 KB a unit, by one more launch. */
 static inline int64_t pcc_product_cost(int tile, int64_t batch, int64_t m, int64_t n, int64_t k, int64_t splits)
 {
     enum { PROCESSORS = 132, LAUNCH = 120, SUMS = 20000 };
@@ -46,7 +47,7 @@ static inline int64_t pcc_product_cost(int tile, int64_t batch, int64_t m, int64
     return rounds * steps * step / (holds + 1) + (splits > 1 ? LAUNCH + batch * m * n * splits / SUMS : 0);
 }
 
-/* The cheapest; with at least 8 steps a split, and at most 2^23 partial sums. */
+/* The cheapest number of splits, with at least 8 steps a split and at most 2^23 partial sums. */
 static inline PccProductPlan pcc_product_plan(int64_t batch, int64_t m, int64_t n, int64_t k)
 {
     const int64_t most = pcc_min_i64(PCC_PRODUCT_MOST_SPLITS, k / (8 * PCC_PRODUCT_STEP));
@@ -64,7 +65,7 @@ static inline PccProductPlan pcc_product_plan(int64_t batch, int64_t m, int64_t 
     return best;
 }
 
-/* Partial sums where K is split: [splits, batch, m, n] of the type that is computed in. */
+/* Partial sums where K is split: [splits, batch, m, n] in the type of the computation. */
 static inline size_t pcc_cuda_product_bytes(int64_t batch, int64_t m, int64_t n, int64_t k, size_t compute_bytes)
 {
     const int64_t splits = pcc_product_plan(batch, m, n, k).splits;
@@ -88,12 +89,12 @@ static inline size_t pcc_cuda_gemm_scratch_bytes(int64_t m, int64_t n, int64_t k
  * It is a sum of the tile and of these. */
 enum {
     PCC_PRODUCT_TILE = 3,       /* mask */
-    PCC_PRODUCT_A_ACROSS = 4,   /* A's numbers lie next to each other across K: its row stride is 1 */
+    PCC_PRODUCT_A_ACROSS = 4,   /* A is contiguous across K: its row stride is 1 */
     PCC_PRODUCT_B_ACROSS = 8,   /* B's column stride is 1 */
-    PCC_PRODUCT_A_ALIGNED = 16, /* A is read by vectors: see pcc_is_vectors() */
+    PCC_PRODUCT_A_ALIGNED = 16, /* A is read as vectors: see pcc_is_vectors() */
     PCC_PRODUCT_B_ALIGNED = 32,
     PCC_PRODUCT_SPLIT = 64,
-    PCC_ANY_FORM = -1 /* all are compiled, and chosen from when the program runs */
+    PCC_ANY_FORM = -1 /* all are compiled, and one is chosen at run time */
 };
 
 /* Numbers of a vector: 16 bytes of them, but 4 where the product is not one of tensor cores (of two operands of the
@@ -103,7 +104,7 @@ static inline int64_t pcc_product_vector(int tensor, size_t compute_bytes)
     return tensor ? 8 : compute_bytes == 8 ? 2 : 4;
 }
 
-/* May an operand be read by vectors? address: of its first element, or the largest power of two known to divide it. */
+/* Can an operand be read as vectors? address: of its first element, or the largest power of two known to divide it. */
 static inline int pcc_is_vectors(uintptr_t address, size_t element_bytes, int64_t vector, int64_t batch_stride,
                                  int64_t across, int64_t along)
 {
@@ -111,8 +112,8 @@ static inline int pcc_is_vectors(uintptr_t address, size_t element_bytes, int64_
            batch_stride % vector == 0;
 }
 
-/* The part of a form that the plan decides. What is not aligned passes through registers, of which the largest tile has
- * none left. */
+/* The part of a form that the plan decides. Unaligned operands pass through registers, of which the largest tile has
+ * none to spare. */
 static inline int pcc_plan_form(PccProductPlan plan, int operands)
 {
     const int vectors = PCC_PRODUCT_A_ALIGNED + PCC_PRODUCT_B_ALIGNED;

@@ -1,21 +1,21 @@
 /* gemm_pairs.h: packers of bf16 operands into panels of pairs along K, for vdpbf16ps and for AMX.
  *
- * A pair is the 4 bytes of two neighbouring elements of K, the first in the low half; past the end of K are zeros. A
- * panel of pairs is a panel of floats as far as copying goes, and is kept in float arrays: the packers' p0 and depth
- * count pairs. */
+ * A pair is the 4 bytes of two neighbouring elements of K, the first in the low half, with zeros past the end of K.
+ * For copying, a panel of pairs is a panel of floats, and is kept in float arrays; the packers' p0 and depth count
+ * pairs. */
 #ifndef PCC_GEMM_PAIRS_H
 #define PCC_GEMM_PAIRS_H
 
 #include "gemm_simd.h"
 
-/* Elements of K that `depth` pairs from p0 on have. */
+/* The number of elements of K in `depth` pairs from p0 on. */
 PCC_KERNEL int64_t pcc_gemm_pair_elements(int64_t k, int64_t p0, int64_t depth)
 {
     return pcc_max_i64(0, pcc_min_i64(2 * depth, k - 2 * p0));
 }
 
-/* Outer elements contiguous: one pair position of `count` of them, to the same position of panels `pitch` apart; the
- * first `halves` of the pair's two rows exist. */
+/* For contiguous outer elements: packs one pair position of `count` of them into the same position of panels `pitch`
+ * apart; the first `halves` of the pair's two rows exist. */
 PCC_KERNEL void pcc_gemm_spread_pairs(int width, const PccBf16 *low, const PccBf16 *high, int64_t halves, int64_t count,
                                       int64_t pitch, float *to)
 {
@@ -30,8 +30,8 @@ PCC_KERNEL void pcc_gemm_spread_pairs(int width, const PccBf16 *low, const PccBf
         }
 }
 
-/* K contiguous: one panel of rows of `elements`. The rows, cast, may begin at any element; there are whole registers of
- * them, readable memory where the panel has none. */
+/* For contiguous K: packs one panel from rows of `elements`. The rows may begin at any element; their pointers are
+ * padded to whole registers, with any readable memory where the panel has no row. */
 PCC_KERNEL void pcc_gemm_transpose_pairs(int width, const float *const *rows, int64_t elements, int64_t depth,
                                          float *panel)
 {

@@ -1,4 +1,4 @@
-/* gemm_run.cuh: launches a product of any two sources: its one kernel, and the sum over the ranges of a split K. */
+/* gemm_run.cuh: launches a product of any two sources: its kernel, and the sum over the ranges of a split K. */
 #ifndef PCC_GEMM_RUN_CUH
 #define PCC_GEMM_RUN_CUH
 
@@ -48,7 +48,7 @@ static void pcc_launch_product(const PccProduct &p, const A &a, const B &b, cons
     }
 }
 
-/* With the form known: Form is p's. */
+/* Launches p, whose form is Form. */
 template <class T, int Form, class A, class B, class E>
 static void pcc_run_form(PccProduct p, const A &a, const B &b, void *scratch, const E &epilogue, PccStep *s)
 {
@@ -64,9 +64,9 @@ static void pcc_run_form(PccProduct p, const A &a, const B &b, void *scratch, co
         pcc_launch_product<T, Form>(p, a, b, epilogue, s);
 }
 
-/* Runs a product whose operands have `form` in the form Form, for which operands may be aligned better than it asks
- * for, and whose tile they may not choose. Where Form is PCC_ANY_FORM, in that of Forms that it is: of the smallest
- * tile, and with operands aligned both or neither. */
+/* Runs a product whose operands have `form` as Form: the operands may be better aligned than Form requires, and the
+ * tile is Form's. If Form is PCC_ANY_FORM, the matching one of Forms is chosen, all of which have the smallest tile and
+ * both operands aligned or neither. */
 template <class T, int Form, int... Forms, class A, class B, class E>
 static void pcc_run_product(int form, const PccExtents &extents, const A &a, const B &b, void *scratch,
                             const E &epilogue, PccStep *s)

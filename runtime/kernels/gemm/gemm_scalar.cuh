@@ -1,8 +1,8 @@
-/* gemm_scalar.cuh: products in f32 and f64 by multiply-adds of each thread, never rounded to fewer bits (TF32).
+/* gemm_scalar.cuh: products in f32 and f64 by scalar multiply-adds, never rounded to fewer bits (TF32).
  *
  * The classical register tile: two buffers in shared memory, [K][row] of A and [K][column] of B; while a step is
- * multiplied, the next one is on its way through registers, which widens operands of 16 bits. A thread has quads of 4 x
- * 4 of C that lie half a tile apart, so that a warp reads 4 quads of A and 8 of B without bank conflicts. */
+ * multiplied, the next one is loaded through registers, which widens operands of 16 bits. A thread computes quads of 4
+ * x 4 of C that are half a tile apart, so that a warp reads 4 quads of A and 8 of B without bank conflicts. */
 #ifndef PCC_GEMM_SCALAR_CUH
 #define PCC_GEMM_SCALAR_CUH
 
@@ -13,16 +13,16 @@ template <class T, int Rows, int Columns, int Depth, int Down, int Across> struc
         ROWS = Rows,
         COLUMNS = Columns,
         DEPTH = Depth,
-        DOWN = Down, /* numbers of C of a thread */
+        DOWN = Down, /* elements of C for each thread */
         ACROSS = Across,
         LANES_DOWN = Rows / Down, /* threads */
         LANES_ACROSS = Columns / Across,
         THREADS = LANES_DOWN * LANES_ACROSS,
         VECTOR = sizeof(T) == 8 ? 2 : 4,
-        PITCH_A = Rows + VECTOR, /* of a line of K, to spread the banks */
+        PITCH_A = Rows + VECTOR, /* padding of a line of K, against bank conflicts */
         PITCH_B = Columns + VECTOR,
         STAGE = Depth * (PITCH_A + PITCH_B),
-        SLICE = LANES_DOWN * Columns, /* sums on their way out */
+        SLICE = LANES_DOWN * Columns, /* sums that are passed to the epilogue */
         SHARED_BYTES = (2 * STAGE > SLICE ? 2 * STAGE : SLICE) * (int)sizeof(T)
     };
     static_assert(THREADS == 256, "warps lie in 4 x 2, lanes in 4 x 8");
@@ -36,7 +36,7 @@ struct PccScalarTiles<T, PCC_TILE_128x64> : PccScalarTile<T, 128, 64, sizeof(T) 
 template <class T> struct PccScalarTiles<T, PCC_TILE_64x64> : PccScalarTile<T, 64, 64, 16, 4, 4> {
 };
 
-/* A tile's way into shared memory, as [K][row] of T. */
+/* Loads a tile into shared memory, as [K][row] of T. */
 template <class T, class Source, bool Across, bool Aligned, int Rows, int Depth, int Pitch, int Threads>
 struct PccScalarOperand : PccOperand<Source, Across, Aligned, Rows, Depth, sizeof(T) == 8 ? 2 : 4, Threads> {
     enum { V = sizeof(T) == 8 ? 2 : 4 };
@@ -61,12 +61,12 @@ struct PccScalarOperand : PccOperand<Source, Across, Aligned, Rows, Depth, sizeo
     }
 };
 
-/* What a thread has of C. */
+/* A thread's elements of C. */
 template <class T, class Tile> struct PccThreadSums {
     enum { DOWN = Tile::DOWN, ACROSS = Tile::ACROSS, V = Tile::VECTOR };
     T at[DOWN][ACROSS];
 
-    /* This thread's place in the block: warps in 4 x 2 (or what there is of threads), lanes in 4 x 8. */
+    /* This thread's position in the block: warps as 4 x 2 (or fewer), lanes as 4 x 8. */
     static __device__ __forceinline__ int down()
     {
         enum { WARPS_ACROSS = Tile::LANES_ACROSS / 8 };
@@ -79,7 +79,7 @@ template <class T, class Tile> struct PccThreadSums {
         return (int)threadIdx.x / 32 % WARPS_ACROSS * 8 + pcc_lane() % 8;
     }
 
-    /* Numbers of a line of K: quads that lie all lanes' quads apart. */
+    /* Loads a thread's numbers of a line of K, in quads. */
     template <int Count> static __device__ __forceinline__ void load(T (&to)[Count], const T *line, int lane, int lanes)
     {
 #pragma unroll
@@ -106,7 +106,7 @@ template <class T, class Tile> struct PccThreadSums {
         }
     }
 
-    /* To the epilogue, one row of every thread at a time, so that lanes take neighbouring columns. */
+    /* Passes the sums to the epilogue, one row of every thread at a time, so that lanes have neighbouring columns. */
     template <class E>
     __device__ __forceinline__ void finish(T *slice, const PccProduct &p, const PccPart &part, const E &epilogue) const
     {
@@ -154,7 +154,7 @@ __global__ void __launch_bounds__(Tile::THREADS, 1) pcc_scalar_product(PccProduc
         right.arrive(here + RIGHT);
     }
     for (int64_t k = part.first; k < part.last; k += Tile::DEPTH) {
-        __syncthreads(); /* this step's tiles are there; nobody reads those of the step before any more */
+        __syncthreads(); /* this step's tiles are loaded, and those of the previous step are no longer read */
         const bool more = k + Tile::DEPTH < part.last;
         if (more) {
             left.hold(k + Tile::DEPTH);

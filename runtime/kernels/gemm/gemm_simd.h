@@ -1,7 +1,7 @@
 /* gemm_simd.h: the registers of the matrix kernels: width, fused multiply-add, broadcast, in-lane transposition.
  *
- * One register type per element type, 64 bytes with AVX-512, 32 with AVX2 and FMA, else 16 (SSE2, NEON, or whatever
- * GCC's vector extensions lower to). PCC_GEMM_MR is the number of rows of a register tile, whose columns are two
+ * One register type per element type, 64 bytes with AVX-512, 32 with AVX2 and FMA, else 16 (SSE2, NEON, or what GCC's
+ * vector extensions are lowered to). PCC_GEMM_MR is the number of rows of a register tile, whose columns are two
  * registers: MR * 2 accumulators, two columns of B and one broadcast of A must fit in the register file. The last few
  * rows, at most PCC_GEMM_MR_TAIL of them, have a shorter tile. */
 #ifndef PCC_GEMM_SIMD_H
@@ -47,8 +47,8 @@
 #endif
 #if PCC_PAIRS && defined(__linux__) && (defined(__AMX_BF16__) || defined(__AMXBF16__))
 #    define PCC_TILES 1
-#    define PCC_PAIR_ROWS 32   /* of a strip */
-#    define PCC_PAIR_UNIT 16   /* K is padded to so many pairs */
+#    define PCC_PAIR_ROWS 32   /* rows of a strip */
+#    define PCC_PAIR_UNIT 16   /* K is padded to a multiple of so many pairs */
 #    define PCC_PAIR_DEPTH 192 /* pairs of a depth block, at most */
 #else
 #    define PCC_TILES 0
@@ -114,7 +114,7 @@ PCC_KERNEL PccReg_f64 pcc_reg_set1_f64(double x)
 #endif
 }
 
-/* a * b + c, in one rounding wherever the machine has it. */
+/* a * b + c, with one rounding where the machine has fused multiply-add. */
 PCC_KERNEL PccReg_f32 pcc_reg_fma_f32(PccReg_f32 a, PccReg_f32 b, PccReg_f32 c)
 {
 #if PCC_REG_BYTES == 64
@@ -149,8 +149,8 @@ PCC_KERNEL PccReg_f32 pcc_reg_dot_f32(PccReg_f32 a, PccReg_f32 b, PccReg_f32 c)
 }
 #endif
 
-/* A quad is the 16 bytes at one row: 4 floats or 2 doubles. Transposition works inside 16-byte lanes, each lane on
- * rows of its own, so a full register transposes PCC_REG_LANES rows at once with lane-local shuffles only. */
+/* A quad is the 16 bytes at one row: 4 floats or 2 doubles. Transposition works within 16-byte lanes, each of which has
+ * its own rows, so a full register transposes PCC_REG_LANES rows at once with lane-local shuffles only. */
 #define PCC_QUAD_F32 4
 #define PCC_QUAD_F64 2
 

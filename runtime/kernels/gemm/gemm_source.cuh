@@ -1,9 +1,9 @@
-/* gemm_source.cuh: what the tiles of a product are read from.
+/* gemm_source.cuh: the sources from which the tiles of a product are read.
  *
- * A source is an operand as lines of numbers that lie next to each other: along K (line i is row i of A, column j of
- * B), or across it (line p is K p). A product asks for V numbers of line i from position j on, through Line line(i),
- * Place place(j)        what is to be known of a line and of a position, computed once for many const X *find(line,
- * place, &count)  where they lie, and how many there are: the others are 0, as in padding X one(line, place, v) number
+ * A source presents an operand as lines of contiguous numbers: along K (line i is row i of A, or column i of B), or
+ * across it (line p is position p of K). A product asks for V numbers of line i from position j on, through Line
+ * line(i), Place place(j) what is to be known of a line and of a position, computed once for many const X *find(line,
+ * place, &count) where they lie, and how many there are: the others are 0, as in padding X one(line, place, v) number
  * v, where they need not lie together PccMatrix is a matrix in memory; conv_source.cuh has the patches of a
  * convolution. */
 #ifndef PCC_GEMM_SOURCE_CUH
@@ -12,7 +12,7 @@
 #include "../common/storage.cuh"
 #include "gemm_cuda.h"
 
-/* 16 bytes from `shift` bytes behind `from` on, a multiple of 2: of two vectors that are aligned. */
+/* 16 bytes from `shift` bytes after `from` on, a multiple of 2, combined from two aligned vectors. */
 template <class X> PCC_DEVICE PccVector<X, 16 / sizeof(X)> pcc_shifted(const PccVector<uint32_t, 4> *from, int shift)
 {
     const PccVector<uint32_t, 4> low = from[0], high = from[1];
@@ -38,7 +38,7 @@ template <class X> struct PccMatrix {
     const X *data;
     int64_t batch;       /* from one matrix to the next */
     int64_t line_stride; /* in elements, as all strides */
-    int64_t stride;      /* along a line; 1 where vectors are read */
+    int64_t stride;      /* stride along a line; 1 where vectors are read */
     int64_t lines, length;
 
     struct Line {
@@ -91,7 +91,7 @@ template <class X> struct PccMatrix {
     }
 };
 
-/* V numbers at once, where Aligned says that those that lie together are a vector. */
+/* Reads V numbers at once; Aligned: contiguous ones are an aligned vector. */
 template <int V, bool Aligned, class Source>
 PCC_DEVICE PccVector<typename Source::Element, V> pcc_fetch(const Source &source, const typename Source::Line &line,
                                                             const typename Source::Place &place)

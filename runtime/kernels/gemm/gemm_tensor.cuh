@@ -1,9 +1,9 @@
 /* gemm_tensor.cuh: products of two operands of 16 bits on tensor cores, with sums in f32.
  *
- * Multi-stage pipeline in the manner of CUTLASS's for sm_80: while a block multiplies the tiles of one step along K,
- * those of the next steps are on their way into a ring in shared memory, by asynchronous copies where an operand is
- * aligned, else through registers. Chunks of 16 bytes are permuted within their lines, so that 8 lines of a matrix that
- * a warp reads at once, or writes, lie in different banks. Each warp has WarpRows x WarpColumns of C in registers. */
+ * A multi-stage pipeline like CUTLASS's for sm_80: while a block multiplies the tiles of one step along K, those of the
+ * next steps are loaded into a ring buffer in shared memory, by asynchronous copies where an operand is aligned, else
+ * through registers. Chunks of 16 bytes are permuted within their lines, so that 8 lines of a matrix that a warp reads
+ * or writes together lie in different banks. Each warp holds WarpRows x WarpColumns of C in registers. */
 #ifndef PCC_GEMM_TENSOR_CUH
 #define PCC_GEMM_TENSOR_CUH
 
@@ -18,10 +18,10 @@ template <int Rows, int Columns, int WarpRows, int WarpColumns, int Stages, int 
         WARPS_ACROSS = Columns / WarpColumns,
         DEPTH = PCC_PRODUCT_STEP,
         STAGES = Stages,
-        BLOCKS = Blocks, /* of a processor, at least */
+        BLOCKS = Blocks, /* blocks of a multiprocessor, at least */
         THREADS = Rows / WarpRows * WARPS_ACROSS * 32,
         STAGE = (Rows + Columns) * DEPTH, /* numbers */
-        SLICE = 16 * (WarpColumns + 4),   /* sums of a warp on their way out */
+        SLICE = 16 * (WarpColumns + 4),   /* sums of a warp that are passed to the epilogue */
         RING_BYTES = Stages * STAGE * 2,
         SLICE_BYTES = THREADS / 32 * SLICE * 4,
         SHARED_BYTES = RING_BYTES > SLICE_BYTES ? RING_BYTES : SLICE_BYTES
@@ -37,20 +37,20 @@ template <> struct PccTensorTiles<PCC_TILE_128x64> : PccTensorTile<128, 64, 64, 
 template <> struct PccTensorTiles<PCC_TILE_64x64> : PccTensorTile<64, 64, 32, 32, 4, 4> {
 };
 
-/* Where chunk `chunk` of line `line` lies in a tile whose lines have Chunks of them. */
+/* The position of chunk `chunk` of line `line` in a tile whose lines have Chunks chunks. */
 template <int Chunks> PCC_DEVICE int pcc_chunk_offset(int line, int chunk)
 {
     static_assert(Chunks == 4 || Chunks % 8 == 0, "the permutation is one of 4 or of 8 chunks");
     return (line * Chunks + (chunk ^ (Chunks == 4 ? line / 2 % 4 : line % 8))) * 8;
 }
 
-/* A tile's way into the ring. */
+/* Loads a tile into the ring buffer. */
 template <class Source, bool Across, bool Aligned, int Rows, int Threads>
 struct PccTensorOperand : PccOperand<Source, Across, Aligned, Rows, PCC_PRODUCT_STEP, 8, Threads> {
     typedef PccOperand<Source, Across, Aligned, Rows, PCC_PRODUCT_STEP, 8, Threads> Base;
     using Base::Base;
 
-    /* Sends the tile at k on its way; arrive() is called when the block has no other work. */
+    /* Starts to load the tile at k; arrive() completes it and is called when the block has no other work. */
     __device__ __forceinline__ void send(typename Base::X *tile, int64_t k)
     {
         if constexpr (Aligned)
@@ -72,7 +72,8 @@ struct PccTensorOperand : PccOperand<Source, Across, Aligned, Rows, PCC_PRODUCT_
                 pcc_store_vector(tile + pcc_chunk_offset<Base::CHUNKS>(Base::line(i), Base::chunk()), Base::held[i]);
     }
 
-    /* Where 8 numbers of 16 rows from `row` on and of 16 of K from `k` on begin, as mma.cuh counts lines and chunks. */
+    /* The address function of mma.cuh, by lines and chunks, for 16 rows from `row` on and 16 positions of K from `k`
+     * on. */
     static __device__ __forceinline__ const typename Base::X *at(const typename Base::X *tile, int row, int k, int line,
                                                                  int chunk)
     {
@@ -81,13 +82,12 @@ struct PccTensorOperand : PccOperand<Source, Across, Aligned, Rows, PCC_PRODUCT_
     }
 };
 
-/* What a warp has of C, as fragments of 16 x 8. */
+/* A warp's part of C, as fragments of 16 x 8. */
 template <class Tile> struct PccWarpSums {
     enum { DOWN = Tile::WARP_ROWS / 16, ACROSS = Tile::WARP_COLUMNS / 8 };
     float at[DOWN][ACROSS][4];
 
-    /* Adds one step's products: a and b are tiles of Left and Right, of which the warp has rows and columns from these
-     * on. */
+    /* Adds one step's products: a and b are tiles of Left and Right; the warp's part begins at this row and column. */
     template <class Left, class Right, class X>
     __device__ __forceinline__ void add(const X *a, const X *b, int row, int column)
     {
@@ -116,7 +116,8 @@ template <class Tile> struct PccWarpSums {
         }
     }
 
-    /* To the epilogue, 16 rows at a time through a slice of shared memory, so that lanes take neighbouring columns. */
+    /* Passes the sums to the epilogue, 16 rows at a time through a slice of shared memory, so that lanes have
+     * neighbouring columns. */
     template <class E>
     __device__ __forceinline__ void finish(float *slice, const PccProduct &p, int64_t row, int64_t column,
                                            int64_t row_shift, int64_t column_shift, const E &epilogue) const
@@ -145,7 +146,8 @@ template <class Tile> struct PccWarpSums {
     }
 };
 
-/* Blocks that a processor is to have room for: fewer where tiles pass through registers, as they all do on sm_75. */
+/* Resident blocks a multiprocessor, for __launch_bounds__: fewer where tiles pass through registers, as they all do on
+ * sm_75. */
 template <class Tile> constexpr int pcc_tensor_blocks(bool aligned)
 {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
@@ -191,13 +193,13 @@ __global__ void __launch_bounds__(Tile::THREADS, pcc_tensor_blocks<Tile>(AAligne
     }
     for (int step = 0; step < steps; step++) {
         pcc_wait_copies<Tile::STAGES - 2>();
-        __syncthreads(); /* this step's tiles are there; nobody reads those of the step before any more */
+        __syncthreads(); /* this step's tiles are loaded, and those of the previous step are no longer read */
         send(step + Tile::STAGES - 1);
         sums.template add<Left, Right>(tile(step), tile(step) + Tile::ROWS * Tile::DEPTH, row, column);
         arrive(step + Tile::STAGES - 1);
     }
     pcc_wait_copies<0>();
-    __syncthreads(); /* the ring becomes the slices */
+    __syncthreads(); /* the ring buffer's memory is reused for the slices */
     sums.finish((float *)(void *)ring + warp * Tile::SLICE, p, part.row + row, part.column + column,
                 part.batch * p.row_batch, part.batch * p.column_batch, pcc_of_split(epilogue, part.split));
 }

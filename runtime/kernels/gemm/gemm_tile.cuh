@@ -1,17 +1,17 @@
-/* gemm_tile.cuh: tiles of C and of the operands: which ones a block computes, and how its threads bring in theirs. */
+/* gemm_tile.cuh: tiles of C and of the operands: which ones a block computes, and how its threads load them. */
 #ifndef PCC_GEMM_TILE_CUH
 #define PCC_GEMM_TILE_CUH
 
 #include "../common/mma.cuh"
 #include "gemm_source.cuh"
 
-/* batch products of C[m, n]: what they are, but for how C is cut. */
+/* `batch` products of C[m, n], without the tiling of C. */
 struct PccExtents {
     int64_t batch, m, n, k;
-    int64_t row_batch, column_batch; /* where the epilogue sees product i: rows and columns from i times these on */
+    int64_t row_batch, column_batch; /* the epilogue's rows and columns of product i begin at i times these */
 };
 
-/* How it is cut: a block computes one tile of one product over one range of K. */
+/* Its tiling: a block computes one tile of one product over one range of K. */
 struct PccProduct : PccExtents {
     int64_t splits, split_steps; /* ranges of K, and steps of PCC_PRODUCT_STEP in each but the last */
     int64_t row_tiles, column_tiles;
@@ -55,10 +55,10 @@ PCC_DEVICE PccPart pcc_part(const PccProduct &p, int rows, int columns)
     return part;
 }
 
-/* An epilogue for the partial sums of a split K: sums[split, batch, m, n]. */
+/* The epilogue that stores the partial sums of a split K: sums[split, batch, m, n]. */
 template <class T> struct PccPartial {
     T *sums;
-    int64_t columns, split; /* of a row; from one split to the next */
+    int64_t columns, split; /* strides of a row and of a split */
 
     __device__ __forceinline__ void operator()(int64_t row, int64_t column, T sum) const
     {
@@ -76,8 +76,8 @@ template <class T> PCC_DEVICE PccPartial<T> pcc_of_split(const PccPartial<T> &pa
     return {partial.sums + split * partial.split, partial.columns, partial.split};
 }
 
-/* One operand's tile of Rows x Depth, brought in by V numbers at a time: a thread has the same EACH vectors of every
- * tile along K. Across: the source's lines are K's. */
+/* One operand's tile of Rows x Depth, loaded V numbers at a time: a thread loads the same EACH vectors of every tile
+ * along K. Across: the source's lines are positions of K. */
 template <class Source, bool Across, bool Aligned, int Rows, int Depth, int V, int Threads> struct PccOperand {
     typedef typename Source::Element X;
     static constexpr bool ACROSS_K = Across;
@@ -91,7 +91,7 @@ template <class Source, bool Across, bool Aligned, int Rows, int Depth, int V, i
     static_assert(Threads % CHUNKS == 0 && LINES % PASS == 0, "every thread has as much to bring");
 
     Source source;
-    typename Source::Line lines[Across ? 1 : EACH]; /* where they stay the same */
+    typename Source::Line lines[Across ? 1 : EACH]; /* where they do not depend on k */
     typename Source::Place place;
     PccVector<X, V> held[EACH];
 
@@ -115,7 +115,7 @@ template <class Source, bool Across, bool Aligned, int Rows, int Depth, int V, i
         return (int)threadIdx.x / CHUNKS + i * PASS;
     }
 
-    /* The i-th of this thread's vectors of the tile at k, to `take(i, line, place)`. */
+    /* Calls take(i, line, place) for each of this thread's vectors of the tile at k. */
     template <class Take> __device__ __forceinline__ void each(int64_t k, Take take)
     {
         if constexpr (Across) {
@@ -130,7 +130,7 @@ template <class Source, bool Across, bool Aligned, int Rows, int Depth, int V, i
         }
     }
 
-    /* Into registers. */
+    /* Loads the vectors into registers. */
     __device__ __forceinline__ void hold(int64_t k)
     {
         each(k, [&](int i, const typename Source::Line &along, const typename Source::Place &at) {

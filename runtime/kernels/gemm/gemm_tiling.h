@@ -1,7 +1,7 @@
-/* gemm_tiling.h: how C is cut into tiles for the threads at hand.
+/* gemm_tiling.h: how C is cut into tiles for the given threads.
  *
- * A tile is computed by one thread from start to end, in an order of K that the shape alone decides: tiles may follow
- * the number of threads without a bit of the result depending on it. */
+ * A tile is computed by one thread from start to end, in an order of K that follows from the shape alone: tiles may
+ * depend on the number of threads, and the result's bits still do not. */
 #ifndef PCC_GEMM_TILING_H
 #define PCC_GEMM_TILING_H
 
@@ -37,8 +37,8 @@ static inline int64_t pcc_round_up(int64_t x, int64_t unit)
     return (x + unit - 1) / unit * unit;
 }
 
-/* mr, nr: of a register tile. Tiles of at most max_rows x max_columns, cut smaller along their longer side until `jobs`
- * products of them share evenly among the threads or there are enough to balance. */
+/* mr, nr: of a register tile. Tiles of at most max_rows x max_columns, made smaller along their longer side until those
+ * of `jobs` products divide evenly among the threads or there are enough of them to balance. */
 PCC_SHARED PccTiling pcc_gemm_tiling(int64_t jobs, int64_t m, int64_t n, int64_t k, int64_t mr, int64_t nr,
                                      int64_t max_rows, int64_t max_columns)
 {
