@@ -5,7 +5,7 @@
  *   pcc_gather_nd<T>(rank, data_dims, index_rank, index_dims, batch_dims, x, index, y, s)
  *   pcc_one_hot<T>(outer, depth, inner, index[outer, inner], values {off, on}, y[outer, depth, inner], s)
  *
- * T is the element's type as in C: only bits move, rows of them in units of up to 16 bytes. */
+ * T is the element's type as in C: elements are only copied, rows of them in units of up to 16 bytes. */
 #ifndef PCC_GATHER_CUH
 #define PCC_GATHER_CUH
 
@@ -89,7 +89,7 @@ static inline PccElements<I> pcc_elements(int64_t rank, int64_t axis, const PccD
     return e;
 }
 
-/* Where the data has what element i of the index array names; -1 where that is out of range. */
+/* The offset in the data of the element that entry i of the index array refers to; -1 where that is out of range. */
 template <class I> PCC_DEVICE int64_t pcc_element_offset(const PccElements<I> &e, I i, const int64_t *index)
 {
     const int64_t at = pcc_wrap_index(index[i], e.extent);

@@ -4,9 +4,9 @@
  *                      scratch, s)
  *       scratch has pcc_cuda_gather_grad_scratch_bytes(axis, count) bytes
  *
- * The rows of dy are sorted by the place that they were read from. Places with few readers are written by threads that
- * add these up in index order, V columns each; a place with many, as padding tokens and token types have, gets blocks
- * of its own, whose rows share the readers. Every element of dx is written once. */
+ * The rows of dy are sorted by the position that they were read from. Positions with few readers are written by threads
+ * that add these up in index order, V columns each; a position with many, such as that of a padding token or a token
+ * type, gets its own blocks, whose rows divide the readers among them. Every element of dx is written once. */
 #ifndef PCC_GATHER_GRAD_CUH
 #define PCC_GATHER_GRAD_CUH
 
@@ -17,7 +17,7 @@
 
 enum { PCC_FEW_READERS = 64 };
 
-/* The place that an entry of an index array names; the axis's extent where it is out of range. */
+/* The position that an entry of an index array refers to; the axis's extent where it is out of range. */
 struct PccPlace {
     const int64_t *index;
     int64_t axis;
@@ -44,13 +44,14 @@ static __global__ void pcc_sorted_starts_kernel(int64_t axis, int64_t count, con
     }
 }
 
-/* dy's rows in the order of their places: those of a place are entries[starts[place]] ... entries[starts[place + 1]] */
+/* dy's rows in the order of their positions: those of a position are entries[starts[place]] ... entries[starts[place +
+ * 1]] */
 struct PccSortedReaders {
     int64_t axis, count, inner;
     const uint32_t *places, *entries, *starts;
 };
 
-/* A thread for V columns of a place. `vectors` is inner / V. */
+/* A thread for V columns of a position. `vectors` is inner / V. */
 template <class T, int V, class I, class X, class Y>
 __global__ void pcc_gather_grad_kernel(int64_t total, PccSortedReaders r, PccDivisor<I> axis, PccDivisor<I> vectors,
                                        const X *dy, Y *dx)
@@ -77,8 +78,8 @@ __global__ void pcc_gather_grad_kernel(int64_t total, PccSortedReaders r, PccDiv
     }
 }
 
-/* Blocks [outer, chunks of PCC_FEW_READERS readers, tiles of columns]: the one at the first chunk that begins in a long
- * list adds all of that up. */
+/* Blocks [outer, chunks of PCC_FEW_READERS readers, tiles of columns]: the block at the first chunk that begins in a
+ * long list sums the whole list. */
 template <class T, int V, class X, class Y>
 __global__ void pcc_gather_grad_long_kernel(PccSortedReaders r, int64_t chunks, int64_t tiles, const X *dy, Y *dx)
 {

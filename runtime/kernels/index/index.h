@@ -14,7 +14,7 @@
  *       first; NaN is greater than every number
  *
  * Scratch: pcc_gather_grad has pcc_readers_bytes(axis, count); the others, where y or dx is stored in 16 bits, a float
- * for each of its elements, else NULL. The i16 forms move every dtype of 16 bits.
+ * for each of its elements, else NULL. The i16 forms serve every dtype of 16 bits.
  *
  * The scatters may write over x (y == x). Duplicates are combined in index order, and threads own disjoint parts of the
  * destination: the same order whatever the number of threads. */

@@ -1,7 +1,8 @@
-/* index_cuda.h: the scratch of the CUDA kernels of index.h, of their literals.
+/* index_cuda.h: the scratch of the CUDA kernels of index.h, from their literal shapes.
  *
- * Plain C without kernels: the compiler includes it to plan the arena. What several entries of an index array name is
- * combined in their order: few entries find each other by looking, many are sorted by what they name (sort.cuh). */
+ * Plain C without kernels: the compiler includes it to plan the arena. Entries of an index array with the same
+ * destination are combined in their order: few entries find each other by comparison, many are sorted by destination
+ * (sort.cuh). */
 #ifndef PCC_INDEX_CUDA_H
 #define PCC_INDEX_CUDA_H
 
@@ -10,26 +11,26 @@
 
 #define PCC_CUDA_SORT_TILE 2048  /* entries of a block */
 #define PCC_CUDA_SORT_DIGITS 256 /* of a pass */
-#define PCC_CUDA_FEW_ENTRIES 32  /* entries that may name the same, at most, that are not sorted */
+#define PCC_CUDA_FEW_ENTRIES 32  /* at most so many possibly equal entries are compared instead of sorted */
 
 static inline int64_t pcc_cuda_sort_tiles(int64_t count)
 {
     return (count + PCC_CUDA_SORT_TILE - 1) / PCC_CUDA_SORT_TILE;
 }
 
-/* Keys and entries, twice, and counts of digits, in 32 bits each. */
+/* Two buffers of keys and entries, and counts of digits, in 32 bits each. */
 static inline size_t pcc_cuda_sort_bytes(int64_t count)
 {
     return (size_t)(4 * count + (pcc_cuda_sort_tiles(count) + 1) * PCC_CUDA_SORT_DIGITS) * sizeof(uint32_t);
 }
 
-/* The sort, and for each place of the axis where its entries begin. */
+/* The sort, and for each position of the axis the beginning of its entries. */
 static inline size_t pcc_cuda_gather_grad_scratch_bytes(int64_t axis, int64_t count)
 {
     return pcc_cuda_sort_bytes(count) + (size_t)(axis + 1) * sizeof(uint32_t);
 }
 
-/* Of scatter_elements, and of gather_elements_grad. */
+/* Scratch of scatter_elements and of gather_elements_grad. */
 static inline size_t pcc_cuda_scatter_elements_scratch_bytes(int64_t rank, int64_t axis, const int64_t *index_dims)
 {
     int64_t count = 1;
@@ -38,7 +39,7 @@ static inline size_t pcc_cuda_scatter_elements_scratch_bytes(int64_t rank, int64
     return index_dims[axis] <= PCC_CUDA_FEW_ENTRIES ? 0 : pcc_cuda_sort_bytes(count);
 }
 
-/* Of scatter_nd, which has no batch_dims, and of gather_nd_grad. */
+/* Scratch of scatter_nd, which has no batch_dims, and of gather_nd_grad. */
 static inline size_t pcc_cuda_scatter_nd_scratch_bytes(int64_t index_rank, const int64_t *index_dims,
                                                        int64_t batch_dims)
 {

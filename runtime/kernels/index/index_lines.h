@@ -1,4 +1,4 @@
-/* index_lines.h: how the index kernels cut their work into parts that never write to the same place. */
+/* index_lines.h: how the index kernels divide their work into tasks that write to disjoint elements. */
 #ifndef PCC_INDEX_LINES_H
 #define PCC_INDEX_LINES_H
 
@@ -10,13 +10,13 @@
 #define PCC_INDEX_TASK 4096 /* elements, about, of one task of a gather's adjoint or of a copy */
 #define PCC_INDEX_TASKS 16  /* tasks that are enough */
 
-/* For each place of an axis the list, in order, of the entries of an index array that name it: first[place], then
- * next[entry], ended by -1. */
+/* For each position of an axis the list, in order, of the entries of an index array that refer to it: first[place],
+ * then next[entry], ended by -1. */
 typedef struct PccReaders {
     const int64_t *first, *next;
 } PccReaders;
 
-/* Bytes of scratch that the lists need; also the compiler's. */
+/* Bytes of scratch that the lists need; the compiler uses it too. */
 PCC_KERNEL size_t pcc_readers_bytes(int64_t axis, int64_t count)
 {
     return (size_t)(axis + count) * sizeof(int64_t);
@@ -37,8 +37,8 @@ PCC_KERNEL PccReaders pcc_readers(int64_t axis, int64_t count, const int64_t *in
     return (PccReaders){first, next};
 }
 
-/* An indexed axis with the index array seen as [before, count, after]. The lines along the axis are independent; a tile
- * is PCC_INDEX_TILE neighbouring lines, of which line i has its data at data + offset[i], `step` apart. */
+/* An indexed axis, with the index array viewed as [before, count, after]. The lines along the axis are independent; a
+ * tile is PCC_INDEX_TILE neighbouring lines, of which line i has its elements at data + offset[i], `step` apart. */
 typedef struct PccLines {
     int64_t rank, axis;
     const int64_t *data_dims, *index_dims;

@@ -7,14 +7,14 @@
 
 enum { PCC_SCATTER_NONE, PCC_SCATTER_ADD, PCC_SCATTER_MUL, PCC_SCATTER_MAX, PCC_SCATTER_MIN };
 
-/* Index of an axis of extent n as a position; -1 when it is out of range. */
+/* Converts an index of an axis of extent n to a position; -1 when it is out of range. */
 PCC_KERNEL int64_t pcc_wrap_index(int64_t index, int64_t n)
 {
     int64_t at = index < 0 ? index + n : index;
     return at >= 0 && at < n ? at : -1;
 }
 
-/* Slices of x[batches, extent of the indexed axes, inner] that index tuples name. */
+/* Slices of x[batches, extent of the indexed axes, inner] that index tuples refer to. */
 typedef struct PccTuples {
     int64_t batches, rows;      /* rows: tuples of one batch */
     int64_t length;             /* of a tuple */
@@ -37,7 +37,7 @@ PCC_KERNEL PccTuples pcc_tuples(int64_t rank, const int64_t *data_dims, int64_t 
     return t;
 }
 
-/* The slice, of `extent`, that a tuple names; -1 when it is out of range. */
+/* The slice, below `extent`, that a tuple refers to; -1 when it is out of range. */
 PCC_KERNEL int64_t pcc_tuple_slice(const PccTuples *t, const int64_t *tuple)
 {
     int64_t slice = 0;

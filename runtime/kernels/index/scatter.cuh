@@ -8,9 +8,9 @@
  *       scratch has pcc_cuda_scatter_nd_scratch_bytes(index_rank, index_dims, batch_dims) bytes; scatter_nd's
  *       batch_dims is 0
  *
- * y may be x. First y becomes x, or 0; then, of the updates that name one destination, the first one's thread combines
- * them all in index order, in T, and rounds once. It finds the others by looking, where only a few can be meant, or
- * side by side after a sort by destination. There are fewer than 2^32 updates and destinations. */
+ * y may be x. First y is set to x, or to 0; then the thread of the first update of each destination combines all its
+ * updates in index order, in T, and rounds once. It finds them by comparison, where only few updates can have the same
+ * destination, or adjacent after a sort by destination. There are fewer than 2^32 updates and destinations. */
 #ifndef PCC_SCATTER_CUH
 #define PCC_SCATTER_CUH
 
@@ -18,7 +18,7 @@
 #include "sort.cuh"
 #include "../common/storage.cuh"
 
-/* What a scatter leaves where `old` was and `update` arrives. */
+/* The result of applying `update` to `old`. */
 template <class T> PCC_DEVICE T pcc_scattered(int64_t reduction, T old, T update)
 {
     switch (reduction) {
@@ -65,14 +65,14 @@ template <class T, class X, class Y> static void pcc_scatter_begin(int64_t n, co
         PCC_LAUNCH((pcc_scatter_begin_kernel<T, 1, X, Y>), pcc_blocks(n, PCC_BLOCK), PCC_BLOCK, 0, s, n, x, y);
 }
 
-/* ---- which updates meet ----------------------------------------------------------------------------------------- */
+/* ---- updates of the same destination ---------------------------------------------------------------------------- */
 
-/* Entries that can name one destination: of entry e = first + place * step, for place < count. */
+/* Entries that can have the same destination as entry e: first + place * step, for place < count. */
 struct PccPeers {
     int64_t first, step, place;
 };
 
-/* Elements: those that differ along the axis only. */
+/* Elements: the entries that differ only along the axis. */
 template <class I> struct PccToElement {
     PccElements<I> e;
     PccDivisor<I> after, along;
@@ -90,7 +90,7 @@ template <class I> struct PccToElement {
     }
 };
 
-/* Tuples: those of one batch. */
+/* Tuples: the entries of the same batch. */
 struct PccToSlice {
     PccTuples t;
     const int64_t *index;
@@ -118,7 +118,7 @@ template <class To> struct PccToKey {
 /* x[slots, inner], updates[entries, inner] */
 struct PccScatter {
     int64_t slots, entries, inner, reduction;
-    int64_t peers; /* entries, at most, that can name one destination */
+    int64_t peers; /* the most entries that can have the same destination */
 };
 
 template <class T, class To, class X, class U, class Y>
@@ -134,7 +134,7 @@ __global__ void pcc_scatter_few_kernel(PccScatter c, PCC_PARAMETER To to, const 
         while (k < p.place && to(p.first + k * p.step) != at)
             k++;
         if (k < p.place)
-            continue; /* an earlier one's thread does it */
+            continue; /* the thread of an earlier entry does it */
         T sum = x ? pcc_get<T>(x, at * c.inner + column) : T(0);
         for (; k < c.peers; k++)
             if (to(p.first + k * p.step) == at)

@@ -1,9 +1,9 @@
 /* sort.cuh: entries 0 ... count - 1 in the order of their keys, and of equal keys in their own: a stable radix sort by
- * digits of 8 bits, of which every count is an integer, so that the order is the same on every GPU.
+ * digits of 8 bits. All counts are integers, so the order is the same on every GPU.
  *
- * A pass has three kernels: each tile counts its digits; one block adds up, for each digit, the tiles before each
- * tile; each tile moves its entries to where they belong. Within a tile, a warp ranks 32 entries at a time by a match
- * of their digits (Adinets and Merrill, "Onesweep", 2022, rank so too). */
+ * A pass has three kernels: each tile counts its digits; one block computes, for each digit, the prefix sums over the
+ * tiles; each tile moves its entries to their new positions. Within a tile, a warp ranks 32 entries at a time by
+ * matching their digits, as in Adinets and Merrill, "Onesweep", 2022. */
 #ifndef PCC_SORT_CUH
 #define PCC_SORT_CUH
 
@@ -43,8 +43,8 @@ static __global__ void pcc_sort_count_kernel(int64_t count, int shift, const uin
     counts[(int64_t)blockIdx.x * PCC_SORT_DIGITS + threadIdx.x] = of_digit[threadIdx.x];
 }
 
-/* One block, with a thread for each digit: counts[tile, digit] becomes that of the tiles before, totals[digit] that of
- * all. */
+/* One block, with a thread for each digit: counts[tile, digit] becomes the count in all earlier tiles, totals[digit]
+ * the count in all tiles. */
 static __global__ void pcc_sort_scan_kernel(int64_t tiles, uint32_t *counts, uint32_t *totals)
 {
     uint32_t *of_tile = counts + threadIdx.x, before = 0;
@@ -57,7 +57,8 @@ static __global__ void pcc_sort_scan_kernel(int64_t tiles, uint32_t *counts, uin
     totals[threadIdx.x] = before;
 }
 
-/* A warp's entries are neighbours: next[warp, digit] is how many of a digit it has met, then where its first goes. */
+/* A warp's entries are contiguous: next[warp, digit] is first the warp's count of a digit, then the position of the
+ * first such entry. */
 static __global__ void pcc_sort_move_kernel(int64_t count, int shift, const uint32_t *counts, const uint32_t *totals,
                                             const uint32_t *keys, const uint32_t *entries, uint32_t *keys_out,
                                             uint32_t *entries_out)
@@ -99,7 +100,7 @@ static __global__ void pcc_sort_move_kernel(int64_t count, int shift, const uint
     }
 }
 
-/* key(entry) is at most `most`, below 2^32; scratch has pcc_cuda_sort_bytes(count) bytes, in which the result lies. */
+/* key(entry) is at most `most`, below 2^32; scratch has pcc_cuda_sort_bytes(count) bytes, which contain the result. */
 template <class Key> static PccSorted pcc_sort(int64_t count, uint32_t most, Key key, void *scratch, PccStep *s)
 {
     const int64_t tiles = pcc_cuda_sort_tiles(count);
