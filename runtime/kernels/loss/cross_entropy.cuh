@@ -1,9 +1,9 @@
 /* cross_entropy.cuh: softmax cross-entropy on a GPU: loss.h's contract.
  *
- * The logits are read once, whatever the number of classes: peak and sum of exponentials are had in one pass
- * (peak_sum.cuh). inner == 1: a row has a part of a warp, a warp or a block, whether it is aligned or not. inner > 1:
- * neighbouring threads have neighbouring positions. Blocks go on to further rows, and leave their sums to a last block.
- */
+ * The logits are read once, whatever the number of classes: peak and sum of exponentials are computed in one pass
+ * (peak_sum.cuh). inner == 1: a row is processed by a part of a warp, a warp or a block, whether it is aligned or not.
+ * inner > 1: neighbouring threads process neighbouring positions. Blocks loop over rows and write partial sums, which a
+ * last block adds up. */
 #ifndef PCC_CROSS_ENTROPY_CUH
 #define PCC_CROSS_ENTROPY_CUH
 
@@ -20,7 +20,7 @@ template <class X, class W> struct PccScores {
     const W *weight;
 };
 
-/* Position `at` of outer x inner: where its logits begin, and its class, -1 where it does not count. */
+/* Position `at` of outer x inner: the offset of its logits, and its class, -1 where it does not count. */
 struct PccScored {
     int64_t start, label;
 };
@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(PCC_BLOCK, 1)
         out.parts[blockIdx.x] = part;
 }
 
-/* By one block. */
+/* Run by one block. */
 template <class T, class Y, class N>
 __global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_entropy_total_kernel(int64_t count, int64_t reduction, const PccLossPart *parts, Y *loss, N *total,

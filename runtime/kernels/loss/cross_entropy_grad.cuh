@@ -1,8 +1,8 @@
 /* cross_entropy_grad.cuh: the gradient of softmax cross-entropy on a GPU: loss.h's contract.
  *
- * dlogits = scale (e^(logits - peak - lse) - onehot), which may be written over the logits: a row is read for its peak,
- * and again, from cache, for its gradient. Rows that do not count are not read, but zeroed. e^-lse becomes part of the
- * factor. */
+ * dlogits = scale (e^(logits - peak - lse) - onehot), which may be written over the logits: a row is read once for its
+ * peak, and once more, from cache, for its gradient. Rows that do not count are not read, but zeroed. e^-lse is
+ * included in the factor. */
 #ifndef PCC_CROSS_ENTROPY_GRAD_CUH
 #define PCC_CROSS_ENTROPY_GRAD_CUH
 
@@ -16,7 +16,7 @@ template <class G, class L, class N, class D> struct PccEntropyGrad {
     D *dlogits;
 };
 
-/* What the gradient of one position takes, beside its logits. */
+/* The inputs of one position's gradient, besides its logits. */
 template <class T> struct PccEntropySlope {
     PccScored scored;
     T scale, factor; /* factor: scale e^-lse */

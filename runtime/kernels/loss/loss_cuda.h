@@ -1,4 +1,4 @@
-/* loss_cuda.h: the scratch of the CUDA kernels of loss/: sums of blocks, which are added in block order.
+/* loss_cuda.h: the scratch of the CUDA kernels of loss/: the blocks' partial sums, which are added in block order.
  *
  * Shared with the compiler, which plans the arena: formulas of the literal shapes only. Sizes are in bytes. */
 #ifndef PCC_LOSS_CUDA_H

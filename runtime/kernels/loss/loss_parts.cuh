@@ -1,4 +1,4 @@
-/* loss_parts.cuh: from what each thread of a loss has added up to the loss. */
+/* loss_parts.cuh: reduces the threads' partial sums of a loss. */
 #ifndef PCC_LOSS_PARTS_CUH
 #define PCC_LOSS_PARTS_CUH
 
@@ -12,7 +12,7 @@ PCC_DEVICE PccLossPart pcc_loss_part_of_block(PccLossPart part)
             pcc_block_reduce<PccSum>(part.counted)};
 }
 
-/* All parts, by one block. */
+/* Adds up all partial sums, in one block. */
 PCC_DEVICE PccLossPart pcc_all_loss_parts(int64_t count, const PccLossPart *parts)
 {
     PccLossPart sum = {0, 0, 0};

@@ -1,4 +1,4 @@
-/* loss_rows.h: what losses of both targets share: which class a row is scored against, and what is added up. */
+/* loss_rows.h: shared by the losses of both targets: the class of a row, and the sums. */
 #ifndef PCC_LOSS_ROWS_H
 #define PCC_LOSS_ROWS_H
 
@@ -8,12 +8,12 @@
 
 enum { PCC_REDUCTION_NONE, PCC_REDUCTION_SUM, PCC_REDUCTION_MEAN };
 
-/* What one chunk of a loss adds up to. */
+/* The sums of one chunk of a loss. */
 typedef struct PccLossPart {
     double loss, weight, counted;
 } PccLossPart;
 
-/* The class that row `row`, position `column` is scored against; -1 where it does not count. */
+/* The target class of row `row`, position `column`; -1 where it does not count. */
 PCC_KERNEL int64_t pcc_target_class(int64_t classes, int64_t inner, int64_t ignore_index, int64_t shift,
                                     int64_t valid_rows, const int64_t *target, int64_t row, int64_t column)
 {

@@ -5,7 +5,7 @@
 
 #include "loss_parts.cuh"
 
-/* term: of the loss; slope: its derivative over `factor`. */
+/* term: an element's loss; slope: its derivative divided by `factor`. */
 struct PccSquare {
     static constexpr int factor = 2;
     template <class T> static __device__ __forceinline__ T term(T y, T z)
@@ -33,7 +33,7 @@ struct PccBinaryEntropy {
     }
 };
 
-/* A sum with what its roundings lost (Kahan): threads add up long runs of elements in T. */
+/* A sum with its rounding error (Kahan), as threads add up long runs of elements in T. */
 template <class T> struct PccKahan {
     T sum = 0, lost = 0;
     __device__ __forceinline__ void add(T x)
@@ -44,7 +44,8 @@ template <class T> struct PccKahan {
     }
 };
 
-/* Blocks take elements side by side; the last ones, fewer than V, one by one, as are all where they are not aligned. */
+/* Threads process vectors of V elements; the last elements, fewer than V, one by one, and all elements where they are
+ * not aligned. */
 template <int V, class Loss, class T, class X, class Z>
 __global__ void __launch_bounds__(PCC_BLOCK, 1)
     pcc_mean_loss_kernel(int64_t per_sample, bool aligned, const X *y, const Z *target, PccLossPart *parts,
