@@ -1,7 +1,8 @@
 /* math_bits.h: bit tricks under the elementary functions.
  *
- * Compilers vectorise a loop over these functions without -ffast-math because there is nothing in them but arithmetic,
- * comparisons that become masks, and integer operations: no branch, no call, no select whose arms compute. */
+ * Compilers vectorise a loop over these functions without -ffast-math because they contain only arithmetic,
+ * comparisons that become masks, and integer operations: no branch, no call, no conditional expression that computes
+ * in its arms. */
 #ifndef PCC_MATH_BITS_H
 #define PCC_MATH_BITS_H
 
@@ -50,14 +51,14 @@ PCC_INLINE float pcc_copysign_f32(float magnitude, float sign)
     return pcc_from_bits_f32((pcc_bits_f32(magnitude) & INT32_MAX) | (pcc_bits_f32(sign) & INT32_MIN));
 }
 
-/* x limited to [low, high]; NaN stays NaN. */
+/* x clamped to [low, high]; NaN stays NaN. */
 PCC_INLINE float pcc_clamp_f32(float x, float low, float high)
 {
     x = pcc_select_f32(pcc_mask_f32(x < low), low, x);
     return pcc_select_f32(pcc_mask_f32(x > high), high, x);
 }
 
-/* a b + c, fused where the machine does so at no cost. */
+/* a b + c, fused where the machine has the instruction. */
 PCC_INLINE float pcc_fma_f32(float a, float b, float c)
 {
 #if defined(__FMA__) || defined(__aarch64__) || defined(__CUDA_ARCH__)

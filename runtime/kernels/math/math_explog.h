@@ -60,7 +60,8 @@ PCC_INLINE float pcc_exp_scale_f32(float r, int32_t n)
     return (pcc_expm1_reduced_f32(r) + 1.0f) * pcc_pow2_f32(half) * pcc_pow2_f32(n - half);
 }
 
-/* Below -104, as where a mask is -inf, the result is 0 without being computed: an underflow costs a hundred cycles. */
+/* Below -104, as where a mask is -inf, the result is set to 0 instead of computed: an underflow costs a hundred
+ * cycles. */
 PCC_INLINE float pcc_exp_f32(float x)
 {
     int32_t zero = pcc_mask_f32(x < -104.0f);
@@ -72,13 +73,13 @@ PCC_INLINE float pcc_exp_f32(float x)
 PCC_INLINE float pcc_expm1_f32(float x)
 {
     PccExpReduced e = pcc_exp_reduce_f32(pcc_clamp_f32(x, -20.0f, 89.0f));
-    float scale = pcc_pow2_f32(e.n - 1); /* half of 2^n, as 2^128 does not exist */
+    float scale = pcc_pow2_f32(e.n - 1); /* half of 2^n, as 2^128 is not representable */
     float y = 2.0f * pcc_fma_f32(pcc_expm1_reduced_f32(e.r), scale, scale - 0.5f);
     return pcc_copysign_f32(y, x);
 }
 
-/* 1 / (1 + e^-x), with the exponential of -|x| so that both tails keep their relative accuracy. What the rounding of
- * the denominator lost is made up for to first order. */
+/* 1 / (1 + e^-x), with the exponential of -|x| so that both tails keep their relative accuracy. The rounding error of
+ * the denominator is corrected to first order. */
 PCC_INLINE float pcc_sigmoid_f32(float x)
 {
     float z = pcc_exp_f32(-pcc_abs_f32(x));
@@ -116,7 +117,7 @@ PCC_INLINE float pcc_log1p_reduced_f32(float f)
     return pcc_fma_f32(square * f, p, -0.5f * square);
 }
 
-/* What a logarithm is outside of the finite positive numbers, else y. */
+/* The value of a logarithm for arguments that are not finite and positive, else y. */
 PCC_INLINE float pcc_log_special_f32(float x, float y)
 {
     y = pcc_select_f32(pcc_mask_f32(x == PCC_INF_F32), PCC_INF_F32, y);
@@ -131,7 +132,7 @@ PCC_INLINE float pcc_log_f32(float x)
     return pcc_log_special_f32(x, pcc_fma_f32(l.e, PCC_LN2_HIGH, l.f + tail));
 }
 
-/* log(u) with u = 1 + x rounded, plus the part of x that the rounding lost, over u (Knuth's two-sum). */
+/* log(u) with u = 1 + x rounded, plus the rounding error (Knuth's two-sum) divided by u. */
 PCC_INLINE float pcc_log1p_f32(float x)
 {
     float u = 1.0f + x;

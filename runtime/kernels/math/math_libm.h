@@ -1,4 +1,4 @@
-/* math_libm.h: the functions that are libm's: the rarely used ones in f32, and the f64 family. */
+/* math_libm.h: the functions that call libm: the rarely used ones in f32, and the f64 family. */
 #ifndef PCC_MATH_LIBM_H
 #define PCC_MATH_LIBM_H
 

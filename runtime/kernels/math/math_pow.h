@@ -16,7 +16,7 @@ PCC_INLINE PccPair_f32 pcc_fast_sum_f32(float a, float b)
     return (PccPair_f32){sum, b - (sum - a)};
 }
 
-/* log(1 + f) = 2 atanh(s), s = f / (2 + f): 2 s + s^3 (2/3 + s^2 P(s^2)), every leading term with its error. */
+/* log(1 + f) = 2 atanh(s), s = f / (2 + f): 2 s + s^3 (2/3 + s^2 P(s^2)), each leading term with its rounding error. */
 PCC_INLINE PccPair_f32 pcc_log_mantissa_f32(float f)
 {
     PccPair_f32 denominator = pcc_fast_sum_f32(2.0f, f);
@@ -68,7 +68,7 @@ PCC_INLINE int32_t pcc_fraction_mask_f32(float y)
     return pcc_mask_f32((float)(int32_t)safe != safe);
 }
 
-/* The sign of x^y, and its value where log|x| does not say it: C11 Annex F.10.4.4. z = |x|^y. */
+/* Sets the sign of x^y, and the special cases of C11 Annex F.10.4.4. z = |x|^y. */
 PCC_INLINE float pcc_pow_special_f32(float x, float y, float z)
 {
     int32_t negative = pcc_bits_f32(x) >> 31;

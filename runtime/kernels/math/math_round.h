@@ -26,7 +26,7 @@ PCC_INLINE float pcc_sign_f32(float x)
     return pcc_select_f32(pcc_mask_f32(x != x), x, sign);
 }
 
-/* To the nearest integer, ties to even: adding and subtracting 2^23 with the sign of x rounds what is below it. */
+/* To the nearest integer, ties to even: adding and subtracting 2^23 with the sign of x rounds values below it. */
 PCC_INLINE float pcc_round_f32(float x)
 {
     float rounder = pcc_copysign_f32(0x1p+23f, x);
@@ -46,8 +46,8 @@ PCC_INLINE float pcc_ceil_f32(float x)
     return -pcc_floor_f32(-x);
 }
 
-/* 1 / sqrt(x) from a guess of the exponent's half (error 3.5 %) and three Newton steps, then one step on the root
- * itself. sqrtf may set errno and so keeps gcc from vectorising; this costs about as much as the instruction. */
+/* 1 / sqrt(x) from an initial guess by halving the exponent (error 3.5 %) and three Newton steps, then one step on the
+ * root itself. sqrtf may set errno and so keeps gcc from vectorising; this costs about as much as the instruction. */
 PCC_INLINE float pcc_sqrt_newton_f32(float x)
 {
     int32_t small = pcc_mask_f32(x < 0x1p-100f);
@@ -67,7 +67,7 @@ PCC_INLINE float pcc_sqrt_newton_f32(float x)
 PCC_INLINE float pcc_sqrt_f32(float x)
 {
 #if defined(__clang__) && defined(__SSE__)
-    return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); /* to the vectoriser, the bare instruction */
+    return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); /* vectorised as the square root instruction */
 #else
     return pcc_sqrt_newton_f32(x);
 #endif

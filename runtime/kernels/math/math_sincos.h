@@ -1,6 +1,6 @@
 /* math_sincos.h: sin and cos in f32 for every argument, by an integer Payne-Hanek reduction.
  *
- * x = m 2^s with a 24-bit integer m. Of s-shifted 1 / 2 pi only the fraction matters, since whole turns drop out: 96
+ * x = m 2^s with a 24-bit integer m. Of 1 / 2 pi shifted by s only the fraction matters, since whole turns cancel: 96
  * bits of it times m, modulo 2^96, are the fraction of a turn, of which the upper 64 bits are kept. No float is closer
  * than 2^-33 turns to a multiple of a quarter turn, so at least 31 significant bits are left. */
 #ifndef PCC_MATH_SINCOS_H
@@ -14,7 +14,7 @@ PCC_INLINE uint64_t pcc_choose_word(int32_t mask, uint64_t a, uint64_t b)
 }
 
 /* The 128 bits of 1 / 2 pi from word `first` (0 ... 4) on, 32 bits in each of four words. The number starts after a
- * word of zeros, for the arguments below 2^23. Chosen bit by bit of `first`, as a table lookup may not vectorise. */
+ * word of zeros, for the arguments below 2^23. Selected by the bits of `first`, as a table lookup may not vectorise. */
 PCC_INLINE void pcc_inverse_turn_words(int32_t first, uint64_t word[4])
 {
     const uint64_t turn[8] = {0, 0x28be60db, 0x9391054a, 0x7f09d5f4, 0x7d4d3770, 0x36d8a566, 0x4f10e410, 0x7f9458ea};
@@ -54,7 +54,7 @@ PCC_INLINE PccAngle pcc_reduce_angle_f32(float x)
     uint32_t upper = ((uint32_t)(rest >> 32) + 64) & ~(uint32_t)0x7f;
     float high = (float)(int32_t)upper;
     float low = (float)(int32_t)((uint32_t)(rest >> 8) - (upper << 24));
-    /* times 2 pi / 2^32, of which the second float counts for the high part only */
+    /* times 2 pi / 2^32, whose second float matters for the high part only */
     float r = high * 0x1.921fb6p-30f;
     float r_low = pcc_fma_f32(low, 0x1.921fb6p-54f, pcc_product_error_f32(high, 0x1.921fb6p-30f, r));
     r += pcc_fma_f32(high, -0x1.777a5cp-55f, r_low);
@@ -62,7 +62,7 @@ PCC_INLINE PccAngle pcc_reduce_angle_f32(float x)
     return (PccAngle){(int32_t)(quadrant & 3) & ~small, pcc_select_f32(small, pcc_abs_f32(x), r)};
 }
 
-/* sin(a + quadrant pi / 2), |a| <= pi / 4: both polynomials, then the one that the quadrant asks for. */
+/* sin(a + quadrant pi / 2), |a| <= pi / 4: computes both polynomials and selects by the quadrant. */
 PCC_INLINE float pcc_sin_quadrant_f32(PccAngle a)
 {
     float square = a.r * a.r;

@@ -1,4 +1,4 @@
-/* math_tanh_erf.h: tanh and erf in f32: an odd polynomial near zero, an exponential's complement beyond. */
+/* math_tanh_erf.h: tanh and erf in f32: an odd polynomial near zero, 1 minus a term with an exponential beyond. */
 #ifndef PCC_MATH_TANH_ERF_H
 #define PCC_MATH_TANH_ERF_H
 
