@@ -3,9 +3,9 @@
  *   pcc_copy<T>(rank, dims, x_strides, y_strides, x, y, s)   strides in elements; any sign, x's may be 0 (expand)
  *   pcc_fill<T>(n, value, y, s)
  *
- * T is the element's type as in C. The loops are brought into their simplest form on the host (copy_nest.h). Rows that
- * are contiguous on both sides move in units of up to 16 bytes; where the sides' contiguous loops differ, a tile goes
- * through shared memory, so that both sides are read and written in whole lines. */
+ * T is the element's type as in C. The loop nest is simplified on the host (copy_nest.h). Rows that are contiguous on
+ * both sides move in units of up to 16 bytes; where the sides' contiguous loops differ, tiles are transposed in shared
+ * memory, so that both sides are accessed in whole cache lines. */
 #ifndef PCC_COPY_CUH
 #define PCC_COPY_CUH
 
@@ -15,7 +15,7 @@
 
 enum { PCC_COPY_SIDE = 32, PCC_COPY_ROWS = 8 }; /* a tile is a square; threads of a block are SIDE by ROWS */
 
-/* A nest as device code walks it; strides in units. */
+/* A loop nest for device code; strides in units. */
 template <class I> struct PccWalk {
     int rank;
     PccDivisor<I> dims[PCC_MAX_RANK];
@@ -34,7 +34,7 @@ template <class I> static inline PccWalk<I> pcc_walk(const PccNest *nest)
     return w;
 }
 
-/* Offsets of iteration `at` of the walk's outer `loops` loops. */
+/* Offsets of iteration `at` of the outer `loops` loops. */
 template <class I> PCC_DEVICE void pcc_walk_to(const PccWalk<I> &w, int loops, I at, int64_t *x, int64_t *y)
 {
     *x = *y = 0;
@@ -54,7 +54,7 @@ template <class U, class I> __global__ void pcc_copy_kernel(PccWalk<I> w, int64_
     }
 }
 
-/* The walk's last two loops are (unit stride of x, unit stride of y). */
+/* The last two loops are those with unit stride in x and in y. */
 template <class U, class I>
 __global__ void pcc_copy_transposed_kernel(PccWalk<I> w, PccDivisor<I> row_tiles, PccDivisor<I> tiles, int64_t tasks,
                                            const U *x, U *y)
@@ -111,8 +111,8 @@ template <class U> static void pcc_copy_transposed(const PccNest *nest, const vo
         pcc_copy_tiles<U, uint64_t>(nest, x, y, s);
 }
 
-/* Turns the nest's elements of `size` bytes into larger units, of the bytes that it returns, where the last loop is
- * contiguous on both sides and everything is a multiple of them. */
+/* Converts the nest's elements of `size` bytes to larger units, whose size it returns, where the last loop is
+ * contiguous on both sides and all extents, strides and addresses are multiples of them. */
 static inline int pcc_nest_widen(PccNest *nest, int size, const void *x, const void *y)
 {
     const int64_t last = nest->rank - 1;
@@ -132,7 +132,8 @@ static inline int pcc_nest_widen(PccNest *nest, int size, const void *x, const v
     return bytes;
 }
 
-/* Brings the loops that are contiguous in x and in y to the last two places, if these are two that a tile is worth. */
+/* Brings the loops that are contiguous in x and in y to the last two places, if these are two and long enough for
+ * tiles. */
 static inline bool pcc_nest_transposes(PccNest *nest)
 {
     const int64_t last = nest->rank - 1;

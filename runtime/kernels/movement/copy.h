@@ -6,8 +6,7 @@
  *   pcc_pad_grad_T(rank, dims of x, before, after, mode, dy, dx, scratch)   its adjoint; scratch is that of 16-bit dx:
  *       a float for each of its elements
  *
- * The i16 forms move every dtype of 16 bits; a pad's value is then the integer of the same bits.
- */
+ * The i16 forms serve every dtype of 16 bits; a pad's value is then the integer of the same bits. */
 #ifndef PCC_COPY_H
 #define PCC_COPY_H
 
@@ -20,8 +19,8 @@
 
 #define PCC_COPY_SEGMENT 4096 /* elements, about, of one task of a copy */
 #define PCC_COPY_TILE 64      /* rows and columns of one task of a transposition */
-#define PCC_COPY_BLOCK 16     /* of a tile that is transposed at once: a cache line of f32 each way */
-#define PCC_PAD_RANGES 16     /* tasks of the padding's adjoint: each adds to its own range of the first axis */
+#define PCC_COPY_BLOCK 16     /* side of a tile that is transposed at once: a cache line of f32 */
+#define PCC_PAD_RANGES 16     /* tasks of padding's adjoint: each adds to its own range of the first axis */
 
 /* Offset in x of the line that output line `line` reads; -1 when it is constant padding. */
 PCC_KERNEL int64_t pcc_pad_line(int64_t rank, const int64_t *dims, const int64_t *before, const int64_t *after,

@@ -1,11 +1,11 @@
-/* copy_nest.h: a strided copy's loop nest in its simplest form. */
+/* copy_nest.h: simplifies the loop nest of a strided copy. */
 #ifndef PCC_COPY_NEST_H
 #define PCC_COPY_NEST_H
 
 #include "../../program.h"
 #include "../common/typed.h"
 
-/* Loops outermost first, by falling stride of y; strides in elements. */
+/* Loops outermost first, by descending stride of y; strides in elements. */
 typedef struct PccNest {
     int64_t rank;
     int64_t dims[PCC_MAX_RANK], x[PCC_MAX_RANK], y[PCC_MAX_RANK];
@@ -16,7 +16,7 @@ PCC_KERNEL int64_t pcc_magnitude(int64_t a)
     return a < 0 ? -a : a;
 }
 
-/* Inserts a loop behind those of y strides at least as large. */
+/* Inserts a loop after those whose y stride is at least as large. */
 PCC_KERNEL void pcc_nest_insert(PccNest *nest, int64_t dim, int64_t x, int64_t y)
 {
     int64_t i = nest->rank++;
@@ -30,7 +30,8 @@ PCC_KERNEL void pcc_nest_insert(PccNest *nest, int64_t dim, int64_t x, int64_t y
     nest->y[i] = y;
 }
 
-/* Drops unit loops, orders them by y, and merges neighbours that walk both arrays as one. Rank is at least 1. */
+/* Removes loops of extent 1, sorts by y's stride, and merges neighbours that are one loop in both arrays. Rank is at
+ * least 1. */
 PCC_KERNEL PccNest pcc_nest(int64_t rank, const int64_t *dims, const int64_t *x_strides, const int64_t *y_strides)
 {
     PccNest sorted, nest;

@@ -3,7 +3,8 @@
  *   pcc_pad<T>(rank, dims of x, before, after, mode, value, x, y, s)     T is the element's type, as in C
  *   pcc_pad_grad<T>(rank, dims of x, before, after, mode, dy, dx, s)     without scratch
  *
- * An element of dx adds up what was read from it, axis by axis from closed forms (pad_source.h), in a fixed order. */
+ * An element of dx is the sum over the outputs that read it, found axis by axis from closed forms (pad_source.h), in a
+ * fixed order. */
 #ifndef PCC_PAD_CUH
 #define PCC_PAD_CUH
 
@@ -36,7 +37,7 @@ static inline PccPadding<I> pcc_padding(int64_t rank, const PccDims &dims, const
     return p;
 }
 
-/* Where x has what output element i reads; -1 in constant padding. */
+/* The offset in x that output element i reads; -1 in constant padding. */
 template <class I> PCC_DEVICE int64_t pcc_pad_offset(const PccPadding<I> &p, I i)
 {
     int64_t offset = 0, stride = 1;
@@ -122,7 +123,7 @@ template <class I> PCC_DEVICE int64_t pcc_pad_reader_count(const PccPadding<I> &
     return count;
 }
 
-/* The nth of them. */
+/* The nth of these output elements. */
 template <class I> PCC_DEVICE int64_t pcc_pad_reader_offset(const PccPadding<I> &p, I i, int64_t nth)
 {
     int64_t offset = 0, stride = 1;

@@ -1,4 +1,4 @@
-/* pad_source.h: where paddings read, for both targets. */
+/* pad_source.h: the source positions of padding, for both targets. */
 #ifndef PCC_PAD_SOURCE_H
 #define PCC_PAD_SOURCE_H
 
@@ -25,7 +25,7 @@ PCC_KERNEL int64_t pcc_pad_source(int64_t mode, int64_t n, int64_t before, int64
     }
 }
 
-/* The output positions that read one source position: two progressions of one step. */
+/* The output positions that read one source position: two arithmetic progressions with the same step. */
 typedef struct PccPadReaders {
     int64_t first[2], count[2], step;
 } PccPadReaders;
@@ -53,7 +53,7 @@ PCC_KERNEL PccPadReaders pcc_pad_readers(int64_t mode, int64_t n, int64_t before
         r.step = n;
         pcc_pad_progression(before + at, n, extent, &r.first[0], &r.count[0]);
         return r;
-    default: { /* a run, which the ends of PCC_PAD_EDGE extend to those of the output */
+    default: { /* a run, which PCC_PAD_EDGE extends to the output's ends at x's first and last positions */
         const int64_t low = mode == PCC_PAD_EDGE && at == 0 ? 0 : pcc_max_i64(at + before, 0);
         const int64_t high = mode == PCC_PAD_EDGE && at == n - 1 ? extent : pcc_min_i64(at + before + 1, extent);
         r.first[0] = low;
