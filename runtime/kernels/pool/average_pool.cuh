@@ -2,13 +2,13 @@
  *
  *   pcc_average_pool<T>(shape, x, y, s), pcc_average_pool_grad<T>(shape, dy, dx, s)
  *
- * The gradient gathers: each input position adds what the windows over it hand down, in window order. */
+ * The gradient gathers: each input position sums the gradients of the windows that cover it, in window order. */
 #ifndef PCC_AVERAGE_POOL_CUH
 #define PCC_AVERAGE_POOL_CUH
 
 #include "pool_place.cuh"
 
-/* What every window divides by, or 0 where they differ: each axis by itself tells. */
+/* The divisor of every window, or 0 where windows differ; found for each axis separately. */
 static inline int32_t pcc_pool_common_divisor(const PccPool &shape)
 {
     const int64_t origin[3] = {0, 0, 0}, divisor = pcc_pool_divisor(&shape, origin);
@@ -66,7 +66,7 @@ template <class T, class X, class Y> static void pcc_average_pool(PccPool shape,
 
 /* ---- gradient --------------------------------------------------------------------------------------------------- */
 
-/* What window w hands down to channels from `channel` on. */
+/* The gradient of window w with respect to each of its inputs, for channels from `channel` on. */
 template <int V, class T, class X>
 PCC_DEVICE void pcc_pool_hand_down(const PccPoolShape32 &shape, const PccPoolPlace &place, int32_t common,
                                    const int32_t w[3], const X *dy, T sum[V])

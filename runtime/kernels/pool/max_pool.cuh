@@ -1,23 +1,23 @@
-/* max_pool.cuh: maximal pooling of pool.h and its gradient for CUDA.
+/* max_pool.cuh: max pooling of pool.h and its gradient for CUDA.
  *
  *   pcc_max_pool<T>(shape, x, mean, gain, offset, y, index, s)
  *       of x or, where mean[c], gain[c] and offset[c] are given, of (x - mean) * gain + offset. index[n, out, c], or
- *       absent: the winner's position in the sample's plane, the first of equals; NaN wins; -1 of a window that lies in
- *       the padding
+ *       absent: the maximum's position in the sample's plane, the first of equals; NaN is the maximum; -1 for a window
+ *       entirely in the padding
  *   pcc_max_pool_grad<T>(shape, dy, index, dx, s)
  *
- * The gradient gathers: each input position adds what the windows over it hand down, in window order. */
+ * The gradient gathers: each input position sums the gradients of the windows that cover it, in window order. */
 #ifndef PCC_MAX_POOL_CUH
 #define PCC_MAX_POOL_CUH
 
 #include "pool_place.cuh"
 
-/* The constants of a thread's channels. */
+/* The normalisation constants of a thread's channels. */
 template <class T, int V> struct PccPoolNormal {
     T mean[V], gain[V], offset[V];
 };
 
-/* NaN beats all but an earlier NaN. */
+/* NaN is greater than all but an earlier NaN. */
 template <int V, class T>
 PCC_DEVICE void pcc_pool_best(bool first, int32_t position, const T x[V], T best[V], int32_t winner[V])
 {

@@ -3,13 +3,13 @@
  *
  *   pcc_max_pool_T(shape, x, mean, gain, offset, y, index)
  *       of x or, where mean[c], gain[c] and offset[c] are given, of (x - mean) * gain + offset. index[n, out, c], or
- *       NULL: the winner's position in the sample's plane, the first of equals; NaN wins; -1 of a window that lies in
- *       the padding
+ *       NULL: the maximum's position in the sample's plane, the first of equals; NaN is the maximum; -1 for a window
+ *       entirely in the padding
  *   pcc_max_pool_grad_T(shape, dy, index, dx)
  *   pcc_average_pool_T(shape, x, y), pcc_average_pool_grad_T(shape, dy, dx)
  *
- * Gradients gather: each input position adds what the windows over it hand down, in window order, so that threads never
- * meet and nothing is zeroed first. */
+ * Gradients gather: each input position sums the gradients of the windows that cover it, in window order, so that no
+ * two threads write the same element and nothing is zeroed first. */
 #ifndef PCC_POOL_H
 #define PCC_POOL_H
 
@@ -19,7 +19,8 @@
 
 #define PCC_POOL_TILE 64 /* channels of one task: its accumulators stay in registers or the first-level cache */
 
-/* A task, one line of positions along the width: sample, channels, the first position, and where that is in all. */
+/* A task, one line of positions along the width: sample, channels, the first position, and its index among all
+ * positions. */
 typedef struct PccPoolTask {
     int64_t sample, channel, width, at[3], first;
 } PccPoolTask;

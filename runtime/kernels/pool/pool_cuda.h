@@ -12,8 +12,8 @@ PCC_KERNEL int64_t pcc_cuda_resize_taps(int64_t mode, int64_t antialias, double 
     return (int64_t)floor(2 * pcc_resize_reach(mode, antialias && scale < 1 ? scale : 1)) + 1;
 }
 
-/* Of pcc_resize_axis() and of its gradient, whose literals it takes: a table of positions and weights, and of each
- * input position's readers. element_size: that of the type which is computed in. */
+/* Scratch of pcc_resize_axis() and of its gradient, from their literals: a table of positions and weights, and one of
+ * each input position's readers. element_size: that of the type of the computation. */
 PCC_KERNEL size_t pcc_cuda_resize_axis_scratch_bytes(int64_t outer, int64_t in, int64_t inner, int64_t out,
                                                      int64_t mode, int64_t coordinates, int64_t rounding,
                                                      int64_t exclude_outside, int64_t antialias, double scale,

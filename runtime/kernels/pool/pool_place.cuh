@@ -1,5 +1,5 @@
-/* pool_place.cuh: how the positions and channels of a pooled tensor are dealt to threads: each has V neighbouring
- * channels of one position, channels first. */
+/* pool_place.cuh: how the positions and channels of a pooled tensor are assigned to threads: each has V neighbouring
+ * channels of one position, channels fastest. */
 #ifndef PCC_POOL_PLACE_CUH
 #define PCC_POOL_PLACE_CUH
 
@@ -17,7 +17,7 @@ struct PccPoolWalk {
     PccDivisor<uint32_t> channels, extent[3];
 };
 
-/* V channels, the first of which is `channel`; `first` is that element's place in the tensor. */
+/* V channels, the first of which is `channel`; `first` is that element's offset in the tensor. */
 struct PccPoolPlace {
     int32_t sample, at[3], channel;
     int64_t first;
@@ -56,7 +56,7 @@ template <int V, class T, class Y> PCC_DEVICE void pcc_pool_write(Y *p, const T 
     pcc_store_vector(p, v);
 }
 
-/* Channels a thread, where 16 bytes of the narrower type allow. */
+/* Channels of a thread: 16 bytes of the narrower type. */
 template <class X, class Y> constexpr int pcc_pool_vector()
 {
     return (int)(16 / (sizeof(X) < sizeof(Y) ? sizeof(X) : sizeof(Y)));
@@ -66,7 +66,7 @@ template <int V> struct PccPoolWidth {
     static constexpr int value = V;
 };
 
-#define PCC_POOL_MOST (1 << 30) /* of what is computed in 32 bits, sums of two included */
+#define PCC_POOL_MOST (1 << 30) /* bound of numbers in 32-bit arithmetic, so that the sum of two fits */
 
 /* The shape in 32 bits; false where it does not fit. */
 static inline bool pcc_pool_narrow(const PccPool &p, PccPoolShape32 *to)
@@ -106,7 +106,7 @@ static void pcc_pool_launch_width(const PccPoolShape32 &p, const int32_t extent[
 }
 
 /* launch(width, shape, walk) for the positions of shape.in or, of_windows, shape.out: with V channels a thread where
- * all operands are `aligned` to them, else one; as often as 32 bits for its parts ask for. */
+ * all operands are `aligned` to them, else one; in as many launches as 32-bit indices require. */
 template <int V, class Launch>
 static void pcc_pool_launch(const PccPool &shape, bool of_windows, bool aligned, const PccStep *s, Launch launch)
 {

@@ -1,7 +1,7 @@
 /* pool_shape.h: the geometry of pooling, for both targets: which input positions a window covers, which windows cover
- * an input position, and what a window divides by.
+ * an input position, and the divisor of a window.
  *
- * PccExtent is int64_t in C. CUDA's kernels compute in 32 bits, so that there it is a parameter of each of these. */
+ * PccExtent is int64_t in C. CUDA kernels compute in 32 bits, so there it is a template parameter of each function. */
 #ifndef PCC_POOL_SHAPE_H
 #define PCC_POOL_SHAPE_H
 
@@ -17,9 +17,9 @@ typedef int64_t PccExtent;
 PCC_OF_EXTENT struct PccPoolShape {
     PccExtent n, c;
     PccExtent in[3], out[3], kernel[3], stride[3], dilation[3];
-    PccExtent pad[3]; /* before the first element; the padding behind follows from out */
+    PccExtent pad[3]; /* padding before the first element; that after the last follows from out */
     PccExtent count_include_pad;
-    PccExtent overhang[3]; /* ceil_mode: positions of the last window behind the padding; they count for no divisor */
+    PccExtent overhang[3]; /* ceil_mode: positions of the last window beyond the padding, which no divisor counts */
 };
 
 /* Half-open range of window offsets (or windows) along each axis. */
@@ -55,7 +55,7 @@ PCC_OF_EXTENT PCC_KERNEL void pcc_pool_window_axis(const PCC_POOL_SHAPE *p, int 
     PccExtent start = at * p->stride[i] - p->pad[i];
     range->first[i] = start < 0 ? pcc_pool_ceil_div(-start, p->dilation[i]) : 0;
     range->end[i] = p->kernel[i];
-    if (start + (p->kernel[i] - 1) * p->dilation[i] >= p->in[i]) /* else spare the division */
+    if (start + (p->kernel[i] - 1) * p->dilation[i] >= p->in[i]) /* otherwise avoid the division */
         range->end[i] = pcc_pool_ceil_div(p->in[i] - start, p->dilation[i]);
 }
 
@@ -85,7 +85,7 @@ PCC_OF_EXTENT PCC_KERNEL PCC_POOL_OFFSETS pcc_pool_cover(const PCC_POOL_SHAPE *p
     return range;
 }
 
-/* Whether a tap of window `window`, one of pcc_pool_cover(), falls on `at`: with dilation it may step over it. */
+/* Whether a tap of window `window`, one of pcc_pool_cover(), falls on `at`: with dilation it may skip it. */
 PCC_OF_EXTENT PCC_KERNEL int pcc_pool_touches(const PCC_POOL_SHAPE *p, const PccExtent window[3], const PccExtent at[3])
 {
     for (int i = 0; i < 3; i++)
@@ -104,7 +104,7 @@ PCC_OF_EXTENT PCC_KERNEL PccExtent pcc_pool_position(const PCC_POOL_SHAPE *p, co
     return position;
 }
 
-/* What window `at` divides by: its taps inside the input, or inside the padded input; at least 1. */
+/* The divisor of window `at`: the number of its taps inside the input, or inside the padded input; at least 1. */
 PCC_OF_EXTENT PCC_KERNEL PccExtent pcc_pool_divisor(const PCC_POOL_SHAPE *p, const PccExtent at[3])
 {
     PccExtent divisor = 1;

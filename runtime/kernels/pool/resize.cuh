@@ -5,9 +5,9 @@
  *   pcc_resize_axis_grad<T>(same literals, dy, dx, scratch, s)   its adjoint
  *       scratch of pcc_cuda_resize_axis_scratch_bytes() (pool_cuda.h)
  *
- * Positions and weights depend on literals only: a small kernel tabulates them, in double as positions in float would
- * pick the wrong neighbour. Output positions read neighbouring input positions in ascending order, so that an input
- * position's readers are a range, and the adjoint gathers from it in the C target's order. */
+ * Positions and weights depend on literals only: a small kernel tabulates them, in double because positions in float
+ * could select the wrong neighbour. Output positions read neighbouring input positions in ascending order, so that the
+ * readers of an input position are a range, over which the adjoint gathers in the C target's order. */
 #ifndef PCC_RESIZE_CUH
 #define PCC_RESIZE_CUH
 
@@ -15,7 +15,7 @@
 #include "../common/storage.cuh"
 #include "pool_cuda.h"
 
-/* An input position, of those that there are, and what it is multiplied by; 0: it is not read. */
+/* An input position, clamped to the input, and its weight; 0: it is not read. */
 template <class T> struct PccResizeTap {
     typename std::conditional<sizeof(T) == 4, int32_t, int64_t>::type position;
     T weight;
@@ -55,7 +55,8 @@ PCC_DEVICE void pcc_resize_tabulate(const PccResizeAxis &axis, const PccResizeTa
     }
 }
 
-/* The first output position whose last (or, first) tap is at `position` or behind it; as many as there are for none. */
+/* The first output position whose last (or first) tap is at or after `position`; the number of output positions if
+ * there is none. */
 PCC_DEVICE int32_t pcc_resize_search(const PccResizeAxis &axis, int64_t position, bool by_last)
 {
     int64_t low = 0, high = axis.out;
@@ -119,7 +120,7 @@ template <int V, class T, class Y> PCC_DEVICE void pcc_resize_write(Y *y, const 
     pcc_store_vector(y, v);
 }
 
-/* Planes from `outer` on, as many as 32 bits count. */
+/* Planes from `outer` on, as many as 32-bit indices can address. */
 template <class T, int V, class X, class Y>
 static __global__ void __launch_bounds__(PCC_BLOCK, 4)
     pcc_resize_axis_kernel(PccResizeTable<T> table, PccResizeWalk walk, int64_t outer, int64_t inner, const X *x, Y *y)

@@ -7,8 +7,8 @@
  * each of its elements
  *
  * Each output position is a weighted sum of neighbouring input positions. Those weights depend on literals only; they
- * are computed in double once for each line of `inner` elements, as positions in float would pick the wrong neighbour
- * (ONNX Resize-19; positions outside the input are the border's). */
+ * are computed in double once for each line of `inner` elements, because positions in float could select the wrong
+ * neighbour (ONNX Resize-19; positions outside the input are clamped to the border). */
 #ifndef PCC_RESIZE_H
 #define PCC_RESIZE_H
 
@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define PCC_RESIZE_TILE 64     /* elements of `inner` that one task of the adjoint owns */
-#define PCC_RESIZE_SEGMENT 512 /* elements of `inner` that a line is computed in at a time */
+#define PCC_RESIZE_SEGMENT 512 /* elements of `inner` that are processed at a time */
 
 #define PCC_TEMPLATE "../pool/resize.inc"
 #include "../common/for_floats.inc"

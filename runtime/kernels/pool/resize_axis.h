@@ -82,7 +82,7 @@ PCC_KERNEL double pcc_resize_weight(const PccResizeAxis *a, const PccResizeTaps 
     return pcc_resize_filter(a->mode, a->cubic, (distance < 0 ? -distance : distance) * taps->shrink) / taps->total;
 }
 
-/* How far from its centre a filter that is stretched by 1 / shrink is not 0. */
+/* The half-width of the support of a filter that is stretched by 1 / shrink. */
 PCC_KERNEL double pcc_resize_reach(int64_t mode, double shrink)
 {
     return (mode == PCC_RESIZE_LINEAR ? 1 : 2) / shrink;
