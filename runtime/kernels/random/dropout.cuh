@@ -5,8 +5,8 @@
  *   pcc_random_uniform<T>(n, low, high, node, y, s)
  *   pcc_random_normal<T>(n, mean, scale, node, y, s)
  *
- * A thread encrypts the counters of 4 neighbouring lanes of a group, whose words are those of 4 runs of 4 neighbouring
- * elements (philox.h), which it moves at once. */
+ * A thread encrypts the counters of 4 neighbouring lanes of a group, whose words belong to 4 runs of 4 neighbouring
+ * elements (philox.h), each loaded and stored as a vector. */
 #ifndef PCC_DROPOUT_CUH
 #define PCC_DROPOUT_CUH
 
@@ -136,7 +136,7 @@ static void pcc_dropout_grad(int64_t n, double ratio, const X *dy, const uint8_t
 
 /* ---- random tensors --------------------------------------------------------------------------------------------- */
 
-/* From the 24 upper bits, so that 1 is not reached by rounding in either width. */
+/* From the upper 24 bits, so that neither width rounds up to 1. */
 template <class T> PCC_DEVICE T pcc_unit_interval(uint32_t word)
 {
     return (T)(int32_t)(word >> 8) * (T)0x1p-24;
@@ -153,7 +153,7 @@ template <class Y> constexpr PccDtype pcc_float_dtype()
 /* Words to numbers of [low, low + extent). */
 template <class T> struct PccUniform {
     T low, extent;
-    uint32_t kept; /* what y would round off might round up to the end */
+    uint32_t kept; /* rounding to y's type could reach the upper end */
     __device__ void operator()(const uint32_t *word, T *drawn) const
     {
         for (int r = 0; r < PCC_RUNS; r++)
@@ -173,7 +173,7 @@ PCC_DEVICE void pcc_turned(double radius, double turns, double *x, double *y)
 {
     double sine, cosine;
 #ifdef __CUDA_ARCH__
-    sincospi(2 * turns, &sine, &cosine); /* sin and cos have a path for large angles, which needs local memory */
+    sincospi(2 * turns, &sine, &cosine); /* sin and cos have a code path for large angles that needs local memory */
 #else
     const double angle = 6.28318530717958647692528676655900577 * turns;
     sine = pcc_sin_f64(angle);

@@ -5,8 +5,8 @@
  *   pcc_random_uniform_T(n, low, high, node, y, s)  in [low, high)
  *   pcc_random_normal_T(n, mean, scale, node, y, s)
  *
- * node is the operator's number: nodes draw from streams of their own. y may alias x and dx dy. A probability is kept
- * to 2^-32. An infinite or NaN element stays NaN where it is dropped, as in PyTorch. */
+ * node is the operator's number: every node has its own random stream. y may alias x and dx dy. A probability has a
+ * resolution of 2^-32. An infinite or NaN element stays NaN where it is dropped, as in PyTorch. */
 #ifndef PCC_DROPOUT_H
 #define PCC_DROPOUT_H
 

@@ -1,4 +1,4 @@
-/* dropout_terms.h: what becomes of random words, for both targets. */
+/* dropout_terms.h: how random words are used, for both targets. */
 #ifndef PCC_DROPOUT_TERMS_H
 #define PCC_DROPOUT_TERMS_H
 
@@ -11,7 +11,7 @@ PCC_KERNEL uint64_t pcc_dropout_threshold(double ratio)
     return ratio <= 0 ? 0 : ratio >= 1 ? (uint64_t)1 << 32 : (uint64_t)(ratio * 4294967296.0);
 }
 
-/* What a kept element is multiplied by. */
+/* The factor of kept elements. */
 PCC_KERNEL double pcc_dropout_factor(double ratio, bool deterministic)
 {
     return deterministic ? 1 : ratio >= 1 ? 0 : 1 / (1 - ratio);

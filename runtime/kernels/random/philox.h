@@ -1,5 +1,5 @@
-/* philox.h: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011) of one
- * counter, for both targets; random_bits.h has it for many counters at once. */
+/* philox.h: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011) for one
+ * counter, for both targets; random_bits.h computes many counters at once. */
 #ifndef PCC_PHILOX_H
 #define PCC_PHILOX_H
 
@@ -9,7 +9,7 @@
 
 #define PCC_PHILOX_ROUNDS 10
 #define PCC_PHILOX_LANES 16                     /* counters that are encrypted together */
-#define PCC_RANDOM_GROUP (4 * PCC_PHILOX_LANES) /* words from them */
+#define PCC_RANDOM_GROUP (4 * PCC_PHILOX_LANES) /* words that they give */
 #define PCC_PHILOX_PRODUCT0 0xD2511F53u
 #define PCC_PHILOX_PRODUCT1 0xCD9E8D57u
 #define PCC_PHILOX_KEY0 0x9E3779B9u /* golden ratio */

@@ -1,10 +1,10 @@
 /* random_bits.h: the counter-based generator of the kernels: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel
  * random numbers: as easy as 1, 2, 3", SC 2011).
  *
- * Random bits are a function of (seed; node, update, micro-batch, element), so that they have no state to save, are the
- * same for any number of threads, and a CUDA thread computes the same ones. Philox rather than a cheaper hash of the
- * counter because it passes BigCrush for every key and its constants and test vectors are public; its 32 x 32 -> 64 bit
- * products are one instruction on every x86-64. */
+ * Random bits are a function of (seed; node, update, micro-batch, element): there is no state to save, and they are the
+ * same for any number of threads and in CUDA. Philox rather than a cheaper hash of the counter because it passes
+ * BigCrush for every key and its constants and test vectors are public; its 32 x 32 -> 64 bit products are one
+ * instruction on every x86-64. */
 #ifndef PCC_RANDOM_BITS_H
 #define PCC_RANDOM_BITS_H
 
@@ -18,7 +18,7 @@
 #    include <immintrin.h>
 #endif
 
-/* A word a lane, in 64 bits whose upper half means nothing: the register form of the 32 x 32 -> 64 bit product. */
+/* A word in each 64-bit lane, whose upper half is unused: the operand of the 32 x 32 -> 64 bit multiplication. */
 #if defined(__AVX512F__)
 #    define PCC_PHILOX_BYTES 64
 #    define PCC_WIDE_PRODUCT(a, b) ((PccWords)_mm512_mul_epu32((__m512i)(a), (__m512i)(b)))
@@ -65,7 +65,7 @@ PCC_KERNEL void pcc_philox(PccPhilox *p, uint64_t key)
         uint32_t *first = p->word + v * PCC_PHILOX_WIDTH;
         PccWords x[4];
         for (int w = 0; w < 4; w++) {
-            uint64_t lanes[PCC_PHILOX_WIDTH]; /* not x[w][i]: gcc 12 takes lanes set one by one for uninitialised */
+            uint64_t lanes[PCC_PHILOX_WIDTH]; /* not x[w][i]: gcc 12 warns of uninitialised lanes */
             for (int i = 0; i < PCC_PHILOX_WIDTH; i++)
                 lanes[i] = first[w * PCC_PHILOX_LANES + i];
             memcpy(&x[w], lanes, sizeof lanes);
