@@ -2,8 +2,8 @@
  *
  *   pcc_argmax<T>, pcc_argmin<T>(outer, reduced, inner, select_last, x, int64_t y[outer, inner], s)
  *
- * NaN wins both. Which of equal elements is taken follows from their places alone, so that the order in which threads
- * meet does not matter. */
+ * NaN is both the maximum and the minimum. Ties are decided by position alone, so the order in which threads combine
+ * does not matter. */
 #ifndef PCC_ARG_CUH
 #define PCC_ARG_CUH
 
@@ -11,10 +11,10 @@
 
 template <class T> struct PccFound {
     T value;
-    int64_t at; /* -1: nothing */
+    int64_t at; /* -1: none yet */
 };
 
-/* Is a chosen before b? */
+/* Is a preferred to b? */
 template <bool MAX, class T> PCC_DEVICE bool pcc_found_before(PccFound<T> a, PccFound<T> b, bool select_last)
 {
     const bool a_nan = a.value != a.value, b_nan = b.value != b.value;
@@ -27,7 +27,8 @@ template <bool MAX, class T> PCC_DEVICE bool pcc_found_before(PccFound<T> a, Pcc
     return MAX ? a.value > b.value : a.value < b.value;
 }
 
-/* `rows` threads share a line; a block has `lanes` of them: neighbouring threads those of a line where inner is 1. */
+/* `rows` threads share a line and a block processes `lanes` lines; where inner is 1, a line's threads are
+ * neighbours. */
 template <bool MAX, class T, class X>
 __global__ void pcc_arg_kernel(PccReduction r, bool select_last, const X *x, int64_t *y)
 {

@@ -3,10 +3,10 @@
  *   pcc_reduce_{sum,mean,max,min,prod}<T>(outer, reduced, inner, x, y[outer, inner], scratch, s)
  *       scratch has pcc_cuda_reduce_scratch_bytes(outer, reduced, inner, sizeof(T)) bytes
  *
- * A block is a grid of threads: lanes, that have neighbouring columns of V elements each (or, of lines, neighbouring
- * vectors of one line), by rows, that share the reduced positions of a column. Each thread adds up trees of 4
- * positions in runs of 256, so that no sum is longer than a few hundred terms; shared memory joins the rows; a second
- * pass joins chunks. All of it in an order that is the shape's alone. */
+ * A block is a grid of threads: lanes, which process neighbouring columns of V elements each (or neighbouring vectors
+ * of one line), by rows, which divide the reduced positions of a column among them. Each thread adds up trees of 4
+ * positions in runs of 256, so that no sum has more than a few hundred terms; the rows are combined in shared memory,
+ * the chunks in a second pass. The order of all sums depends on the shape alone. */
 #ifndef PCC_REDUCE_CUH
 #define PCC_REDUCE_CUH
 
@@ -24,7 +24,7 @@ struct PccTimes {
     }
 };
 
-/* A NaN wins. */
+/* NaN propagates. */
 struct PccMin {
     template <class T> static __device__ __forceinline__ T of(T a, T b)
     {
@@ -39,8 +39,8 @@ struct PccMin {
 /* x[outer, reduced, inner] in chunks of the reduced axis; y[outer, chunks, inner]. */
 struct PccReduction {
     int64_t outer, reduced, inner;
-    int64_t chunks, chunk; /* how many, of how many positions */
-    int64_t tiles;         /* blocks beside each other: of columns, or of lines */
+    int64_t chunks, chunk; /* number of chunks, and positions of each */
+    int64_t tiles;         /* blocks along the columns, or the lines */
     int lanes, rows;       /* of a block's threads; powers of two */
 };
 
@@ -75,7 +75,7 @@ PCC_DEVICE void pcc_reduce_positions(const X *p, int64_t count, int64_t step, T 
     }
 }
 
-/* The V elements of each thread joined over the block's rows: slots [rows][lanes * V], row 0 has the result. */
+/* Combines the V elements of each thread over the block's rows: slots [rows][lanes * V], row 0 has the result. */
 template <class Op, class T, int V>
 PCC_DEVICE void pcc_reduce_rows(int rows, int row, int pitch, T *slot, T (&total)[V])
 {
@@ -117,7 +117,7 @@ __global__ void pcc_reduce_columns_kernel(PccReduction r, T divisor, const X *x,
     }
 }
 
-/* inner == 1: `rows` neighbouring threads share a chunk of a line, a block has `lanes` of them. */
+/* inner == 1: `rows` neighbouring threads share a chunk of a line; a block processes `lanes` of these. */
 template <class Op, class T, int V, class X, class Y>
 __global__ void pcc_reduce_lines_kernel(PccReduction r, T divisor, const X *x, Y *y)
 {
@@ -201,7 +201,7 @@ static void pcc_reduce(int64_t outer, int64_t reduced, int64_t inner, T divisor,
     const PccReduction parts = {outer, reduced, inner, chunks, chunk, 0, 0, 0};
     const PccReduction joined = {outer, chunks, inner, 1, chunks, 0, 0, 0};
     pcc_reduce_chunks_of<Op, T>(parts, (T)1, x, (T *)scratch, s);
-    pcc_reduce_pass<Op, T, 1>(joined, divisor, (const T *)scratch, y, s); /* narrow blocks, because they are few */
+    pcc_reduce_pass<Op, T, 1>(joined, divisor, (const T *)scratch, y, s); /* narrow blocks, as there are few columns */
 }
 
 template <class T, class X, class Y>

@@ -6,8 +6,8 @@
  *   pcc_argmax_T, pcc_argmin_T(outer, reduced, inner, select_last, x, int64_t y[outer, inner])
  *   pcc_cumsum_T, pcc_cumprod_T(outer, n, inner, exclusive, reverse, x, y)
  *
- * NaN wins every maximum and minimum. Sums go through a tree of fixed shape (lanes, groups of 8 rows, blocks of 256
- * rows, chunks), whose error is a few ulp of the sum of magnitudes for any length met in practice. */
+ * NaN propagates in every maximum and minimum. Sums go through a tree of fixed shape (lanes, groups of 8 rows, blocks
+ * of 256 rows, chunks), whose error is a few ulp of the sum of magnitudes for all practical lengths. */
 #ifndef PCC_REDUCE_H
 #define PCC_REDUCE_H
 

@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCC_CUDA_REDUCE_BLOCKS 1024 /* that fill the largest GPU */
+#define PCC_CUDA_REDUCE_BLOCKS 1024 /* blocks that fill the largest GPU */
 #define PCC_CUDA_REDUCE_WORK 8192   /* elements, at least, of a chunk */
-#define PCC_CUDA_REDUCE_ROWS 64     /* reduced positions, at least, of a chunk beside which there are columns */
+#define PCC_CUDA_REDUCE_ROWS 64     /* reduced positions, at least, of a chunk where inner > 1 */
 
-/* Chunks of the reduced axis of x[outer, reduced, inner]: of the shape only, so that results are the same on every GPU.
- */
+/* Chunks of the reduced axis of x[outer, reduced, inner]: depends on the shape only, so that results are the same on
+ * every GPU. */
 static inline int64_t pcc_cuda_reduce_chunks(int64_t outer, int64_t reduced, int64_t inner)
 {
     const int64_t blocks = outer * ((inner + 127) / 128);
@@ -34,7 +34,7 @@ static inline int64_t pcc_cuda_reduce_chunk(int64_t outer, int64_t reduced, int6
     return chunks == 1 ? reduced : (rows + 15) / 16 * 16;
 }
 
-/* Bytes of scratch for partial results [outer, chunks, inner] of `size` bytes each; 0 when one chunk does it all. */
+/* Bytes of scratch for partial results [outer, chunks, inner] of `size` bytes each; 0 when there is one chunk. */
 static inline size_t pcc_cuda_reduce_scratch_bytes(int64_t outer, int64_t reduced, int64_t inner, size_t size)
 {
     const int64_t chunks = pcc_cuda_reduce_chunks(outer, reduced, inner);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PCC_REDUCE_TILE 1024   /* columns that one task reduces: its accumulators stay in the first-level cache */
-#define PCC_REDUCE_CHUNKS 64   /* at most; also the number of tasks that is enough without chunks */
+#define PCC_REDUCE_CHUNKS 64   /* the most chunks; with as many tasks the axis is not cut into chunks */
 #define PCC_REDUCE_WORK 65536  /* elements, at least, of a chunk */
 #define PCC_REDUCE_MIN_ROWS 64 /* reduced positions, at least, of a chunk: its partial result must be worth writing */
 
@@ -25,7 +25,7 @@ static inline int64_t pcc_reduce_chunks(int64_t outer, int64_t reduced, int64_t 
     return chunks < 1 ? 1 : chunks > PCC_REDUCE_CHUNKS ? PCC_REDUCE_CHUNKS : chunks;
 }
 
-/* Bytes of scratch for partial results [outer, chunks, inner] of `size` bytes each; 0 when one chunk does it all. */
+/* Bytes of scratch for partial results [outer, chunks, inner] of `size` bytes each; 0 when there is one chunk. */
 static inline size_t pcc_reduce_scratch_bytes(int64_t outer, int64_t reduced, int64_t inner, size_t size)
 {
     int64_t chunks = pcc_reduce_chunks(outer, reduced, inner);

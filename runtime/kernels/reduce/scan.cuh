@@ -2,9 +2,9 @@
  *
  *   pcc_cumsum<T>, pcc_cumprod<T>(outer, n, inner, exclusive, reverse, x, y, s)
  *
- * A thread walks a line. Of sums, where lines are few and long, a block does, with a scan of 4 elements a thread in
- * shared memory; of products never, because parts of a product can overflow where no running product does. A running
- * sum is an unevaluated pair, sum + error (Knuth's two-sum, renormalised), so that a long scan loses no digits. */
+ * A thread scans a line. For sums of few and long lines, a block does, with 4 elements a thread and shared memory;
+ * never for products, because partial products can overflow where no running product does. A running sum is an
+ * unevaluated pair, sum + error (Knuth's two-sum, renormalised), so that a long scan loses no digits. */
 #ifndef PCC_SCAN_CUH
 #define PCC_SCAN_CUH
 
@@ -23,7 +23,7 @@ template <class T> struct PccRunningSum {
     __device__ PccRunningSum with(PccRunningSum other) const
     {
         const T next = sum + other.sum, seen = next - sum;
-        const T lost = (sum - (next - seen)) + (other.sum - seen); /* NaN beside an infinity: nothing to keep */
+        const T lost = (sum - (next - seen)) + (other.sum - seen); /* NaN after an infinity: no error term */
         const T low = error + other.error + (lost - lost == 0 ? lost : 0), both = next + low;
         return {both, next - next == 0 ? low - (both - next) : 0};
     }
@@ -54,7 +54,7 @@ struct PccScan {
     bool exclusive, reverse;
 };
 
-/* Where step k of a line is. */
+/* The offset of step k of a line. */
 PCC_DEVICE int64_t pcc_scan_at(const PccScan &c, int64_t line, int64_t k)
 {
     return (line / c.inner * c.n + (c.reverse ? c.n - 1 - k : k)) * c.inner + line % c.inner;
@@ -90,7 +90,7 @@ template <class T, class X, class Y> __global__ void pcc_cumsum_kernel(PccScan c
             in[i] = own + i < c.n ? pcc_get<T>(x, pcc_scan_at(c, blockIdx.x, own + i)) : T(0);
             running = running.with(in[i]);
         }
-        for (int by = 1; by < PCC_BLOCK; by *= 2) { /* over the threads up to this one (Hillis and Steele) */
+        for (int by = 1; by < PCC_BLOCK; by *= 2) { /* inclusive scan over the threads (Hillis and Steele) */
             sums[thread] = running.sum;
             errors[thread] = running.error;
             __syncthreads();

@@ -2,19 +2,19 @@
  *
  *   pcc_topk<T>(outer, n, inner, k, largest, x[outer, n, inner], values[outer, k, inner], indices[outer, k, inner], s)
  *
- * of equals, the first index first; NaN is greater than every number. Elements become integers whose order is theirs.
- * In a short line each element counts those before it: that is its place. In a long one a block finds the last of the k
- * bit by bit, collects what is not behind it, and sorts these in the output by a bitonic network. */
+ * of equals, the first index first; NaN is greater than every number. Elements are mapped to integer keys of the same
+ * order. In a short line the position of each element is the number of those before it. In a long one a block finds the
+ * k-th key bit by bit, collects the elements up to it, and sorts them in the output by a bitonic network. */
 #ifndef PCC_TOPK_CUH
 #define PCC_TOPK_CUH
 
 #include "../common/block_scan.cuh"
 
-enum { PCC_TOPK_SHORT = 1024 }; /* elements of a line whose keys lie in shared memory */
+enum { PCC_TOPK_SHORT = 1024 }; /* elements of a line whose keys fit in shared memory */
 
 template <class T> using PccKey = typename std::conditional<sizeof(T) == 8, uint64_t, uint32_t>::type;
 
-/* Less where a is smaller; of all NaN the same, the greatest. */
+/* Keys have the order of the elements; all NaN have the same, greatest key. */
 PCC_DEVICE uint32_t pcc_key_of(float a)
 {
     const uint32_t bits = pcc_bits_of_f32(a == 0 ? 0.0f : a);
@@ -45,7 +45,7 @@ struct PccTopk {
     int each; /* lines of a block that has several */
 };
 
-/* Of element i of a line: less where it comes first. */
+/* The key of element i of a line; smaller keys come first. */
 template <class T, class X> PCC_DEVICE PccKey<T> pcc_topk_key(const PccTopk &c, const X *line, int64_t i)
 {
     typedef typename std::conditional<(sizeof(T) < 4), int32_t, T>::type Wide;
@@ -84,7 +84,7 @@ __global__ void pcc_topk_short_kernel(PccTopk c, const X *x, Y *values, int64_t 
     }
 }
 
-/* How many of a line's keys are at most `most`. */
+/* The number of a line's keys that are at most `most`. */
 template <class T, class X> PCC_DEVICE int64_t pcc_topk_count(const PccTopk &c, const X *line, PccKey<T> most)
 {
     uint32_t own = 0, all;
@@ -94,7 +94,7 @@ template <class T, class X> PCC_DEVICE int64_t pcc_topk_count(const PccTopk &c, 
     return all;
 }
 
-/* The k-th key: the least with k keys that are at most it. */
+/* The k-th key: the least key with at least k keys not above it. */
 template <class T, class X> PCC_DEVICE PccKey<T> pcc_topk_last(const PccTopk &c, const X *line)
 {
     PccKey<T> last = 0;
@@ -106,7 +106,7 @@ template <class T, class X> PCC_DEVICE PccKey<T> pcc_topk_last(const PccTopk &c,
     return last;
 }
 
-/* The places of the k elements, by index; of those that equal the last, the first ones. */
+/* The positions of the k elements, in index order; of those equal to the last, the first ones. */
 template <class T, class X>
 PCC_DEVICE void pcc_topk_collect(const PccTopk &c, const X *line, PccKey<T> last, int64_t *to)
 {
@@ -133,7 +133,8 @@ template <class T, class X> PCC_DEVICE bool pcc_topk_before(const PccTopk &c, co
     return key_a < key_b || (key_a == key_b && a < b);
 }
 
-/* Sorts the places: a bitonic network whose comparators all point one way, so that k need be no power of two. */
+/* Sorts the positions by a bitonic network whose comparators all have the same direction, so that k need not be a power
+ * of two. */
 template <class T, class X> PCC_DEVICE void pcc_topk_order(const PccTopk &c, const X *line, int64_t *places)
 {
     for (int64_t size = 2; size < 2 * c.k; size *= 2)
