@@ -1,17 +1,17 @@
 /* batch_norm.cuh: statistics of BatchNormalization in training mode on a GPU: norm.h's contract.
  *
  * x is read once. Statistics of a chunk of rows are (shift, delta, m2) for each channel, as in batch_norm.inc: its
- * first element, the mean of x - shift, and the sum of (x - shift - delta)^2. A thread has those of a few elements in
- * registers, in two passes, and merges them with those before (Chan, Golub and LeVeque 1979). A last kernel merges the
- * chunks in double. */
+ * first element, the mean of x - shift, and the sum of (x - shift - delta)^2. A thread computes those of a few elements
+ * in registers, in two passes, and merges them with its previous ones (Chan, Golub and LeVeque 1979). A last kernel
+ * merges the chunks in double. */
 #ifndef PCC_BATCH_NORM_CUH
 #define PCC_BATCH_NORM_CUH
 
 #include "channels.cuh"
 
-enum { PCC_MOMENTS_ROWS = 4 /* of a column, that a thread has at a time */ };
+enum { PCC_MOMENTS_ROWS = 4 /* rows of a column that a thread processes at a time */ };
 
-/* Merges mean and m2 of some elements with those of `some` others, which become `share` of all. */
+/* Merges mean and m2 with those of `some` other elements, which are the fraction `share` of all. */
 template <class T> PCC_DEVICE void pcc_merge_moments(T some, T share, T some_mean, T some_m2, T *mean, T *m2)
 {
     const T apart = some_mean - *mean;
@@ -19,7 +19,7 @@ template <class T> PCC_DEVICE void pcc_merge_moments(T some, T share, T some_mea
     *m2 += some_m2 + apart * apart * (some - some * share);
 }
 
-/* A thread's moments of its columns over the rows that it has seen, around shift. */
+/* A thread's moments of its columns over the rows so far, around shift. */
 template <int V, class T> struct PccColumnMoments {
     T seen, shift[V], mean[V], m2[V];
 };
@@ -125,7 +125,7 @@ template <class T> struct PccMerged {
     double mean, m2, count;
 };
 
-/* Of the block's channel threadIdx.x, in its threads with threadIdx.y == 0. */
+/* The statistics of the block's channel threadIdx.x, in its threads with threadIdx.y == 0. */
 template <class T>
 PCC_DEVICE PccMerged<T> pcc_merge_chunks(const PccChannels &n, int64_t c, int64_t rows, const T *partial)
 {

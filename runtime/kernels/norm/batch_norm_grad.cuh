@@ -1,15 +1,15 @@
 /* batch_norm_grad.cuh: the gradient of BatchNormalization in training mode on a GPU: norm.h's contract,
  * batch_norm_grad.inc's formulas.
  *
- * With d = x - saved_mean, whose mean `low` is what rounding took from the mean, xhat = (d - low) rstd, over n
- * elements: dbias = sum dy, dscale = sum(dy xhat), dx = scale rstd (dy - dbias / n - xhat dscale / n). One kernel has
- * each chunk's sums of dy, dy d and d, one adds the chunks in double, one computes dx. */
+ * With d = x - saved_mean, whose mean `low` is the rounding error of saved_mean, xhat = (d - low) rstd, over n
+ * elements: dbias = sum dy, dscale = sum(dy xhat), dx = scale rstd (dy - dbias / n - xhat dscale / n). One kernel
+ * computes each chunk's sums of dy, dy d and d, one adds the chunks in double, one computes dx. */
 #ifndef PCC_BATCH_NORM_GRAD_CUH
 #define PCC_BATCH_NORM_GRAD_CUH
 
 #include "channels.cuh"
 
-enum { PCC_BATCH_DX_ROWS = 2 /* of a column, that a thread has at a time */ };
+enum { PCC_BATCH_DX_ROWS = 2 /* rows of a column that a thread processes at a time */ };
 
 template <class T> PCC_DEVICE void pcc_add_products(T dy, T d, T *sum, T *sum_d, T *rest)
 {

@@ -1,7 +1,8 @@
-/* channels.cuh: BatchNormalization's tensors [outer, channels, inner] to blocks, by the chunks of norm_cuda.h.
+/* channels.cuh: mapping of BatchNormalization's tensors [outer, channels, inner] to blocks, by the chunks of
+ * norm_cuda.h.
  *
  * blockIdx.y is the chunk. inner == 1: blockIdx.x is a block of columns (rows.cuh). inner > 1: blockIdx.x is the
- * channel, and a block is (threads of a piece, pieces at once). */
+ * channel, and a block is (threads of a piece, pieces processed together). */
 #ifndef PCC_CHANNELS_CUH
 #define PCC_CHANNELS_CUH
 
@@ -67,7 +68,7 @@ PCC_DEVICE PccPiece pcc_piece(const PccChannels &n, int64_t channel, int64_t pie
     return {row, (row * n.channels + channel) * n.inner + first, pcc_min_i64(n.inner - first, PCC_CHANNEL_PIECE)};
 }
 
-/* f(PccLanes<N>(), piece, i) for the elements piece.start + i … + N - 1 of all pieces, as pcc_walk_row(). */
+/* f(PccLanes<N>(), piece, i) for the elements piece.start + i … + N - 1 of all pieces, like pcc_walk_row(). */
 template <int V, class F>
 PCC_DEVICE void pcc_walk_pieces(const PccChannels &n, int64_t channel, PccPieces pieces, bool aligned, F f)
 {

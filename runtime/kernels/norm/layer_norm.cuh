@@ -1,8 +1,8 @@
-/* layer_norm.cuh: LayerNormalization and RMSNormalization (not Centered: the mean is taken to be 0) on a GPU: norm.h's
- * contract and formulas.
+/* layer_norm.cuh: LayerNormalization and RMSNormalization (not Centered: the mean is 0) on a GPU: norm.h's contract and
+ * formulas.
  *
- * A row that fits the registers of its threads is read once. Other rows, those that are not aligned too, are read once
- * for each pass, the later times from cache. */
+ * A row that fits in the registers of its threads is read once. Other rows, including those that are not aligned, are
+ * read in each pass, after the first from cache. */
 #ifndef PCC_LAYER_NORM_CUH
 #define PCC_LAYER_NORM_CUH
 
@@ -23,7 +23,7 @@ template <class T, class X, class S, class B, class Y, class M, class R> struct 
     R *rstd;
 };
 
-/* What one row is normalised with: (x - mean - low) rstd. */
+/* The statistics of a row, normalised as (x - mean - low) rstd. */
 template <class T> struct PccRowMoments {
     T mean, low, rstd;
 };

@@ -1,9 +1,10 @@
 /* layer_norm_grad.cuh: gradients of LayerNormalization and RMSNormalization (not Centered) on a GPU: norm.h's contract,
  * layer_norm.inc's formulas.
  *
- * Rows that fit registers, beside the sums of dscale and dbias of their columns, are read once: a block takes a chunk
- * of rows and adds to its threads' sums. For other rows one kernel computes dx and another one, over blocks of columns,
- * the sums, so that dy and x are read again. Either way a last kernel adds the chunks' sums in their order. */
+ * Rows that fit in registers together with the sums of dscale and dbias of their columns are read once: a block
+ * processes a chunk of rows and adds to its threads' sums. For other rows one kernel computes dx and another one, over
+ * blocks of columns, the sums, which reads dy and x again. Either way a last kernel adds the chunks' sums in their
+ * order. */
 #ifndef PCC_LAYER_NORM_GRAD_CUH
 #define PCC_LAYER_NORM_GRAD_CUH
 
@@ -14,7 +15,7 @@ enum { PCC_NORM_GRAD_HELD = 2, PCC_NORM_GRAD_THREADS = 512 };
 
 /* Operands of one call: scale, dx, dscale and dbias may be null; mean is where not Centered. */
 template <class T, class G, class X, class S, class M, class R, class D> struct PccRowNormGrad {
-    int64_t rows, width, chunks, each, more; /* a chunk has `each` rows, the first `more` chunks another one */
+    int64_t rows, width, chunks, each, more; /* a chunk has `each` rows, the first `more` chunks one more */
     T share;                                 /* 1 / width */
     const G *dy;
     const X *x;
@@ -23,22 +24,22 @@ template <class T, class G, class X, class S, class M, class R, class D> struct 
     const R *rstd;
     D *dx;
     T *dscale, *dbias; /* partial sums, [chunks, width] */
-    T *low;            /* [rows], PccRowSlopes'; of rows that are not held */
+    T *low;            /* [rows], of PccRowSlopes; for rows that do not fit in registers */
 };
 
-/* Where a chunk begins. */
+/* The first row of a chunk. */
 template <class P> PCC_DEVICE int64_t pcc_chunk_row(const P &p, int64_t chunk)
 {
     return chunk * p.each + pcc_min_i64(chunk, p.more);
 }
 
 /* dx = dy scale rstd - offset - xhat slope, xhat = (x - mean) rstd - low: offset = rstd mean(g), slope = rstd mean(g
- * xhat), and low is what rounding took from the mean, times rstd. */
+ * xhat), and low is the rounding error of the mean, times rstd. */
 template <class T> struct PccRowSlopes {
     T mean, rstd, low, offset, slope;
 };
 
-/* From the sums of g = dy scale, of g (x - mean) and of x - mean. */
+/* Computed from the sums of g = dy scale, of g (x - mean) and of x - mean. */
 template <bool Centered, class T> PCC_DEVICE PccRowSlopes<T> pcc_row_slopes(T share, T mean, T rstd, const T (&sums)[3])
 {
     const T low = Centered ? sums[2] * share : T(0), offset = Centered ? rstd * (sums[0] * share) : T(0);
@@ -74,14 +75,14 @@ PCC_DEVICE void pcc_put_row_dx(const P &p, int64_t start, int64_t i, bool even, 
     pcc_put_columns(p.dx + start + i, N, true, dx);
 }
 
-/* ---- rows that are held ----------------------------------------------------------------------------------------- */
+/* ---- rows that fit in registers --------------------------------------------------------------------------------- */
 
 /* The sums of a block's rows for the columns of its threads. */
 template <int V, class T> struct PccColumnSums {
     T dscale[PCC_NORM_GRAD_HELD][V], dbias[PCC_NORM_GRAD_HELD][V];
 };
 
-/* What a thread has of a row: width is 0 where there is none. */
+/* A thread's part of a row; width is 0 without a row. */
 template <int V, class T, class G, class X> struct PccHeldRow {
     int64_t row;
     int width;
@@ -131,7 +132,7 @@ PCC_DEVICE void pcc_row_norm_grad_held(const P &p, const H &held, PccColumnSums<
         }
 }
 
-/* A thread's sums to the chunk's: partial[width], null where nobody wants it. */
+/* Adds a thread's sums to the chunk's: partial[width], null if not required. */
 template <int V, class T>
 PCC_DEVICE void pcc_put_chunk_sums(int64_t width, const T (&sum)[PCC_NORM_GRAD_HELD][V], T *partial)
 {
@@ -148,7 +149,7 @@ PCC_DEVICE void pcc_put_chunk_sums(int64_t width, const T (&sum)[PCC_NORM_GRAD_H
     }
 }
 
-/* A block a chunk. The next row is on its way while one is worked on. */
+/* One block for each chunk. The next row is loaded while one is processed. */
 template <int V, bool Centered, class T, class G, class X, class S, class M, class R, class D>
 __global__ void __launch_bounds__(PCC_NORM_GRAD_THREADS, 1)
     pcc_row_norm_grad_held_kernel(PccRowNormGrad<T, G, X, S, M, R, D> p)

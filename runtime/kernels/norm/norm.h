@@ -16,8 +16,8 @@
  *       running + (1 - momentum) batch statistic (ONNX), with the population variance; new may alias running, dx dy.
  *       scratch: pcc_batch_norm_scratch_bytes(outer, channels, inner, sizeof T)
  *
- * Statistics are two-pass around a shift. The mean is kept as the sum of two T, of which the first is saved: what its
- * rounding lost is found again in the gradient, so that |mean| >> deviation costs no accuracy. */
+ * Statistics are two-pass around a shift. The mean is kept as the sum of two T, of which the first is saved: its
+ * rounding error is recomputed in the gradient, so that |mean| >> deviation costs no accuracy. */
 #ifndef PCC_NORM_H
 #define PCC_NORM_H
 
@@ -28,10 +28,11 @@
 #include "../common/storage.h"
 #include "../common/typed.h"
 
-/* The operands of a row's gradient that may be NULL. */
+/* The optional operands of a row's gradient. */
 enum { PCC_ROW_SCALE = 1, PCC_ROW_DX = 2, PCC_ROW_DSCALE = 4, PCC_ROW_DBIAS = 8 };
 
-/* Rows of a batch-norm chunk that are summed in registers at a time, and channels of them that a buffer holds. */
+/* Rows of a batch-norm chunk that are summed in registers at a time, and the number of their channels that fit in a
+ * buffer. */
 #define PCC_NORM_GROUP 8
 #define PCC_NORM_PANEL (PCC_SEGMENT_SIZE / PCC_NORM_GROUP)
 

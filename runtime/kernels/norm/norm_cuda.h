@@ -1,20 +1,21 @@
-/* norm_cuda.h: how the CUDA kernels of norm/ split their rows, and the scratch that they need for it.
+/* norm_cuda.h: how the CUDA kernels of norm/ divide their rows into chunks, and the scratch for that.
  *
  * Shared with the compiler, which plans the arena: formulas of the literal shapes only, so that results depend neither
- * on the GPU nor on how operands are stored. Sizes are in bytes, element_size is that of the type computed in. */
+ * on the GPU nor on how operands are stored. Sizes are in bytes, element_size is that of the type of the
+ * computation. */
 #ifndef PCC_NORM_CUDA_H
 #define PCC_NORM_CUDA_H
 
 #include "../common/scratch.h"
 
-/* Row ranges of a LayerNormalization or RMSNorm gradient, a block each, with their own partial sums of dscale and
- * dbias: few, as these are memory traffic too, but two for each of an H200's SMs. */
+/* Row ranges of a LayerNormalization or RMSNorm gradient, one for each block, with their own partial sums of dscale and
+ * dbias: few, as these cause memory traffic, but two for each of an H200's SMs. */
 PCC_KERNEL int64_t pcc_cuda_row_chunks(int64_t rows)
 {
     return pcc_max_i64(1, pcc_min_i64(256, rows / 8));
 }
 
-/* dscale and dbias, [chunks, width] each, and what rounding took from each row's mean, [rows]. */
+/* dscale and dbias, [chunks, width] each, and the rounding error of each row's mean, [rows]. */
 PCC_KERNEL size_t pcc_cuda_layer_norm_grad_scratch_bytes(int64_t rows, int64_t width, size_t element_size)
 {
     return pcc_align64((size_t)(2 * pcc_cuda_row_chunks(rows) * width + rows) * element_size);
@@ -25,9 +26,9 @@ PCC_KERNEL size_t pcc_cuda_rms_norm_grad_scratch_bytes(int64_t rows, int64_t wid
     return pcc_cuda_layer_norm_grad_scratch_bytes(rows, width, element_size);
 }
 
-/* x[outer, channels, inner] is cut into pieces of one channel (of all channels where inner == 1) that lie together,
- * `per_row` of them in a row of outer, and chunks of `pieces` consecutive ones. A block takes a chunk of a channel, or
- * of some channels where inner == 1. */
+/* x[outer, channels, inner] is cut into contiguous pieces of one channel (of all channels where inner == 1), `per_row`
+ * of them in a row of outer, and these into chunks of `pieces` consecutive ones. A block processes a chunk of a
+ * channel, or of some channels where inner == 1. */
 typedef struct PccChannelChunks {
     int64_t per_row, pieces, chunks;
 } PccChannelChunks;

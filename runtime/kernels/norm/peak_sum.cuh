@@ -1,11 +1,11 @@
-/* peak_sum.cuh: the largest of some logits and the sum of e^(x - peak), in one pass: where a larger peak turns up, what
- * was summed is scaled down (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018). */
+/* peak_sum.cuh: the maximum of some logits and the sum of e^(x - peak), in one pass: at a larger peak, the sum so far
+ * is scaled down (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018). */
 #ifndef PCC_PEAK_SUM_CUH
 #define PCC_PEAK_SUM_CUH
 
 #include "../common/rows.cuh"
 
-/* The larger one that is a number: a NaN shows in the sum, and costs no comparison here. */
+/* The maximum, ignoring NaN: the sum becomes NaN anyway, so that no comparison is needed here. */
 struct PccPeak {
     template <class T> static __device__ __forceinline__ T of(T a, T b)
     {
@@ -24,7 +24,7 @@ PCC_DEVICE double pcc_power(double x)
     return exp(x);
 }
 
-/* e^x as it is stored in a Y: for 16 bits the faster one will do. */
+/* e^x for storage in a Y: the faster one is accurate enough for 16 bits. */
 template <class Y, class T> PCC_DEVICE T pcc_power_for(T x)
 {
     if constexpr (sizeof(Y) == 2)
@@ -34,10 +34,10 @@ template <class Y, class T> PCC_DEVICE T pcc_power_for(T x)
 }
 
 template <class T> struct PccPeakSum {
-    T peak = -T(INFINITY), sum = 0; /* of nothing */
+    T peak = -T(INFINITY), sum = 0; /* the empty sum */
 };
 
-/* What is subtracted before e^x: also where all logits are -inf, whose differences would be NaN. */
+/* The number that is subtracted before e^x: finite also where all logits are -inf, whose differences would be NaN. */
 template <class T> PCC_DEVICE T pcc_finite_peak(T peak)
 {
     return peak == -T(INFINITY) ? T(0) : peak;
@@ -66,7 +66,7 @@ template <class T> PCC_DEVICE T pcc_whole_sum(PccPeakSum<T> a)
     return a.peak == -T(INFINITY) ? T(NAN) : a.sum;
 }
 
-/* Of the threads of a row; each of them gets the same bits. */
+/* Combines the threads of a row; each of them gets the same bits. */
 template <class T> PCC_DEVICE PccPeakSum<T> pcc_row_peak_sum(PccPeakSum<T> a)
 {
     PccPeakSum<T> all;
@@ -75,7 +75,7 @@ template <class T> PCC_DEVICE PccPeakSum<T> pcc_row_peak_sum(PccPeakSum<T> a)
     return all;
 }
 
-/* The row x[width], which begins `start` elements behind where vectors of V are aligned. */
+/* The row x[width], which begins `start` elements after an aligned vector of V. */
 template <int V, class T, class X>
 PCC_DEVICE PccPeakSum<T> pcc_peak_sum_of_row(int64_t start, int64_t width, bool aligned, const X *x)
 {
@@ -99,11 +99,11 @@ static inline dim3 pcc_line_block(int64_t width)
     return dim3((unsigned)(PCC_BLOCK / threads), (unsigned)threads);
 }
 
-/* One value of each thread of a line to all of them: all[k * blockDim.x] is that of thread k. */
+/* Exchanges one value of each thread of a line: all[k * blockDim.x] is that of thread k. */
 template <class T> PCC_DEVICE const T *pcc_line_gather(T x)
 {
     __shared__ T of_thread[PCC_BLOCK];
-    __syncthreads(); /* what the call before has left may still be read */
+    __syncthreads(); /* the previous call's values may still be read */
     of_thread[pcc_thread_of_block()] = x;
     __syncthreads();
     return of_thread + threadIdx.x;
@@ -118,7 +118,7 @@ template <class Op, class T> PCC_DEVICE T pcc_line_reduce(T x)
     return reduced;
 }
 
-/* Of the line x[i * inner], i < width, which is empty for threads without one. */
+/* The line x[i * inner], i < width; empty for threads without a line. */
 template <class T, class X> PCC_DEVICE PccPeakSum<T> pcc_peak_sum_of_line(int64_t width, int64_t inner, const X *x)
 {
     PccPeakSum<T> sum, all;

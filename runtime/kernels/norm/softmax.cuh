@@ -1,8 +1,8 @@
 /* softmax.cuh: Softmax and LogSoftmax over the middle axis of x[outer, width, inner] on a GPU: softmax.h's contract.
  *
- * inner == 1: a row that fits the registers of its threads is read once, others, those that are not aligned too, twice:
- * for the peak and the sum (peak_sum.cuh), and for the result. inner > 1: neighbouring threads have neighbouring lines,
- * which are read twice. */
+ * inner == 1: a row that fits in the registers of its threads is read once; others, including those that are not
+ * aligned, twice: for the peak and the sum (peak_sum.cuh), and for the result. inner > 1: neighbouring threads process
+ * neighbouring lines, which are read twice. */
 #ifndef PCC_SOFTMAX_CUH
 #define PCC_SOFTMAX_CUH
 

@@ -15,9 +15,9 @@
 
 #include <stddef.h>
 
-/* Lines side by side that one task takes where inner > 1. */
+/* Neighbouring lines that one task processes where inner > 1. */
 #define PCC_SOFTMAX_TILE 64
-/* Elements of a line that are summed before the sum joins the others. */
+/* Elements of a line that are summed before their sum is added to the others. */
 #define PCC_SOFTMAX_BLOCK 1024
 
 #define PCC_TEMPLATE "../norm/softmax.inc"

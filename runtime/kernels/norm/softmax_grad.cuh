@@ -1,5 +1,6 @@
 /* softmax_grad.cuh: gradients of Softmax, dx = y (dy - sum(y dy)), and LogSoftmax, dx = dy - e^y sum(dy), over the
- * middle axis of [outer, width, inner] on a GPU: softmax.h's contract. Rows and lines are had as in softmax.cuh. */
+ * middle axis of [outer, width, inner] on a GPU: softmax.h's contract. Rows and lines are assigned to threads as in
+ * softmax.cuh. */
 #ifndef PCC_SOFTMAX_GRAD_CUH
 #define PCC_SOFTMAX_GRAD_CUH
 
