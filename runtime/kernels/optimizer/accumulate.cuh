@@ -2,13 +2,13 @@
  *
  *   pcc_accumulate<T>(n, x, sum, s)   sum[n] = x[n] in the first micro-batch (s->micro == 0), sum + x in the others
  *
- * Which micro-batch it is, only the device knows. */
+ * Only the device knows the number of the micro-batch. */
 #ifndef PCC_ACCUMULATE_CUH
 #define PCC_ACCUMULATE_CUH
 
 #include "../common/storage.cuh"
 
-/* A thread adds V neighbouring elements; the last ones, fewer than V, one at a time. */
+/* A thread adds V neighbouring elements; the last ones, fewer than V, one by one. */
 template <class T, int V, class X, class Y>
 __global__ void pcc_accumulate_kernel(int64_t n, const X *x, Y *sum, const PccStep *s)
 {

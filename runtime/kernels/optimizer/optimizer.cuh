@@ -7,8 +7,9 @@
  *       done        in the device's memory: what the update did
  *       loss_scale  in the device's memory: the state of `scaling` (optimizer_scale.h)
  *
- * Everything is decided on the device, in launches whose shapes depend on `params` only. Of the step's copy there,
- * `update` counts on unless the update is skipped, `micro` is 0 again and `loss_scale` is the next update's. */
+ * Everything is decided on the device, in launches whose shapes depend on `params` only. In the device's copy of the
+ * step, `update` is incremented unless the update is skipped, `micro` is reset to 0 and `loss_scale` is set for the
+ * next update. */
 #ifndef PCC_OPTIMIZER_CUH
 #define PCC_OPTIMIZER_CUH
 
@@ -35,7 +36,7 @@ static inline PccUpdateKinds pcc_update_kinds(const PccParam *params, int64_t co
     return kinds;
 }
 
-/* The pass over the weights: one launch, but for programs with f64 beside others. */
+/* The pass over the weights: one launch, except for programs with f64 and other dtypes. */
 template <class Optimizer, class Maps>
 static void pcc_update_weights(PccUpdateKinds kinds, const PccParam *on_device, PccUpdatePlan plan, PccUpdate *done,
                                PccStep *s)

@@ -8,8 +8,8 @@
  * norm (s->clip_norm > 0) or their finiteness (s->check_gradients) must be known first. When a gradient is not finite,
  * nothing is updated and first_overflow names its parameter.
  *
- * A rule is arithmetic alone (optimizer.inc); how weights and moments are stored, rounded and copied is the business of
- * optimizer_staged.h, which a program without 16-bit storage does not compile. */
+ * A rule is only arithmetic (optimizer.inc); optimizer_staged.h, which a program without 16-bit storage does not
+ * compile, does the storing, rounding and copying of weights and moments. */
 #ifndef PCC_OPTIMIZER_H
 #define PCC_OPTIMIZER_H
 
@@ -22,7 +22,7 @@
 #include "../common/for_floats.inc"
 #undef PCC_TEMPLATE
 
-/* A whole chunk where it lies: value, gradient and moments are of one dtype, f32 or f64, and nothing follows. */
+/* A whole chunk in place: value, gradient and moments have one dtype, f32 or f64, and there are no copies. */
 PCC_KERNEL void pcc_update_plain(PccUpdateRule rule, const PccUpdateTerms *terms, const PccParam *param, PccChunk chunk,
                                  char *weights)
 {
@@ -73,7 +73,7 @@ PCC_KERNEL void pcc_update_all(PccUpdateRule rule, const PccUpdateTerms *terms, 
     done->lost = lost;
 }
 
-/* Norm and finiteness where they are needed, then the update unless a gradient overflowed. */
+/* Computes norm and finiteness where they are needed, then updates unless a gradient overflowed. */
 PCC_KERNEL PccUpdate pcc_apply_rule(PccUpdateRule rule, PccUpdateTerms terms, const PccParam *params, int64_t count,
                                     const PccStep *s)
 {

@@ -1,7 +1,8 @@
 /* optimizer_chunks.h: the parameters as one sequence of chunks of equal size, and the gradients' norm over it.
  *
- * A chunk never crosses parameters. Every thread takes a contiguous run of chunks; which thread takes which has no
- * influence on the bits, as each chunk is computed alone and partial norms are added in the order of the chunks. */
+ * A chunk belongs to one parameter. Every thread processes a contiguous range of chunks; the assignment does not
+ * influence the results, as each chunk is computed independently and partial norms are added in the order of the
+ * chunks. */
 #ifndef PCC_OPTIMIZER_CHUNKS_H
 #define PCC_OPTIMIZER_CHUNKS_H
 
@@ -10,20 +11,20 @@
 #include "../common/typed.h"
 #include "optimizer_terms.h"
 
-#define PCC_UPDATE_CHUNK 16384 /* elements: AdamW's four streams of it fit in the second-level cache */
+#define PCC_UPDATE_CHUNK 16384 /* elements: AdamW's four arrays of them fit in the second-level cache */
 
 /* Updates `count` elements; pointers are those of the chunk's first element, moments NULL where there are none. */
 typedef void (*PccUpdateChunk)(const PccUpdateTerms *terms, int64_t count, void *value, const void *gradient,
                                void *moment1, void *moment2);
 
-/* A rule for each arithmetic. */
+/* A rule for each type of arithmetic. */
 typedef struct PccUpdateRule {
     PccUpdateChunk f32, f64;
 } PccUpdateRule;
 
 typedef struct PccChunk {
-    int64_t id;    /* in the sequence */
-    int64_t param; /* whose */
+    int64_t id;    /* index in the sequence */
+    int64_t param; /* its parameter */
     int64_t first, count;
 } PccChunk;
 
@@ -44,7 +45,7 @@ PCC_KERNEL int64_t pcc_chunk_size(const PccParam *params, int64_t count)
     return size;
 }
 
-/* Sets the extent of chunk `at`, skipping parameters that are used up. There must be one. */
+/* Sets the extent of chunk `at`, advancing to the next parameter at the end of one. There must be a chunk left. */
 PCC_KERNEL void pcc_settle_chunk(const PccParam *params, int64_t size, PccChunk *at)
 {
     while (at->first >= pcc_param_elements(params + at->param)) {
@@ -54,7 +55,7 @@ PCC_KERNEL void pcc_settle_chunk(const PccParam *params, int64_t size, PccChunk 
     at->count = pcc_min_i64(size, pcc_param_elements(params + at->param) - at->first);
 }
 
-/* Threads of the parallel region around. */
+/* Threads of the enclosing parallel region. */
 PCC_KERNEL int64_t pcc_team(void)
 {
 #ifdef _OPENMP
@@ -64,7 +65,7 @@ PCC_KERNEL int64_t pcc_team(void)
 #endif
 }
 
-/* The first of the calling thread's chunks; *end is the id behind its last. */
+/* The first of the calling thread's chunks; *end is one past its last. */
 PCC_KERNEL PccChunk pcc_thread_chunks(const PccParam *params, int64_t count, int64_t size, int64_t chunks, int64_t *end)
 {
     int64_t thread = pcc_thread(), threads = pcc_team();
@@ -93,7 +94,8 @@ PCC_KERNEL void pcc_next_chunk(const PccParam *params, int64_t size, int64_t end
 
 #define PCC_NORM_LANES 64
 
-/* Sums of squares, in double: squares of f32 are exact and cannot overflow, and no number of elements shows. */
+/* Sums of squares, in double: squares of f32 are exact and cannot overflow, and rounding errors stay negligible for any
+ * number of elements. */
 #define PCC_DEFINE_SQUARES(T, suffix)                                   \
     PCC_SHARED double pcc_squares_##suffix(int64_t count, const T *g)   \
     {                                                                   \
@@ -133,7 +135,7 @@ PCC_KERNEL double pcc_gradient_squares(const PccParam *param, PccChunk chunk, co
     return pcc_squares_16(chunk.count, pcc_in_at((PccIn){g, param->gradient_dtype}, chunk.first));
 }
 
-/* squares[chunk] of every chunk. */
+/* Computes squares[chunk] of every chunk. */
 PCC_KERNEL void pcc_chunk_squares(const PccParam *params, int64_t count, int64_t size, const PccStep *s,
                                   double *squares)
 {
@@ -147,8 +149,8 @@ PCC_KERNEL void pcc_chunk_squares(const PccParam *params, int64_t count, int64_t
     }
 }
 
-/* Whether a gradient whose squares add up to `squares` is finite. Squares of finite f64 may overflow, so that only a
- * look at each element tells. */
+/* Whether a gradient whose squares add up to `squares` is finite. Squares of finite f64 may overflow, so the elements
+ * themselves are checked then. */
 PCC_KERNEL bool pcc_gradient_is_finite(const PccParam *param, double squares, const char *weights)
 {
     if (squares - squares == 0)

@@ -1,16 +1,16 @@
-/* optimizer_draws.h: rounding f32 to 16 bits with the probability of what is rounded away.
+/* optimizer_draws.h: stochastic rounding of f32 to 16 bits.
  *
  * Stochastic rounding takes a value between two neighbours to the upper one with probability (x - lower) / ulp, so that
- * it is exact in expectation: a thousand updates of a thousandth of an ulp arrive as one ulp, where rounding to nearest
- * loses them all. The bits depend on (seed, parameter, element, update) alone, so neither on threads nor on chunks, and
- * a resumed run draws the same ones.
+ * it is unbiased: a thousand updates of a thousandth of an ulp add up to one ulp in expectation, where rounding to
+ * nearest loses them all. The random bits depend on (seed, parameter, element, update) alone, so not on threads or
+ * chunks, and a resumed run draws the same ones.
  *
- * The bits of an element are even over the elements and, what independent ones are not, over time: they are a Kronecker
- * sequence, frac(offset + update * alpha) with alpha badly approximable, from a hashed offset (the random shift of
- * Cranley and Patterson, "Randomization of number theoretic methods for multiple integration", SIAM J. Numer. Anal. 13,
- * 1976). Of T updates of p ulp, pT + O(log T) round up, where independent bits are off by sqrt(T p (1 - p)); where the
- * part to round is itself random, the errors' sum grows as that of rounding to nearest does, by 1/12 ulp^2 an update,
- * and not by 1/6.
+ * The random numbers are equidistributed over the elements and, unlike independent ones, over time: they are a
+ * Kronecker sequence, frac(offset + update * alpha) with alpha badly approximable, from a hashed offset (the random
+ * shift of Cranley and Patterson, "Randomization of number theoretic methods for multiple integration", SIAM J. Numer.
+ * Anal. 13, 1976). Of T updates of p ulp, pT + O(log T) round up, where independent bits are off by sqrt(T p (1 - p));
+ * where the part to round is itself random, the variance of the accumulated error grows as with rounding to nearest, by
+ * 1/12 ulp^2 an update, instead of 1/6.
  *
  * For both targets. */
 #ifndef PCC_OPTIMIZER_DRAWS_H
@@ -19,16 +19,16 @@
 #include "../common/narrow.h"
 #include "../random/philox.h"
 
-/* What is rounded; each has bits of its own. */
+/* The rounded quantities; each has its own random bits. */
 typedef enum PccDraw { PCC_DRAW_VALUE, PCC_DRAW_MOMENT1, PCC_DRAW_MOMENT2 } PccDraw;
 
-/* Half of the keys' bits go before the hash and half behind it, so that parameters differ in both. */
+/* Half of the key's bits enter before the hash and half after it, so that parameters differ in both. */
 typedef struct PccRoundingKey {
     uint32_t before, behind;
 } PccRoundingKey;
 
-/* Philox's word for a parameter of this run. Parameters count down from the top: nodes, which draw from the same
- * generator, count up from 0. */
+/* Philox's word for a parameter of this run. Parameters are numbered down from the maximum, as nodes, which draw from
+ * the same generator, are numbered up from 0. */
 PCC_KERNEL PccRoundingKey pcc_rounding_key(uint64_t seed, int64_t param)
 {
     const PccPhiloxWords words = pcc_random_lane(seed, -1 - param, 0, 0, 0, 0);
@@ -50,7 +50,7 @@ PCC_KERNEL uint32_t pcc_rounding_offset(PccRoundingKey key, uint32_t element)
     return pcc_mix_bits(element ^ key.before) + key.behind;
 }
 
-/* Where the sequence of a draw stands, in 2^-16: update * alpha mod 1. */
+/* The position of a draw's sequence, in units of 2^-16: update * alpha mod 1. */
 PCC_KERNEL uint32_t pcc_rounding_phase(PccDraw draw, uint32_t update)
 {
     const uint32_t alpha = draw == PCC_DRAW_VALUE     ? 0x9e3779b9u  /* golden ratio */
@@ -59,14 +59,14 @@ PCC_KERNEL uint32_t pcc_rounding_phase(PccDraw draw, uint32_t update)
     return update * alpha >> 16;
 }
 
-/* The 16 bits of an element's draw. Those of different draws overlap in their offsets, where one's leading byte is
- * another's last. */
+/* The 16 bits of an element's draw. The offsets of different draws overlap: the leading byte of one is the last byte of
+ * another. */
 PCC_KERNEL uint32_t pcc_rounding_bits(uint32_t offset, PccDraw draw, uint32_t phase)
 {
     return ((offset >> 8 * draw) + phase) & 0xffff;
 }
 
-/* All 16 bits that go are compared with the random ones, by addition. */
+/* Adds the random bits to the 16 bits that are dropped: a carry rounds up. */
 PCC_KERNEL PccBf16 pcc_bf16_from_f32_random(float x, uint32_t random)
 {
     const uint32_t bits = pcc_bits_of_f32(x);
@@ -75,8 +75,8 @@ PCC_KERNEL PccBf16 pcc_bf16_from_f32_random(float x, uint32_t random)
     return result;
 }
 
-/* The upper 13 of the 16 random bits for what goes from a normal; a subnormal is a count of 2^-24, here with 16 bits
- * behind the point. */
+/* Normal results drop 13 bits, for which the upper 13 of the 16 random bits are used; a subnormal is a multiple of
+ * 2^-24, here with 16 fractional bits. */
 PCC_KERNEL PccF16 pcc_f16_from_f32_random(float x, uint32_t random)
 {
     const uint32_t bits = pcc_bits_of_f32(x), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;

@@ -1,10 +1,10 @@
 /* optimizer_map8.h: the codes of 8-bit moments (Dettmers, Lewis, Shleifer, Zettlemoyer, "8-bit Optimizers via
  * Block-wise Quantization", ICLR 2022).
  *
- * A block of PCC_MOMENT_BLOCK elements is a scale, its largest magnitude, and a code an element, which stands for the
- * scale times an entry of the dynamic map. The map is dense near 1 and keeps seven decades: decade i = 0 ... 6, which
- * ends at 10^(i - 6), is cut into 2^i equal steps (2^(i + 1) where there is no sign), whose midpoints are entries; so
- * are 0 and 1, and with a sign the midpoints' negatives: 256 in all. */
+ * A block of PCC_MOMENT_BLOCK elements is a scale, its largest magnitude, and a code for each element, which represents
+ * the scale times an entry of the dynamic map. The map is dense near 1 and covers seven decades: decade i = 0 ... 6,
+ * which ends at 10^(i - 6), is cut into 2^i equal steps (2^(i + 1) where there is no sign), whose midpoints are
+ * entries; 0 and 1 are entries too, and with a sign the negated midpoints: 256 in all. */
 #ifndef PCC_OPTIMIZER_MAP8_H
 #define PCC_OPTIMIZER_MAP8_H
 
@@ -15,7 +15,7 @@
 
 enum { PCC_CODES8 = 256, PCC_DECADES8 = 7 };
 
-/* Where the nearest entries of a magnitude are the equal steps of a decade; the last one has the entry 1 alone. */
+/* A range of magnitudes whose nearest entries are the equal steps of a decade; the last one has only the entry 1. */
 typedef struct PccDecade8 {
     float least;         /* half way between the decade's first entry and the one below */
     float low, inverse;  /* its lower end; steps by magnitude */
@@ -73,16 +73,16 @@ PCC_SHARED void pcc_map8_make(bool with_sign, PccMap8 *map)
         map->value[i] = -magnitude[map->zero - i];
 }
 
-/* What magnitudes are multiplied by to come into [0, 1]. */
+/* The factor that scales magnitudes to [0, 1]. */
 PCC_KERNEL float pcc_map8_inverse(float scale)
 {
-    return scale >= 0x1p-126f ? 1 / scale : 0; /* of a subnormal scale it might be infinite */
+    return scale >= 0x1p-126f ? 1 / scale : 0; /* for a subnormal scale it could be infinite */
 }
 
 PCC_KERNEL float pcc_map8_magnitude(float x, float inverse)
 {
     const float magnitude = fabsf(x * inverse);
-    return magnitude < 1 ? magnitude : 1; /* also where it is NaN */
+    return magnitude < 1 ? magnitude : 1; /* also for NaN */
 }
 
 /* Rank of the entry nearest to a magnitude above decade.least, among the entries of the decade. */

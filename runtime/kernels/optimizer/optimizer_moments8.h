@@ -11,7 +11,7 @@ PCC_KERNEL void pcc_map8_decode(const PccMap8 *map, const uint8_t *codes, float 
         row[i] = map->value[codes[i]] * scale;
 }
 
-/* The largest magnitude of a row: as integers, magnitudes have the same order. */
+/* The largest magnitude of a row, compared as integers, whose order is the same. */
 PCC_KERNEL float pcc_row_absmax(const float *row, int64_t count)
 {
     int32_t most = 0;
@@ -22,8 +22,8 @@ PCC_KERNEL float pcc_row_absmax(const float *row, int64_t count)
     return pcc_f32_of_bits((uint32_t)most);
 }
 
-/* Ranks of the entries nearest to magnitudes from 0 to 1. Each decade overwrites the ranks of what reaches into it, in
- * a loop of its own: nothing is looked up. */
+/* Ranks of the entries nearest to magnitudes from 0 to 1. Each decade overwrites the ranks of the magnitudes above its
+ * beginning, in its own loop, so that no table lookups are needed. */
 PCC_KERNEL void pcc_map8_ranks(const PccMap8 *map, const float *magnitude, int64_t count, int32_t *rank)
 {
     for (int64_t i = 0; i < count; i++)

@@ -1,8 +1,8 @@
-/* optimizer_remainder.h: an f32 weight as a bf16 value and 16 bits that are left of it: an exact master in 4 bytes.
+/* optimizer_remainder.h: an f32 weight as a bf16 value and a 16-bit remainder: an exact master weight in 4 bytes.
  *
  * The remainder is the lower half of the weight's bits; the value is the weight rounded to nearest, halves away from
- * zero, so that the remainder's uppermost bit says whether it was rounded up. Rounded to even, ties would lose that
- * (NVIDIA Apex, issue 1842). A NaN stays one, but not its bits.
+ * zero, so that the remainder's uppermost bit tells whether it was rounded up. With rounding to even, ties would lose
+ * this (NVIDIA Apex, issue 1842). A NaN stays NaN, with other bits.
  *
  * For both targets. */
 #ifndef PCC_OPTIMIZER_REMAINDER_H

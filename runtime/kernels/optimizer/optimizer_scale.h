@@ -7,11 +7,11 @@
 #include "../../program.h"
 #include "../common/inline.h"
 
-/* Scale and inverse stay normal numbers of f32, in which the step multiplies. */
+/* Scale and inverse stay normal f32 numbers, as the step multiplies in f32. */
 #define PCC_LOSS_SCALE_LEAST 0x1p-126
 #define PCC_LOSS_SCALE_MOST 0x1p127
 
-/* After an update, or what was skipped in its place: torch.amp.GradScaler's rule. */
+/* After an update, applied or skipped: torch.amp.GradScaler's rule. */
 PCC_KERNEL void pcc_loss_scale_next(PccLossScale *state, const PccScaling *scaling, bool skipped)
 {
     state->skipped += skipped;

@@ -1,8 +1,8 @@
 /* optimizer_staged.h: the update of parameters that are not f32 throughout.
  *
- * A block of PCC_STAGE elements is updated in f32 rows: what is stored in f32 in place, everything else widened or
- * decoded before the rule and rounded or encoded after it. So each rule exists once, and every combination of value,
- * gradient and moment storage, rounding and copies works with each. */
+ * A block of PCC_STAGE elements is updated in f32 rows: f32 storage is updated in place, everything else is widened or
+ * decoded before the rule and rounded or encoded after it. So each rule exists once and works with every combination of
+ * value, gradient and moment storage, rounding and copies. */
 #ifndef PCC_OPTIMIZER_STAGED_H
 #define PCC_OPTIMIZER_STAGED_H
 
@@ -15,7 +15,7 @@
 
 _Static_assert(PCC_STAGE == PCC_MOMENT_BLOCK, "a block has one scale");
 
-/* A block of a parameter on its way. */
+/* A block of a parameter that is being updated. */
 typedef struct PccStage {
     const PccStep *s;
     const PccParam *param;
@@ -116,8 +116,8 @@ PCC_KERNEL float *pcc_load_weight(const PccStage *at, float *buffer)
     return row;
 }
 
-/* Counts the elements whose update was not zero and, of these, those that keep their bits: the value's and, where there
- * is a compensation, its. */
+/* Counts the elements whose update was not zero and, of these, those whose bits are unchanged: the value's and the
+ * compensation's, if any. */
 PCC_KERNEL void pcc_count_lost(const PccStage *at, const float *row, const uint16_t *value, const uint16_t *extra,
                                PccUpdate *done)
 {
@@ -137,7 +137,7 @@ PCC_KERNEL void pcc_count_lost(const PccStage *at, const float *row, const uint1
     done->lost += lost;
 }
 
-/* What the value in 16 bits leaves of the row, in 16 bits. */
+/* The remainder of the row after rounding to the 16-bit value, in 16 bits. */
 PCC_KERNEL void pcc_compensate(const float *row, int64_t count, PccIn value, PccOut compensation)
 {
     float left[PCC_STAGE];
@@ -174,7 +174,7 @@ PCC_KERNEL void pcc_store_weight(const PccStage *at, const float *row, PccUpdate
         __builtin_memcpy(pcc_stage_at(at, param->extra, dtype).data, extra, (size_t)at->count * sizeof(*extra));
 }
 
-/* Of the f32 weight where there is one, else of the value as it was rounded. */
+/* Writes the copies, from the f32 weight where there is one, else from the rounded value. */
 PCC_KERNEL void pcc_store_copies(const PccStage *at, const float *row, float *buffer)
 {
     const PccParam *param = at->param;

@@ -1,4 +1,4 @@
-/* optimizer_terms.h: what the optimizers' rules are given, and the rules for one element: for both targets. */
+/* optimizer_terms.h: the optimizers' rules for one element and their inputs, for both targets. */
 #ifndef PCC_OPTIMIZER_TERMS_H
 #define PCC_OPTIMIZER_TERMS_H
 
@@ -7,13 +7,13 @@
 #include "../../program.h"
 #include "../common/typed.h"
 
-/* What a rule needs of the step besides the chunk: computed once in double, rounded to T by the rule. */
+/* A rule's scalars of the update: computed once in double, rounded to T by the rule. */
 typedef struct PccUpdateTerms {
     PccHyper hyper;
     double gradient_scale;       /* 1 / loss_scale times the clip factor */
     double step_size;            /* adam: lr / (1 - beta1^t) */
     double inverse_second;       /* adam: 1 / sqrt(1 - beta2^t) */
-    double coupled_decay;        /* L2: added to the gradient, times the weight */
+    double coupled_decay;        /* L2 penalty: this times the weight is added to the gradient */
     double decoupled_decay;      /* the weight is multiplied by 1 - this */
     const struct PccMaps8 *maps; /* of 8-bit moments; NULL: there are none */
 } PccUpdateTerms;
@@ -64,7 +64,7 @@ PCC_KERNEL PccUpdateTerms pcc_lion_terms(const PccStep *s)
     return terms;
 }
 
-/* As torch.nn.utils.clip_grad_norm_; 1 where nothing is clipped. */
+/* As in torch.nn.utils.clip_grad_norm_; 1 where nothing is clipped. */
 PCC_KERNEL double pcc_clip_factor(double clip_norm, double gradient_norm)
 {
     return clip_norm > 0 && clip_norm < gradient_norm + 1e-6 ? clip_norm / (gradient_norm + 1e-6) : 1;

@@ -33,7 +33,7 @@ PCC_DEVICE double pcc_all_squares(const PccUpdatePlan &plan, int64_t *first_over
     return pcc_block_reduce<PccSum>(sum);
 }
 
-/* From the launch's arguments, whose memory is slow where threads read it at different places. */
+/* Copied from the launch's arguments, whose memory is slow where threads read different addresses. */
 PCC_DEVICE void pcc_keep_maps(const PccMaps8 &maps, PccMaps8 *to)
 {
     const uint32_t *from = (const uint32_t *)(const void *)&maps;
@@ -45,7 +45,7 @@ PCC_DEVICE void pcc_keep_maps(PccNoMaps, PccMaps8 *)
 {
 }
 
-/* Hands on what the pass over the weights needs of the step, as the step itself moves on. */
+/* Saves the step's fields that the pass over the weights needs, as the step itself changes. */
 template <class Optimizer>
 PCC_DEVICE void pcc_decide(PccCudaUpdate *decided, PccScaling scaling, const PccUpdate *done, PccLossScale *loss_scale,
                            PccStep *step)
@@ -64,7 +64,7 @@ PCC_DEVICE void pcc_decide(PccCudaUpdate *decided, PccScaling scaling, const Pcc
     step->loss_scale = loss_scale->scale;
 }
 
-enum { PCC_DECIDE_BLOCK = 1024 }; /* threads of the one block, which has the chunks' sums to add */
+enum { PCC_DECIDE_BLOCK = 1024 }; /* threads of the one block, which adds the chunks' sums */
 
 template <class Optimizer, class Maps>
 static __global__ void __launch_bounds__(PCC_DECIDE_BLOCK)

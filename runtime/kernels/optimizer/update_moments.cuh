@@ -46,7 +46,7 @@ PCC_DEVICE void pcc_decode_row(const PccMaps8 &maps, char *weights, PccMoment mo
         x[k] = map->value[codes[k]] * scale;
 }
 
-/* The warp's largest magnitude, as pcc_row_absmax() has it: as integers, magnitudes have the same order. */
+/* The warp's largest magnitude, as in pcc_row_absmax(): compared as integers, whose order is the same. */
 PCC_DEVICE float pcc_largest_of_row(const float x[PCC_LANE_ELEMENTS], PccRowAt at)
 {
     int32_t most = 0;
@@ -61,7 +61,7 @@ PCC_DEVICE float pcc_largest_of_row(const float x[PCC_LANE_ELEMENTS], PccRowAt a
     return pcc_f32_of_bits((uint32_t)most);
 }
 
-/* The last decade that a magnitude is above the beginning of. */
+/* The last decade whose beginning is below a magnitude. */
 PCC_DEVICE int32_t pcc_rank_of(const PccMap8 *map, float magnitude)
 {
     int decade = -1;

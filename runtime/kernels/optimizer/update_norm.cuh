@@ -1,9 +1,10 @@
 /* update_norm.cuh: the gradients' global norm, and whether all of them are finite.
  *
- * Each chunk's squares are summed by a block, threads' sums in a fixed order, and the chunks' in theirs by the block
- * that decides. Gradients of 32 and 16 bits are summed in f32, whose range their squares leave: those beyond 2^50 and
- * below 2^-50 are scaled into sums of their own (Blue, "A portable Fortran program to find the Euclidean norm of a
- * vector", ACM TOMS 4(1), 1978), so that a sum is infinite or NaN exactly where an element is. */
+ * Each chunk's squares are summed by a block, the threads' sums in a fixed order; the chunks' sums are added in order
+ * by the block of update_decide.cuh. Gradients of 32 and 16 bits are summed in f32, which their squares can overflow or
+ * underflow: those beyond 2^50 and below 2^-50 are scaled and summed separately (Blue, "A portable Fortran program to
+ * find the Euclidean norm of a vector", ACM TOMS 4(1), 1978), so that a sum is infinite or NaN if and only if an
+ * element is. */
 #ifndef PCC_UPDATE_NORM_CUH
 #define PCC_UPDATE_NORM_CUH
 
@@ -17,15 +18,15 @@ struct PccSquaresF32 {
 PCC_DEVICE void pcc_add_square(PccSquaresF32 &sum, float x)
 {
     const float magnitude = fabsf(x);
-    const bool is_low = magnitude < 0x1p-50f, is_middle = !is_low && magnitude < 0x1p50f; /* else high: NaN too */
+    const bool is_low = magnitude < 0x1p-50f, is_middle = !is_low && magnitude < 0x1p50f; /* otherwise high, also NaN */
     const float scaled = x * (is_low ? 0x1p80f : is_middle ? 1.0f : 0x1p-80f), square = scaled * scaled;
     sum.low += is_low ? square : 0;
     sum.middle += is_middle ? square : 0;
     sum.high += is_low || is_middle ? 0 : square;
 }
 
-/* Four elements at once. Where their squares' sum is neither huge nor tiny, none of them is huge, and the tiny ones
- * among them do not show. */
+/* Four elements at once. Where their squares' sum is neither huge nor tiny, none of them is huge, and tiny ones are
+ * negligible. */
 PCC_DEVICE void pcc_add_four_squares(PccSquaresF32 &sum, const float x[4])
 {
     const float squares = (x[0] * x[0] + x[1] * x[1]) + (x[2] * x[2] + x[3] * x[3]);

@@ -1,5 +1,5 @@
 /* update_plain.cuh: the update of parameters whose value, gradient and moments are all T, f32 or f64, without copies:
- * in place, 16 bytes a thread of each. */
+ * in place, 16 bytes of each a thread. */
 #ifndef PCC_UPDATE_PLAIN_CUH
 #define PCC_UPDATE_PLAIN_CUH
 
@@ -13,7 +13,7 @@ PCC_KERNEL bool pcc_is_plain_param(const PccParam *param)
            (param->moment_dtype == dtype || param->moment1 == PCC_NONE);
 }
 
-/* The chunk's first element in each; moments are null where there are none. */
+/* The chunk's first element in each array; moments are null where there are none. */
 template <class T> struct PccPlainChunk {
     T *w, *m, *v;
     const T *g;

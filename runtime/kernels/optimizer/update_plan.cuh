@@ -1,8 +1,8 @@
-/* update_plan.cuh: which block updates which elements, and what is decided once an update.
+/* update_plan.cuh: which block updates which elements, and the scalars of an update.
  *
  * An update is four launches whose shapes depend on the parameters only: the table of chunks, the gradients' norm over
- * it, one block that decides (update_decide.cuh), and the pass over the weights. Nothing goes to the host in between.
- */
+ * it, one block that computes the scalars (update_decide.cuh), and the pass over the weights. Nothing is copied to the
+ * host in between. */
 #ifndef PCC_UPDATE_PLAN_CUH
 #define PCC_UPDATE_PLAN_CUH
 
@@ -40,7 +40,7 @@ PCC_DEVICE PccFactors_f64 pcc_factors_of(const PccCudaUpdate *decided, double)
     return decided->f64;
 }
 
-/* Writes the chunks of parameter blockIdx.x, which lie behind those of the parameters before it. */
+/* Writes the chunks of parameter blockIdx.x, which follow those of the parameters before it. */
 static __global__ void pcc_update_plan_kernel(const PccParam *params, PccUpdatePlan plan)
 {
     const int64_t param = blockIdx.x;

@@ -1,7 +1,7 @@
-/* update_rows.cuh: blocks of 256 elements in a warp's registers, as f32, whatever they are stored in.
+/* update_rows.cuh: blocks of 256 elements in a warp's registers, as f32, for every storage type.
  *
- * A lane has eight of them, four in each half of the block, so that the warp's accesses are whole sectors of memory for
- * 8, 16 and 32 bits alike. */
+ * A lane holds eight of them, four in each half of the block, so that the warp accesses whole sectors of memory with 8,
+ * 16 and 32 bits. */
 #ifndef PCC_UPDATE_ROWS_CUH
 #define PCC_UPDATE_ROWS_CUH
 
@@ -11,20 +11,20 @@
 enum { PCC_ROW = PCC_MOMENT_BLOCK, PCC_ROW_HALVES = 2, PCC_LANE_VECTOR = 4, PCC_LANE_ELEMENTS = 8 };
 static_assert(PCC_ROW == PCC_WARP * PCC_LANE_ELEMENTS, "a row is a warp's, and has one scale in 8 bits");
 
-/* The `count` elements of a parameter from `first` on, whole rows but for its last. */
+/* The `count` elements of a parameter from `first` on; a full row except for the last. */
 struct PccRowAt {
     int64_t first;
     int count;
 };
 
-/* Element of the row that is element k of the calling lane. */
+/* The position in the row of element k of the calling lane. */
 PCC_DEVICE int pcc_row_element(int k)
 {
     const int lane = (int)threadIdx.x % PCC_WARP;
     return k / PCC_LANE_VECTOR * (PCC_ROW / PCC_ROW_HALVES) + lane * PCC_LANE_VECTOR + k % PCC_LANE_VECTOR;
 }
 
-/* What is behind the row's last element is 0. */
+/* Elements past the row's end are 0. */
 template <class X> PCC_DEVICE void pcc_read_row(const X *p, PccRowAt at, X x[PCC_LANE_ELEMENTS])
 {
     p += at.first;
@@ -63,7 +63,7 @@ template <class X> PCC_DEVICE void pcc_write_row(X *p, PccRowAt at, const X x[PC
 
 /* ---- 16 bits ---------------------------------------------------------------------------------------------------- */
 
-/* Rows of H, PccBf16 or PccF16: which of them is asked once a row, not for each element. */
+/* Rows of H, PccBf16 or PccF16: the dtype is tested once for each row, not for each element. */
 template <class H> PCC_DEVICE void pcc_widen_row_of(const uint16_t bits[PCC_LANE_ELEMENTS], float x[PCC_LANE_ELEMENTS])
 {
     for (int k = 0; k < PCC_LANE_ELEMENTS; k++)
@@ -107,7 +107,7 @@ PCC_DEVICE void pcc_read_wide_row(const char *stored, PccDtype dtype, PccRowAt a
 
 /* The draws of a parameter in one update. */
 struct PccUpdateDraws {
-    bool any; /* else everything is rounded to nearest */
+    bool any; /* otherwise everything is rounded to nearest */
     PccRoundingKey key;
     uint32_t update;
 };

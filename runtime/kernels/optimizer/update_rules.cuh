@@ -5,7 +5,7 @@
 #include "optimizer_terms.h"
 #include "../common/launch.cuh"
 
-/* Instead of PccMaps8 where there are no 8-bit moments. */
+/* Takes the place of PccMaps8 where there are no 8-bit moments. */
 struct PccNoMaps {
 };
 
@@ -19,7 +19,7 @@ PCC_DEVICE double pcc_root(double x)
     return sqrt(x);
 }
 
-/* optimizer_rules.inc's functions by their operands' type: has_momentum is whether there is a buffer m. */
+/* optimizer_rules.inc's functions, overloaded by their operands' type. has_momentum: there is a buffer m. */
 #define PCC_DEFINE_RULES(T, suffix)                                                                   \
     PCC_DEVICE void pcc_apply_sgd(PccFactors_##suffix f, T &w, T g, T &m, bool has_momentum)          \
     {                                                                                                 \

@@ -1,8 +1,8 @@
 /* update_staged.cuh: the update of parameters that are not f32 or f64 throughout: 16-bit values, gradients and moments,
  * masters and compensations, stochastic rounding, copies, 8-bit moments.
  *
- * A warp has a row of 256 elements in registers as f32: what is stored in f32 is read and written as it is, everything
- * else is widened or decoded before the rule and rounded or encoded after it, with optimizer_staged.h's functions. */
+ * A warp holds a row of 256 elements in registers as f32: f32 storage is read and written directly, everything else is
+ * widened or decoded before the rule and rounded or encoded after it, as in optimizer_staged.h. */
 #ifndef PCC_UPDATE_STAGED_CUH
 #define PCC_UPDATE_STAGED_CUH
 
@@ -75,7 +75,7 @@ PCC_DEVICE void pcc_read_weight(const PccParam *param, const char *weights, PccR
     }
 }
 
-/* A 16-bit value, or compensation, of a row: what it was and what it becomes. */
+/* A 16-bit value, or compensation, of a row before and after the update. */
 struct PccNarrowRow {
     uint16_t old[PCC_LANE_ELEMENTS], now[PCC_LANE_ELEMENTS];
 };
@@ -91,8 +91,8 @@ PCC_DEVICE void pcc_read_old(const char *stored, PccDtype dtype, PccRowAt at, Pc
         before[k] += wide[k];
 }
 
-/* Rounds to a 16-bit value without a master; w becomes what the value is. Counts elements whose update was not zero,
- * and of these those that keep their bits: the value's and its compensation's. */
+/* Rounds to a 16-bit value without a master; w becomes the rounded value. Counts elements whose update was not zero,
+ * and of these those whose bits are unchanged: the value's and its compensation's. */
 PCC_DEVICE void pcc_write_rounded(const PccParam *param, char *weights, PccRowAt at, PccUpdateDraws draws,
                                   float w[PCC_LANE_ELEMENTS], PccUpdateCounts &counts)
 {
@@ -121,7 +121,7 @@ PCC_DEVICE void pcc_write_rounded(const PccParam *param, char *weights, PccRowAt
     }
 }
 
-/* w becomes what copies are made of: the f32 weight where there is one, else the value as it was rounded. */
+/* w becomes the source of the copies: the f32 weight where there is one, else the rounded value. */
 PCC_DEVICE void pcc_write_weight(const PccParam *param, char *weights, PccRowAt at, PccUpdateDraws draws,
                                  float w[PCC_LANE_ELEMENTS], PccUpdateCounts &counts)
 {
@@ -171,7 +171,7 @@ PCC_DEVICE void pcc_update_row(PccFactors_f32 f, const Maps &maps, const PccPara
     pcc_write_copies(param, weights, at, w);
 }
 
-/* The maps in shared memory, where lanes may read different entries at once. */
+/* The maps in shared memory, where lanes can read different entries at the same time. */
 PCC_DEVICE void pcc_share_maps(const PccMaps8 *maps, PccMaps8 &shared)
 {
     const uint32_t *from = (const uint32_t *)(const void *)maps;
