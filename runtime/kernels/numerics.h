@@ -1,7 +1,7 @@
-/* numerics.h: --check-numerics: which node was the first of a step to give something that is not finite.
+/* numerics.h: --check-numerics: which node of a step was the first with a result that is not finite.
  *
- * A program that checks tells this file every element that it computes: kernels' results from memory, members of fused
- * loops and epilogues as they are computed. Slow, and meant to be: it is for finding where a NaN comes from. */
+ * A program with checks passes every element that it computes to these functions: kernels' results from memory, those
+ * of fused loops and epilogues as they are computed. This is slow; it serves to find the origin of a NaN. */
 #ifndef PCC_NUMERICS_H
 #define PCC_NUMERICS_H
 
@@ -21,12 +21,12 @@ typedef struct PccWatched {
 
 typedef struct PccSeen {
     int64_t count, infinite, nan;
-    double low, high; /* of the finite ones */
+    double low, high; /* over the finite ones */
 } PccSeen;
 
 typedef struct PccWatch {
     PccSeen seen[PCC_WATCHED_THREADS][PCC_WATCHED_NODES];
-    bool told; /* of a node in this step: what follows from it is not news */
+    bool told; /* a node was reported in this step: later ones follow from it */
 } PccWatch;
 
 static PccWatch pcc_watch;
@@ -46,7 +46,7 @@ static inline void pcc_see(PccSeen *seen, double x)
     seen->count++;
 }
 
-/* One element of the `member`th node of the loop that runs. From any thread. */
+/* Checks one element of node `member` of the running loop. Called from any thread. */
 static inline void pcc_watch_element(int member, double x)
 {
     pcc_see(&pcc_watch.seen[pcc_thread() % PCC_WATCHED_THREADS][member], x);
@@ -83,7 +83,7 @@ static inline void pcc_merge_seen(PccSeen *into, const PccSeen *from)
     into->infinite += from->infinite;
 }
 
-/* After a loop: the first of its members that has a complaint; forgets what was seen. */
+/* After a loop: reports the first of its members with an element that is not finite, and resets the counts. */
 static inline void pcc_watch_loop(const PccStep *s, const PccWatched *nodes, int count)
 {
     for (int member = 0; member < count; member++) {
@@ -101,7 +101,7 @@ static inline double pcc_any_element(PccDtype dtype, const void *data, int64_t i
     return dtype == PCC_F64 ? ((const double *)data)[i] : (double)pcc_read_one((PccIn){data, dtype}, i);
 }
 
-/* After a kernel: one of its results, a window of its buffer. */
+/* After a kernel: checks one of its results, a window of its buffer. */
 static inline void pcc_watch_tensor(const PccStep *s, PccWatched node, PccDtype dtype, int rank, const int64_t *dims,
                                     const int64_t *strides, const void *data)
 {
