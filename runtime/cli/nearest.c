@@ -5,7 +5,7 @@
 
 enum { NEAREST_LENGTH = 32 };
 
-/* Levenshtein's distance; far for names longer than NEAREST_LENGTH. */
+/* Levenshtein's distance; a large distance for names longer than NEAREST_LENGTH. */
 static int nearest_distance(const char *a, const char *b)
 {
     int row[NEAREST_LENGTH + 1];

@@ -1,4 +1,4 @@
-/* options.c: one table of options makes the parser, --help and "did you mean". */
+/* options.c: the parser, --help and "did you mean", all from one table of options. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ typedef enum OptionKind {
     OPTION_TEXT,   /* const char * */
     OPTION_REAL,   /* double, low <= x <= high */
     OPTION_COUNT,  /* int64_t, low <= n, and n <= high where that is not 0 */
-    OPTION_STEPS,  /* the same, may stand alone: then OPTION_BENCH_STEPS */
+    OPTION_STEPS,  /* the same, the value may be omitted: then OPTION_BENCH_STEPS */
     OPTION_LAYOUT, /* added to PccRunOptions.layouts */
 } OptionKind;
 
@@ -216,7 +216,7 @@ static int options_check_values(PccRunOptions *options, PccError *error)
                     nearest ? "?" : "");
 }
 
-/* What the options ask for, and what they cannot ask for together. */
+/* Derives settings from the options, and rejects combinations that exclude each other. */
 static int options_check_mode(PccRunOptions *options, PccError *error)
 {
     if (options->eval + (options->bench > 0) + (options->probe != NULL) > 1)

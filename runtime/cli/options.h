@@ -8,7 +8,7 @@
 
 typedef enum PccMode { PCC_MODE_TRAIN, PCC_MODE_EVAL, PCC_MODE_BENCH, PCC_MODE_PROBE } PccMode;
 
-#define PCC_MAX_LAYOUTS 64 /* of --layout in a command */
+#define PCC_MAX_LAYOUTS 64 /* uses of --layout in a command */
 
 typedef struct PccRunOptions {
     const char *data, *val;
@@ -29,12 +29,12 @@ typedef struct PccRunOptions {
     bool quiet;
     const char *export_file, *save;
     int64_t threads; /* 0: as OpenMP chooses */
-    int64_t device;  /* of a program for GPUs */
+    int64_t device;  /* the device of a program for GPUs */
     bool eval;
     int64_t bench; /* steps; 0: no bench */
     const char *probe, *dump;
     bool help, version;
-    PccMode mode; /* follows from the above */
+    PccMode mode; /* derived from the above */
 } PccRunOptions;
 
 /* Parses and checks the command line; defaults are the program's. Stops at --help and --version. */
