@@ -6,7 +6,7 @@
 #include "../pcc.h"
 
 typedef struct PccBatch {
-    PccSession *session; /* whose device the slots are pinned for */
+    PccSession *session; /* the session for whose device the slots are pinned */
     const PccLayout *layout;
     void **slots; /* [layout->count], each a dense tensor */
     PccFeed feed; /* the same, as the session takes it */

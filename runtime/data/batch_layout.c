@@ -39,8 +39,8 @@ static int64_t layout_label_slot(const PccProgram *program)
     }
 }
 
-/* One sample with axes of its own in every input, such as a graph's nodes and edges: each comes whole, by the sample.
- */
+/* A batch of one sample whose inputs have no batch axis, such as a graph's nodes and edges: each input is read whole
+ * for each sample. */
 static bool layout_is_whole(const PccProgram *program)
 {
     bool ranked = false;
@@ -52,8 +52,8 @@ static bool layout_is_whole(const PccProgram *program)
     return program->batch == 1 && ranked;
 }
 
-/* Targets always come by the sample, perhaps with more rows than one: those of flattened logits [B * T, V]. An input
- * with another first dim than the batch is the same for all samples. */
+/* Targets always belong to samples, perhaps with several rows for each: those of flattened logits [B * T, V]. An input
+ * whose first dim is not the batch is the same for all samples. */
 static bool layout_is_shared(const PccProgram *program, const PccTensor *tensor)
 {
     if (tensor->rank == 0)
@@ -94,7 +94,7 @@ int pcc_layout_init(PccLayout *layout, const PccProgram *program, PccError *erro
     return PCC_OK;
 }
 
-/* A target of several rows a sample (flattened logits [B * T, V]) has those as its first axis. */
+/* A target with several rows for each sample (flattened logits [B * T, V]) has these rows as its first axis. */
 PccAxes pcc_slot_axes(const PccLayout *layout, const PccSlot *slot)
 {
     PccAxes axes = {0};

@@ -6,14 +6,14 @@
 #include "../error.h"
 #include "../program.h"
 
-/* Where samples go: one a program input, then one for the target. */
+/* The destinations of a sample: one slot for each program input, then one for the target. */
 typedef struct PccSlot {
     const PccTensor *tensor; /* NULL: the program takes no target */
     int64_t elements;        /* of one sample; of the whole tensor when it is shared */
     bool shared;             /* no batch axis (dims[0] is not the batch): the same for every batch */
     bool labels;             /* class indices, or -100 */
     bool probabilities;      /* from 0 to 1 */
-    const char *order;       /* of its axes in the data, as --layout gave it; or NULL */
+    const char *order;       /* order of its axes in the data, as given by --layout; or NULL */
 } PccSlot;
 
 typedef struct PccLayout {
@@ -22,8 +22,8 @@ typedef struct PccLayout {
     int64_t label_slot; /* the slot with labels, -1 when none has */
     int64_t classes;    /* labels are below this; 0: unknown */
     int64_t batch;
-    bool fixed_order; /* a shared integer input, such as a graph's edges, counts samples by their place in the batch */
-    bool next_token;  /* labels are the following token, not the token itself that the loss shifts */
+    bool fixed_order; /* a shared integer input, such as a graph's edges, contains indices of samples in the batch */
+    bool next_token;  /* labels are the next token; otherwise the token itself, which the loss shifts */
 } PccLayout;
 
 int pcc_layout_init(PccLayout *layout, const PccProgram *program, PccError *error);

@@ -16,7 +16,7 @@ static const struct DataRow {
 #undef DATA_ROW
 };
 
-/* The format of SPEC; NULL when there is none of that name, or it lacks its argument. */
+/* The format of SPEC; NULL when there is none of that name, or its argument is missing. */
 static const PccDataFormat *data_format_of(const char *spec, const char **argument)
 {
     size_t length = strcspn(spec, ":");

@@ -1,8 +1,8 @@
 /* data.h: data sets. A set is a number of samples; for every slot of the program (an input, or the target) it has a
- * column that says where sample i lies and of which dtype; reading converts to the slot's dtype.
+ * column with the address of sample i and its dtype; reading converts to the slot's dtype.
  *
- * One file a format (PCC_DATA_FORMATS): its opener fills data->columns, directly or by pcc_data_pair, and data->count;
- * it leaves what it holds in data->held. */
+ * One file for each format (PCC_DATA_FORMATS): its opener fills data->columns, directly or by pcc_data_pair, and
+ * data->count; resources that it keeps open go to data->held. */
 #ifndef PCC_DATA_H
 #define PCC_DATA_H
 
@@ -16,16 +16,16 @@ typedef struct PccDataColumn {
     PccDtype dtype;
     int rank; /* of one sample */
     int64_t dims[PCC_MAX_RANK];
-    const char *axes;          /* what the format says of their order, as --layout spells it; NULL: nothing */
-    PccDataOrder order;        /* set by the check: how reading permutes a sample */
+    const char *axes;          /* their order if the format tells it, written as for --layout; else NULL */
+    PccDataOrder order;        /* set by the check: the permutation of a sample when it is read */
     const unsigned char *data; /* sample 0, little-endian, not aligned */
-    size_t stride;             /* bytes from a sample to the next */
+    size_t stride;             /* bytes between samples */
     int64_t count;             /* samples */
     int64_t limit;             /* integer values are below this; 0: unchecked */
-    bool big;                  /* too big to check before training: checked sample by sample */
+    bool big;                  /* too large to check before training: checked sample by sample */
 } PccDataColumn;
 
-/* What a set holds open: closing the set runs close on each. */
+/* A resource that a set keeps open: closing the set calls close on each. */
 typedef struct PccHeld {
     void (*close)(void *resource);
     void *resource;
@@ -36,9 +36,9 @@ struct PccData {
     const PccLayout *layout;
     int64_t count;          /* samples */
     PccDataColumn *columns; /* [layout->count] */
-    bool ordered;           /* neighbouring samples belong together: hold out the end, not a random part */
-    double mean, deviation; /* of --normalize; 0 and 1 leave values alone */
-    float byte_f32[256];    /* what a byte becomes in a float input */
+    bool ordered;           /* neighbouring samples are correlated: hold out the end, not a random part */
+    double mean, deviation; /* of --normalize; 0 and 1 leave values unchanged */
+    float byte_f32[256];    /* the value of each byte in a float input */
     double byte_f64[256];
     void (*generate)(const PccData *data, int64_t sample, int64_t slot, void *out); /* instead of columns */
     PccHeld *held;                                                                  /* [held_count] */
@@ -50,23 +50,23 @@ int pcc_data_open(PccData *data, const char *spec, bool validation, const PccLay
                   double deviation, PccError *error);
 void pcc_data_close(PccData *data);
 
-/* Whether SPEC comes with a validation part of its own. */
+/* Whether SPEC has its own validation part. */
 bool pcc_data_has_validation(const char *spec);
 
-/* Writes sample's elements of slot, converted. Fails on an integer out of range. */
+/* Writes the sample's elements for a slot, converted. Fails on an integer out of range. */
 int pcc_data_read(const PccData *data, int64_t sample, int64_t slot, void *out, PccError *error);
 
 /* For data.c: checks every column against the program and decides its order of axes. */
 int pcc_data_check(PccData *data, const char *spec, PccError *error);
 
-/* For the check: turns a label column of one-hot rows, where indices are expected, into one of indices; leaves others
- * alone. */
+/* For the check: converts a label column of one-hot rows to indices where indices are expected; leaves others
+ * unchanged. */
 int pcc_data_index_one_hot(PccData *data, PccError *error);
 
 /* "NAME F32 [3,224,224]". */
 const char *pcc_data_describe(char *text, size_t size, const char *name, PccDtype dtype, int rank, const int64_t *dims);
 
-/* For formats: hands over a resource, even on failure, when resource is not NULL. */
+/* For formats: gives the set ownership of a resource, also on failure, unless it is NULL. */
 int pcc_data_hold(PccData *data, void *resource, void (*close)(void *), PccError *error);
 
 /* For formats: memory that lives as long as the set; NULL when there is none. */
@@ -75,18 +75,18 @@ void *pcc_data_allocate(PccData *data, size_t bytes, PccError *error);
 /* For formats: maps a file for as long as the set lives. */
 int pcc_data_map(PccData *data, const char *path, const unsigned char **bytes, size_t *size, PccError *error);
 
-/* For formats of inputs and labels: x goes to the one input that is not labels, y (source NULL: absent) to the target
- * or the label input. */
+/* For formats of inputs and labels: x becomes the column of the one input that is not labels, y (absent if its source
+ * is NULL) that of the target or the label input. */
 int pcc_data_pair(PccData *data, const PccDataColumn *x, const PccDataColumn *y, PccError *error);
 
-/* What a format's file has for data.c; argument is what follows the colon. */
+/* The interface of a format to data.c; argument is the text after the colon. */
 typedef struct PccDataFormat {
     /* Fills data->columns, directly or by pcc_data_pair, and data->count. */
     int (*open)(PccData *data, const char *argument, bool validation, PccError *error);
-    bool (*has_validation)(const char *argument); /* is a validation part of its own there? NULL: never */
+    bool (*has_validation)(const char *argument); /* does the data have its own validation part? NULL: never */
 } PccDataFormat;
 
-/* A row a format: pcc_data_NAME of its file, and what follows its name in a SPEC. */
+/* A row for each format: pcc_data_NAME of its file, and the text that follows its name in a SPEC. */
 #define PCC_DATA_FORMATS(ROW) \
     ROW(idx, ":DIR")          \
     ROW(cifar10, ":DIR")      \

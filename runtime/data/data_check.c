@@ -1,11 +1,11 @@
-/* data_check.c: what a data set has against what the program takes. */
+/* data_check.c: checks a data set against the program's inputs and target. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "data.h"
 #include "../files/dtype.h"
 
-/* Label columns up to this size are checked whole before training starts. */
+/* Label columns up to this size are checked entirely before training starts. */
 #define DATA_CHECKED_BYTES ((size_t)1 << 30)
 
 const char *pcc_data_describe(char *text, size_t size, const char *name, PccDtype dtype, int rank, const int64_t *dims)
@@ -39,7 +39,7 @@ static void check_name(const PccData *data, int64_t slot_index, CheckNames *name
     pcc_data_describe(names->wanted, sizeof names->wanted, name, slot->tensor->dtype, axes.rank, axes.dims);
 }
 
-/* The order that --layout gives, or the format itself where its dims are not the program's as they lie. */
+/* Applies the order given by --layout, or by the format where its dims differ from the program's. */
 static int check_spelt_order(PccDataColumn *column, const char *spelling, bool given, PccAxes data, PccAxes program,
                              const CheckNames *names, PccError *error)
 {

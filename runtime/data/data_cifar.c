@@ -46,7 +46,7 @@ static int cifar_load(const char *directory, bool validation, unsigned char **bo
 
 static int cifar_open(PccData *data, const char *argument, bool validation, PccError *error)
 {
-    /* The archive unpacks to a folder of its own: its parent will do as well. */
+    /* The archive unpacks to a folder of its own; the parent folder is accepted too. */
     char *inner = pcc_join_path(argument, "cifar-10-batches-bin");
     if (!inner)
         return pcc_fail_memory(error);
@@ -73,7 +73,7 @@ static int cifar_open(PccData *data, const char *argument, bool validation, PccE
     return status ? status : pcc_data_pair(data, &images, &labels, error);
 }
 
-/* Its archive has both parts. */
+/* The archive contains both parts. */
 static bool cifar_has_validation(const char *argument)
 {
     (void)argument;

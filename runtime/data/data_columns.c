@@ -1,4 +1,4 @@
-/* data_columns.c: what formats fill a data set with: what it holds open, and columns of inputs and labels. */
+/* data_columns.c: functions with which formats fill a data set: its resources, and the columns of inputs and labels. */
 #include <stdlib.h>
 
 #include "../files/files.h"
@@ -43,7 +43,7 @@ int pcc_data_map(PccData *data, const char *path, const unsigned char **bytes, s
     return PCC_OK;
 }
 
-/* The one input that takes samples and no labels; the label input itself when the program has no other. */
+/* The one input that takes samples but not labels; the label input itself when the program has no other. */
 static int64_t data_feature_slot(const PccLayout *layout)
 {
     int64_t found = -1;

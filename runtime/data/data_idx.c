@@ -14,7 +14,7 @@ enum { IDX_MAX_RANK = 4, IDX_CHUNK = 1 << 22 };
 static const char *const idx_suffixes[] = {"-ubyte", "-ubyte.gz"};
 static const char *const idx_separators[] = {"-", "."};
 
-/* DIR/PART-KIND-idxR-ubyte in one of its spellings, NULL when there is none. */
+/* DIR/PART-KIND-idxR-ubyte under one of its usual names, NULL when there is none. */
 static char *idx_find(const char *directory, const char *part, const char *kind, int rank)
 {
     for (int64_t separator = 0; separator < PCC_COUNT(idx_separators); separator++) {
@@ -80,7 +80,7 @@ static int idx_read_header(gzFile file, PccDataColumn *column, PccError *error)
     return PCC_OK;
 }
 
-/* Grows as it reads, so that a false header cannot claim more memory than the file has bytes. */
+/* Grows the buffer while reading, so that a wrong header cannot allocate more memory than the file has bytes. */
 static int idx_read_body(gzFile file, PccDataColumn *column, int64_t bytes, unsigned char **body, PccError *error)
 {
     int64_t have = 0, capacity = 0;

@@ -1,12 +1,12 @@
 /* data_one_hot.c: labels as rows of zeros and a one, [N, C] or [N, C, ...] or [N, ..., C], where the program takes the
- * index of the class: counted over once, when the set is opened. */
+ * index of the class: converted once, when the set is opened. */
 #include <stdio.h>
 #include <string.h>
 
 #include "data.h"
 #include "../files/dtype.h"
 
-/* A sample's labels seen as [outer, classes, inner]. */
+/* A sample's labels viewed as [outer, classes, inner]. */
 typedef struct OneHot {
     int64_t outer, classes, inner;
 } OneHot;

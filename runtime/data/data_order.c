@@ -1,10 +1,10 @@
-/* data_order.c: which axis of a sample is which of the program's. */
+/* data_order.c: matches the axes of a sample to those of the program. */
 #include <stdio.h>
 #include <string.h>
 
 #include "data_order.h"
 
-/* Orders in use, less the sample's N: of equal letters, ONNX's own comes first. */
+/* Common orders, without N: among those with the same letters, ONNX's own comes first. */
 static const char *const order_known[] = {
     "C",  "T",  "L",   "W",   "CT",   "TC",   "CL",   "LC",   "CW",   "WC",
     "HW", "WH", "CHW", "HWC", "CDHW", "DHWC", "CTHW", "TCHW", "THWC",
@@ -24,7 +24,7 @@ static bool order_same(PccAxes a, PccAxes b)
     return a.rank == b.rank && memcmp(a.dims, b.dims, (size_t)a.rank * sizeof *a.dims) == 0;
 }
 
-/* Is `coarse` what flattening neighbours of `fine` gives? Both without axes of size 1. */
+/* Is `coarse` the result of flattening neighbouring axes of `fine`? Both without axes of size 1. */
 static bool order_flattens(PccAxes fine, PccAxes coarse)
 {
     int at = 0;
@@ -39,8 +39,8 @@ static bool order_flattens(PccAxes fine, PccAxes coarse)
     return at == fine.rank;
 }
 
-/* Pairs each of the program's axes with one of the data's of its size. False: the dims are not the same. *ways: 1, or
- * more where equal dims could change places. */
+/* Pairs each of the program's axes with an axis of the data of the same size. False: the dims differ. *ways: 1, or more
+ * where equal dims could be exchanged. */
 static bool order_pair(PccAxes data, PccAxes program, int axis_of[PCC_MAX_RANK], int *ways)
 {
     bool used[PCC_MAX_RANK] = {false};
@@ -102,7 +102,7 @@ PccDataFit pcc_data_fit(PccAxes data, PccAxes program, PccDataOrder *order)
     return order_flattens(data, program) || order_flattens(program, data) ? PCC_DATA_AS_IT_LIES : PCC_DATA_OTHER;
 }
 
-/* Letters of a spelling, the sample's N left out. */
+/* The letters of an order, without N. */
 typedef struct OrderLetters {
     int count;
     char letters[PCC_MAX_RANK + 2];

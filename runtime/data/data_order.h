@@ -10,21 +10,21 @@ typedef struct PccAxes {
     int64_t dims[PCC_MAX_RANK];
 } PccAxes;
 
-/* Where the elements that the program takes in its order lie in the data. */
+/* The positions in the data of the elements in the program's order. */
 typedef struct PccDataOrder {
-    int rank;                      /* of `dims`; 0: as they lie */
+    int rank;                      /* rank of `dims`; 0: the same order */
     int64_t dims[PCC_MAX_RANK];    /* the program's, without axes of size 1 */
-    int64_t strides[PCC_MAX_RANK]; /* elements in the data from a position to the next */
+    int64_t strides[PCC_MAX_RANK]; /* the data's stride along each axis, in elements */
 } PccDataOrder;
 
 typedef enum PccDataFit {
-    PCC_DATA_AS_IT_LIES, /* equal dims; or one side has neighbouring axes of the other flattened into one */
-    PCC_DATA_PERMUTED,   /* the same dims in another order, and in no two */
+    PCC_DATA_AS_IT_LIES, /* equal dims; or one side flattens neighbouring axes of the other */
+    PCC_DATA_PERMUTED,   /* the same dims in another order, and exactly one order fits */
     PCC_DATA_SEVERAL,    /* the same dims, and several orders fit */
     PCC_DATA_OTHER,      /* other dims */
 } PccDataFit;
 
-/* By the dims alone. */
+/* Matches by the dims alone. */
 PccDataFit pcc_data_fit(PccAxes data, PccAxes program, PccDataOrder *order);
 
 /* "NHWC": a letter for each axis of the data, outermost first, N being the sample; or "NHWC:NCHW", with the program's
@@ -32,9 +32,9 @@ PccDataFit pcc_data_fit(PccAxes data, PccAxes program, PccDataOrder *order);
  * channels first before channels last. False where it does not fit or is malformed; *problem says why. */
 bool pcc_data_spelt(const char *spelling, PccAxes data, PccAxes program, PccDataOrder *order, const char **problem);
 
-#define PCC_DATA_SPELLING (2 * (PCC_MAX_RANK + 2)) /* bytes of a spelling, its NUL included */
+#define PCC_DATA_SPELLING (2 * (PCC_MAX_RANK + 2)) /* bytes of the text of an order, with its NUL */
 
-/* A likely spelling for dims that fit in several orders. */
+/* A likely order, as text, for dims that fit in several orders. */
 const char *pcc_data_suggest(char text[PCC_DATA_SPELLING], PccAxes data, PccAxes program);
 
 /* One sample, items of 1, 2, 4 or 8 bytes, in the program's order; `from` need not be aligned. */

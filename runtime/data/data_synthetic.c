@@ -1,4 +1,4 @@
-/* data_synthetic.c: made-up samples: normally distributed floats, labels uniform over the classes, probabilities and
+/* data_synthetic.c: synthetic samples: normally distributed floats, labels uniform over the classes, probabilities and
  * integers other than labels 0 or 1 (the only values that suit any embedding, mask or edge list). Sample i is the same
  * in every run. */
 #include "data.h"

@@ -1,6 +1,6 @@
 /* data_tokens.c: a file of tokens for language models: little-endian u16 when its name ends in .bin, else bytes. A
- * sample is a window of T tokens, T being the integer input's second dim; windows do not overlap. Labels that the loss
- * shifts itself are the same window, others the window one token later. */
+ * sample is a window of T tokens, T being the integer input's second dim; windows do not overlap. Labels are the same
+ * window where the loss shifts them, else the window one token later. */
 #include <string.h>
 
 #include "data.h"
@@ -12,7 +12,7 @@ static bool tokens_are_u16(const char *path)
     return length > 4 && strcmp(path + length - 4, ".bin") == 0;
 }
 
-/* The integer input that reads tokens, -1 when it is not clear. */
+/* The integer input that reads tokens, -1 when it is ambiguous. */
 static int64_t tokens_input(const PccLayout *layout)
 {
     int64_t found = -1;

@@ -13,7 +13,7 @@ typedef struct PccSplit {
 } PccSplit;
 
 typedef struct PccDataSets {
-    PccData opened[2]; /* what --data and --val opened; unused ones are zero */
+    PccData opened[2]; /* the sets opened by --data and --val; unused ones are zero */
     PccSplit train;    /* empty without --data */
     PccSplit val;      /* empty with --val-fraction 0 */
 } PccDataSets;

@@ -1,5 +1,5 @@
 /* random.c: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014) evaluated at
- * a position of its sequence. */
+ * any position of its sequence. */
 #include <math.h>
 
 #include "random.h"
@@ -13,7 +13,7 @@ static uint64_t random_mix(uint64_t z)
 
 uint64_t pcc_draw_bits(uint64_t key, uint64_t counter)
 {
-    /* Mixing the key first keeps runs of neighbouring keys from being shifted copies of each other. */
+    /* Mixing the key first prevents the sequences of neighbouring keys from being shifted copies of each other. */
     return random_mix(random_mix(key + 0x9e3779b97f4a7c15u) + (counter + 1) * 0x9e3779b97f4a7c15u);
 }
 

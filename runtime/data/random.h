@@ -1,5 +1,5 @@
 /* random.h: counter-based random numbers: a value depends on its key and counter only, never on what was drawn before,
- * so that any part of a run can be repeated alone. */
+ * so that any part of a run can be repeated separately. */
 #ifndef PCC_RANDOM_H
 #define PCC_RANDOM_H
 
