@@ -1,9 +1,9 @@
 /* cuda.cuh: the device of CUDA programs (device.h): one GPU, a stream of functions and one of uploads, and one CUDA
  * graph for each of the program's functions.
  *
- * A function's launches never change between steps: what does (the number of valid samples, the learning rate, the loss
- * scale ...) is read from the step's mirror, which begin() writes first. So the first run captures them into a graph,
- * and every later one replays it; where capture is impossible they are launched one by one. */
+ * A function's launches never change between steps: values that do (the number of valid samples, the learning rate, the
+ * loss scale ...) are read from the step's mirror, which begin() writes first. So the first run captures the launches
+ * into a graph, and every later one replays it; where capture is impossible they are launched one by one. */
 #ifndef PCC_DEVICE_CUDA_CUH
 #define PCC_DEVICE_CUDA_CUH
 
@@ -14,7 +14,7 @@
 
 #include "device.h"
 
-#define PCC_CUDA_FUNCTIONS 3 /* of a program: step, evaluate, update */
+#define PCC_CUDA_FUNCTIONS 3 /* functions of a program: step, evaluate, update */
 
 /* A function of the program and the graph of its launches. */
 struct PccCudaGraph {
@@ -22,22 +22,22 @@ struct PccCudaGraph {
     cudaGraphExec_t graph; /* NULL: it could not be captured */
 };
 
-/* A function under way: the step as it goes to the device and as it comes back, in pinned memory. */
+/* A function in flight: the step as copied to the device and as copied back, in pinned memory. */
 struct PccCudaRun {
     PccStep *exchange;
     cudaEvent_t finished;
 };
 
-/* What a library of kernels keeps for this device: made by its first kernel, given back by close(). */
+/* A kernel library's state for this device: created by its first kernel, destroyed by close(). */
 struct PccCudaLibrary {
     void *state;
     void (*close)(void *state);
 };
 
 struct PccCuda {
-    int number;                  /* of the GPU */
-    cudaStream_t stream, copies; /* of functions; of uploads */
-    cudaEvent_t uploaded, taken; /* the last of each */
+    int number;                  /* the GPU's number */
+    cudaStream_t stream, copies; /* for functions; for uploads */
+    cudaEvent_t uploaded, taken; /* the last upload; the last take() */
     PccCudaRun runs[PCC_IN_FLIGHT];
     int64_t begun, done; /* functions so far */
     char failure[PCC_FAILURE_ROOM];
@@ -52,7 +52,7 @@ static int pcc_cuda_fail(cudaError_t status, const char *call, const char *advic
                     cudaGetErrorName(status), *advice ? "; " : "", advice);
 }
 
-/* status = PCC_TRY(call, error): a CUDA call as a status of the runtime's. */
+/* status = PCC_TRY(call, error): calls CUDA and returns a status of the runtime. */
 #define PCC_TRY(call, error) pcc_cuda_status((call), #call, (error))
 
 static int pcc_cuda_status(cudaError_t status, const char *call, PccError *error)
@@ -65,8 +65,8 @@ static PccCuda *pcc_cuda_of(PccStep *step)
     return (PccCuda *)step->device;
 }
 
-/* While it lives, the session's GPU is the calling thread's: a process may have sessions on several, and use each from
- * any thread. */
+/* Makes the session's GPU the calling thread's current device during its lifetime: a process may have sessions on
+ * several GPUs, and use each from any thread. */
 struct PccCudaCurrent {
     int before;
     explicit PccCudaCurrent(PccStep *step)
@@ -76,7 +76,7 @@ struct PccCudaCurrent {
             before = 0;
         if (cuda && cuda->number != before)
             cudaSetDevice(cuda->number);
-        cudaGetLastError(); /* what failed before is not the next call's */
+        cudaGetLastError(); /* clears an earlier call's error */
     }
     ~PccCudaCurrent()
     {
@@ -240,7 +240,7 @@ static PccCudaGraph *pcc_cuda_graph(PccStep *step, void (*function)(PccStep *))
         status = cudaGraphInstantiate(&made->graph, captured, 0);
     if (captured)
         cudaGraphDestroy(captured);
-    if (status != cudaSuccess || cuda->failure[0]) { /* begin() launches plainly, and says what fails then */
+    if (status != cudaSuccess || cuda->failure[0]) { /* begin() then launches without a graph, and reports failures */
         fprintf(stderr, "note: no CUDA graph could be made (%s): every kernel is launched by itself\n",
                 cuda->failure[0] ? cuda->failure : cudaGetErrorString(status));
         cudaGetLastError();
@@ -286,7 +286,7 @@ static int pcc_cuda_finish(PccStep *step, PccError *error)
     return status == cudaSuccess ? PCC_OK : pcc_cuda_fail(status, "a kernel of the step", "", error);
 }
 
-/* ---- batches beside what runs ----------------------------------------------------------------------------------- */
+/* ---- uploads that overlap functions ----------------------------------------------------------------------------- */
 
 static int pcc_cuda_upload(PccStep *step, void *to, const void *from, size_t bytes, PccError *error)
 {
@@ -318,7 +318,7 @@ static void pcc_cuda_pin(PccStep *step, void *memory, size_t bytes)
 static void pcc_cuda_unpin(PccStep *step, void *memory)
 {
     const PccCudaCurrent current(step);
-    cudaStreamSynchronize(pcc_cuda_of(step)->copies); /* which may be reading it */
+    cudaStreamSynchronize(pcc_cuda_of(step)->copies); /* the last function may still read it */
     if (cudaHostUnregister(memory) != cudaSuccess)
         cudaGetLastError();
 }

@@ -1,4 +1,4 @@
-/* device.h: where a program's blocks lie and its step functions run, when that is not the CPU.
+/* device.h: the interface of a device other than the CPU, which holds a program's blocks and runs its step functions.
  *
  * A CUDA program's table points to one of these (device/cuda.cuh, compiled with the program, so that the runtime
  * library needs no CUDA). Everything is enqueued in the order of the calls; functions return PCC_OK or a status with
@@ -16,25 +16,26 @@ typedef struct PccDevice {
     /* Takes device `number`; sets step->mirror, stream, device and failure. close() takes what open() set, NULL too. */
     int (*open)(PccStep *step, int number, PccError *error);
     void (*close)(PccStep *step);
-    /* Bytes of its memory: what is free, and what there is. */
+    /* Free and total bytes of its memory. */
     void (*memory)(PccStep *step, size_t *available, size_t *total);
     /* Zeroed, aligned to 256 bytes. */
     void *(*allocate)(PccStep *step, size_t bytes, PccError *error);
     void (*release)(PccStep *step, void *block);
-    /* To the device, from the host's memory, which may be used again at once; from the device, which is waited for. */
+    /* Copies to the device, after which the host's memory may be reused at once; and from the device, synchronously. */
     int (*write)(PccStep *step, void *to, const void *from, size_t bytes, PccError *error);
     int (*read)(PccStep *step, void *to, const void *from, size_t bytes, PccError *error);
-    /* Beside what runs: upload() copies from the host's memory, which stays as it is until the next finish() or the
-     * next upload to the same place; take() copies what was uploaded last on to its place, in the order of the
-     * functions. */
+    /* Uploads that overlap running functions: upload() copies from the host's memory, which must not change until the
+     * next finish() or the next upload to the same place; take() copies the last upload to its destination, in order
+     * with the functions. */
     int (*upload)(PccStep *step, void *to, const void *from, size_t bytes, PccError *error);
     int (*take)(PccStep *step, void *to, const void *from, size_t bytes, PccError *error);
-    /* Host memory that uploads are faster from, while it is allocated. Advice: nothing fails. */
+    /* Pins host memory, for faster uploads while it is allocated. A hint: failures are ignored. */
     void (*pin)(PccStep *step, void *memory, size_t bytes);
     void (*unpin)(PccStep *step, void *memory);
-    /* Enqueues one of the program's functions on the step as it is now; at most PCC_IN_FLIGHT are unfinished. */
+    /* Enqueues one of the program's functions with the present state of the step; at most PCC_IN_FLIGHT may be
+     * unfinished. */
     int (*begin)(PccStep *step, void (*function)(PccStep *), PccError *error);
-    /* Waits for the oldest function under way; what it says is out is in the step. */
+    /* Waits for the oldest unfinished function, and copies its results, the fields marked out, to the step. */
     int (*finish)(PccStep *step, PccError *error);
 } PccDevice;
 
