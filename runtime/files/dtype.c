@@ -79,7 +79,8 @@ static uint16_t dtype_narrow(double value, int mantissa, int bias)
     exponent--; /* of the leading bit; frexp's fraction is below 1 */
     if (exponent > bias)
         return (uint16_t)(sign | infinity);
-    /* In units of the last place: below 2^mantissa a subnormal; rounding up to a power of two carries by itself. */
+    /* In units of the last place: below 2^mantissa a subnormal; rounding up to a power of two carries into the
+     * exponent. */
     int units = (int)nearbyint(ldexp(magnitude, mantissa - exponent));
     int bits = ((exponent + bias - 1) << mantissa) + units;
     return (uint16_t)(sign | (bits > infinity ? infinity : bits));

@@ -38,7 +38,7 @@ static char *files_directory_of(const char *path)
     return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
-/* Creates ".NAME.PID.N" beside path. Not mkstemp, whose files nobody else may read. */
+/* Creates ".NAME.PID.N" beside path. Not mkstemp, whose files other users cannot read. */
 static int files_create_temporary(PccOutput *output, PccError *error)
 {
     const char *slash = strrchr(output->path, '/');
@@ -119,7 +119,7 @@ int pcc_append(int fd, const void *data, size_t size, const char *path, PccError
     off_t start = lseek(fd, 0, SEEK_END);
     int status = pcc_write_all(fd, data, size, path, error);
     if (status && start >= 0 && ftruncate(fd, start))
-        return status; /* the half-written record stays; the failure is reported all the same */
+        return status; /* the incomplete record stays; the failure is reported anyway */
     return status;
 }
 
@@ -153,7 +153,7 @@ static int files_sync_directory(const char *path, PccError *error)
         return pcc_fail_memory(error);
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int status = PCC_OK;
-    /* Some file systems cannot sync a folder (EINVAL): there the rename is as durable as it gets. */
+    /* Some file systems cannot sync a folder (EINVAL): there the rename is all that can be done. */
     if (fd < 0 || (fsync(fd) && errno != EINVAL))
         status = pcc_fail_errno(error, "cannot sync the folder %s", directory);
     if (fd >= 0)

@@ -16,7 +16,7 @@ typedef struct PccOutput {
     size_t used;
 } PccOutput;
 
-/* After a failure of any of these the output is gone: nothing to close, no temporary file left. */
+/* After a failure of any of these the output is removed: nothing to close, no temporary file left. */
 int pcc_output_open(PccOutput *output, const char *path, PccError *error);
 int pcc_output_write(PccOutput *output, const void *data, size_t size, PccError *error);
 int pcc_output_commit(PccOutput *output, PccError *error);
@@ -31,8 +31,8 @@ int pcc_write_file(const char *path, const void *data, size_t size, PccError *er
 /* Writes all of data to an open descriptor; errors name path. */
 int pcc_write_all(int fd, const void *data, size_t size, const char *path, PccError *error);
 
-/* The same at the end of a file that grows record by record: on failure the record is taken back where the file allows
- * it, so that a full disk leaves whole records. */
+/* Appends a record to a file: on failure the record is truncated where the file allows it, so that a full disk leaves
+ * only whole records. */
 int pcc_append(int fd, const void *data, size_t size, const char *path, PccError *error);
 
 /* A read-only mapping of a regular file; data is NULL when the file is empty. */

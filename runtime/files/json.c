@@ -150,7 +150,7 @@ char *pcc_json_string(PccJson *json)
         pcc_json_fail(json, "unterminated string");
         return NULL;
     }
-    char *text = malloc((size_t)(close - json->at) + 1), *out = text; /* no escape decodes to more than it takes */
+    char *text = malloc((size_t)(close - json->at) + 1), *out = text; /* no escape decodes to more bytes than it has */
     if (!text)
         pcc_json_fail(json, "out of memory");
     while (!json->problem && json->at < close) {

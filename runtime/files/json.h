@@ -1,4 +1,4 @@
-/* json.h: a strict cursor over JSON (RFC 8259) for headers and logs: the caller walks the shape it expects.
+/* json.h: a strict cursor over JSON (RFC 8259) for headers and logs: the caller reads the structure that it expects.
  *
  *     PccJson json = pcc_json(text, size);
  *     for (bool more = pcc_json_begin(&json, '{'); more; more = pcc_json_more(&json, '}')) {

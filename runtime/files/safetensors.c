@@ -28,7 +28,7 @@ typedef struct StHeader {
     int64_t metadata_count, metadata_capacity;
 } StHeader;
 
-/* The array with room for one more element; NULL when out of memory, and then the old one still stands. */
+/* The array with room for one more element; NULL when out of memory, and then the old one is unchanged. */
 static void *st_grow(void *array, int64_t count, int64_t *capacity, size_t size)
 {
     if (count < *capacity)
@@ -101,7 +101,7 @@ static void st_read_entry(PccJson *json, StEntry *entry)
         pcc_json_fail(json, "a tensor needs dtype, shape and data_offsets");
 }
 
-/* Both keep going after "out of memory" or a wrong text as the cursor does: by doing nothing more. */
+/* Both do nothing more after "out of memory" or wrong text, like the cursor. */
 static void st_read_metadata(PccJson *json, StHeader *header)
 {
     for (bool more = pcc_json_begin(json, '{'); more; more = pcc_json_more(json, '}')) {
@@ -177,7 +177,7 @@ static int st_by_name(const void *left, const void *right)
     return strcmp(((const StEntry *)left)->tensor.name, ((const StEntry *)right)->tensor.name);
 }
 
-/* Sizes match the dims, and the tensors cover the data area without hole or overlap. */
+/* Checks that sizes match the dims, and that the tensors cover the data area without gap or overlap. */
 static int st_check_layout(StHeader *header, const unsigned char *data, uint64_t size, const char *path,
                            PccError *error)
 {

@@ -27,7 +27,7 @@ typedef struct PccSafetensors {
     int64_t count;
     PccStMetadata *metadata; /* in file order */
     int64_t metadata_count;
-    const unsigned char *mapped; /* what open mapped, NULL after parse */
+    const unsigned char *mapped; /* open's mapping, NULL after parse */
     size_t mapped_bytes;
 } PccSafetensors;
 
@@ -43,7 +43,7 @@ void pcc_st_close(PccSafetensors *file);
 const PccStTensor *pcc_st_find(const PccSafetensors *file, const char *name);
 const char *pcc_st_metadata(const PccSafetensors *file, const char *key);
 
-/* The tensor of that name, with exactly this dtype and these dims, or an error that names what was found. */
+/* The tensor of that name, with exactly this dtype and these dims, or an error that tells what was found. */
 int pcc_st_require(const PccSafetensors *file, const char *name, PccDtype dtype, int rank, const int64_t *dims,
                    const PccStTensor **tensor, PccError *error);
 
