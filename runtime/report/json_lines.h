@@ -1,4 +1,4 @@
-/* json_lines.h: what a run tells about a step and an epoch, as JSON lines. */
+/* json_lines.h: reports of a step and of an epoch, as JSON lines. */
 #ifndef PCC_REPORT_H
 #define PCC_REPORT_H
 
@@ -8,12 +8,12 @@
 typedef struct PccStepReport {
     int64_t step;  /* updates done, the reported one included */
     int64_t epoch; /* from 1 */
-    double loss;   /* over the update's micro-batches, weighed by what they counted */
+    double loss;   /* averaged over the update's micro-batches, weighted by their counted targets */
     double lr;
     double samples_per_s;
-    double scale;         /* that the loss was multiplied by */
+    double scale;         /* the factor of the loss in this update */
     int64_t skipped;      /* updates skipped for overflow, so far */
-    const char *overflow; /* this update was: the first parameter whose gradient was not finite; else NULL */
+    const char *overflow; /* if this update was skipped: the first parameter whose gradient was not finite; else NULL */
 } PccStepReport;
 
 typedef struct PccEpochReport {
@@ -22,7 +22,7 @@ typedef struct PccEpochReport {
     double val_loss;
     bool has_accuracy;   /* the loss has an accuracy */
     double val_accuracy; /* 0 … 1 */
-    bool has_lost;       /* there are 16-bit weights, and they were updated */
+    bool has_lost;       /* there are 16-bit weights, and some were updated */
     double lost_updates; /* 0 … 1: the share of their elements' updates that rounded to nothing */
 } PccEpochReport;
 

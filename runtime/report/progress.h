@@ -6,8 +6,8 @@
 
 typedef struct PccProgress {
     bool quiet, terminal;
-    bool drawn;            /* a line stands on the terminal, its newline still to come */
-    double started, shown; /* when */
+    bool drawn;            /* a line without its newline is on the terminal */
+    double started, shown; /* times of the start and of the last line */
     int64_t first_step, total;
 } PccProgress;
 

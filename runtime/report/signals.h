@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* From now on SIGINT and SIGTERM only set a flag (a second one kills), and a file too large is an error of write. */
+/* From now on SIGINT and SIGTERM only set a flag (a second one kills the process), and exceeding the file size limit is
+ * an error of write. */
 void pcc_catch_signals(void);
 bool pcc_stop_requested(void);
 

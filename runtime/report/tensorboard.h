@@ -12,7 +12,7 @@ typedef struct PccTensorboard {
 } PccTensorboard;
 
 /* Creates an event file in directory. first_step: where a resumed run starts (0: a new run); TensorBoard then drops
- * later steps of the run before. directory NULL: every call does nothing. */
+ * later steps of the earlier run. directory NULL: every call does nothing. */
 int pcc_tensorboard_open(PccTensorboard *board, const char *directory, int64_t first_step, PccError *error);
 int pcc_tensorboard_scalar(PccTensorboard *board, const char *tag, double value, int64_t step, PccError *error);
 void pcc_tensorboard_close(PccTensorboard *board);
