@@ -1,16 +1,16 @@
 /* error.h: how the runtime reports a failure: an exit status and one message for the user.
  *
- * Functions that can fail return a status, PCC_OK or the status they put into the error. The first failure wins: a
- * caller that only hands it on adds nothing. */
+ * Functions that can fail return a status, PCC_OK or the status they put into the error. The first failure is kept: a
+ * caller that only passes it on adds nothing. */
 #ifndef PCC_ERROR_H
 #define PCC_ERROR_H
 
 enum {
     PCC_OK = 0,
-    PCC_ERR_INPUT = 1,     /* what a file or a value says is wrong */
+    PCC_ERR_INPUT = 1,     /* the contents of a file, or a value, are wrong */
     PCC_ERR_USAGE = 2,     /* the command line is wrong */
     PCC_ERR_IO = 4,        /* the system refused to open, read or write */
-    PCC_ERR_INTERNAL = 70, /* ours: out of memory, or a program that breaks its own promises */
+    PCC_ERR_INTERNAL = 70, /* internal: out of memory, or an inconsistent program */
 };
 
 typedef struct PccError {

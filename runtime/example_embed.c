@@ -4,8 +4,8 @@
  *     pcc model.onnx --emit lib -o train.c                     # exposes `const PccProgram pcc_program`
  *     cc -O3 -march=native -fopenmp example_embed.c train.c $(pkg-config --cflags --libs pcc-runtime)
  *
- * The data here is made up: class c of C is a bump in the c-th part of the input. Any model will do that has one
- * float32 input and cross-entropy loss. */
+ * The data here is synthetic: class c of C is a bump in the c-th part of the input. It works with any model that has
+ * one float32 input and cross-entropy loss. */
 #include <stdio.h>
 #include <stdlib.h>
 

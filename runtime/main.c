@@ -39,7 +39,7 @@ static int main_checked(const PccProgram *program, int argc, char **argv, PccErr
                program->abi, PCC_VERSION);
     } else {
         if (options.threads > 0)
-            omp_set_num_threads((int)options.threads); /* those that read data, too */
+            omp_set_num_threads((int)options.threads); /* also the threads that read data */
         PccSession *session = pcc_open_on(program, (int)options.device, NULL, (int)options.threads, error);
         status = session ? main_run(session, &options, error) : error->status;
         pcc_close(session);

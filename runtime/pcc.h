@@ -16,10 +16,10 @@
  *     pcc_save(session, "trained.safetensors", &error);
  *     pcc_close(session);
  *
- * Functions that can fail return 0 or an exit status (error.h) and describe the failure in *error. A session is used
- * by one thread at a time, any; a process may have several, of one program or of many (pcc --name), at work at once.
- * The steps use OpenMP themselves, on the session's number of threads; the caller's OpenMP settings stay as they are,
- * and results do not depend on the thread count. */
+ * Functions that can fail return 0 or an exit status (error.h) and describe the failure in *error. A session may be
+ * used by any thread, one at a time; a process may have several running, of one program or of many (pcc --name). The
+ * steps use OpenMP themselves, on the session's number of threads; the caller's OpenMP settings stay as they are, and
+ * results do not depend on the thread count. */
 #ifndef PCC_PCC_H
 #define PCC_PCC_H
 
@@ -38,19 +38,19 @@ int pcc_main(const PccProgram *program, int argc, char **argv);
 typedef struct PccSession PccSession;
 
 /* Allocates the program's memory and loads its initial weights: from `weights`, or when that is NULL from where the
- * program says (embedded, or program->weights_file beside the executable or in the current folder). threads: of the
- * session for as long as it lives; 0: as many as OpenMP gives the caller now. NULL on failure. */
+ * program says (embedded, or program->weights_file beside the executable or in the current folder). threads: the
+ * session's number of threads; 0: OpenMP's present setting for the caller. NULL on failure. */
 PccSession *pcc_open(const PccProgram *program, const char *weights, int threads, PccError *error);
-/* Likewise, a program for GPUs on device `device`, counted from 0; others ignore it. */
+/* The same for a program for GPUs on device `device`, counted from 0; other programs ignore it. */
 PccSession *pcc_open_on(const PccProgram *program, int device, const char *weights, int threads, PccError *error);
 void pcc_close(PccSession *session);
 
 /* Replaces parameters, states and constants by those of a safetensors file under their ONNX names, all of them, with
- * the program's dtypes and dims; a 16-bit parameter may be F32 in the file, and a master takes it as it is. Moments
- * stay. */
+ * the program's dtypes and dims; a 16-bit parameter may be F32 in the file, and a master weight takes it unrounded.
+ * Moments are unchanged. */
 int pcc_load(PccSession *session, const char *file, PccError *error);
 
-/* After writing to parameters through pcc_tensor: their masters, compensations and 16-bit copies follow the values. */
+/* Call after writing to parameters through pcc_tensor: updates their masters, compensations and 16-bit copies. */
 void pcc_refresh_copies(PccSession *session);
 
 /* One batch, dense, in the dtypes and dims of program->inputs and program->target. */
@@ -64,7 +64,8 @@ typedef struct PccFeed {
  * that count. */
 double pcc_backward(PccSession *session, const PccFeed *feed);
 
-/* On a device a step can fail: then the loss is NaN, as of all later calls, and this says why. PCC_OK otherwise. */
+/* On a device a step can fail: then its loss and that of all later calls is NaN, and this tells why. PCC_OK
+ * otherwise. */
 int pcc_session_status(const PccSession *session, PccError *error);
 
 /* Clips the gradients where the program says so and applies one optimizer update. With loss scaling, a gradient that is
@@ -78,7 +79,8 @@ typedef struct PccEvaluation {
     int64_t correct; /* of them */
 } PccEvaluation;
 
-/* Forward in inference mode. Cross-entropies are judged by the largest logit, bce-with-logits by the logit's sign. */
+/* Forward in inference mode. Predictions of cross-entropy losses are the largest logit, those of bce-with-logits the
+ * logit's sign. */
 PccEvaluation pcc_evaluate(PccSession *session, const PccFeed *feed);
 
 /* The step's context, to set seed, hyper (all but lr) and deterministic between calls, and to read the loss scale. */

@@ -1,4 +1,4 @@
-/* program.h: what an emitted program is made of, and what its step functions are given.
+/* program.h: the parts of an emitted program, and the argument of its step functions.
  *
  * An emitted train.c defines one `static const PccProgram` and hands it to pcc_main() (or, as a library, exposes it).
  * The program owns no memory. The runtime allocates two blocks, both 64-byte aligned and zeroed:
@@ -33,7 +33,7 @@ typedef enum PccDtype {
     PCC_BOOL,
 } PccDtype;
 
-/* A named dense row-major tensor at a byte offset of the block that its owner says. */
+/* A named dense row-major tensor at a byte offset of the block that its owner tells. */
 typedef struct PccTensor {
     const char *name;
     PccDtype dtype;
@@ -42,16 +42,17 @@ typedef struct PccTensor {
     size_t offset;
 } PccTensor;
 
-/* How a 16-bit weight takes its update: what becomes of the part below the weight's last place. */
+/* How a 16-bit weight is updated: what happens to the part below the weight's last place. */
 typedef enum PccRounding {
-    PCC_NEAREST,    /* rounded to nearest even, mostly away: what PyTorch does. Also that of f32 and f64 values */
-    PCC_STOCHASTIC, /* rounded up with the probability of its size */
-    PCC_KAHAN,      /* kept in a compensation of the value's dtype, `extra`: the weight is the sum of both */
-    PCC_MASTER,     /* kept in an f32 weight, `extra`: the value is that rounded */
-    PCC_REMAINDER,  /* kept in the value, bf16, and 16 bits more, `extra`: together an f32 weight, exactly */
+    PCC_NEAREST,    /* rounded to nearest even, and so mostly lost, as in PyTorch. Also for f32 and f64 values */
+    PCC_STOCHASTIC, /* rounded up with a probability equal to it: stochastic rounding */
+    PCC_KAHAN,      /* kept in a compensation of the value's dtype, `extra`: the weight is their sum */
+    PCC_MASTER,     /* kept in an f32 master weight, `extra`, of which the value is the rounding */
+    PCC_REMAINDER,  /* kept in 16 further bits, `extra`, which with the bf16 value are an exact f32 weight */
 } PccRounding;
 
-/* A parameter rounded to 16 bits, to nearest even, for the nodes that read it so: rewritten by every update. */
+/* A copy of a parameter rounded to 16 bits, to nearest even, for the nodes that read it in 16 bits: rewritten by every
+ * update. */
 typedef struct PccCopy {
     PccDtype dtype;
     size_t offset;
@@ -60,7 +61,7 @@ typedef struct PccCopy {
 #define PCC_MAX_COPIES 2
 #define PCC_MOMENT_BLOCK 256 /* elements of an 8-bit moment (PCC_U8) that share a scale: their largest magnitude */
 
-/* A trainable parameter. Everything is in the weights block, of the value's dims; what is at PCC_NONE does not exist.
+/* A trainable parameter. Everything is in the weights block, with the value's dims; an offset of PCC_NONE means absent.
  * 16-bit moments are rounded to nearest where the value is (PCC_NEAREST), else stochastically. */
 typedef struct PccParam {
     PccTensor value;
@@ -71,7 +72,7 @@ typedef struct PccParam {
     PccDtype moment_dtype;
     PccRounding rounding;
     size_t extra;            /* kahan: compensation; master: the f32 weight; else nothing */
-    size_t absmax1, absmax2; /* of 8-bit moments: f32, one for each PCC_MOMENT_BLOCK elements */
+    size_t absmax1, absmax2; /* scales of 8-bit moments: f32, one for each PCC_MOMENT_BLOCK elements */
     PccCopy copies[PCC_MAX_COPIES];
     int copy_count;
 } PccParam;
@@ -85,29 +86,29 @@ typedef enum PccLoss {
     PCC_LOSS_OUTPUT,              /* the graph's own scalar; its labels, if any, are input label_input */
 } PccLoss;
 
-/* PyTorch's meanings. */
+/* As in PyTorch. */
 typedef struct PccHyper {
     double lr, weight_decay, beta1, beta2, eps, momentum;
 } PccHyper;
 
-/* What update() did. */
+/* The result of update(). */
 typedef struct PccUpdate {
     double gradient_norm;   /* global 2-norm, unscaled, before clipping; 0 when it was not needed */
     int64_t first_overflow; /* index of the first parameter whose gradient is not finite: nothing was updated.
-                             * -1: none, or nobody looked */
+                             * -1: none, or not checked */
     int64_t rounded;        /* elements of 16-bit weights without a master whose update was not zero */
-    int64_t lost;           /* those of them that kept their bits all the same */
+    int64_t lost;           /* those of them whose bits are unchanged */
 } PccUpdate;
 
-/* The loss scale and what decides its next value. */
+/* The loss scale and its state. */
 typedef struct PccLossScale {
     double scale;        /* 1 without loss scaling */
     int64_t clean_steps; /* updates without overflow since the scale last changed */
     int64_t skipped;     /* updates skipped because a gradient was not finite, in the whole run */
 } PccLossScale;
 
-/* One step's view of the world: set by the runtime, read by step(), evaluate(), update() and the kernels;
- * fields marked "out" are set by these. */
+/* The context of a step: set by the runtime, read by step(), evaluate(), update() and the kernels; fields marked "out"
+ * are set by these. */
 typedef struct PccStep {
     char *weights;             /* program->weights_bytes */
     char *arena;               /* program->arena_bytes */
@@ -119,22 +120,22 @@ typedef struct PccStep {
     uint64_t micro;       /* micro-batch within the update, 0 … accumulate - 1; > 0: step() adds to the gradients */
     bool deterministic;   /* Dropout is the identity (--probe) */
     double loss_scale;    /* multiplies the loss before differentiation; 1 without loss scaling */
-    bool check_gradients; /* a gradient that is not finite skips the update, whatever else needs their norm */
+    bool check_gradients; /* a gradient that is not finite skips the update, even if the norm is not needed */
     double clip_norm;     /* > 0: clip the gradients' global 2-norm to this */
-    PccHyper hyper;       /* lr is already the schedule's */
+    PccHyper hyper;       /* lr is already scheduled */
     char *thread_scratch; /* threads x PCC_THREAD_SCRATCH bytes; index with pcc_thread_scratch() */
 
     double loss;               /* out: of step() and evaluate(): unscaled, averaged over `counted` */
     double counted;            /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
     PccUpdate done;            /* out: of update() */
-    PccLossScale loss_scaling; /* on a device, update() moves it on; elsewhere the runtime does */
+    PccLossScale loss_scaling; /* on a device update() changes it, elsewhere the runtime */
 
     /* On a device (device.h), where weights, arena, inputs and target are in its memory; NULL on the CPU. */
     struct PccStep *mirror; /* this struct in the device's memory, as kernels read it, and where results are written */
     const struct PccParam *params; /* program->params in its memory */
-    void *stream;                  /* where work is enqueued, in order */
-    void *device;                  /* what PccDevice.open() made */
-    char *failure;                 /* PCC_FAILURE_ROOM bytes: what the first call that failed says; "": none did */
+    void *stream;                  /* the stream on which work is enqueued */
+    void *device;                  /* the state created by PccDevice.open() */
+    char *failure; /* PCC_FAILURE_ROOM bytes: the message of the first call that failed; "": none failed */
 } PccStep;
 
 #define PCC_FAILURE_ROOM 512
@@ -142,8 +143,8 @@ typedef struct PccStep {
 /* Scratch that every kernel may use privately in each of its threads. */
 #define PCC_THREAD_SCRATCH ((size_t)2 << 20)
 
-/* Loss scaling: the loss is multiplied before differentiation and the gradients divided again, so that small ones
- * survive 16 bits; an update whose gradients overflow is skipped. All zero: none. */
+/* Loss scaling: the loss is multiplied by a scale before differentiation and the gradients are divided by it, so that
+ * small ones do not underflow in 16 bits; an update whose gradients overflow is skipped. All zero: none. */
 typedef struct PccScaling {
     double initial; /* the scale, a power of two for exactness */
     bool dynamic;   /* halved by an overflow, doubled after `interval` updates in a row without; else constant */
@@ -156,7 +157,7 @@ typedef struct PccProgram {
     const char *name;      /* the model's, for logs */
     const char *precision; /* canonical mode name */
     const char *optimizer; /* sgd adam adamw adamw8bit lion */
-    uint64_t fingerprint;  /* of parameters, precision and optimizer: a checkpoint of another model is refused by it */
+    uint64_t fingerprint;  /* hash of parameters, precision and optimizer: a checkpoint of another model is refused */
     int64_t batch;
     int64_t accumulate; /* micro-batches per update, >= 1 */
     double clip_norm;   /* 0: none */
@@ -166,7 +167,7 @@ typedef struct PccProgram {
     int64_t param_count;
     const PccTensor *states; /* BatchNormalization running statistics, in the weights block; written by step() */
     int64_t state_count;
-    const PccTensor *constants; /* frozen initializers too large to be in the text, in the weights block */
+    const PccTensor *constants; /* frozen initializers too large for the source text, in the weights block */
     int64_t constant_count;
     const PccTensor *inputs; /* offset is unused */
     int64_t input_count;
@@ -181,7 +182,7 @@ typedef struct PccProgram {
     void (*step)(PccStep *s); /* forward and backward: s->loss */
     void (*evaluate)(PccStep *s);          /* forward in inference mode: s->loss */
     void (*update)(PccStep *s);            /* unscale, check, clip, update every parameter: s->done */
-    const struct PccDevice *device;        /* where they run (device.h); NULL: on the CPU */
+    const struct PccDevice *device;        /* the device on which they run (device.h); NULL: the CPU */
     const char *weights_file;              /* initial weights: a file name beside the executable or the source */
     const unsigned char *embedded_weights; /* or the file's bytes (--embed-weights) */
     size_t embedded_bytes;
