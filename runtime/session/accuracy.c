@@ -1,9 +1,9 @@
-/* accuracy.c: how many predictions of a batch are right. */
+/* accuracy.c: counts the correct predictions of a batch. */
 #include "../files/dtype.h"
 #include "../kernels/common/storage.h"
 #include "session.h"
 
-/* Logits seen as [outer, classes, inner]: one prediction for each (outer, inner). */
+/* Logits viewed as [outer, classes, inner]: one prediction for each (outer, inner). */
 typedef struct Judged {
     const void *logits;
     PccDtype dtype;
@@ -45,7 +45,7 @@ static int64_t judged_class(const Judged *judged, int64_t outer, int64_t inner)
     return best;
 }
 
-/* Labels [outer, inner], -100 not judged. */
+/* Labels [outer, inner]; -100 is not counted. */
 static int64_t accuracy_classes(const Judged *judged, int64_t outer, const void *labels, PccDtype dtype,
                                 int64_t *correct)
 {
@@ -116,6 +116,6 @@ int64_t pcc_count_correct(const PccProgram *program, const PccFeed *feed, const 
                                    feed->inputs[program->label_input], labels->dtype, correct);
     }
     int64_t outer = elements / (judged.classes * judged.inner);
-    /* Like the loss: the valid samples' share of the rows. */
+    /* The rows of the valid samples, as in the loss. */
     return accuracy_classes(&judged, outer / program->batch * feed->valid, feed->target, target, correct);
 }

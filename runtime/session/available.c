@@ -9,7 +9,7 @@
 
 enum { AVAILABLE_PATH = 4096 };
 
-/* The number behind `key` at the start of a line; of the first line when key is "". -1: there is none. */
+/* The number after `key` at the start of a line; of the first line when key is "". -1: there is none. */
 static int64_t available_number(const char *path, const char *key)
 {
     FILE *file = fopen(path, "r");
@@ -30,7 +30,7 @@ static int64_t available_number(const char *path, const char *key)
     return number;
 }
 
-/* File names of the memory controller. Its cache of files is given back before anything fails. */
+/* File names of the memory controller. Its page cache is reclaimed before an allocation fails. */
 typedef struct AvailableFiles {
     const char *mount, *limit, *usage, *cache[2];
 } AvailableFiles;
@@ -60,7 +60,7 @@ static int64_t available_below_limit(const char *folder, const AvailableFiles *f
     return used < limit ? limit - used : 0;
 }
 
-/* The group and all above it; a container may see only the upper ones, or its own as the top. */
+/* The group and all its ancestors; a container may see only the upper ones, or its own as the root. */
 static int64_t available_in_group(const char *root, const AvailableFiles *files, const char *group)
 {
     char folder[AVAILABLE_PATH];

@@ -1,4 +1,4 @@
-/* blocks.c: where the blocks lie: in the CPU's memory or in a device's. */
+/* blocks.c: the program's blocks, in the CPU's memory or in a device's. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,18 +10,19 @@
 
 /* The host's side of a program on a device. */
 struct PccHostView {
-    char *weights; /* as large as the block; pages that nobody touched cost nothing */
-    char *outputs; /* as large as the arena, likewise */
+    char *weights; /* as large as the block; untouched pages use no memory */
+    char *outputs; /* as large as the arena; the same applies */
     bool is_stale; /* `weights`: a function ran since it was fetched */
-    /* On the device: the inputs, then the target; where they are uploaded while the slots are read; and what is there.
-     */
+    /* On the device: the inputs, then the target; where they are uploaded while the former are read; and the batch that
+     * was uploaded. */
     void **slots, **staging;
     const PccFeed *staged;
 };
 
 /* ---- on the CPU ------------------------------------------------------------------------------------------------- */
 
-/* Pages are taken as they are touched: without this, the system would end the program in the middle of a step. */
+/* Pages are allocated when they are touched: without this check the system could kill the program in the middle of a
+ * step. */
 static int blocks_check_memory(const PccProgram *program, PccError *error)
 {
     const double needed = (double)program->weights_bytes + (double)program->arena_bytes;
@@ -58,7 +59,7 @@ static const PccTensor *blocks_slot_tensor(const PccProgram *program, int64_t i)
     return tensor->rank < 0 ? NULL : tensor;
 }
 
-/* Of the inputs, then the target: NULL where there is none, or no memory. */
+/* Allocates the inputs, then the target; NULL where there is none, or no memory. */
 static void **blocks_allocate_slots(PccSession *session, PccError *error)
 {
     const PccProgram *program = session->program;
@@ -91,7 +92,7 @@ static size_t blocks_table_bytes(const PccProgram *program)
     return (size_t)program->param_count * sizeof *program->params;
 }
 
-/* The table of parameters as kernels read it: its names are the host's. */
+/* The table of parameters in the device's memory; its names point to the host's. */
 static int blocks_write_params(PccSession *session, PccError *error)
 {
     const PccProgram *program = session->program;
@@ -111,8 +112,8 @@ static double blocks_batch_bytes(const PccProgram *program)
     return sum;
 }
 
-/* The largest batch whose share of the arena and of the inputs fits beside the weights; below that of the program. Some
- * of the arena does not grow with the batch: a little is kept for that. */
+/* The largest batch, below the program's, for which the arena and the inputs, scaled to it, fit besides the weights.
+ * Part of the arena does not grow with the batch: some memory is reserved for that. */
 static int64_t blocks_batch_that_fits(const PccProgram *program, double available)
 {
     const double left = (available - (double)program->weights_bytes) * 31 / 32;
@@ -121,7 +122,7 @@ static int64_t blocks_batch_that_fits(const PccProgram *program, double availabl
     return batch < 0 ? 0 : batch < (double)program->batch - 1 ? (int64_t)batch : program->batch - 1;
 }
 
-/* An allocation has failed, as *error says: how much is needed in all, and what would fit in what was free. */
+/* Adds to the error of a failed allocation how much memory is needed in all, and which batch would fit. */
 static int blocks_fail_there(const PccProgram *program, size_t available, size_t total, PccError *error)
 {
     const PccError cause = *error;
@@ -217,7 +218,7 @@ void pcc_release_blocks(PccSession *session)
 char *pcc_host_weights(const PccSession *session, PccError *error)
 {
     struct PccHostView *view = session->view;
-    PccStep *step = (PccStep *)&session->step; /* reading changes nothing that the caller sees */
+    PccStep *step = (PccStep *)&session->step; /* fetching changes nothing that the caller can see */
     if (!view)
         return step->weights;
     if (view->is_stale &&

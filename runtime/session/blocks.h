@@ -1,7 +1,7 @@
-/* blocks.h: the program's blocks, wherever they lie, and their contents as the host sees them.
+/* blocks.h: the program's blocks, on the CPU or a device, and the host's view of their contents.
  *
- * On the CPU the host sees the blocks themselves. On a device it sees copies of its own: the weights block is fetched
- * when it is asked for and something ran since, outputs one by one; what the host changes it hands back. */
+ * On the CPU the host's view is the blocks themselves. On a device it is a copy: the weights block is fetched on
+ * request if a function ran since the last time, outputs one by one; the host's changes are copied back. */
 #ifndef PCC_BLOCKS_H
 #define PCC_BLOCKS_H
 
@@ -13,24 +13,24 @@ void pcc_release_blocks(PccSession *session);
 /* The weights block with its present contents; offsets are the program's. Valid until the next step or update.
  * NULL: *error says why. */
 char *pcc_host_weights(const PccSession *session, PccError *error);
-/* The same as it was when it was last fetched: between pcc_host_weights() and the next step or update. */
+/* The same without fetching it again: between pcc_host_weights() and the next step or update. */
 char *pcc_weights_view(const PccSession *session);
-/* After the host has changed its view of the weights block. */
+/* Call after changing the host's view of the weights block. */
 int pcc_weights_changed(PccSession *session, PccError *error);
-/* After the host has changed its view, and does not mean it. */
+/* Discards changes of the host's view. */
 void pcc_weights_forget(PccSession *session);
-/* `bytes` of an output, at `offset` of the arena, after the functions that made it. NULL: *error says why. */
+/* `bytes` of an output, at `offset` of the arena, after the functions that computed it. NULL: *error says why. */
 const void *pcc_host_output(const PccSession *session, size_t offset, size_t bytes, PccError *error);
 
-/* Begins to bring a batch to the device, where there is one, while functions run: it stays as it is until it is fed. */
+/* Begins to upload a batch to the device, if any, while functions run: the batch must not change until it is fed. */
 int pcc_prefetch(PccSession *session, const PccFeed *feed, PccError *error);
-/* The batch that the next function runs on. */
+/* Sets the batch on which the next function runs. */
 int pcc_feed(PccSession *session, const PccFeed *feed, PccError *error);
-/* Begins one of the program's functions, on a device without waiting for it (at most PCC_IN_FLIGHT at a time); waits
- * for the oldest of them, whose results are in session->step then. */
+/* Starts one of the program's functions, on a device asynchronously (at most PCC_IN_FLIGHT at a time); waits for the
+ * oldest of them, whose results are then in session->step. */
 int pcc_begin(PccSession *session, void (*function)(PccStep *), PccError *error);
 int pcc_finish(PccSession *session, PccError *error);
-/* Makes uploads from the batch's memory faster, for as long as it is allocated. */
+/* Pins the batch's memory, which makes uploads from it faster, for as long as it is allocated. */
 void pcc_pin(PccSession *session, void *memory, size_t bytes);
 void pcc_unpin(PccSession *session, void *memory);
 

@@ -93,7 +93,7 @@ void pcc_write_copies(PccSession *session)
         copies_write(session, &session->program->params[i]);
 }
 
-/* A 16-bit value and what goes with it. */
+/* Sets a 16-bit value and its master, compensation and copies. */
 static void copies_set_narrow(PccSession *session, const PccParam *param, const char *data, PccDtype dtype)
 {
     char *weights = pcc_weights_view(session), *value = weights + param->value.offset;

@@ -9,7 +9,7 @@
 #include "../files/files.h"
 #include "session.h"
 
-/* Copies one tensor, then gives the file's pages back: they would otherwise count as the program's memory. */
+/* Copies one tensor, then drops the file's pages, which would otherwise count as the program's memory. */
 static int weights_copy(PccSession *session, const PccSafetensors *file, const PccTensor *to, PccError *error)
 {
     const PccStTensor *from;
@@ -21,7 +21,7 @@ static int weights_copy(PccSession *session, const PccSafetensors *file, const P
     return PCC_OK;
 }
 
-/* A parameter in 16 bits may be wider in the file. */
+/* A 16-bit parameter may be wider in the file. */
 static int weights_copy_param(PccSession *session, const PccSafetensors *file, const PccParam *param, PccError *error)
 {
     const PccTensor *to = &param->value;
@@ -35,7 +35,8 @@ static int weights_copy_param(PccSession *session, const PccSafetensors *file, c
     return PCC_OK;
 }
 
-/* What a program of another target has in its text is not in the files that it saves: it is in this one's own. */
+/* Constants that a program of another target has in its source are not in the files that it saves: they are taken from
+ * this program's own file. */
 static int weights_copy_constant(PccSession *session, const PccSafetensors *file, const PccTensor *to, PccError *error)
 {
     PccSafetensors own;
@@ -97,7 +98,7 @@ int pcc_load_initial_weights(PccSession *session, PccError *error)
 {
     const PccProgram *program = session->program;
     if (!program->embedded_weights && !program->weights_file)
-        return PCC_OK; /* a library's program may leave loading to its caller */
+        return PCC_OK; /* a program as a library may leave loading to its caller */
     if (!program->embedded_weights) {
         session->weights_path = weights_locate(program);
         if (!session->weights_path)
@@ -140,7 +141,7 @@ static bool weights_need_room(const PccParam *param)
     return pcc_dtype_size(param->value.dtype) == 2 && param->rounding != PCC_MASTER;
 }
 
-/* A parameter for --save; what is stored in 16 bits is widened in the memory at `room`, which is moved on. */
+/* A parameter for --save; one stored in 16 bits is widened in the memory at `room`, which is advanced. */
 static PccStTensor weights_param_entry(const PccSession *session, const PccParam *param, float **room)
 {
     PccDtype dtype;

@@ -1,4 +1,4 @@
-/* memory.c: large blocks straight from the system, which zeroes them. */
+/* memory.c: allocates large blocks directly from the system, which zeroes them. */
 #include <stdint.h>
 #include <sys/mman.h>
 
@@ -20,7 +20,7 @@ void *pcc_allocate_block(size_t bytes)
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (reserved == MAP_FAILED)
         return NULL;
-    /* Cut the aligned part out of the reservation. */
+    /* Unmap all but the aligned part of the reservation. */
     size_t before = (MEMORY_HUGE_PAGE - (uintptr_t)reserved % MEMORY_HUGE_PAGE) % MEMORY_HUGE_PAGE;
     char *block = reserved + before;
     if (before > 0)
@@ -28,7 +28,7 @@ void *pcc_allocate_block(size_t bytes)
     if (before < MEMORY_HUGE_PAGE)
         munmap(block + length, MEMORY_HUGE_PAGE - before);
     if (bytes >= MEMORY_HUGE_PAGE)
-        madvise(block, length, MADV_HUGEPAGE); /* advice: without it the block is slower, not wrong */
+        madvise(block, length, MADV_HUGEPAGE); /* a hint: without huge pages the block is only slower */
     return block;
 }
 

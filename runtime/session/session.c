@@ -1,4 +1,4 @@
-/* session.c: opening a program, and the library's calls on it. */
+/* session.c: opens a program, and implements the library's calls. */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -62,8 +62,8 @@ void pcc_close(PccSession *session)
     free(session);
 }
 
-/* Kernels run on as many threads as OpenMP's setting of the calling thread says, and thread scratch has room for the
- * session's own number: around every call that setting is the session's, whoever calls. Returns the caller's. */
+/* Kernels use the number of threads of the calling thread's OpenMP setting, and thread scratch is sized for the
+ * session's own number: every call sets it to the session's, and restores the caller's, which this returns. */
 static int session_enter(const PccSession *session)
 {
     const int callers = omp_get_max_threads();
@@ -71,7 +71,7 @@ static int session_enter(const PccSession *session)
     return callers;
 }
 
-/* A device that has failed fails again: the first message is the one to keep. */
+/* A device that has failed fails again: only the first message is kept. */
 static void session_begin(PccSession *session, const PccFeed *feed, void (*function)(PccStep *))
 {
     if (session->failure.status)
@@ -138,7 +138,7 @@ PccUpdate pcc_update(PccSession *session, double learning_rate)
     return pcc_end_update(session);
 }
 
-/* Predictions of the batch against its labels. */
+/* Compares predictions of the batch with its labels. */
 static void session_judge(PccSession *session, const PccFeed *feed, PccEvaluation *result)
 {
     const PccProgram *program = session->program;
