@@ -18,7 +18,8 @@ static int bench_ascending(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-/* One update, its last parts enqueued at once as in training; returns its milliseconds. */
+/* One update, with its last micro-batch and the update itself enqueued together as in training; returns
+ * milliseconds. */
 static double bench_step(PccSession *session, const PccFeed *feed, double *loss)
 {
     double started = pcc_now();

@@ -1,4 +1,4 @@
-/* checkpoint.c: the folder of checkpoints: names, order, what is kept. The files themselves: checkpoint_file.c. */
+/* checkpoint.c: the folder of checkpoints: names, order, pruning. The files themselves: checkpoint_file.c. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static void checkpoint_name(char name[CHECKPOINT_NAME], int64_t step)
     snprintf(name, CHECKPOINT_NAME, "step-%08lld.safetensors", (long long)step);
 }
 
-/* The step that a file name stands for, -1 when it is no checkpoint's. */
+/* The step in a checkpoint's file name, -1 for other names. */
 static int64_t checkpoint_step_of(const char *name)
 {
     long long step;
@@ -140,7 +140,7 @@ int pcc_checkpoint_write(PccCheckpoints *checkpoints, const PccSession *session,
     return pcc_checkpoints_prune(checkpoints, state->step, error);
 }
 
-/* PCC_OK: loaded. Else *damaged tells whether an older one may do. */
+/* PCC_OK: loaded. Otherwise *damaged tells whether to try an older one. */
 static int checkpoint_try(const char *directory, int64_t step, PccSession *session, PccProgressState *state,
                           bool *damaged, PccError *error)
 {

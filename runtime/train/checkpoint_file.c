@@ -15,8 +15,8 @@
 #include "../files/dtype.h"
 #include "../session/session.h"
 
-/* Tensors of the weights block under their names in the file. A master that the program keeps in two halves is joined
- * in memory of its own. */
+/* Tensors of the weights block under their names in the file. A master that the program stores as value and remainder
+ * is joined in separate memory. */
 typedef struct CheckpointTensors {
     PccStTensor *tensors;
     const PccParam **joined; /* by tensor: whose master it is; NULL: it lies in the weights block */
@@ -96,7 +96,7 @@ static int checkpoint_add_param(CheckpointTensors *list, const PccSession *sessi
     return status;
 }
 
-/* All that a checkpoint of this program holds. */
+/* Lists all tensors of a checkpoint of this program. */
 static int checkpoint_tensors(const PccSession *session, CheckpointTensors *list, PccError *error)
 {
     const PccProgram *program = session->program;
@@ -162,7 +162,7 @@ static uint32_t checkpoint_crc(const void *data, size_t size)
     return (uint32_t)crc32_z(crc32_z(0, NULL, 0), data, size);
 }
 
-/* Over "key=value\n" of every entry before the seal. */
+/* The CRC-32 over "key=value\n" of every entry before the seal. */
 static uint32_t checkpoint_seal(const PccStMetadata *metadata, int64_t count)
 {
     uLong crc = crc32_z(0, NULL, 0);
@@ -262,7 +262,7 @@ static int checkpoint_check_seal(const PccSafetensors *file, PccError *error)
     return pcc_fail(error, PCC_ERR_INPUT, "%s: its header is damaged", file->path);
 }
 
-/* The program that wrote the file must be this one in what its weights mean. */
+/* The program that wrote the file must agree with this one in the meaning of its weights. */
 static int checkpoint_check_program(const PccSafetensors *file, const PccProgram *program, PccError *error)
 {
     char fingerprint[32];
@@ -306,13 +306,13 @@ static int checkpoint_check_tensors(const PccSafetensors *file, const Checkpoint
     return PCC_OK;
 }
 
-/* What the metadata says of the run, checked: a checksum tells damage from what was written, not right from wrong. */
+/* Reads and checks the run's progress in the metadata: a checksum detects damage, not wrong values. */
 typedef struct CheckpointRun {
     PccProgressState state;
     PccLossScale loss_scale;
 } CheckpointRun;
 
-#define CHECKPOINT_MOST ((int64_t)1 << 62) /* of every count: what is added to one does not overflow */
+#define CHECKPOINT_MOST ((int64_t)1 << 62) /* of every count: later additions do not overflow */
 
 static int checkpoint_refuse(const PccSafetensors *file, int key, const char *wanted, PccError *error)
 {
@@ -363,7 +363,7 @@ static int checkpoint_read_run(const PccSafetensors *file, CheckpointRun *run, P
     PccProgressState *state = &run->state;
     PccLossScale *scale = &run->loss_scale;
     int status = checkpoint_integer(file, META_STEP, 0, CHECKPOINT_MOST, &state->step, error);
-    /* Of the updates, of the micro-batches, of the weights updated. */
+    /* Checks the counts of updates, of micro-batches, of updated weights. */
     const struct {
         int key;
         int64_t least, most;

@@ -7,8 +7,8 @@
 int pcc_checkpoint_file_write(const char *path, const PccSession *session, const PccProgressState *state,
                               PccError *error);
 
-/* Checks everything before it changes anything. On failure *damaged tells a file that is broken from one that is whole
- * but of another program. */
+/* Checks everything before it changes anything. On failure *damaged tells whether the file is damaged, or intact but of
+ * another program. */
 int pcc_checkpoint_file_read(const char *path, PccSession *session, PccProgressState *state, bool *damaged,
                              PccError *error);
 

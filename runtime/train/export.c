@@ -2,7 +2,8 @@
  *
  * The weights file carries the original protobuf with the payload bytes of the trained initializers cut out
  * (pcc.export.template, U8) and where each belongs (pcc.export.splices, I64 [n, 4]: byte offset in the template, kind
- * 0 param or 1 state, its index in the program, ONNX data_type). Exporting is copying with the values put back. */
+ * 0 param or 1 state, its index in the program, ONNX data_type). Exporting copies the template and inserts the
+ * values. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,7 +86,7 @@ static int export_tensor(const ExportSplice *splice, PccOutput *output, PccError
     return status;
 }
 
-/* The rows are checked before the file is opened, so that a bad table writes nothing. */
+/* The rows are checked before the file is opened, so that nothing is written for a bad table. */
 static int export_check(const PccSession *session, const PccSafetensors *weights, PccError *error)
 {
     const PccStTensor *template = pcc_st_find(weights, EXPORT_TEMPLATE);
@@ -126,7 +127,7 @@ static int export_write(const PccSession *session, const PccStTensor *template, 
     return status ? status : pcc_output_commit(&output, error);
 }
 
-/* Opens the weights and checks what exporting needs of them; closed again on failure. */
+/* Opens the weights and checks what exporting needs; closes them on failure. */
 static int export_open(const PccSession *session, PccSafetensors *weights, PccError *error)
 {
     int status = pcc_open_weights(session, weights, error);

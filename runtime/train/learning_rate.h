@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* After the warm-up, with p the fraction of the remaining updates that is done, lr is multiplied by
+/* After the warm-up, with p the completed fraction of the remaining updates, lr is multiplied by
  *   constant 1    cosine (1 + cos(pi p)) / 2    linear 1 - p    step 0.1 ^ floor(3 p): a tenth at 1/3 and at 2/3 */
 typedef enum PccScheduleKind { PCC_CONSTANT, PCC_COSINE, PCC_LINEAR, PCC_STEP } PccScheduleKind;
 

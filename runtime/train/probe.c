@@ -12,18 +12,18 @@
 #include "../files/safetensors.h"
 #include "../session/session.h"
 
-/* The tensors to be written, each with memory of its own. */
+/* The tensors of the dump, each with its own memory. */
 typedef struct Probe {
     PccSession *session;
-    PccDtype dtype; /* of the floats in the dump */
+    PccDtype dtype; /* dtype of the floats in the dump */
     void **slots;   /* the inputs, then the target */
     double *loss;
-    char *states; /* all of them as they were before a step */
+    char *states; /* copies of all states before a step */
     PccStTensor *tensors;
     int64_t count;
 } Probe;
 
-/* Floats come as F32 or F64, integers as any integer type: converted to what the program takes. */
+/* Floats come as F32 or F64, integers as any integer type: converted to the program's dtypes. */
 static int probe_read(const PccSafetensors *file, const char *name, const PccTensor *tensor, void *out, PccError *error)
 {
     const PccStTensor *found = pcc_st_find(file, name);
@@ -93,7 +93,7 @@ static int probe_add(Probe *probe, const char *kind, const PccTensor *tensor, Pc
     return PCC_OK;
 }
 
-/* scale: of the loss that the gradients are of. */
+/* scale: the loss scale of the gradients. */
 static int probe_add_first_step(Probe *probe, double scale, PccError *error)
 {
     const PccProgram *program = probe->session->program;
@@ -128,7 +128,7 @@ static int probe_add_last_step(Probe *probe, PccError *error)
     return status;
 }
 
-/* Copies the states into `kept`, or back. */
+/* Copies the states to `kept`, or back. */
 static int probe_keep_states(const Probe *probe, char *kept, bool back, PccError *error)
 {
     const PccProgram *program = probe->session->program;
@@ -144,8 +144,8 @@ static int probe_keep_states(const Probe *probe, char *kept, bool back, PccError
     return program->state_count && back ? pcc_weights_changed(probe->session, error) : PCC_OK;
 }
 
-/* One update. Where the dynamic loss scale is too large for the batch, the step is taken again at the smaller one, as
- * if for the first time: a dump is about the arithmetic and not about the search for a scale. */
+/* One update. Where the dynamic loss scale is too large for the batch, the step is repeated from the same state with
+ * the smaller one: a dump is to show the arithmetic, not the search for a scale. */
 static int probe_step(Probe *probe, int64_t i, PccError *error)
 {
     PccSession *session = probe->session;

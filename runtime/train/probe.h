@@ -1,4 +1,4 @@
-/* probe.h: --probe: what exactly a program computes on one given batch. */
+/* probe.h: --probe: dumps what a program computes on a given batch. */
 #ifndef PCC_PROBE_H
 #define PCC_PROBE_H
 

@@ -1,8 +1,8 @@
 /* trainer.c: the training loop.
  *
- * An epoch is a shuffled pass over the training samples in micro-batches; `accumulate` of them make an update, and so
- * do the fewer that an epoch may end with. The state that a checkpoint holds (PccProgressState) says which micro-batch
- * comes next; everything else follows from it, the options and the data. */
+ * An epoch is a shuffled pass over the training samples in micro-batches; `accumulate` of them make an update; the last
+ * update of an epoch may have fewer. The state in a checkpoint (PccProgressState) tells which micro-batch is next;
+ * everything else follows from it, the options and the data. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ typedef struct Trainer {
     const PccRunOptions *options;
     PccLayout layout;
     PccDataSets sets;
-    PccBatch batches[2]; /* one is filled while the program runs on the other */
+    PccBatch batches[2]; /* one is filled while the program runs with the other */
     int filled;          /* the one that is to run next */
     bool is_filled;      /* with the micro-batch at state.position */
     PccSchedule schedule;
@@ -87,7 +87,7 @@ static int trainer_resume(Trainer *t, PccError *error)
     return PCC_OK;
 }
 
-/* On the CPU nothing runs while a batch is read: one will do. */
+/* On the CPU nothing runs while a batch is read: one batch suffices. */
 static int trainer_batches(const Trainer *t)
 {
     return t->session->program->device ? 2 : 1;
@@ -105,7 +105,7 @@ static int trainer_open(Trainer *t, PccError *error)
     return status ? status : trainer_resume(t, error);
 }
 
-/* Asked before anything is written: the epoch under way had more samples than there are, or the file is damaged. */
+/* Checked before anything is written: the resumed epoch had more samples than there are now, or the file is damaged. */
 static int trainer_check_position(const Trainer *t, PccError *error)
 {
     if (t->state.position <= t->micro_batches)
@@ -151,8 +151,8 @@ static void trainer_close(Trainer *t)
     free(t->samples);
 }
 
-/* A gradient that overflows because the loss is scaled belongs to the method, but its first parameter is worth knowing:
- * said once; the log has the others. */
+/* Gradient overflows are expected with dynamic loss scaling, but the first parameter affected is useful to know:
+ * reported once; the log has the others. */
 static void trainer_tell_overflow(Trainer *t, const PccStepReport *report)
 {
     if (t->told)
@@ -166,8 +166,8 @@ static void trainer_tell_overflow(Trainer *t, const PccStepReport *report)
     fputc('\n', stderr);
 }
 
-/* A loss that is not finite, or a gradient that is not at any scale, spoils the run: said once, with the first
- * parameter that shows it. */
+/* A loss that is not finite, or a gradient that is not finite at any scale, ruins the run: reported once, with the
+ * first parameter affected. */
 static void trainer_warn_not_finite(Trainer *t, const PccStepReport *report)
 {
     if (isfinite(report->loss) && !report->overflow)
@@ -186,7 +186,8 @@ static void trainer_warn_not_finite(Trainer *t, const PccStepReport *report)
     fputs("; a smaller --lr or --warmup may help\n", stderr);
 }
 
-/* What the optimizer did. A skipped update is a step too, as in PyTorch's loops, but the schedule waits. */
+/* Records the optimizer's result. A skipped update counts as a step, as in PyTorch's loops, but does not advance the
+ * schedule. */
 static void trainer_report_update(Trainer *t, PccStepReport *report, PccUpdate update)
 {
     const PccSession *session = t->session;
@@ -204,7 +205,7 @@ static int64_t trainer_valid(const Trainer *t, int64_t position)
     return left < batch ? left : batch;
 }
 
-/* The micro-batch at `position` of the epoch, on its way to the device. */
+/* Reads the micro-batch at `position` of the epoch and begins to upload it. */
 static int trainer_fill(Trainer *t, int64_t position, PccError *error)
 {
     PccBatch *batch = &t->batches[t->filled];
@@ -218,11 +219,11 @@ static int trainer_fill(Trainer *t, int64_t position, PccError *error)
 
 /* Micro-batches, and their losses. */
 typedef struct Micros {
-    double sum, weight; /* of losses, and of what they are averaged over */
+    double sum, weight; /* sums of losses, and of the numbers of targets that they average */
     int64_t samples;
 } Micros;
 
-/* Begins a micro-batch, and with the last one the update; while the device is at it, the next one is read. */
+/* Begins a micro-batch, and after the last one the update; meanwhile the next one is read. */
 static int trainer_micro(Trainer *t, int64_t position, bool is_last, double lr, Micros *done, PccError *error)
 {
     int status = t->is_filled ? PCC_OK : trainer_fill(t, position, error);
@@ -233,7 +234,7 @@ static int trainer_micro(Trainer *t, int64_t position, bool is_last, double lr, 
         pcc_begin_update(t->session, lr);
     t->is_filled = false;
     t->filled = trainer_batches(t) - 1 - t->filled;
-    PccError later; /* where the next one cannot be read, its own turn says so */
+    PccError later; /* if the next one cannot be read, the error is reported in its turn */
     if (position + 1 < t->micro_batches && t->session->program->device)
         trainer_fill(t, position + 1, &later);
     const double loss = pcc_end_backward(t->session), counted = pcc_loss_weight(t->session);
@@ -303,13 +304,13 @@ static int trainer_print_epoch(Trainer *t, const PccEpochReport *report, PccErro
     return status;
 }
 
-/* Validation after the epoch under way. */
+/* Validates after the current epoch. */
 static int trainer_validate(Trainer *t, PccError *error)
 {
     PccEpochReport report = {.epoch = t->state.epoch + 1, .has_lost = t->state.rounded > 0};
     if (report.has_lost)
         report.lost_updates = (double)t->state.lost / (double)t->state.rounded;
-    t->is_filled = false; /* what was read ahead, at the end of a run, is not what follows */
+    t->is_filled = false; /* the batch that was prefetched at the end of a run is not the next one */
     int status = pcc_evaluate_split(t->session, &t->batches[t->filled], &t->sets.val, &report, error);
     if (!status)
         status = trainer_print_epoch(t, &report, error);
@@ -383,7 +384,7 @@ static int trainer_finish(Trainer *t, PccError *error)
     return status;
 }
 
-/* What --save and --export will need, asked before the run. */
+/* Checks before the run what --save and --export will need. */
 static int trainer_check_outputs(const PccSession *session, const PccRunOptions *options, PccError *error)
 {
     int status = options->save ? pcc_can_write(options->save, error) : PCC_OK;
@@ -392,7 +393,7 @@ static int trainer_check_outputs(const PccSession *session, const PccRunOptions 
     return !status && options->export_file ? pcc_can_export(session, error) : status;
 }
 
-/* --save and --export of a run that is complete. */
+/* --save and --export at the end of a run. */
 static int trainer_write_model(const PccSession *session, const PccRunOptions *options, PccError *error)
 {
     int status = options->save ? pcc_save(session, options->save, error) : PCC_OK;
@@ -428,7 +429,7 @@ int pcc_evaluate_only(PccSession *session, const PccRunOptions *options, PccErro
     if (!status && trainer.sets.val.count == 0)
         status = pcc_fail(error, PCC_ERR_USAGE, "--eval has no validation data: give --val SPEC or --val-fraction");
     if (!status)
-        status = pcc_log_open(&trainer.log, options->log, INT64_MAX, error); /* added to what is there */
+        status = pcc_log_open(&trainer.log, options->log, INT64_MAX, error); /* appends to an existing log */
     if (!status)
         status = pcc_evaluate_split(session, &trainer.batches[0], &trainer.sets.val, &report, error);
     if (!status)

@@ -25,7 +25,7 @@ int pcc_evaluate_split(PccSession *session, PccBatch *batch, const PccSplit *spl
         status = pcc_session_status(session, error);
         if (status)
             return status;
-        if (counted > 0) /* a batch of ignored targets only has no loss */
+        if (counted > 0) /* a batch with only ignored targets has no loss */
             sum += part.loss * counted;
         weight += counted;
         judged += part.judged;

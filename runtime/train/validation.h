@@ -6,11 +6,13 @@
 #include "../report/json_lines.h"
 #include "../data/holdout.h"
 
-/* Fills the report's validation part; batches are weighed by what they counted. An empty split has no validation. */
+/* Fills the report's validation part; batches are weighted by their counted targets. An empty split has no
+ * validation. */
 int pcc_evaluate_split(PccSession *session, PccBatch *batch, const PccSplit *split, PccEpochReport *report,
                        PccError *error);
 
-/* The weight of a batch in a mean: the targets its loss averaged over. A graph's own loss may not say; then samples. */
+/* The weight of a batch in a mean: the number of targets that its loss averaged. A graph's own loss may not tell it;
+ * then the number of samples. */
 double pcc_loss_weight(const PccSession *session);
 
 #endif
