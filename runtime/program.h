@@ -175,7 +175,7 @@ typedef struct PccProgram {
     int64_t output_count;
     PccLoss loss;
     int64_t loss_output;      /* index in `outputs` of what the loss reads: logits or prediction, samples first, or the
-                               * scalar itself; output_count: an entry behind them, which is no output of the model */
+                               * scalar itself; output_count: an entry after them, which is no output of the model */
     int64_t label_input;      /* index of the input that holds integer labels, or -1 */
     PccTensor target;         /* rank -1: the loss takes no target */
     PccHyper hyper;           /* defaults for the command line */

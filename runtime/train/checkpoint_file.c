@@ -363,7 +363,7 @@ static int checkpoint_read_run(const PccSafetensors *file, CheckpointRun *run, P
     PccProgressState *state = &run->state;
     PccLossScale *scale = &run->loss_scale;
     int status = checkpoint_integer(file, META_STEP, 0, CHECKPOINT_MOST, &state->step, error);
-    /* Checks the counts of updates, of micro-batches, of updated weights. */
+    /* Counts of updates, of micro-batches and of updated weights, with their bounds. */
     const struct {
         int key;
         int64_t least, most;

@@ -8,7 +8,7 @@
 
 #include "cross_entropy.cuh"
 
-/* Inputs beside the scores, and the output. */
+/* Inputs besides the scores, and the output. */
 template <class G, class L, class N, class D> struct PccEntropyGrad {
     const G *dloss; /* [outer, inner] or one */
     const L *lse;
