@@ -26,7 +26,7 @@ const char *attend_joint(Model *model, const char *path, const char *qkv, const 
     const char *first = transpose(model, path_join(model, path, "heads"), split, 5, (int64_t[]){2, 0, 3, 1, 4});
     const char *axis = integer_vector(model, path_join(model, path, "axis"), 1, (int64_t[]){0});
     const char *parts[3];
-    split3(model, path_join(model, path, "qkv"), first, 0, parts);
+    split_along(model, path_join(model, path, "qkv"), first, 0, 3, parts);
     static const char *const names[] = {"q", "k", "v"};
     for (int i = 0; i < 3; i++)
         parts[i] = node2(model, "Squeeze", path_join(model, path, names[i]), parts[i], axis);

@@ -25,7 +25,7 @@ static const char *attention(Model *model, const char *path, const char *x, cons
     static const char *const names[] = {"q", "k", "v"};
     const char *parts[3];
     x = conv1d(model, path_join(model, path, "c_attn"), x, s->dim, 3 * s->dim, deviation);
-    split3(model, path_join(model, path, "qkv"), x, 2, parts);
+    split_along(model, path_join(model, path, "qkv"), x, 2, 3, parts);
     for (int i = 0; i < 3; i++) {
         const char *name = path_join(model, path, names[i]);
         const int64_t dims[] = {0, s->context, s->heads, s->dim / s->heads};

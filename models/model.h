@@ -75,7 +75,8 @@ const char *node3(Model *model, const char *op, const char *path, const char *x,
 /* A node whose value has a name of its own. */
 void named_node(Model *model, const char *op, const char *path, const char *value, int count,
                 const char *const *inputs);
-void split3(Model *model, const char *path, const char *x, int64_t axis, const char *parts[3]);
+/* parts[i] is called path.i. */
+void split_along(Model *model, const char *path, const char *x, int64_t axis, int count, const char **parts);
 const char *reshape(Model *model, const char *path, const char *x, int rank, const int64_t *dims);
 const char *transpose(Model *model, const char *path, const char *x, int rank, const int64_t *permutation);
 
@@ -131,5 +132,7 @@ void build_resnet50(Model *model);
 void build_gpt2(Model *model);
 void build_bert(Model *model);
 void build_gcn(Model *model);
+void build_lstm(Model *model);
+void build_gru(Model *model);
 
 #endif

@@ -98,13 +98,13 @@ const char *node3(Model *model, const char *op, const char *path, const char *x,
     return add_node(model, op, path, 3, (const char *[]){x, y, z});
 }
 
-void split3(Model *model, const char *path, const char *x, int64_t axis, const char *parts[3])
+void split_along(Model *model, const char *path, const char *x, int64_t axis, int count, const char **parts)
 {
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < count; i++)
         parts[i] = arena_printf(model->arena, "%s.%d", path, i);
-    onnx_writer_node(model->writer, "Split", node_name(model, path), 1, &x, 3, parts);
+    onnx_writer_node(model->writer, "Split", node_name(model, path), 1, &x, count, parts);
     onnx_writer_attr_int(model->writer, "axis", axis);
-    onnx_writer_attr_int(model->writer, "num_outputs", 3);
+    onnx_writer_attr_int(model->writer, "num_outputs", count);
 }
 
 const char *reshape(Model *model, const char *path, const char *x, int rank, const int64_t *dims)

@@ -30,6 +30,9 @@ typedef struct ZooEntry {
 #define IMAGES(size, kinds, colours) SIZE(image, size), SIZE(channels, colours), SIZE(classes, kinds)
 #define VIT(size, width, layers, count) SIZE(patch, size), SIZE(dim, width), SIZE(depth, layers), SIZE(heads, count)
 
+#define SEQUENCES \
+    SIZE(steps, 100), SIZE(features, 256), SIZE(hidden, 512), SIZE(depth, 2), SIZE(directions, 2), SIZE(classes, 10)
+
 static const ZooEntry zoo[] = {
     {"mlp", "linear layers with ReLU", build_mlp, {IMAGES(28, 10, 1), LIST(hidden, 512, 512)}},
     {"cnn",
@@ -54,6 +57,8 @@ static const ZooEntry zoo[] = {
      "a graph convolutional network for Cora",
      build_gcn,
      {SIZE(nodes, 2708), SIZE(edges, 10556), SIZE(features, 1433), LIST(hidden, 16), SIZE(classes, 7)}},
+    {"lstm", "LSTM layers, in both directions, over sequences", build_lstm, {SEQUENCES}},
+    {"gru", "GRU layers, in both directions, over sequences", build_gru, {SEQUENCES}},
 };
 
 enum { ZOO_COUNT = sizeof zoo / sizeof *zoo };

@@ -39,7 +39,8 @@ static void standard_models_have_their_published_sizes(void **state)
     } published[] = {
         {"mlp", 669706},        {"cnn", 421834},         {"vit", 2684554},       {"vit_tiny", 2684554},
         {"vit_b_16", 86567656}, {"vit_l_16", 304326632}, {"resnet18", 11689512}, {"resnet50", 25557032},
-        {"gpt2", 124439808},    {"bert", 109483778},     {"gcn", 23063},
+        {"gpt2", 124439808},    {"bert", 109483778},     {"gcn", 23063},         {"lstm", 9463818},
+        {"gru", 7100426},
     };
     for (size_t i = 0; i < sizeof published / sizeof *published; i++)
         assert_int_equal(parameters_of(test, published[i].name), published[i].parameters);
@@ -67,6 +68,8 @@ static void small_models_import_with_every_parameter(void **state)
         {"gpt2", "vocab=20 context=6 dim=16 depth=1 heads=2"},
         {"bert", "vocab=20 context=6 dim=16 depth=1 heads=2"},
         {"gcn", "nodes=5 edges=7 features=4 hidden=6,3 classes=2"},
+        {"lstm", "steps=3 features=2 hidden=4 classes=2"},
+        {"gru", "steps=3 features=2 hidden=4 depth=3 directions=1 classes=2"},
     };
     const ImportOptions batch = {.batch = 3}, none = {0};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
