@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Training steps of pcc's programs beside PyTorch's on this machine's CPU.
 
-    bench/run.py [--models mlp,cnn,vit] [--build build/release] [--python PYTHON] [--rounds 3] [--seconds 5]
+    bench/run.py [--models mlp,cnn,vit] [--batch 128] [--build build/release] [--python PYTHON] [--rounds 3]
+                 [--seconds 5]
 
-Compiles each zoo model (batch 128, 32-true, AdamW) with pcc and the system's C compiler, then measures it, PyTorch
-eager and PyTorch compiled in turns, so that all see the same machine, and prints the best round of each. PYTHON is an
-interpreter that has torch. Memory is the process's peak, for PyTorch less what importing it takes."""
+Compiles each zoo model (mlp, cnn, vit, lstm, gru; 32-true, AdamW) with pcc and the system's C compiler, then measures
+it, PyTorch eager and PyTorch compiled in turns, so that all see the same machine, and prints the best round of each.
+PYTHON is an interpreter that has torch. Memory is the process's peak, for PyTorch less what importing it takes."""
 import argparse
 import json
 import os
@@ -21,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--models', default='mlp,cnn,vit')
+    parser.add_argument('--batch', default='128')
     parser.add_argument('--build', type=pathlib.Path, default=HERE.parent / 'build/release')
     parser.add_argument('--python', default=sys.executable)
     parser.add_argument('--cc', default='cc')
@@ -42,7 +44,7 @@ def build_program(options, folder, name):
     """Returns the path of the training program of a zoo model."""
     pcc, model, program = options.build.resolve() / 'pcc', folder / f'{name}.onnx', folder / name
     output_of([pcc, 'zoo', name, '-o', model])
-    output_of([pcc, model, '--loss', 'cross-entropy', '--batch', '128', '-o', f'{program}.c'])
+    output_of([pcc, model, '--loss', 'cross-entropy', '--batch', options.batch, '-o', f'{program}.c'])
     flags = output_of(['pkg-config', '--cflags', '--libs', 'pcc-runtime'],
                       env={**os.environ, 'PKG_CONFIG_PATH': str(options.build.resolve() / 'pkgconfig')}).split()
     output_of([options.cc, '-O3', '-march=native', '-fopenmp', f'{program}.c', *flags, '-o', program])
@@ -61,7 +63,8 @@ def measure_pcc(options, program):
 
 
 def measure_torch(options, name, mode):
-    script = [options.python, HERE / 'torch_step.py', name, mode, str(options.seconds), str(options.threads)]
+    script = [options.python, HERE / 'torch_step.py', name, mode, str(options.seconds), options.batch,
+              str(options.threads)]
     return last_json(output_of(script))
 
 

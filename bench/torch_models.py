@@ -113,8 +113,30 @@ class GPT2(nn.Module):
         return F.linear(self.ln_f(self.h(x)), self.wte.weight)[:, :-1].flatten(0, 1)
 
 
+class Recurrent(nn.Module):
+    """Sequences [batch, steps, features], the mean of what the layers say of every step."""
+    input = (100, 256)
+
+    def __init__(self, cell, features=256, hidden=512, depth=2, directions=2, classes=10):
+        super().__init__()
+        self.rnn = cell(features, hidden, depth, batch_first=True, bidirectional=directions == 2)
+        self.fc = nn.Linear(directions * hidden, classes)
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0].mean(1))
+
+
+def lstm():
+    return Recurrent(nn.LSTM)
+
+
+def gru():
+    return Recurrent(nn.GRU)
+
+
 def vit_b_16(image=224, channels=3, classes=1000, patch=16, dim=768, depth=12, heads=12):
     return VisionTransformer(image, patch, channels, dim, depth, heads, classes)
 
 
-MODELS = {'mlp': mlp, 'cnn': cnn, 'vit': VisionTransformer, 'vit_b_16': vit_b_16, 'resnet18': ResNet18, 'gpt2': GPT2}
+MODELS = {'mlp': mlp, 'cnn': cnn, 'vit': VisionTransformer, 'vit_b_16': vit_b_16, 'resnet18': ResNet18, 'gpt2': GPT2,
+          'lstm': lstm, 'gru': gru}

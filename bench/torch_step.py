@@ -1,6 +1,6 @@
-"""One training step of PyTorch on this machine's CPU, measured: torch_step.py MODEL MODE SECONDS [THREADS]
+"""One training step of PyTorch on this machine's CPU, measured: torch_step.py MODEL MODE SECONDS BATCH [THREADS]
 
-MODEL is mlp, cnn or vit: the modules that `pcc zoo` writes under these names, with the same initialisers. MODE is eager
+MODEL is mlp, cnn, vit, lstm or gru: the modules that `pcc zoo` writes under these names, with the same initialisers. MODE is eager
 or compile. Prints one JSON line: ms_per_step_min, ms_per_step_median, peak_rss_mib (resident memory above that of a
 process that has imported torch), loss."""
 import json
@@ -14,16 +14,15 @@ import torch.nn.functional as F
 
 from torch_models import MODELS
 
-BATCH = 128
-
 
 def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def training_step(name, mode):
-    net, x = MODELS[name](), torch.randn(BATCH, 1, 28, 28)
-    y = torch.randint(10, (BATCH,))
+def training_step(name, mode, batch):
+    net = MODELS[name]()
+    x = torch.randn(batch, *getattr(net, 'input', (1, 28, 28)))
+    y = torch.randint(10, (batch,))
     if name == 'cnn':  # PyTorch's faster layout for convolutions on CPUs
         net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
@@ -45,11 +44,11 @@ def training_step(name, mode):
 
 def main():
     name, mode, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
-    if len(sys.argv) > 4:
-        torch.set_num_threads(int(sys.argv[4]))
+    if len(sys.argv) > 5:
+        torch.set_num_threads(int(sys.argv[5]))
     torch.manual_seed(0)
     imported = peak_mib()
-    step = training_step(name, mode)
+    step = training_step(name, mode, int(sys.argv[4]))
     for _ in range(4):
         step()
     times, end = [], time.perf_counter() + seconds
