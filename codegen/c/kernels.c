@@ -87,7 +87,8 @@ static bool takes_attention(const Node *node)
 #define ROW(OP, KERNEL, CALL, ...) {.op = OP, .kernel = KERNEL, .call = CALL, .stored16 = true, __VA_ARGS__}
 
 static const Kernel kernels[] = {
-    ROW("MatMul", "gemm", call_matmul, .scratch = gemm_scratch, .stores = true),
+    ROW("MatMul", "gemm", call_matmul, .scratch = gemm_scratch, .stores = true,
+        .input_striding = {STRIDING_MATRIX, STRIDING_MATRIX}),
     ROW("Convolution", "conv", call_convolution, .scratch = convolution_scratch, .stores = true),
     ROW("ConvolutionGradInput", "conv_grad_input", call_convolution_grad_input, .scratch = convolution_scratch,
         .stores = true),

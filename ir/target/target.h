@@ -72,8 +72,9 @@ void call_operands(KernelCall *call, const Node *node, const Kernel *kernel);
 
 /* How a kernel may read or write an operand that is a View. */
 typedef enum Striding {
-    STRIDING_DENSE, /* needs dense row-major */
-    STRIDING_ROWS,  /* any strides, but the last dim's is 1 */
+    STRIDING_DENSE,  /* needs dense row-major */
+    STRIDING_ROWS,   /* any strides, but the last dim's is 1 */
+    STRIDING_MATRIX, /* one matrix [rows, columns] likewise; operands of other ranks are dense */
     STRIDING_ANY,
 } Striding;
 

@@ -29,6 +29,8 @@ static bool striding_accepts(Striding striding, const Type *type, const View *wi
         return true;
     case STRIDING_ROWS:
         return has_dense_rows(type, window->strides);
+    case STRIDING_MATRIX:
+        return type->rank == 2 ? has_dense_rows(type, window->strides) : is_dense(type, window->strides);
     case STRIDING_DENSE:
         break;
     }
