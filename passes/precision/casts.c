@@ -63,65 +63,87 @@ static bool is_view(const Node *node)
     return is_op(node, "Reshape") || is_op(node, "Transpose");
 }
 
-/* Cast(View(x)) becomes View(Cast(x)) where nothing else reads the view, or where x is a parameter: next to what
- * computes x, the Cast may become part of it. uses: count_uses() of the graph before. */
-static void cast_before_views(Graph *graph, Node *cast, const int *uses)
+/* count_uses() of the graph before the pass: of the values that it had. */
+typedef struct Uses {
+    const int *of;
+    int value_count;
+} Uses;
+
+/* May a Cast of the value move in front of the view that makes it? Where nothing else reads the view, or where its
+ * operand is a parameter: next to what computes that, the Cast may become part of it. */
+static bool casts_before_view(const Value *value, Uses uses)
 {
-    const Node *view = cast->inputs[0]->producer;
-    const Value *root = cast->inputs[0];
+    const bool read_once = value->id < uses.value_count && uses.of[value->id] == 1;
+    const Value *root = value;
     while (root->producer && is_view(root->producer))
         root = root->producer->inputs[0];
-    if (!view || !is_view(view) || (root->kind != VALUE_PARAM && uses[view->outputs[0]->id] != 1))
-        return;
-    graph->cursor = cast;
-    graph->origin = cast->origin;
-    Value *operands[2] = {build_cast(graph, view->inputs[0], cast->outputs[0]->type.dtype), input(view, 1)};
-    Node *moved = build_begin(graph, view->op->name, view->input_count, operands, 1);
-    copy_attrs(graph, moved, view);
-    replace_value(graph, cast->outputs[0], build_finish(graph, moved));
-    node_remove(graph, cast);
-    if (is_op(operands[0]->producer, "Cast"))
-        cast_before_views(graph, operands[0]->producer, uses);
+    return value->producer && is_view(value->producer) && (root->kind == VALUE_PARAM || read_once);
 }
 
+/* The value in `dtype`, with the Cast in front of as many views as may be. */
+static Value *build_early_cast(Graph *graph, Value *value, Dtype dtype, Uses uses)
+{
+    if (!casts_before_view(value, uses))
+        return build_cast(graph, value, dtype);
+    const Node *view = value->producer;
+    Value *operands[2] = {build_early_cast(graph, view->inputs[0], dtype, uses), input(view, 1)};
+    Node *moved = build_begin(graph, view->op->name, view->input_count, operands, 1);
+    copy_attrs(graph, moved, view);
+    return build_finish(graph, moved);
+}
+
+/* Cast(View(x)) becomes View(Cast(x)). */
 static void move_casts(Graph *graph)
 {
-    const int *uses = count_uses(graph);
+    const Uses uses = {count_uses(graph), graph->value_count};
+    Forwarding forwarding = {.graph = graph};
     for (Node *node = graph->first, *next; node; node = next) {
         next = node->next;
-        if (narrows(node) || widens(node))
-            cast_before_views(graph, node, uses);
+        forward_inputs(&forwarding, node);
+        if ((!narrows(node) && !widens(node)) || !casts_before_view(node->inputs[0], uses))
+            continue;
+        graph->cursor = node;
+        graph->origin = node->origin;
+        forward_value(&forwarding, node->outputs[0],
+                      build_early_cast(graph, node->inputs[0], node->outputs[0]->type.dtype, uses));
+        node_remove(graph, node);
     }
+    forward_results(&forwarding);
     graph->cursor = NULL;
     graph->origin = NO_ORIGIN;
     remove_dead_nodes(graph);
 }
 
-static Value *copy_of(Graph *graph, Value *param, Dtype dtype)
+/* The parameter's copy in `dtype`; copies: by dtype and parameter's id, what was made. */
+static Value *copy_of(Graph *graph, Value **copies[DTYPE_COUNT], Value *param, Dtype dtype)
 {
-    for (int i = 0; i < graph->value_count; i++) {
-        Value *copy = graph->values[i];
-        if (copy && copy->kind == VALUE_COPY && copy->copy_of == param && copy->type.dtype == dtype)
-            return copy;
-    }
+    Value **copy = &copies[dtype][param->id];
+    if (*copy)
+        return *copy;
     Type type = param->type;
     type.dtype = dtype;
-    Value *copy = value_create(graph, VALUE_COPY, type, param->name);
-    copy->copy_of = param;
-    return copy;
+    *copy = value_create(graph, VALUE_COPY, type, param->name);
+    (*copy)->copy_of = param;
+    return *copy;
 }
 
 void hoist_casts(Graph *graph, const Options *options)
 {
     (void)options;
     move_casts(graph);
+    Value **copies[DTYPE_COUNT] = {[DTYPE_F16] = NEW_ARRAY(graph->arena, Value *, graph->value_count + 1),
+                                   [DTYPE_BF16] = NEW_ARRAY(graph->arena, Value *, graph->value_count + 1)};
+    Forwarding forwarding = {.graph = graph};
     for (Node *node = graph->first, *next; node; node = next) {
         next = node->next;
+        forward_inputs(&forwarding, node);
         if (!narrows(node) || node->inputs[0]->kind != VALUE_PARAM)
             continue;
-        replace_value(graph, node->outputs[0], copy_of(graph, node->inputs[0], node->outputs[0]->type.dtype));
+        forward_value(&forwarding, node->outputs[0],
+                      copy_of(graph, copies, node->inputs[0], node->outputs[0]->type.dtype));
         node_remove(graph, node);
     }
+    forward_results(&forwarding);
     graph->cursor = NULL;
     graph->origin = NO_ORIGIN;
     remove_dead_nodes(graph);
