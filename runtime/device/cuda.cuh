@@ -44,6 +44,7 @@ struct PccCuda {
     PccCudaGraph graphs[PCC_CUDA_FUNCTIONS];
     int graph_count;
     PccCudaLibrary cublas; /* kernels/gemm/gemm_cublas.cuh */
+    PccCudaLibrary cudnn;  /* kernels/conv/conv_cudnn.cuh */
 };
 
 static int pcc_cuda_fail(cudaError_t status, const char *call, const char *advice, PccError *error)
@@ -140,6 +141,12 @@ static int pcc_cuda_open(PccStep *step, int number, PccError *error)
     return status;
 }
 
+static void pcc_cuda_close_library(const PccCudaLibrary *library)
+{
+    if (library->state)
+        library->close(library->state);
+}
+
 static void pcc_cuda_close(PccStep *step)
 {
     const PccCudaCurrent current(step);
@@ -149,8 +156,8 @@ static void pcc_cuda_close(PccStep *step)
     for (int i = 0; i < cuda->graph_count; i++)
         if (cuda->graphs[i].graph)
             cudaGraphExecDestroy(cuda->graphs[i].graph);
-    if (cuda->cublas.state)
-        cuda->cublas.close(cuda->cublas.state);
+    pcc_cuda_close_library(&cuda->cublas);
+    pcc_cuda_close_library(&cuda->cudnn);
     for (int i = 0; i < PCC_IN_FLIGHT; i++) {
         cudaFreeHost(cuda->runs[i].exchange);
         if (cuda->runs[i].finished)
