@@ -125,7 +125,7 @@ template <class T, class X, class W = X> static void check(PccConv c)
     want.dw.expect<T, W>(got.dw.read(), pcc_conv_positions(c.n, c.out), "dw");
 }
 
-static void check_all(PccConv c)
+static inline void check_all(PccConv c)
 {
     check<float, PccBf16>(c);
     check<float, PccBf16, float>(c);

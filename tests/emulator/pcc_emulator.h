@@ -57,6 +57,8 @@ unsigned pcc_emulated_existing(void); /* lanes of the warp that the block has */
 
 int pcc_emulated_locks_out_host(void);      /* of the device's memory: where the CPU has protection keys */
 int pcc_emulated_cublas_objects(void);      /* of cuBLASLt that were made and not destroyed */
+int pcc_emulated_cudnn_objects(void);       /* of cuDNN, likewise */
+int pcc_emulated_cudnn_executed(void);      /* plans that were enqueued or captured */
 void pcc_emulated_order(const char *order); /* from now on, of blocks, warps and lanes: see order.cpp */
 }
 
