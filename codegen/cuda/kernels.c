@@ -29,20 +29,20 @@ static int64_t gemm_scratch(const Node *node, const KernelCall *call)
 
 static int64_t convolution_scratch(const Node *node, const KernelCall *call)
 {
-    (void)node;
-    return (int64_t)pcc_cuda_conv_scratch_bytes(convolution_literal(call), element_bytes(call));
+    return pcc_max_i64(convolution_workspace(node, call),
+                       (int64_t)pcc_cuda_conv_scratch_bytes(convolution_literal(call), element_bytes(call)));
 }
 
 static int64_t convolution_grad_input_scratch(const Node *node, const KernelCall *call)
 {
-    (void)node;
-    return (int64_t)pcc_cuda_conv_grad_input_scratch_bytes(convolution_literal(call), element_bytes(call));
+    return pcc_max_i64(convolution_workspace(node, call),
+                       (int64_t)pcc_cuda_conv_grad_input_scratch_bytes(convolution_literal(call), element_bytes(call)));
 }
 
 static int64_t convolution_grad_weight_scratch(const Node *node, const KernelCall *call)
 {
-    (void)node;
-    return (int64_t)pcc_cuda_conv_grad_weight_scratch_bytes(convolution_literal(call), element_bytes(call));
+    return pcc_max_i64(convolution_workspace(node, call), (int64_t)pcc_cuda_conv_grad_weight_scratch_bytes(
+                                                              convolution_literal(call), element_bytes(call)));
 }
 
 static int64_t attention_grad_scratch(const Node *node, const KernelCall *call)
@@ -150,11 +150,11 @@ static int64_t update_scratch(const Weights *weights)
 
 static const Kernel kernels[] = {
     ROW("MatMul", "gemm", call_product, .scratch = gemm_scratch, .stores = true, .form = product_form),
-    ROW("Convolution", "conv", call_convolution, .scratch = convolution_scratch, .stores = true,
+    ROW("Convolution", "conv", call_any_convolution, .scratch = convolution_scratch, .stores = true,
         .form = convolution_form),
-    ROW("ConvolutionGradInput", "conv_grad_input", call_convolution_grad_input,
+    ROW("ConvolutionGradInput", "conv_grad_input", call_any_convolution_grad_input,
         .scratch = convolution_grad_input_scratch, .stores = true, .form = convolution_grad_input_form),
-    ROW("ConvolutionGradWeight", "conv_grad_weight", call_convolution_grad_weight,
+    ROW("ConvolutionGradWeight", "conv_grad_weight", call_any_convolution_grad_weight,
         .scratch = convolution_grad_weight_scratch, .form = convolution_grad_weight_form),
 
     ROW("ScaledDotProductAttention", "attention", call_attention, .takes = takes_attention,

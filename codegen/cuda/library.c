@@ -103,18 +103,26 @@ int64_t library_workspace(const KernelCall *call)
 
 /* ---- text ------------------------------------------------------------------------------------------------------- */
 
-/* Do functions that were emitted call it? Those of both graphs are. */
-static bool calls_cublas(const Emitter *e)
+/* Do functions that were emitted call kernels whose names begin so? Those of both graphs are. */
+static bool calls(const Emitter *e, const char *kernels)
 {
     for (int i = 0; i < e->instances->count; i++)
-        if (strstr(e->instances->items[i].text, "pcc_cublas_gemm<"))
+        if (strstr(e->instances->items[i].text, kernels))
             return true;
     return false;
 }
 
+static bool calls_cublas(const Emitter *e)
+{
+    return calls(e, "pcc_cublas_gemm<");
+}
+
 const char *cuda_libraries(const Emitter *e)
 {
-    return calls_cublas(e) ? "-lcublasLt" : "";
+    const bool cublas = calls_cublas(e), cudnn = calls(e, "pcc_cudnn_conv");
+    if (!cudnn)
+        return cublas ? "-lcublasLt" : "";
+    return cublas ? "-lcublasLt -l:libcudnn.so.9" : "-l:libcudnn.so.9"; /* a wheel has no libcudnn.so */
 }
 
 void print_cuda_libraries(Emitter *e, Text *text)
@@ -131,8 +139,8 @@ void print_cuda_libraries(Emitter *e, Text *text)
     line(text, "#include <pcc/kernels/gemm/gemm_cublas.cuh>");
 }
 
-/* "libraries   cuBLASLt for 3 of 12 products, 2 of them in TF32" */
-const char *cuda_note(Emitter *e, const Program *program)
+/* "cuBLASLt for 3 of 12 products, 2 of them in TF32" */
+static const char *products_note(Emitter *e, const Program *program)
 {
     const Target *target = e->options->target;
     int products = 0, served = 0, tf32 = 0;
@@ -145,8 +153,17 @@ const char *cuda_note(Emitter *e, const Program *program)
         served += is_served;
         tf32 += is_served && target->tf32 && node->inputs[0]->type.dtype == DTYPE_F32;
     }
-    if (!target->libraries || !(served || target->tf32))
+    if (!(target->libraries & LIBRARY_CUBLASLT) || !(served || target->tf32))
         return NULL;
-    return arena_printf(e->arena, "libraries   cuBLASLt for %d of %d products%s", served, products,
+    return arena_printf(e->arena, "cuBLASLt for %d of %d products%s", served, products,
                         target->tf32 ? arena_printf(e->arena, ", %d of them in TF32", tf32) : "");
+}
+
+const char *cuda_note(Emitter *e, const Program *program)
+{
+    const char *products = products_note(e, program), *convolutions = convolutions_note(e, program);
+    if (!products && !convolutions)
+        return NULL;
+    return arena_printf(e->arena, "libraries   %s%s%s", products ? products : "", products && convolutions ? "; " : "",
+                        convolutions ? convolutions : "");
 }

@@ -30,6 +30,13 @@ const char *convolution_grad_weight_form(const Node *node, const KernelCall *cal
 void call_product(const Node *node, KernelCall *call); /* of a MatMul: an own kernel, or the library's */
 int64_t library_workspace(const KernelCall *call);     /* bytes; 0: the call is not a library's */
 void print_cuda_libraries(Emitter *e, Text *text);     /* of the prologue */
+/* convolutions.c: convolutions that cuDNN computes */
+void call_any_convolution(const Node *node, KernelCall *call); /* an own kernel, or the library's */
+void call_any_convolution_grad_input(const Node *node, KernelCall *call);
+void call_any_convolution_grad_weight(const Node *node, KernelCall *call);
+int64_t convolution_workspace(const Node *node, const KernelCall *call); /* bytes; 0: the call is not a library's */
+void print_cuda_plans(Emitter *e, Text *text, const Program *program);   /* of the prologue */
+const char *convolutions_note(Emitter *e, const Program *program);       /* NULL: it has none, or none is asked for */
 const char *cuda_libraries(const Emitter *e);
 const char *cuda_note(Emitter *e, const Program *program);
 void print_cuda_literal(Text *text, const Argument *literal);

@@ -31,6 +31,7 @@ void print_cuda_prologue(Emitter *e, Text *text, const Program *program, bool na
     line(text, "#include <pcc/device/cuda.cuh>");
     line(text, "#include <pcc/kernels/kernels.cuh>");
     print_cuda_libraries(e, text);
+    print_cuda_plans(e, text, program);
     blank(text);
     line(text,
          "/* Typed pointers: into a block of the device's memory at a byte offset, to what the step was given. */");

@@ -193,6 +193,7 @@ void print_manual(FILE *stream)
           "supported. 4: input or output failed.\n70: internal error.\n"
           ".SH ENVIRONMENT\n.TP\n\\fBCC\\fR\nthe C compiler of executables and libraries (cc)\n"
           ".TP\n\\fBAR\\fR\nthe archiver of libraries (ar)\n"
+          ".TP\n\\fBCUDNN_PATH\\fR\nthe folder of cuDNN's include and lib, of \\-\\-libraries cudnn\n"
           ".TP\n\\fBTMPDIR\\fR\nwhere temporary files go (/tmp)\n"
           ".TP\n\\fBNO_COLOR\\fR\nno colours in messages\n",
           stream);

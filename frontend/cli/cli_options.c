@@ -43,8 +43,8 @@ static const Choice gpu_choices[] = {
 static const Choice library_choices[] = {
     {"none", NULL, true, "own kernels only"},
     {"cublaslt", NULL, true, "cuBLASLt for large plain products"},
-    {"cudnn", NULL, false, "cuDNN for convolutions"},
-    {"all", NULL, false, "both"},
+    {"cudnn", NULL, true, "cuDNN for plain convolutions, by plans that it makes when pcc runs"},
+    {"all", NULL, true, "both"},
     {0},
 };
 
@@ -226,7 +226,7 @@ const CliOption cli_options[] = {
     {"--honour-casts", NULL, OPTION_FLAG, SECTION_PRECISION, TRAINING, FIELD(honour_casts),
      .help = "the model's own Casts between floats decide, not the policy"},
     {"--tf32", NULL, OPTION_FLAG, SECTION_PRECISION, COMMAND_COMPILE, FIELD(tf32),
-     .help = "CUDA's libraries may round operands of float32 products to TF32, 10 bits of fraction"},
+     .help = "CUDA's libraries may round operands of float32 to TF32, 10 bits of fraction"},
     {"--check-numerics", NULL, OPTION_FLAG, SECTION_PRECISION, TRAINING, FIELD(check_numerics),
      .help = "the program names the first node whose result is not finite"},
     {"--explain-precision", "json", OPTION_MAYBE, SECTION_PRECISION, COMMAND_COMPILE, FIELD(explain_precision),

@@ -7,6 +7,7 @@
 #include "frontend/onnx/name_table.h"
 #include "frontend/commands/gpu_file.h"
 #include "frontend/commands/recompute_kind.h"
+#include "codegen/cuda/convolution_plans.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -91,6 +92,7 @@ int run_compilation(Compilation *c, void (*body)(Compilation *c))
     onnx_close(c->model);
     if (c->tensors)
         pcc_st_close(c->tensors);
+    close_convolution_plans(c->convolution_plans);
     arena_destroy(c->arena);
     if (fflush(stdout) && c->diagnostics.error_count == 0) {
         fprintf(stderr, "pcc: error: cannot write the standard output: %s\n", strerror(errno));
@@ -222,10 +224,20 @@ const Target *target_of(const CommandLine *line)
     return line->target && strcmp(line->target, target_cuda.name) == 0 ? &target_cuda : &target_c;
 }
 
-/* cuBLASLt where nothing is said. */
+/* Bits of Library; cuBLASLt where nothing is said. */
 static unsigned chosen_libraries(const CommandLine *line)
 {
-    return line->libraries && strcmp(line->libraries, "none") == 0 ? 0 : LIBRARY_CUBLASLT;
+    static const struct {
+        const char *name;
+        unsigned libraries;
+    } rows[] = {{"none", 0},
+                {"cublaslt", LIBRARY_CUBLASLT},
+                {"cudnn", LIBRARY_CUDNN},
+                {"all", LIBRARY_CUBLASLT | LIBRARY_CUDNN}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && line->libraries; i++)
+        if (strcmp(line->libraries, rows[i].name) == 0)
+            return rows[i].libraries;
+    return LIBRARY_CUBLASLT;
 }
 
 bool is_cuda(const Target *target)
@@ -259,6 +271,21 @@ static void check_target(Compilation *c)
         fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
               "--tf32 is not supported with --libraries none by this version: own kernels multiply float32 as it is; "
               "leave one of both out");
+    if ((chosen_libraries(line) & LIBRARY_CUDNN) && line->gpu_arch && strchr(line->gpu_arch, ','))
+        fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
+              "--libraries %s is not supported for several architectures (--gpu-arch %s): cuDNN's plans hold for one "
+              "GPU; "
+              "name one, or leave cudnn out",
+              line->libraries, line->gpu_arch);
+}
+
+/* Once for a compile: loading cuDNN takes a second. */
+static ConvolutionPlans *open_plans(Compilation *c, const Target *target)
+{
+    const PlanRules rules = {.tf32 = target->tf32, .deterministic = target->deterministic};
+    if (!c->convolution_plans)
+        c->convolution_plans = open_convolution_plans(c->arena, &c->diagnostics, c->gpu, target->architecture, rules);
+    return c->convolution_plans;
 }
 
 /* The target as the options want it. */
@@ -276,6 +303,8 @@ static const Target *chosen_target(Compilation *c)
     const char *architecture = c->gpu ? c->gpu->architecture : line->gpu_arch; /* the first of a list */
     if (architecture)
         chosen->architecture = atoi(architecture + strlen("sm_"));
+    if (chosen->libraries & LIBRARY_CUDNN)
+        chosen->convolution_plans = open_plans(c, chosen);
     return chosen;
 }
 

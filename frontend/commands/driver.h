@@ -23,6 +23,7 @@ typedef struct Compilation {
     Graph *imported;       /* becomes program.train: look at it before run_passes() */
     const Target *target;  /* that the program is for: of command line or output; NULL: as --target says */
     const struct Gpu *gpu; /* --gpu, once the options are prepared; or NULL */
+    struct ConvolutionPlans *convolution_plans; /* of --libraries cudnn, once the options are prepared; or NULL */
     Options options;
     Program program;
     const struct PrecisionReport *precision_report; /* --explain-precision: what pass autocast decided */

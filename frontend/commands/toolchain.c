@@ -92,6 +92,17 @@ static const char *pkg_config(Arena *arena, Diagnostics *diagnostics, const char
     return arena_strndup(arena, buffer, length);
 }
 
+/* Where $CUDNN_PATH says that cuDNN is, as --libraries reads it; else the compiler knows. */
+static void add_cudnn_path(Arguments *arguments, const BuildRequest *request)
+{
+    const char *path = getenv("CUDNN_PATH");
+    if (!request->libraries || !strstr(request->libraries, "cudnn") || !path || !*path)
+        return;
+    add(arguments, arena_printf(arguments->arena, "-I%s/include", path));
+    add(arguments, arena_printf(arguments->arena, "-L%s/lib", path));
+    add(arguments, arena_printf(arguments->arena, "-L%s/lib64", path));
+}
+
 static void add_runtime(Arguments *arguments, Diagnostics *diagnostics, const BuildRequest *request, bool link)
 {
     RuntimeFiles files = find_runtime(arguments->arena);
@@ -99,6 +110,7 @@ static void add_runtime(Arguments *arguments, Diagnostics *diagnostics, const Bu
         add_words(arguments, pkg_config(arguments->arena, diagnostics, "--cflags"));
     else if (!request->standalone)
         add(arguments, arena_printf(arguments->arena, "-I%s", files.include));
+    add_cudnn_path(arguments, request);
     if (!link)
         return;
     if (!request->standalone && !files.library)

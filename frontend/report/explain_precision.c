@@ -167,13 +167,28 @@ static const char *loss_scale_text(Arena *arena, const Options *options)
     return scale == LOSS_SCALE_DYNAMIC ? "dynamic" : scale == 1 ? "none" : arena_printf(arena, "%g", scale);
 }
 
+/* Whose operands --tf32 lets be rounded, as --libraries says it, and in words. */
+static const char *rounding_libraries(const Target *target)
+{
+    const bool both = target->libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN);
+    return both ? "all" : target->libraries == LIBRARY_CUDNN ? "cudnn" : "cublaslt";
+}
+
+static const char *rounded_text(const Target *target)
+{
+    const bool both = target->libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN);
+    return both                                 ? "cuBLASLt's products and cuDNN's convolutions"
+           : target->libraries == LIBRARY_CUDNN ? "cuDNN's convolutions"
+                                                : "cuBLASLt's products";
+}
+
 static void print_text(Compilation *c, const Footprint *here, const Footprint *single, FILE *stream)
 {
     const char *update = policy_update(&c->options), *policy = c->options.policy ? c->options.policy : "pcc";
     fprintf(stream, "precision %s, policy %s, loss scale %s%s%s\n\n", c->options.precision, policy,
             loss_scale_text(c->arena, &c->options), update ? ", update " : "", update ? update : "");
     if (c->options.target->tf32)
-        fprintf(stream, "float32 operands of cuBLASLt's products are rounded to TF32 (--tf32)\n\n");
+        fprintf(stream, "float32 operands of %s are rounded to TF32 (--tf32)\n\n", rounded_text(c->options.target));
     print_decisions(c->arena, c->precision_report, stream);
     print_casts(c->precision_report, stream);
     print_totals(c->options.precision, here, single, stream);
@@ -232,7 +247,7 @@ static void print_json(Compilation *c, const Footprint *here, const Footprint *s
                     {"policy", c->options.policy ? c->options.policy : "pcc"},
                     {"loss_scale", loss_scale_text(c->arena, &c->options)},
                     {"update", policy_update(&c->options)},
-                    {"tf32", "cublaslt"}};
+                    {"tf32", rounding_libraries(c->options.target)}};
     const size_t count = sizeof settings / sizeof *settings - !c->options.target->tf32;
     for (size_t i = 0; i < count; i++) {
         fputc(i ? ',' : '{', stream);

@@ -40,7 +40,6 @@ grep -q "cuBLASLt for 1 of 8 products, 1 of them in TF32" large.cu || fail "the 
 grep -q "^#define PCC_CUBLAS_TF32 1" large.cu && grep -q "^#define PCC_CUBLAS_DETERMINISTIC 1" large.cu || fail "no rules"
 expect 0 "rounded to TF32" "$PCC" large.onnx --batch 512 --tf32 --target cuda --explain-precision
 expect 3 "\-\-tf32 is not supported with --libraries none" "$PCC" m.onnx --batch 4 --libraries none --tf32 -o never.cu
-expect 3 "\-\-libraries cudnn is not supported" "$PCC" m.onnx --batch 4 --libraries cudnn -o never.cu
 expect 2 "\-\-libraries is for CUDA programs" "$PCC" m.onnx --batch 4 --libraries none -o never.c
 expect 2 "\-\-tf32 is for CUDA programs" "$PCC" m.onnx --batch 4 --tf32 -o never.c
 expect 0 "" "$PCC" m.onnx --batch 4 --deterministic -o train.c
