@@ -9,7 +9,8 @@
 #
 # With CUDA it is a program for GPUs; the project enables that language. ARCHITECTURES are those of the property
 # CUDA_ARCHITECTURES (80, 90a, native, ...); without them CMAKE_CUDA_ARCHITECTURES decides. Where the toolkit has
-# cuBLASLt it is linked, but for OPTIONS --libraries none.
+# cuBLASLt it is linked, but for OPTIONS --libraries none; cuDNN with --libraries cudnn or all, where CUDNN_ROOT,
+# $CUDNN_PATH or the toolkit has it.
 
 # Sets `variable` to the file that pcc writes for the target, by a command that reads the model.
 function(_pcc_add_source name suffix model options variable)
@@ -45,6 +46,14 @@ function(_pcc_set_up_cuda name architectures options)
   if(TARGET CUDA::cublasLt AND without_libraries EQUAL -1)
     target_link_libraries(${name} PUBLIC CUDA::cublasLt)
     target_link_options(${name} PRIVATE LINKER:--as-needed) # only where the program calls it
+  endif()
+  if(options MATCHES "--libraries;(cudnn|all)")
+    find_path(PCC_PROGRAM_CUDNN_INCLUDE cudnn.h HINTS ${CUDNN_ROOT} $ENV{CUDNN_PATH} ${CUDAToolkit_INCLUDE_DIRS}
+      PATH_SUFFIXES include REQUIRED)
+    find_library(PCC_PROGRAM_CUDNN NAMES libcudnn.so.9 HINTS ${CUDNN_ROOT} $ENV{CUDNN_PATH} ${CUDAToolkit_LIBRARY_DIR}
+      PATH_SUFFIXES lib lib64 REQUIRED)
+    target_include_directories(${name} SYSTEM PRIVATE ${PCC_PROGRAM_CUDNN_INCLUDE})
+    target_link_libraries(${name} PUBLIC ${PCC_PROGRAM_CUDNN})
   endif()
   target_compile_options(${name} PRIVATE -O3)
   if(architectures)

@@ -49,7 +49,7 @@ def architecture():
 
 def link_flags(source):
     text = source.read_text()
-    libraries = {'<pcc/kernels/gemm/gemm_cublas.cuh>': '-lcublasLt', '<cudnn': '-lcudnn'}
+    libraries = {'<pcc/kernels/gemm/gemm_cublas.cuh>': '-lcublasLt', '<pcc/kernels/conv/conv_cudnn.cuh>': '-l:libcudnn.so.9'}
     return [flag for header, flag in libraries.items() if f'#include {header}' in text]
 
 
