@@ -35,6 +35,8 @@ int followed_axis(const Node *node, int i, int axis, int output)
 {
     const Op *op = node->op;
     const Value *first = node->outputs[0], *to = node->outputs[output];
+    if (op->follow_axis_to)
+        return op->follow_axis_to(node, i, axis, output);
     if (!first || to->type.rank != first->type.rank)
         return -1;
     int followed = op->follow_axis              ? op->follow_axis(node, i, axis)

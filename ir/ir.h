@@ -463,6 +463,8 @@ struct Op {
      * same axes. Callers drop an axis whose extent changes, so that rows need not check it. NULL: elementwise rows
      * align from the last axis; of others nothing is known. */
     int (*follow_axis)(const Node *node, int i, int axis);
+    /* Instead of it in rows whose outputs have axes of their own: the axis of output `output`. */
+    int (*follow_axis_to)(const Node *node, int i, int axis, int output);
     /* Sets every present output's type; false after error() with the node's origin. */
     bool (*infer)(Graph *graph, Node *node);
     /* Adds to the cotangents of the inputs (see Differentiator below). NULL: the operator propagates no gradient. */

@@ -339,11 +339,11 @@ static void expand_layer(Graph *graph, Node *node, Value **replacements)
         replacements[2] = l.batch_first ? build_transpose(graph, all.c, (const int[]){1, 0, 2}) : all.c;
 }
 
-/* The axis of the sequences; that of the steps is mixed. */
-static int layer_follow_axis(const Node *node, int i, int axis)
+/* The axis of the sequences, in Y and in the last states; that of the steps is mixed. */
+static int layer_follow_axis(const Node *node, int i, int axis, int output)
 {
     const bool batch_first = attr_int(node, "layout");
-    const int to = batch_first ? 0 : 2;
+    const int to = batch_first ? 0 : output == 0 ? 2 : 1;
     if (i == LAYER_LENGTHS)
         return axis == 0 ? to : -1;
     return (i == LAYER_X || i == LAYER_H || i == LAYER_C) && axis == !batch_first ? to : -1;
@@ -360,14 +360,15 @@ enum { STORED_OPERANDS = 1 << LAYER_B | 1 << LAYER_C };
 #define LAYER_ROW(NAME, INPUTS, OUTPUTS, ATTRIBUTES) \
     {.name = NAME, \
      .inputs = INPUTS, \
-     .roles = {[LAYER_W] = ROLE_WEIGHT, [LAYER_R] = ROLE_WEIGHT, [LAYER_B] = ROLE_SHIFT}, \
+     .roles = {[LAYER_W] = ROLE_WEIGHT, [LAYER_R] = ROLE_WEIGHT, [LAYER_B] = ROLE_WEIGHT, \
+               [LAYER_H] = ROLE_SHIFT, [LAYER_C] = ROLE_SHIFT, [LAYER_P] = ROLE_WEIGHT}, \
      .as_stored = STORED_OPERANDS, \
      .outputs = OUTPUTS, \
      .attributes = ATTRIBUTES, \
      .since = 22, \
      .precision = CLASS_LOWER, \
      .kind = OP_EXPAND, \
-     .follow_axis = layer_follow_axis, \
+     .follow_axis_to = layer_follow_axis, \
      .infer = infer_layer, \
      .expand = expand_layer}
 /* clang-format on */

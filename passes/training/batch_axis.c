@@ -14,7 +14,8 @@ static int64_t place_by_operand(const Node *node, int i, int output, int64_t out
     const Type *from = &node->inputs[i]->type, *to = &node->outputs[output]->type;
     int64_t place = followed_place(node, i, output, outer, batch);
     Digit digit;
-    bool guess = place == PLACE_UNKNOWN && !node->op->follow_axis && i == 0 && from->rank == to->rank;
+    bool guess = place == PLACE_UNKNOWN && !node->op->follow_axis && !node->op->follow_axis_to && i == 0 &&
+                 from->rank == to->rank;
     return guess && find_digit(from, outer, batch, &digit) ? place_moved(from, outer, batch, to, digit.axis) : place;
 }
 

@@ -73,7 +73,7 @@ static const char *why_filling(const Value *value, unsigned readings, double fil
     if (setting(readings))
         return setting(readings);
     if (neutral && is_generated_name(value->name))
-        return "a neutral scale or bias of InstanceNormalization under a generated name";
+        return "what exporters fill in under a generated name: a neutral scale or bias, a state of zeros";
     if (is_constant_name(value->name))
         return "a constant by its name: one value";
     if (is_read_as_weight(readings))
