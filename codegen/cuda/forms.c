@@ -1,8 +1,10 @@
 /* forms.c: which form of a kernel serves a node, so that the program compiles no other. */
 #include "codegen/calls/literals.h"
 #include "codegen/cuda/print.h"
+#include "ir/ops/shared/recurrence.h"
 #include "passes/view.h"
 #include "runtime/kernels/conv/conv_cuda.h"
+#include "runtime/kernels/recurrent/recurrent_cuda.h"
 
 /* Blocks are aligned to 64 bytes at least: what divides the operand's place in one, up to that, divides its address. */
 uintptr_t alignment_of(const Value *value)
@@ -98,4 +100,34 @@ const char *convolution_grad_input_form(const Node *node, const KernelCall *call
 const char *convolution_grad_weight_form(const Node *node, const KernelCall *call)
 {
     return convolution_text(node, call, pcc_conv_grad_weight_form);
+}
+
+/* ---- recurrences ------------------------------------------------------------------------------------------------- */
+
+/* The form of the products of `rows` with `weights`; the cell, and its functions by their numbers. */
+static const char *recurrence_text(const Node *node, const KernelCall *call, bool backward, uintptr_t alignment,
+                                   Dtype rows, const Value *weights)
+{
+    const PccRecurrent shape = recurrent_literal(call);
+    const GateFunction *f = recurrence_of(node).functions;
+    const PccFormOperand left = {.address = alignment, .element_bytes = (size_t)dtype_info[rows].bytes};
+    const PccFormOperand right = {.address = alignment_of(weights), .element_bytes = stored_bytes(weights)};
+    const bool tensor = is_narrow(rows) && rows == weights->type.dtype;
+    const int form = pcc_recurrent_product_form(shape, backward, left, right, tensor, element_bytes(call));
+    return arena_printf(call->arena, "%s + PCC_RECURRENT_CELL(%d, %d, %d, %d)", form_text(call->arena, form),
+                        (int)shape.cell, f[0].kind, f[1].kind, f[2].kind);
+}
+
+/* The rows are those of y, and first of h0. */
+const char *recurrence_form(const Node *node, const KernelCall *call)
+{
+    const Value *y = node->outputs[RECURRENCE_Y], *h0 = input(node, RECURRENCE_H0);
+    const uintptr_t of_y = alignment_of(y), of_h0 = h0 ? alignment_of(h0) : of_y;
+    return recurrence_text(node, call, false, of_y < of_h0 ? of_y : of_h0, y->type.dtype, node->inputs[RECURRENCE_R]);
+}
+
+const char *recurrence_grad_form(const Node *node, const KernelCall *call)
+{
+    const Value *dg = node->outputs[RECURRENCE_GRAD_DG];
+    return recurrence_text(node, call, true, alignment_of(dg), dg->type.dtype, node->inputs[RECURRENCE_GRAD_R]);
 }

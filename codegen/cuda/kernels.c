@@ -11,6 +11,7 @@
 #include "runtime/kernels/norm/norm_cuda.h"
 #include "runtime/kernels/optimizer/optimizer_cuda.h"
 #include "runtime/kernels/pool/pool_cuda.h"
+#include "runtime/kernels/recurrent/recurrent_cuda.h"
 #include "runtime/kernels/reduce/reduce_cuda.h"
 
 /* ---- scratch: the kernels' own formulas ------------------------------------------------------------------------- */
@@ -49,6 +50,18 @@ static int64_t attention_grad_scratch(const Node *node, const KernelCall *call)
 {
     (void)node;
     return (int64_t)pcc_cuda_attention_grad_scratch_bytes(attention_literal(call), element_bytes(call));
+}
+
+static int64_t recurrence_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_recurrence_scratch_bytes(recurrent_literal(call), element_bytes(call));
+}
+
+static int64_t recurrence_grad_scratch(const Node *node, const KernelCall *call)
+{
+    (void)node;
+    return (int64_t)pcc_cuda_recurrence_grad_scratch_bytes(recurrent_literal(call), element_bytes(call));
 }
 
 static int64_t rows_scratch(const Node *node, const KernelCall *call)
@@ -161,6 +174,19 @@ static const Kernel kernels[] = {
         .input_striding = {HEADS}, .output_striding = {STRIDING_ROWS}),
     ROW("ScaledDotProductAttentionGrad", "attention_grad", call_attention_grad, .scratch = attention_grad_scratch,
         .input_striding = {HEADS, [4] = STRIDING_ROWS, [7] = STRIDING_ROWS}, .output_striding = {HEADS}),
+
+    ROW("LstmRecurrence", "recurrence", call_recurrence, .scratch = recurrence_scratch, .form = recurrence_form,
+        .aliases = 1),
+    ROW("LstmRecurrenceGrad", "recurrence_grad", call_recurrence, .scratch = recurrence_grad_scratch,
+        .form = recurrence_grad_form),
+    ROW("GruRecurrence", "recurrence", call_recurrence, .scratch = recurrence_scratch, .form = recurrence_form,
+        .aliases = 1),
+    ROW("GruRecurrenceGrad", "recurrence_grad", call_recurrence, .scratch = recurrence_grad_scratch,
+        .form = recurrence_grad_form),
+    ROW("RnnRecurrence", "recurrence", call_recurrence, .scratch = recurrence_scratch, .form = recurrence_form,
+        .aliases = 1),
+    ROW("RnnRecurrenceGrad", "recurrence_grad", call_recurrence, .scratch = recurrence_grad_scratch,
+        .form = recurrence_grad_form),
 
     ROW("BatchNormalizationStatistics", "batch_norm_statistics", call_batch_norm_statistics,
         .scratch = batch_norm_statistics_scratch),

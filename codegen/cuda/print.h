@@ -18,7 +18,7 @@ const char *run_cuda_loop(Emitter *e, const Node *node);
 const char *emit_cuda_epilogue(Emitter *e, const Node *node, Dtype compute);
 /* call.c */
 const char *cuda_callee(const Node *node, const Kernel *kernel, const KernelCall *call);
-/* forms.c: of matrix products and convolutions */
+/* forms.c: of matrix products, convolutions and recurrences */
 const char *product_form(const Node *node, const KernelCall *call);
 /* The largest power of two that is known to divide a value's address; an operand of a product. */
 uintptr_t alignment_of(const Value *value);
@@ -26,6 +26,8 @@ PccFormOperand product_operand(const Node *node, const KernelCall *call, int ope
 const char *convolution_form(const Node *node, const KernelCall *call);
 const char *convolution_grad_input_form(const Node *node, const KernelCall *call);
 const char *convolution_grad_weight_form(const Node *node, const KernelCall *call);
+const char *recurrence_form(const Node *node, const KernelCall *call);
+const char *recurrence_grad_form(const Node *node, const KernelCall *call);
 /* library.c: products that a library computes */
 void call_product(const Node *node, KernelCall *call); /* of a MatMul: an own kernel, or the library's */
 int64_t library_workspace(const KernelCall *call);     /* bytes; 0: the call is not a library's */

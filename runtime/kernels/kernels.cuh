@@ -28,6 +28,8 @@
 #include "pool/max_pool.cuh"
 #include "pool/resize.cuh"
 #include "random/dropout.cuh"
+#include "recurrent/recurrent.cuh"
+#include "recurrent/recurrent_grad.cuh"
 #include "reduce/arg.cuh"
 #include "reduce/reduce.cuh"
 #include "reduce/scan.cuh"
