@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "ir/ops/shared/recurrence.h"
 #include "ir/target/gpu.h"
 #include "ir/schema.h"
 #include "passes/precision/policy.h"
@@ -39,10 +40,18 @@ static double needed_flops(const Node *node)
     return node_flops(node) * (is_causal ? 0.5 : 1);
 }
 
-/* Of the operands: 16 bits where both factors are stored so. */
+static bool is_recurrence_grad(const Node *node)
+{
+    return strstr(node->op->name, "RecurrenceGrad") != NULL;
+}
+
+/* Of the operands: 16 bits where both factors are stored so. The gradient of a recurrence multiplies what it makes. */
 static Dtype product_dtype(const Node *node)
 {
-    const Dtype a = node->inputs[0]->type.dtype, b = node->inputs[1]->type.dtype;
+    const bool is_made = is_recurrence_grad(node);
+    const Value *left = is_made ? node->outputs[RECURRENCE_GRAD_DG] : node->inputs[0];
+    const Value *right = node->inputs[is_made ? RECURRENCE_GRAD_R : 1];
+    const Dtype a = left->type.dtype, b = right->type.dtype;
     return is_narrow(a) && a == b ? a : a == DTYPE_F64 || b == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
 }
 
@@ -124,6 +133,7 @@ typedef enum Group {
     GROUP_PRODUCTS,
     GROUP_CONVOLUTIONS,
     GROUP_ATTENTION,
+    GROUP_RECURRENCES,
     GROUP_NORMS,
     GROUP_LOOPS,
     GROUP_REDUCTIONS,
@@ -135,10 +145,18 @@ typedef enum Group {
 } Group;
 
 static const char *const group_names[GROUP_COUNT] = {
-    [GROUP_BATCH] = "batch",           [GROUP_PRODUCTS] = "matrix products", [GROUP_CONVOLUTIONS] = "convolutions",
-    [GROUP_ATTENTION] = "attention",   [GROUP_NORMS] = "norms and softmax",  [GROUP_LOOPS] = "elementwise loops",
-    [GROUP_REDUCTIONS] = "reductions", [GROUP_LOOKUPS] = "lookups",          [GROUP_LOSS] = "loss",
-    [GROUP_OTHER] = "other kernels",   [GROUP_OPTIMIZER] = "optimizer",
+    [GROUP_BATCH] = "batch",
+    [GROUP_PRODUCTS] = "matrix products",
+    [GROUP_CONVOLUTIONS] = "convolutions",
+    [GROUP_ATTENTION] = "attention",
+    [GROUP_RECURRENCES] = "recurrences",
+    [GROUP_NORMS] = "norms and softmax",
+    [GROUP_LOOPS] = "elementwise loops",
+    [GROUP_REDUCTIONS] = "reductions",
+    [GROUP_LOOKUPS] = "lookups",
+    [GROUP_LOSS] = "loss",
+    [GROUP_OTHER] = "other kernels",
+    [GROUP_OPTIMIZER] = "optimizer",
 };
 
 static Group group_of(const Node *node)
@@ -149,6 +167,9 @@ static Group group_of(const Node *node)
     } groups[] = {{"MatMul", GROUP_PRODUCTS},
                   {"Convolution", GROUP_CONVOLUTIONS},
                   {"ScaledDotProductAttention", GROUP_ATTENTION},
+                  {"LstmRecurrence", GROUP_RECURRENCES},
+                  {"GruRecurrence", GROUP_RECURRENCES},
+                  {"RnnRecurrence", GROUP_RECURRENCES},
                   {"BatchNormalization", GROUP_NORMS},
                   {"LayerNormalization", GROUP_NORMS},
                   {"RMSNormalization", GROUP_NORMS},
