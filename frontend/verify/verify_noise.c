@@ -65,7 +65,8 @@ static bool steps_are_rounding(Arena *arena, const Comparison *noise, const char
  * that the comparison decides nothing. In 16 bits the tolerances cover most of that already. */
 static bool is_undecided(const ComparedTensor *row, double error, const char *precision)
 {
-    const double about = 4, usual = find_tolerance(precision)->steps == STEPS_IGNORED ? 0.4 : 0;
+    const bool in_16_bits = find_tolerance(precision)->steps == STEPS_IGNORED;
+    const double about = 4, usual = in_16_bits ? fmin(0.4, most_allowed(row->name, precision)) : 0;
     return row->error > row->tolerance && row->error <= about * error && error >= usual && isfinite(error);
 }
 

@@ -241,6 +241,25 @@ static void test_noise(void **state)
     assert_string_equal(comparison.rows[1].name, "grad/weight");
 }
 
+/* In 16 bits: a whole gradient that rounding alone changes by more than its tolerance is open, not wrong. */
+static void test_noise_in_16_bits(void **state)
+{
+    Tensors dump = {0}, reference = {0}, rounded = {0};
+    add(&dump, "grad/weight", 3, 5), add(&reference, "grad/weight", 3, 4), add(&rounded, "grad/weight", 3, 3.2);
+    Arena *arena = ((Fixture *)*state)->arena;
+    Comparison comparison = compare(*state, &dump, &reference, "16-mixed");
+    Comparison noise = compare(*state, &rounded, &reference, "16-mixed");
+    allow_noise(arena, &comparison, &noise, 0x1p-11, false, "16-mixed");
+    assert_int_equal(comparison.failed, 0);
+    assert_int_equal(comparison.undecided, 1);
+
+    rounded.data[0][1] = 3.9;
+    comparison = compare(*state, &dump, &reference, "16-mixed");
+    noise = compare(*state, &rounded, &reference, "16-mixed");
+    allow_noise(arena, &comparison, &noise, 0x1p-11, false, "16-mixed");
+    assert_worst(&comparison, 1, "grad");
+}
+
 /* All gradients are what rounding left of terms that cancel: absolute, by what rounding makes of them in f32. The loss
  * is another matter. */
 static void test_gradients_that_cancel(void **state)
@@ -299,6 +318,7 @@ int main(void)
         TEST_WITH_FIXTURE(test_missing_and_unexpected),
         TEST_WITH_FIXTURE(test_float32_metadata),
         TEST_WITH_FIXTURE(test_noise),
+        TEST_WITH_FIXTURE(test_noise_in_16_bits),
         TEST_WITH_FIXTURE(test_gradients_that_cancel),
         TEST_WITH_FIXTURE(test_table),
     };
