@@ -209,6 +209,7 @@ struct Value {
     const float *unrounded; /* PARAM that autocast stores in 16 bits: its contents before, or NULL */
     View view;
     Value *copy_of; /* VALUE_COPY: the PARAM of the same dims */
+    int narrow;     /* the ONNX data type whose numbers it holds in a wider dtype (ir/narrow.h), or 0 */
 };
 
 typedef enum AttrKind { ATTR_INT, ATTR_FLOAT, ATTR_STRING, ATTR_INTS, ATTR_FLOATS } AttrKind;

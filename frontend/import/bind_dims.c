@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "frontend/import/onnx_model.h"
+#include "ir/narrow.h"
 
 typedef struct Binder {
     Import *import;
@@ -251,7 +252,7 @@ static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
     const char *name = arena_strndup(import->arena, info->name, strlen(info->name));
     int data_type = info->type && info->type->tensor_type ? info->type->tensor_type->elem_type : 0;
     Type type = {0};
-    if (!dtype_from_onnx(data_type, &type.dtype)) {
+    if (!held_dtype_from_onnx(data_type, &type.dtype)) {
         Value *poisoned = unsupported_type(import, "input '%s' is %s; pcc reads tensors of numbers", name,
                                            input_kind(import->arena, info));
         define_value(import, scope, NO_ORIGIN, name, poisoned);
@@ -260,9 +261,11 @@ static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
     widen_type(import, &type);
     if (!binding && !constant) {
         if (shape_of_input(binder, info, &type)) {
-            graph_add_input(import->graph, value_create(import->graph, VALUE_INPUT, type, name));
-            rebatch_input(import, import->graph->inputs[import->graph->input_count - 1]);
-            define_value(import, scope, NO_ORIGIN, name, import->graph->inputs[import->graph->input_count - 1]);
+            Value *value = value_create(import->graph, VALUE_INPUT, type, name);
+            value->narrow = narrow_format(data_type) ? data_type : 0;
+            graph_add_input(import->graph, value);
+            rebatch_input(import, value);
+            define_value(import, scope, NO_ORIGIN, name, value);
         }
         return;
     }
@@ -274,6 +277,7 @@ static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
     const bool is_fed = !binding && constant->is_fed;
     Value *value = value_create(import->graph, is_fed ? VALUE_INPUT : VALUE_CONST, type, name);
     value->data = data;
+    value->narrow = narrow_format(data_type) ? data_type : 0;
     if (is_fed) {
         graph_add_input(import->graph, value);
     }

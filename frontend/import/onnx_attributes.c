@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "frontend/import/onnx_model.h"
+#include "ir/narrow.h"
 #include "ir/schema.h"
 
 typedef Onnx__AttributeProto__AttributeType AttributeType;
@@ -177,7 +178,9 @@ static Value *constant_from_tensor(Import *import, Origin origin, const TensorPr
     }
     const void *data = tensor_data(import->model, origin, tensor, &type);
     widen_tensor(import, &type, &data);
-    return const_create(import->graph, type, data, NULL);
+    Value *value = const_create(import->graph, type, data, NULL);
+    value->narrow = narrow_format(tensor->data_type) ? tensor->data_type : 0;
+    return value;
 }
 
 int tensor_operands(Import *import, const Body *body, Origin origin, const NodeProto *from, const Op *op,
@@ -283,7 +286,7 @@ Value *import_constant(Import *import, const Body *body, const NodeProto *node)
 {
     Value *value = constant_value(import, body, node_origin(import, body, node), node);
     const char *name = node_output(node, 0);
-    if (!value || !name || body->repeated) {
+    if (!value || !name || body->repeated || value->narrow) {
         return value;
     }
     value->name = arena_printf(import->arena, "%s%s", body->prefix, name);

@@ -3,22 +3,27 @@
 #include <string.h>
 
 #include "frontend/import/onnx_model.h"
+#include "ir/narrow.h"
 #include "ir/schema.h"
 
 /* ---- initializers --------------------------------------------------------------------------------------------------
  */
 
-static void define_initializer(Import *import, const Body *body, Scope *scope, const char *name, const Type *type,
-                               const void *data)
+/* Floats of a narrow format are somebody's calibration, and no weights. */
+static void define_initializer(Import *import, const Body *body, Scope *scope, const TensorProto *tensor,
+                               const Type *type, const void *data)
 {
+    const char *name = tensor->name;
+    const bool is_narrow_format = narrow_format(tensor->data_type);
     if (!name || !*name) {
         fatal(import->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN, "an initializer has no name");
     }
     Type widened = *type;
     widen_tensor(import, &widened, &data);
-    ValueKind kind = is_float(type->dtype) && !body->repeated ? VALUE_PARAM : VALUE_CONST;
+    ValueKind kind = is_float(type->dtype) && !body->repeated && !is_narrow_format ? VALUE_PARAM : VALUE_CONST;
     Value *value = value_create(import->graph, kind, widened, arena_printf(import->arena, "%s%s", body->prefix, name));
     value->data = data;
+    value->narrow = is_narrow_format ? tensor->data_type : 0;
     if (!is_float(type->dtype)) {
         name_table_set(&import->stored_integers, import->arena, value->name, value);
     }
@@ -42,7 +47,7 @@ void import_initializers(Import *import, const Body *body, Scope *scope, const G
         }
         if (tensor_type(import->model, NO_ORIGIN, tensor, &type)) {
             const void *data = tensor_data(import->model, NO_ORIGIN, tensor, &type);
-            define_initializer(import, body, scope, tensor->name, &type, data);
+            define_initializer(import, body, scope, tensor, &type, data);
         } else {
             refuse_initializer(import, scope, tensor);
         }
@@ -54,7 +59,7 @@ void import_initializers(Import *import, const Body *body, Scope *scope, const G
         }
         if (sparse_tensor_type(import->model, NO_ORIGIN, sparse, &type)) {
             const void *data = sparse_tensor_data(import->model, NO_ORIGIN, sparse, &type);
-            define_initializer(import, body, scope, sparse->values->name, &type, data);
+            define_initializer(import, body, scope, sparse->values, &type, data);
         } else {
             refuse_initializer(import, scope, sparse->values);
         }

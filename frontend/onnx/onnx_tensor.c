@@ -4,6 +4,7 @@
 
 #include "frontend/import/onnx_model.h"
 #include "frontend/onnx/wire_scan.h"
+#include "ir/narrow.h"
 
 const char *onnx_data_type_name(int data_type)
 {
@@ -21,7 +22,7 @@ static bool checked_type(OnnxModel *model, Origin origin, const char *name, int 
                          const int64_t *dims, Type *type)
 {
     Dtype dtype;
-    if (!dtype_from_onnx(data_type, &dtype)) {
+    if (!held_dtype_from_onnx(data_type, &dtype)) {
         return false;
     }
     if (rank > MAX_RANK) {
@@ -156,8 +157,22 @@ static const void *aligned(OnnxModel *model, const Type *type, const uint8_t *by
     return copy;
 }
 
+/* Elements narrower than pcc holds them: packed bytes, or one byte of them in each int32. */
+static const void *narrow_data(OnnxModel *model, Origin origin, const TensorProto *tensor, const Type *type,
+                               const NarrowFormat *format)
+{
+    const Type packed = make_type(DTYPE_U8, 1, &(int64_t){narrow_bytes(format, element_count(type))});
+    TensorProto bytes = *tensor;
+    bytes.data_type = dtype_info[DTYPE_U8].onnx;
+    return narrow_unpack(model->arena, format, element_count(type), tensor_data(model, origin, &bytes, &packed));
+}
+
 const void *tensor_data(OnnxModel *model, Origin origin, const TensorProto *tensor, const Type *type)
 {
+    const NarrowFormat *format = narrow_format(tensor->data_type);
+    if (format) {
+        return narrow_data(model, origin, tensor, type, format);
+    }
     if (tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
         return aligned(model, type, external_payload(model->external, origin, tensor, (size_t)type_bytes(type)));
     }

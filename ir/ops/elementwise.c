@@ -1,4 +1,5 @@
 /* elementwise.c: arithmetic, minima and maxima, selection and conversion. */
+#include "ir/narrow.h"
 #include "ir/ops/shared/expression.h"
 #include "ir/ops/shared/follow.h"
 #include "ir/ops/shared/support.h"
@@ -321,6 +322,28 @@ static void where_gradient(Differentiator *d, Node *node)
 /* The conversion itself is the load or the store: floats round towards zero to integers, bool is != 0. */
 EXPRESSION_INT(Cast, x)
 
+/* To a format narrower than any dtype: a row of its own (quantize.c). */
+static bool cast_upgrade(Graph *graph, Node *node, int opset)
+{
+    (void)opset;
+    if (has_attr(node, "to") && narrow_format((int)attr_int(node, "to")))
+        node->op = find_op("CastNarrow", strlen("CastNarrow"));
+    (void)graph;
+    return true;
+}
+
+static bool cast_like_upgrade(Graph *graph, Node *node, int opset)
+{
+    const int narrow = node->inputs[1]->narrow;
+    (void)opset;
+    if (narrow) {
+        node->op = find_op("CastNarrow", strlen("CastNarrow"));
+        node->input_count = 1;
+        set_int(graph, node, "to", narrow);
+    }
+    return true;
+}
+
 static bool cast_infer(Graph *graph, Node *node)
 {
     Type type = node->inputs[0]->type;
@@ -437,7 +460,8 @@ const Op elementwise_ops[] = {
      .roles = {ROLE_DATA, ROLE_CHOICE, ROLE_CHOICE}, .since = 16, .keeps_range = 1 << 1 | 1 << 2,
      .precision = CLASS_PROMOTE, .infer = where_infer, .gradient = where_gradient},
     {ELEMENTWISE_INT(Cast), .inputs = "X", .attributes = "to:int!, saturate:int=1, round_mode:string=up", .since = 13,
-     .keeps_range = 1 << 0, .precision = CLASS_NONE, .infer = cast_infer, .gradient = cast_gradient},
+     .keeps_range = 1 << 0, .precision = CLASS_NONE, .upgrade = cast_upgrade, .infer = cast_infer,
+     .gradient = cast_gradient},
     {.name = "CastLike",
      .inputs = "X, Like",
      .outputs = "Y",
@@ -445,6 +469,7 @@ const Op elementwise_ops[] = {
      .since = 15,
      .precision = CLASS_NONE,
      .kind = OP_EXPAND,
+     .upgrade = cast_like_upgrade,
      .follow_axis = cast_like_follow_axis,
      .infer = cast_like_infer,
      .expand = cast_like_expand},

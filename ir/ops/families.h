@@ -20,6 +20,7 @@
     FAMILY(matmul)      \
     FAMILY(norm)        \
     FAMILY(pool)        \
+    FAMILY(quantize)    \
     FAMILY(random)      \
     FAMILY(recurrence)  \
     FAMILY(recurrent)   \

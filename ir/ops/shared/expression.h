@@ -12,41 +12,42 @@
 #include "ir/ir.h"
 
 /* FUNCTION(name in expressions, NAME in the runtime's pcc_NAME_f32 and pcc_NAME_f64) */
-#define EXPRESSION_FUNCTIONS(FUNCTION) \
-    FUNCTION(exp, exp)                 \
-    FUNCTION(expm1, expm1)             \
-    FUNCTION(log, log)                 \
-    FUNCTION(log1p, log1p)             \
-    FUNCTION(power, pow)               \
-    FUNCTION(modulo, mod)              \
-    FUNCTION(sqrt, sqrt)               \
-    FUNCTION(erf, erf)                 \
-    FUNCTION(tanh, tanh)               \
-    FUNCTION(sigmoid, sigmoid)         \
-    FUNCTION(sin, sin)                 \
-    FUNCTION(cos, cos)                 \
-    FUNCTION(tan, tan)                 \
-    FUNCTION(asin, asin)               \
-    FUNCTION(acos, acos)               \
-    FUNCTION(atan, atan)               \
-    FUNCTION(sinh, sinh)               \
-    FUNCTION(cosh, cosh)               \
-    FUNCTION(asinh, asinh)             \
-    FUNCTION(acosh, acosh)             \
-    FUNCTION(atanh, atanh)             \
-    FUNCTION(floor, floor)             \
-    FUNCTION(ceil, ceil)               \
-    FUNCTION(rint, round)              \
-    FUNCTION(truncated_modulo, fmod)   \
-    FUNCTION(absolute, abs)            \
-    FUNCTION(sign, sign)               \
-    FUNCTION(maximum, max)             \
-    FUNCTION(minimum, min)             \
-    FUNCTION(int_sum, add)             \
-    FUNCTION(int_difference, sub)      \
-    FUNCTION(int_product, mul)         \
-    FUNCTION(int_quotient, div)        \
-    FUNCTION(shift_left, shl)          \
+#define EXPRESSION_FUNCTIONS(FUNCTION)             \
+    FUNCTION(exp, exp)                             \
+    FUNCTION(expm1, expm1)                         \
+    FUNCTION(log, log)                             \
+    FUNCTION(log1p, log1p)                         \
+    FUNCTION(power, pow)                           \
+    FUNCTION(modulo, mod)                          \
+    FUNCTION(sqrt, sqrt)                           \
+    FUNCTION(erf, erf)                             \
+    FUNCTION(tanh, tanh)                           \
+    FUNCTION(sigmoid, sigmoid)                     \
+    FUNCTION(sin, sin)                             \
+    FUNCTION(cos, cos)                             \
+    FUNCTION(tan, tan)                             \
+    FUNCTION(asin, asin)                           \
+    FUNCTION(acos, acos)                           \
+    FUNCTION(atan, atan)                           \
+    FUNCTION(sinh, sinh)                           \
+    FUNCTION(cosh, cosh)                           \
+    FUNCTION(asinh, asinh)                         \
+    FUNCTION(acosh, acosh)                         \
+    FUNCTION(atanh, atanh)                         \
+    FUNCTION(floor, floor)                         \
+    FUNCTION(ceil, ceil)                           \
+    FUNCTION(rint, round)                          \
+    FUNCTION(round_significand, round_significand) \
+    FUNCTION(truncated_modulo, fmod)               \
+    FUNCTION(absolute, abs)                        \
+    FUNCTION(sign, sign)                           \
+    FUNCTION(maximum, max)                         \
+    FUNCTION(minimum, min)                         \
+    FUNCTION(int_sum, add)                         \
+    FUNCTION(int_difference, sub)                  \
+    FUNCTION(int_product, mul)                     \
+    FUNCTION(int_quotient, div)                    \
+    FUNCTION(shift_left, shl)                      \
     FUNCTION(shift_right, shr)
 
 static inline double sigmoid(double x)
@@ -64,6 +65,17 @@ static inline double real_maximum(double x, double y)
 static inline double real_minimum(double x, double y)
 {
     return x < y || x != x ? x : y;
+}
+
+/* To the nearest number of `bits` bits behind the leading one, ties to even; below 2^least, of that exponent's. */
+static inline double round_significand(double x, double bits, double least)
+{
+    int exponent;
+    if (!(fabs(x) <= 0x1p1000) || x == 0)
+        return x;
+    frexp(x, &exponent);
+    const int unit = (int)(fmax(exponent - 1, least) - bits);
+    return ldexp(rint(ldexp(x, -unit)), unit);
 }
 
 static inline double real_sign(double x)

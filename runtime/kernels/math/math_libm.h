@@ -88,6 +88,20 @@ PCC_INLINE double pcc_round_f64(double x)
     return __builtin_rint(x);
 }
 
+typedef union PccBits_f64 {
+    double value;
+    int64_t bits;
+} PccBits_f64;
+
+/* As in f32. */
+PCC_INLINE double pcc_round_significand_f64(double x, double bits, double least)
+{
+    int64_t exponent = ((PccBits_f64){.value = x}.bits >> 52 & 2047) - 1023;
+    int64_t unit = (exponent < (int64_t)least ? (int64_t)least : exponent) - (int64_t)bits;
+    double quantum = (PccBits_f64){.bits = (int64_t)((uint64_t)(unit + 1023) << 52)}.value;
+    return __builtin_fabs(x) < __builtin_inf() ? pcc_round_f64(x / quantum) * quantum : x;
+}
+
 /* NaN if either is NaN. */
 PCC_INLINE double pcc_max_f64(double a, double b)
 {

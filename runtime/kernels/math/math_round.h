@@ -34,6 +34,18 @@ PCC_INLINE float pcc_round_f32(float x)
     return pcc_select_f32(pcc_mask_f32(pcc_abs_f32(x) < 0x1p+23f), rounded, x);
 }
 
+/* To the nearest number of `bits` bits behind the leading one, ties to even; below 2^least, of that exponent's. For
+ * bits + |least| < 126. */
+PCC_INLINE float pcc_round_significand_f32(float x, float bits, float least)
+{
+    int32_t exponent = (pcc_bits_f32(x) >> 23 & 255) - 127;
+    int32_t lowest = (int32_t)least, at_least = -(int32_t)(exponent < lowest);
+    int32_t unit = ((lowest & at_least) | (exponent & ~at_least)) - (int32_t)bits;
+    float quantum = pcc_from_bits_f32((int32_t)((uint32_t)(unit + 127) << 23));
+    float rounded = pcc_round_f32(x / quantum) * quantum;
+    return pcc_select_f32(pcc_mask_f32(pcc_abs_f32(x) < PCC_INF_F32), rounded, x);
+}
+
 PCC_INLINE float pcc_floor_f32(float x)
 {
     float nearest = pcc_round_f32(x);
