@@ -1,7 +1,6 @@
-/* attention.c: scaled dot-product attention. ONNX's Attention expands into pcc's ScaledDotProductAttention, fused and
- * tiled by its kernel; its operands may be strided views, such as the heads of one projection. RotaryEmbedding expands
- * into elementwise operators. */
-#include "ir/ops/shared/geometry.h"
+/* attention.c: scaled dot-product attention, fused and tiled by its kernel; its operands may be strided views, such as
+ * the heads of one projection. */
+#include "ir/ops/shared/heads.h"
 
 #include <math.h>
 #include <string.h>
@@ -22,17 +21,11 @@ Attention attention_of(const Node *node)
 
 /* ---- inference ---- */
 
-static bool heads_agree(const Type *q, const Type *k, const Type *v)
+bool heads_agree(const Type *q, const Type *k, const Type *v)
 {
     return q->rank == 4 && k->rank == 4 && v->rank == 4 && q->dims[0] == k->dims[0] && k->dims[0] == v->dims[0] &&
            k->dims[1] == v->dims[1] && k->dims[1] > 0 && q->dims[1] % k->dims[1] == 0 && k->dims[2] == v->dims[2] &&
            q->dims[3] == k->dims[3] && is_float(q->dtype) && q->dtype == k->dtype && k->dtype == v->dtype;
-}
-
-/* max and inverse_sum, and what is computed with them, are never narrower than f32. */
-static Dtype statistics_dtype(const Type *q)
-{
-    return wide_dtype(q->dtype);
 }
 
 /* Bool, or to be added to the scores: of any width that the kernel reads beside q's. */
@@ -65,7 +58,7 @@ static bool infer_attention(Graph *graph, Node *node)
     Type y = node->inputs[0]->type, statistic = y;
     y.dims[3] = node->inputs[2]->type.dims[3];
     statistic.rank = 3;
-    statistic.dtype = statistics_dtype(&y);
+    statistic.dtype = wide_dtype(y.dtype);
     return set_output_type(graph, node, 0, y) && set_output_type(graph, node, 1, statistic) &&
            set_output_type(graph, node, 2, statistic);
 }
@@ -207,7 +200,7 @@ static void evaluate_attention_grad(Arena *arena, const Node *node, const Tensor
 /* ---- gradient ---- */
 
 /* k or v[B, heads/group, T, D] with each head repeated for its group of queries' heads. */
-static Value *build_repeated_heads(Graph *graph, Value *x, int64_t group)
+Value *build_repeated_heads(Graph *graph, Value *x, int64_t group)
 {
     const int64_t *d = x->type.dims;
     if (group == 1)
@@ -242,7 +235,7 @@ static Value *build_probabilities(Graph *graph, Node *node, Value *q, Value *k)
 static Value *build_mask_gradient(Graph *graph, Node *node, Value *dy)
 {
     int64_t group = attention_of(node).group;
-    Dtype dtype = statistics_dtype(&node->inputs[0]->type);
+    Dtype dtype = wide_dtype(node->inputs[0]->type.dtype);
     Value *q = build_cast(graph, node->inputs[0], dtype);
     Value *k = build_cast(graph, build_repeated_heads(graph, node->inputs[1], group), dtype);
     Value *v = build_cast(graph, build_repeated_heads(graph, node->inputs[2], group), dtype);
@@ -272,6 +265,25 @@ static void attention_gradient(Differentiator *d, Node *node)
             contribute(d, node, i, grad->outputs[i]);
 }
 
+/* ---- heads ---- */
+
+/* x[B, T, H·D] as [B, H, T, D]; a 4-D operand is so already. */
+Value *build_heads(Graph *graph, Value *x, int64_t heads)
+{
+    const int64_t *d = x->type.dims;
+    if (x->type.rank == 4)
+        return x;
+    Value *apart = build_reshape(graph, x, 4, (int64_t[]){d[0], d[1], heads, d[2] / heads});
+    return build_transpose(graph, apart, (const int[]){0, 2, 1, 3});
+}
+
+Value *build_joined_heads(Graph *graph, Value *y)
+{
+    const int64_t *d = y->type.dims;
+    Value *rows = build_transpose(graph, y, (const int[]){0, 2, 1, 3});
+    return build_reshape(graph, rows, 3, (int64_t[]){d[0], d[2], d[1] * d[3]});
+}
+
 /* ---- wider rows than the kernel's ---- */
 
 /* scores, in their compute type, where query i sees the keys j <= i + keys - queries. */
@@ -285,7 +297,7 @@ static Value *build_causal_scores(Graph *graph, Value *scores)
     return build_where(graph, const_tensor(graph, &seen), scores, const_float(graph, scores->type.dtype, -INFINITY));
 }
 
-static Value *build_masked_scores(Graph *graph, Value *scores, Value *mask)
+Value *build_masked_scores(Graph *graph, Value *scores, Value *mask)
 {
     Dtype dtype = scores->type.dtype;
     if (!mask)
@@ -296,7 +308,7 @@ static Value *build_masked_scores(Graph *graph, Value *scores, Value *mask)
 }
 
 /* Softmax over the keys; 0 for a query that sees none. */
-static Value *build_weights(Graph *graph, Value *scores, bool masked)
+Value *build_weights(Graph *graph, Value *scores, bool masked)
 {
     Dtype dtype = scores->type.dtype;
     if (!masked)
@@ -314,7 +326,7 @@ static void expand_wide_attention(Graph *graph, Node *node, Value **replacements
     Value *k = build_repeated_heads(graph, node->inputs[1], a.group);
     Value *v = build_repeated_heads(graph, node->inputs[2], a.group);
     Value *scores = build_matmul(graph, build_scale(graph, q, a.scale), false, k, true);
-    scores = build_masked_scores(graph, build_cast(graph, scores, statistics_dtype(&q->type)), mask);
+    scores = build_masked_scores(graph, build_cast(graph, scores, wide_dtype(q->type.dtype)), mask);
     if (a.causal)
         scores = build_causal_scores(graph, scores);
     Value *weights = build_weights(graph, scores, mask || a.causal);
@@ -338,236 +350,8 @@ static double attention_grad_flops(const Node *node)
     return products_flops(node, 5);
 }
 
-/* ---- ONNX's Attention ---- */
-
-/* x[B, T, H·D] as [B, H, T, D]; a 4-D operand is so already. */
-static Value *build_heads(Graph *graph, Value *x, int64_t heads)
-{
-    const int64_t *d = x->type.dims;
-    if (x->type.rank == 4)
-        return x;
-    Value *apart = build_reshape(graph, x, 4, (int64_t[]){d[0], d[1], heads, d[2] / heads});
-    return build_transpose(graph, apart, (const int[]){0, 2, 1, 3});
-}
-
-static Value *build_joined_heads(Graph *graph, Value *y)
-{
-    const int64_t *d = y->type.dims;
-    Value *rows = build_transpose(graph, y, (const int[]){0, 2, 1, 3});
-    return build_reshape(graph, rows, 3, (int64_t[]){d[0], d[2], d[1] * d[3]});
-}
-
-/* attn_mask as [1 or B, 1 or H, queries, keys], of the keys that it has. */
-static Value *build_mask_as_heads(Graph *graph, Value *mask)
-{
-    Type type = {.dtype = mask->type.dtype, .rank = 4, .dims = {1, 1, 1, 1}};
-    for (int i = 0; i < mask->type.rank; i++)
-        type.dims[4 - mask->type.rank + i] = mask->type.dims[i];
-    return build_reshape_as(graph, mask, &type);
-}
-
-/* A mask to add to the scores: false is -inf, and so is what lies behind a mask that is shorter than the keys. */
-static Value *build_additive_mask(Graph *graph, Value *mask, Dtype dtype, int64_t keys)
-{
-    Value *blocked = const_float(graph, dtype, -INFINITY);
-    mask = mask->type.dtype == DTYPE_BOOL ? build_where(graph, mask, const_float(graph, dtype, 0), blocked)
-                                          : build_cast(graph, mask, dtype);
-    const int64_t width = mask->type.dims[3], pads[8] = {[7] = keys - width};
-    if (width == keys || width == 1)
-        return mask;
-    return build(graph, "Pad", 3, VALUES(mask, const_ints(graph, 8, pads), blocked));
-}
-
-/* ONNX's causal mask begins at the first key; the kernel's ends at the last. They agree on a square; else it is a
- * constant to add. */
-static Value *build_causal_mask(Graph *graph, Dtype dtype, int64_t queries, int64_t keys)
-{
-    Tensor mask = tensor_alloc(graph->arena, make_type(dtype, 4, (int64_t[]){1, 1, queries, keys}));
-    for (int64_t i = 0; i < queries; i++)
-        for (int64_t j = i + 1; j < keys; j++)
-            mask.f[i * keys + j] = -INFINITY;
-    return const_tensor(graph, &mask);
-}
-
-/* All that masks an ONNX Attention's scores beyond its is_causal on a square, for the fused row; NULL for nothing. */
-static Value *build_mask(Graph *graph, const Node *node, const Type *q, const Type *k)
-{
-    int64_t queries = q->dims[2], keys = k->dims[2];
-    Dtype dtype = statistics_dtype(q);
-    Value *mask = input(node, 3) ? build_mask_as_heads(graph, node->inputs[3]) : NULL;
-    bool has_triangle = attr_int(node, "is_causal") && queries != keys;
-    bool is_short = mask && mask->type.dims[3] != keys && mask->type.dims[3] != 1;
-    if (mask && (has_triangle || is_short))
-        mask = build_additive_mask(graph, mask, dtype, keys);
-    if (!has_triangle)
-        return mask;
-    Value *triangle = build_causal_mask(graph, dtype, queries, keys);
-    return mask ? build_add(graph, mask, triangle) : triangle;
-}
-
-static void expand_attention(Graph *graph, Node *node, Value **replacements)
-{
-    bool is_flat = node->inputs[0]->type.rank == 3;
-    Value *q = build_heads(graph, node->inputs[0], is_flat ? attr_int(node, "q_num_heads") : 0);
-    Value *k = build_heads(graph, node->inputs[1], is_flat ? attr_int(node, "kv_num_heads") : 0);
-    Value *v = build_heads(graph, node->inputs[2], is_flat ? attr_int(node, "kv_num_heads") : 0);
-    Value *mask = build_mask(graph, node, &q->type, &k->type);
-    bool is_square = q->type.dims[2] == k->type.dims[2];
-    Node *fused = build_begin(graph, "ScaledDotProductAttention", 4, VALUES(q, k, v, mask), 1);
-    set_float(graph, fused, "scale",
-              has_attr(node, "scale") ? find_attr(node, "scale")->f : 1 / sqrt((double)q->type.dims[3]));
-    set_int(graph, fused, "is_causal", is_square && attr_int(node, "is_causal"));
-    Value *y = build_finish(graph, fused);
-    replacements[0] = is_flat ? build_joined_heads(graph, y) : y;
-    if (has_output(node, 1))
-        replacements[1] = k;
-    if (has_output(node, 2))
-        replacements[2] = v;
-}
-
-static bool check_unsupported(Graph *graph, Node *node)
-{
-    static const char *const names[] = {"past_key", "past_value", "nonpad_kv_seqlen"};
-    for (int i = 4; i < 7; i++)
-        if (input(node, i))
-            return REJECT_UNSUPPORTED(graph, node, "the input '%s' is not supported", names[i - 4]);
-    if (attr_float(node, "softcap") != 0)
-        return REJECT_UNSUPPORTED(graph, node, "attribute 'softcap' is %g; it is not supported",
-                                  attr_float(node, "softcap"));
-    if (has_output(node, 3))
-        return REJECT_UNSUPPORTED(graph, node, "the output 'qk_matmul_output' is not supported");
-    return true;
-}
-
-static bool check_head_counts(Graph *graph, Node *node)
-{
-    int64_t q_heads = has_attr(node, "q_num_heads") ? attr_int(node, "q_num_heads") : 0;
-    int64_t kv_heads = has_attr(node, "kv_num_heads") ? attr_int(node, "kv_num_heads") : 0;
-    for (int i = 0; i < 3; i++) {
-        const Type *type = &node->inputs[i]->type;
-        int64_t heads = i == 0 ? q_heads : kv_heads;
-        if (type->rank != node->inputs[0]->type.rank || (type->rank != 3 && type->rank != 4))
-            return REJECT(graph, node, "input %d is %s; Q, K and V must all have rank 3, or all 4", i,
-                          type_text(graph->arena, type));
-        if (type->rank == 3 && (heads < 1 || type->dims[2] % heads != 0))
-            return REJECT(graph, node,
-                          "input %d is %s and has %" PRId64 " heads: a 3-D operand needs q_num_heads and "
-                          "kv_num_heads that divide it",
-                          i, type_text(graph->arena, type), heads);
-    }
-    return true;
-}
-
-/* x as [B, H, T, D], as build_heads() makes it. */
-static Type heads_type(const Type *x, int64_t heads)
-{
-    if (x->rank == 4)
-        return *x;
-    return make_type(x->dtype, 4, (int64_t[]){x->dims[0], heads, x->dims[1], x->dims[2] / heads});
-}
-
-static bool infer_onnx_attention(Graph *graph, Node *node)
-{
-    if (!check_unsupported(graph, node) || !check_head_counts(graph, node))
-        return false;
-    bool is_flat = node->inputs[0]->type.rank == 3;
-    int64_t kv_heads = is_flat ? attr_int(node, "kv_num_heads") : 0;
-    Type q = heads_type(&node->inputs[0]->type, is_flat ? attr_int(node, "q_num_heads") : 0);
-    Type k = heads_type(&node->inputs[1]->type, kv_heads), v = heads_type(&node->inputs[2]->type, kv_heads);
-    if (!heads_agree(&q, &k, &v))
-        return REJECT(graph, node, "Q %s, K %s and V %s do not agree", type_text(graph->arena, &q),
-                      type_text(graph->arena, &k), type_text(graph->arena, &v));
-    Type y = q;
-    y.dims[3] = v.dims[3];
-    if (is_flat)
-        y = make_type(q.dtype, 3, (int64_t[]){q.dims[0], q.dims[2], q.dims[1] * v.dims[3]});
-    return set_output_type(graph, node, 0, y) && set_output_type(graph, node, 1, k) &&
-           set_output_type(graph, node, 2, v);
-}
-
-/* ---- RotaryEmbedding ---- */
-
-/* One half of the rotated part of x: interleaved, [..., width/2, 2] cut along the last axis; else cut in two. */
-static Value *build_half(Graph *graph, Value *x, bool interleaved, int half)
-{
-    int64_t pairs = x->type.dims[3] / 2;
-    if (!interleaved)
-        return build_slice(graph, x, 3, half * pairs, (half + 1) * pairs);
-    const int64_t *d = x->type.dims;
-    Value *apart = build_reshape(graph, x, 5, (int64_t[]){d[0], d[1], d[2], pairs, 2});
-    Value *cut = build_slice(graph, apart, 4, half, half + 1);
-    return build_reshape(graph, cut, 4, (int64_t[]){d[0], d[1], d[2], pairs});
-}
-
-static Value *build_concat(Graph *graph, Value *x, Value *y, int axis)
-{
-    Node *node = build_begin(graph, "Concat", 2, VALUES(x, y), 1);
-    set_int(graph, node, "axis", axis);
-    return build_finish(graph, node);
-}
-
-static Value *build_merged(Graph *graph, Value *x, Value *y, bool interleaved)
-{
-    if (!interleaved)
-        return build_concat(graph, x, y, 3);
-    const int64_t *d = x->type.dims;
-    int64_t column[] = {d[0], d[1], d[2], d[3], 1};
-    Value *pairs = build_concat(graph, build_reshape(graph, x, 5, column), build_reshape(graph, y, 5, column), 4);
-    return build_reshape(graph, pairs, 4, (int64_t[]){d[0], d[1], d[2], 2 * d[3]});
-}
-
-/* cos or sin as [B, 1, T, pairs]: rows of the cache chosen by position_ids, or the cache as it is. */
-static Value *build_angles(Graph *graph, const Node *node, int i, int64_t pairs)
-{
-    Value *cache = node->inputs[i];
-    if (input(node, 3))
-        cache = build_binary(graph, "Gather", cache, build_cast(graph, node->inputs[3], DTYPE_I64));
-    const int64_t *d = cache->type.dims;
-    Value *angles = build_reshape(graph, cache, 4, (int64_t[]){d[0], 1, d[1], d[2]});
-    return build_slice(graph, angles, 3, 0, pairs);
-}
-
-/* (a, b) -> (a·cos - b·sin, a·sin + b·cos) for each pair of the first rotary_embedding_dim channels of a head. */
-static void expand_rotary(Graph *graph, Node *node, Value **replacements)
-{
-    Value *x = build_heads(graph, node->inputs[0], attr_int(node, "num_heads"));
-    int64_t width = attr_int(node, "rotary_embedding_dim"), all = x->type.dims[3];
-    bool interleaved = attr_int(node, "interleaved");
-    width = width ? width : all;
-    Value *rotated = build_slice(graph, x, 3, 0, width);
-    Value *cosine = build_angles(graph, node, 1, width / 2), *sine = build_angles(graph, node, 2, width / 2);
-    Value *a = build_half(graph, rotated, interleaved, 0), *b = build_half(graph, rotated, interleaved, 1);
-    Value *first = build_sub(graph, build_mul(graph, a, cosine), build_mul(graph, b, sine));
-    Value *second = build_add(graph, build_mul(graph, a, sine), build_mul(graph, b, cosine));
-    Value *y = build_merged(graph, first, second, interleaved);
-    if (width < all)
-        y = build_concat(graph, y, build_slice(graph, x, 3, width, all), 3);
-    replacements[0] = node->inputs[0]->type.rank == 3 ? build_joined_heads(graph, y) : y;
-}
-
-static bool infer_rotary(Graph *graph, Node *node)
-{
-    const Type *x = &node->inputs[0]->type;
-    int64_t heads = attr_int(node, "num_heads"), width = attr_int(node, "rotary_embedding_dim");
-    if (x->rank != 4 && (x->rank != 3 || heads < 1 || x->dims[2] % heads != 0))
-        return REJECT(graph, node, "X is %s; it must be [batch, heads, sequence, width], or 3-D with num_heads",
-                      type_text(graph->arena, x));
-    int64_t all = x->rank == 4 ? x->dims[3] : x->dims[2] / heads;
-    if (width < 0 || width > all || (width ? width : all) % 2 != 0)
-        return REJECT(graph, node, "attribute 'rotary_embedding_dim' is %" PRId64 " of %" PRId64 " channels a head",
-                      width, all);
-    for (int i = 1; i <= 2; i++)
-        if (node->inputs[i]->type.rank != (input(node, 3) ? 2 : 3))
-            return REJECT(graph, node, "input %d is %s; it must have rank %d", i,
-                          type_text(graph->arena, &node->inputs[i]->type), input(node, 3) ? 2 : 3);
-    return infer_like_first(graph, node);
-}
-
-/* -1e9 would be -inf in f16. */
-enum { MASK_OPERAND = 1 << 3 };
-
 /* [batch, heads, sequence, width], or [batch, sequence, heads · width]; masks are broadcast to [batch, heads, ...]. */
-static int attention_follow_axis(const Node *node, int i, int axis)
+int attention_follow_axis(const Node *node, int i, int axis)
 {
     int rank = node->outputs[0]->type.rank, outer = rank == 4 ? 2 : 1, to = axis;
     if (i == 3)
@@ -575,26 +359,7 @@ static int attention_follow_axis(const Node *node, int i, int axis)
     return i <= 3 && to < outer ? to : -1;
 }
 
-/* Caches are by batch and sequence unless position_ids choose from them. */
-static int rotary_follow_axis(const Node *node, int i, int axis)
-{
-    bool chosen = (i == 1 || i == 2) && input(node, 3);
-    return axis == 0 && !chosen ? 0 : -1;
-}
-
 const Op attention_ops[] = {
-    {.name = "Attention",
-     .inputs = "Q, K, V, attn_mask?, past_key?, past_value?, nonpad_kv_seqlen?",
-     .as_stored = MASK_OPERAND,
-     .outputs = "Y, present_key?, present_value?, qk_matmul_output?",
-     .attributes = "is_causal:int=0, kv_num_heads:int, q_num_heads:int, qk_matmul_output_mode:int=0, scale:float, "
-                   "softcap:float=0, softmax_precision:int=0",
-     .since = 23,
-     .precision = CLASS_LOWER,
-     .kind = OP_EXPAND,
-     .follow_axis = attention_follow_axis,
-     .infer = infer_onnx_attention,
-     .expand = expand_attention},
     {.name = "ScaledDotProductAttention",
      .inputs = "Q, K, V, mask?",
      .as_stored = MASK_OPERAND,
@@ -620,15 +385,5 @@ const Op attention_ops[] = {
      .infer = infer_attention_grad,
      .evaluate = evaluate_attention_grad,
      .flops = attention_grad_flops},
-    {.name = "RotaryEmbedding",
-     .inputs = "X, cos_cache, sin_cache, position_ids?",
-     .outputs = "Y",
-     .attributes = "interleaved:int=0, num_heads:int=0, rotary_embedding_dim:int=0",
-     .since = 23,
-     .precision = CLASS_FOLLOW,
-     .kind = OP_EXPAND,
-     .follow_axis = rotary_follow_axis,
-     .infer = infer_rotary,
-     .expand = expand_rotary},
     {0},
 };

@@ -75,6 +75,13 @@ Value *build_slice(Graph *graph, Value *x, int axis, int64_t first, int64_t last
                         const_ints(graph, 1, &step)));
 }
 
+Value *build_concat(Graph *graph, Value *x, Value *y, int axis)
+{
+    Node *node = build_begin(graph, "Concat", 2, VALUES(x, y), 1);
+    set_int(graph, node, "axis", axis);
+    return build_finish(graph, node);
+}
+
 Value *build_reduce_range(Graph *graph, const char *op, Value *x, int first, int last)
 {
     int64_t axes[MAX_RANK];

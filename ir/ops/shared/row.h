@@ -37,6 +37,9 @@ void expand_input(Graph *graph, Node *node, int i, int rank, const int64_t *dims
 /* x[..., first:last, ...] of one axis. */
 Value *build_slice(Graph *graph, Value *x, int axis, int64_t first, int64_t last);
 
+/* x and y joined along an axis. */
+Value *build_concat(Graph *graph, Value *x, Value *y, int axis);
+
 /* A reduction with keepdims=1 over axes [first, last). */
 Value *build_reduce_range(Graph *graph, const char *op, Value *x, int first, int last);
 
