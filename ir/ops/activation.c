@@ -94,6 +94,21 @@ static void prelu_gradient(Differentiator *d, Node *node)
         contribute(d, node, 1, build_binary(d->graph, "PReluSlopeGrad", x, dy));
 }
 
+static bool swiglu_infer(Graph *graph, Node *node)
+{
+    if (!same_type(&node->inputs[0]->type, &node->inputs[1]->type))
+        return REJECT(graph, node, "A is %s and B %s; they must be alike",
+                      type_text(graph->arena, &node->inputs[0]->type), type_text(graph->arena, &node->inputs[1]->type));
+    return infer_like_first(graph, node);
+}
+
+static void swiglu_expand(Graph *graph, Node *node, Value **replacements)
+{
+    Node *swish = build_begin(graph, "Swish", 1, node->inputs, 1);
+    set_float(graph, swish, "alpha", attr_float(node, "alpha"));
+    replacements[0] = build_mul(graph, build_finish(graph, swish), node->inputs[1]);
+}
+
 const Op activation_ops[] = {
     RELU_ROWS(ROWS_FOR_RELU) ACTIVATION_ROWS(UNARY_ROWS) GELU_ROWS(ROWS_FOR_GELU){
         .name = "Gelu",
@@ -107,6 +122,16 @@ const Op activation_ops[] = {
         .infer = gelu_infer,
         .expand = gelu_expand,
     },
+    {.name = "SwiGLU",
+     .inputs = "A:float, B:float",
+     .outputs = "Y",
+     .attributes = "alpha:float=1.0",
+     .since = 28,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .follow_axis = follow_broadcast,
+     .infer = swiglu_infer,
+     .expand = swiglu_expand},
     {ELEMENTWISE(PRelu), .inputs = "X, Slope", .roles = {ROLE_DATA, ROLE_SLOPE}, .since = 16,
      .precision = CLASS_PROMOTE, .infer = prelu_infer, .gradient = prelu_gradient},
     {ELEMENTWISE(PReluGrad), .inputs = "X, Slope, dY", .since = 1, .internal = true, .precision = CLASS_PROMOTE},

@@ -5,36 +5,44 @@
 
 #include "ir/ir.h"
 
-#define PCC_OP_FAMILIES    \
-    FAMILY(activation)     \
-    FAMILY(attention)      \
-    FAMILY(attention_onnx) \
-    FAMILY(batchnorm)      \
-    FAMILY(conv)           \
-    FAMILY(einsum)         \
-    FAMILY(elementwise)    \
-    FAMILY(functions)      \
-    FAMILY(fused)          \
-    FAMILY(index)          \
-    FAMILY(logic)          \
-    FAMILY(loss)           \
-    FAMILY(matmul)         \
-    FAMILY(norm)           \
-    FAMILY(pool)           \
-    FAMILY(quantize)       \
-    FAMILY(random)         \
-    FAMILY(recurrence)     \
-    FAMILY(recurrent)      \
-    FAMILY(reduce)         \
-    FAMILY(resize)         \
-    FAMILY(rotary)         \
-    FAMILY(scan)           \
-    FAMILY(scatter)        \
-    FAMILY(select)         \
-    FAMILY(shape)          \
-    FAMILY(slice)          \
-    FAMILY(softmax)        \
-    FAMILY(static)
+#define PCC_OP_FAMILIES       \
+    FAMILY(activation)        \
+    FAMILY(attention)         \
+    FAMILY(attention_onnx)    \
+    FAMILY(batchnorm)         \
+    FAMILY(conv)              \
+    FAMILY(detection)         \
+    FAMILY(determinant)       \
+    FAMILY(einsum)            \
+    FAMILY(elementwise)       \
+    FAMILY(functions)         \
+    FAMILY(fused)             \
+    FAMILY(index)             \
+    FAMILY(linear_attention)  \
+    FAMILY(logic)             \
+    FAMILY(loss)              \
+    FAMILY(matmul)            \
+    FAMILY(norm)              \
+    FAMILY(pool)              \
+    FAMILY(quantize)          \
+    FAMILY(quantized_product) \
+    FAMILY(random)            \
+    FAMILY(recurrence)        \
+    FAMILY(recurrent)         \
+    FAMILY(reduce)            \
+    FAMILY(resize)            \
+    FAMILY(rotary)            \
+    FAMILY(sampling)          \
+    FAMILY(scan)              \
+    FAMILY(scatter)           \
+    FAMILY(select)            \
+    FAMILY(shape)             \
+    FAMILY(signal)            \
+    FAMILY(slice)             \
+    FAMILY(softmax)           \
+    FAMILY(static)            \
+    FAMILY(unfold)            \
+    FAMILY(unique)
 
 #define FAMILY(name) extern const Op name##_ops[];
 PCC_OP_FAMILIES

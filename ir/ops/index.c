@@ -123,6 +123,14 @@ static bool gather_grad_infer(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, type);
 }
 
+/* The sum of what an index names takes dY where it is named. */
+static void gather_grad_gradient(Differentiator *d, Node *node)
+{
+    Node *gather = build_begin(d->graph, "Gather", 2, (Value *[]){dy_of(d, node, 0), node->inputs[1]}, 1);
+    set_int(d->graph, gather, "axis", attr_int(node, "axis"));
+    contribute(d, node, 0, build_finish(d->graph, gather));
+}
+
 static void gather_grad_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
 {
     (void)arena;
@@ -279,6 +287,7 @@ const Op index_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .infer = gather_grad_infer,
+     .gradient = gather_grad_gradient,
      .evaluate = gather_grad_evaluate},
     {.name = "OneHot",
      .inputs = "Indices, Depth!, Values",

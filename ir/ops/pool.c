@@ -317,21 +317,83 @@ static bool onnx_window(Graph *graph, Node *node, Window *window)
 static bool infer_onnx_pool(Graph *graph, Node *node)
 {
     Window window;
-    if (has_output(node, 1))
-        return REJECT_UNSUPPORTED(graph, node, "the output 'Indices' is not supported");
     if (!onnx_window(graph, node, &window))
         return false;
     const Type *x = &node->inputs[0]->type;
     Activation y = read_activation(x, false);
     memcpy(y.spatial, window.out, sizeof window.out);
-    return set_output_type(graph, node, 0, activation_type(x->dtype, x->rank, false, &y));
+    Type type = activation_type(x->dtype, x->rank, false, &y);
+    if (!set_output_type(graph, node, 0, type))
+        return false;
+    type.dtype = DTYPE_I64;
+    return set_output_type(graph, node, 1, type);
+}
+
+/* Pools of the small integers that quantised networks have are pools of their numbers. */
+static bool upgrade_max(Graph *graph, Node *node, int opset)
+{
+    (void)opset;
+    if (node->inputs[0]->type.dtype == DTYPE_U8 || node->inputs[0]->type.dtype == DTYPE_I8)
+        node->op = find_op("MaxPoolOfBytes", strlen("MaxPoolOfBytes"));
+    (void)graph;
+    return true;
+}
+
+/* The position in a plane, row by row, as ONNX counts it: over all planes and, with storage_order 1, by columns. */
+static Value *build_onnx_index(Graph *graph, const Node *node, Value *index)
+{
+    const Type *x = &node->inputs[0]->type;
+    const int64_t volume = dims_product(x, 2, x->rank), width = x->dims[x->rank - 1];
+    if (attr_int(node, "storage_order") && x->rank == 4) {
+        Value *columns = const_ints(graph, 1, &width), *height = const_ints(graph, 1, &x->dims[2]);
+        Value *row = build_div(graph, index, columns), *column = build_binary(graph, "Mod", index, columns);
+        index = build_add(graph, row, build_mul(graph, column, height));
+    }
+    int64_t dims[MAX_RANK] = {x->dims[0], x->dims[1], 1, 1, 1};
+    Tensor planes = tensor_alloc(graph->arena, make_type(DTYPE_I64, x->rank, dims));
+    for (int64_t i = 0; i < dims[0] * dims[1]; i++)
+        planes.i[i] = i * volume;
+    return build_add(graph, index, const_tensor(graph, &planes));
 }
 
 static void expand_max(Graph *graph, Node *node, Value **replacements)
 {
     Window window;
     onnx_window(graph, node, &window);
-    replacements[0] = build_finish(graph, begin_pool(graph, "MaxPoolWithIndex", 1, node->inputs, &window, false));
+    Node *pool = begin_pool(graph, "MaxPoolWithIndex", 1, node->inputs, &window, false);
+    replacements[0] = build_finish(graph, pool);
+    if (has_output(node, 1))
+        replacements[1] = build_onnx_index(graph, node, build_cast(graph, saved_output(graph, pool, 1), DTYPE_I64));
+}
+
+static Node *begin_float_pool(Graph *graph, const Node *node)
+{
+    Value *x = build_cast(graph, node->inputs[0], DTYPE_F32);
+    Node *pool = build_begin(graph, "MaxPool", 1, &x, node->output_count);
+    copy_attrs(graph, pool, node);
+    return pool;
+}
+
+static bool infer_byte_pool(Graph *graph, Node *node)
+{
+    Node floats = *node;
+    Value x = *node->inputs[0], y = {0}, index = {0};
+    x.type.dtype = DTYPE_F32;
+    floats.inputs = VALUES(&x);
+    floats.outputs = VALUES(&y, has_output(node, 1) ? &index : NULL);
+    if (!infer_onnx_pool(graph, &floats))
+        return false;
+    y.type.dtype = node->inputs[0]->type.dtype;
+    return set_output_type(graph, node, 0, y.type) && set_output_type(graph, node, 1, index.type);
+}
+
+static void expand_byte_pool(Graph *graph, Node *node, Value **replacements)
+{
+    Node *pool = begin_float_pool(graph, node);
+    Value *y = build_finish(graph, pool);
+    replacements[0] = build_cast(graph, y, node->inputs[0]->type.dtype);
+    if (has_output(node, 1))
+        replacements[1] = pool->outputs[1];
 }
 
 /* The padding behind spatial dim i that the node asks for; a window's own is exact, so it may be less or, under
@@ -452,9 +514,21 @@ const Op pool_ops[] = {
      .since = 1,
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
+     .upgrade = upgrade_max,
      .follow_axis = follow_channels,
      .infer = infer_onnx_pool,
      .expand = expand_max},
+    {.name = "MaxPoolOfBytes",
+     .inputs = "X:int",
+     .outputs = "Y, Indices?",
+     .attributes = ONNX_POOL_ATTRIBUTES ", storage_order:int=0",
+     .since = 1,
+     .internal = true,
+     .precision = CLASS_NONE,
+     .kind = OP_EXPAND,
+     .follow_axis = follow_channels,
+     .infer = infer_byte_pool,
+     .expand = expand_byte_pool},
     {.name = "AveragePool",
      .inputs = "X",
      .outputs = "Y",

@@ -408,6 +408,53 @@ static int gather_nd_follow_axis(const Node *node, int i, int axis)
     return axis < known ? axis : -1;
 }
 
+/* ---- TensorScatter: a step's rows into a cache
+ * -----------------------------------------------------------------------
+ */
+
+static bool tensor_scatter_infer(Graph *graph, Node *node)
+{
+    const Type *past = &node->inputs[0]->type, *starts = input(node, 2) ? &node->inputs[2]->type : NULL;
+    Type update = node->inputs[1]->type;
+    const char *mode = attr_string(node, "mode");
+    int axis;
+    if (!resolve_axis(graph, node, attr_int(node, "axis"), past->rank, &axis))
+        return false;
+    const bool fits = update.rank == past->rank && update.dims[axis] <= past->dims[axis];
+    update.dims[axis] = past->dims[axis];
+    if (axis == 0 || !fits || !same_type(&update, past) ||
+        (starts && (starts->rank != 1 || starts->dims[0] != past->dims[0])))
+        return REJECT(graph, node, "the cache is %s and what goes into it %s", type_text(graph->arena, past),
+                      type_text(graph->arena, &node->inputs[1]->type));
+    if (strcmp(mode, "linear") != 0 && strcmp(mode, "circular") != 0)
+        return REJECT(graph, node, "attribute 'mode' is '%s'; it must be 'linear' or 'circular'", mode);
+    return infer_like_first(graph, node);
+}
+
+/* ScatterElements at start + 0, 1, ..., modulo the cache's length. */
+static void tensor_scatter_expand(Graph *graph, Node *node, Value **replacements)
+{
+    Value *past = node->inputs[0], *update = node->inputs[1];
+    const int rank = past->type.rank, axis = axis_of(node, rank);
+    int64_t along[MAX_RANK], batch[MAX_RANK];
+    for (int i = 0; i < rank; i++) {
+        along[i] = i == axis ? update->type.dims[axis] : 1;
+        batch[i] = i == 0 ? past->type.dims[0] : 1;
+    }
+    Tensor steps = tensor_alloc(graph->arena, make_type(DTYPE_I64, rank, along));
+    for (int64_t i = 0; i < along[axis]; i++)
+        steps.i[i] = i;
+    Value *at = const_tensor(graph, &steps);
+    if (input(node, 2))
+        at = build_add(graph, at, build_reshape(graph, build_cast(graph, node->inputs[2], DTYPE_I64), rank, batch));
+    if (strcmp(attr_string(node, "mode"), "circular") == 0)
+        at = build_binary(graph, "Mod", at, const_ints(graph, 1, &past->type.dims[axis]));
+    at = build_expand(graph, at, rank, update->type.dims);
+    Node *scatter = build_begin(graph, "ScatterElements", 3, (Value *[]){past, at, update}, 1);
+    set_int(graph, scatter, "axis", axis);
+    replacements[0] = build_finish(graph, scatter);
+}
+
 #define SCATTER_ELEMENTS_ROW                                                                                      \
     .inputs = "Data, Indices:int, Updates", .roles = {ROLE_SCATTERED, ROLE_DATA, ROLE_SCATTERED}, .outputs = "Y", \
     .attributes = "axis:int=0, reduction:string=none", .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL,   \
@@ -449,6 +496,15 @@ const Op scatter_ops[] = {
      .evaluate = gather_elements_grad_evaluate},
     {GATHER_GRAD_ROW(GatherNDGrad, gather_nd), .attributes = "batch_dims:int=0, dims:ints!",
      .evaluate = gather_nd_grad_evaluate},
+    {.name = "TensorScatter",
+     .inputs = "Past, Update, Starts:int?",
+     .outputs = "Present",
+     .attributes = "axis:int=-2, mode:string=linear",
+     .since = 24,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .infer = tensor_scatter_infer,
+     .expand = tensor_scatter_expand},
     {.name = "ScatterElements", SCATTER_ELEMENTS_ROW, .keeps_range = 1 << 0 | 1 << 2},
     {.name = "Scatter", SCATTER_ELEMENTS_ROW, .until = 10},
     {.name = "ScatterND",

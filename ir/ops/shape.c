@@ -438,8 +438,10 @@ static bool space_to_depth_infer(Graph *graph, Node *node)
     int64_t b;
     if (!block_size(graph, node, &b))
         return false;
-    if (x->dims[2] % b || x->dims[3] % b)
-        return REJECT(graph, node, "%s does not divide into blocks of %lld", type_text(graph->arena, x), (long long)b);
+    const char *mode = attr_string(node, "mode");
+    if (x->dims[2] % b || x->dims[3] % b || (strcmp(mode, "DCR") != 0 && strcmp(mode, "CRD") != 0))
+        return REJECT(graph, node, "%s does not divide into blocks of %lld in mode '%s'", type_text(graph->arena, x),
+                      (long long)b, mode);
     int64_t dims[] = {x->dims[0], x->dims[1] * b * b, x->dims[2] / b, x->dims[3] / b};
     return set_output_type(graph, node, 0, make_type(x->dtype, 4, dims));
 }
@@ -462,8 +464,10 @@ static void depth_to_space_expand(Graph *graph, Node *node, Value **replacements
 static void space_to_depth_expand(Graph *graph, Node *node, Value **replacements)
 {
     const int64_t *x = node->inputs[0]->type.dims, b = attr_int(node, "blocksize");
+    const int64_t split[] = {x[0], x[1], x[2] / b, b, x[3] / b, b};
+    const bool depth_first = strcmp(attr_string(node, "mode"), "DCR") == 0;
     replacements[0] =
-        rearrange(graph, node, (int64_t[]){x[0], x[1], x[2] / b, b, x[3] / b, b}, (int[]){0, 3, 5, 1, 2, 4});
+        rearrange(graph, node, split, depth_first ? (int[]){0, 3, 5, 1, 2, 4} : (int[]){0, 1, 3, 5, 2, 4});
 }
 
 #define VIEW_ROW(NAME, SINCE) \
@@ -506,7 +510,7 @@ const Op shape_ops[] = {
      .expand = tile_expand},
     {EXPAND_ROW(DepthToSpace, 13), .inputs = "X", .attributes = "blocksize:int!, mode:string=DCR",
      .follow_axis = follow_first, .infer = depth_to_space_infer, .expand = depth_to_space_expand},
-    {EXPAND_ROW(SpaceToDepth, 13), .inputs = "X", .attributes = "blocksize:int!", .follow_axis = follow_first,
-     .infer = space_to_depth_infer, .expand = space_to_depth_expand},
+    {EXPAND_ROW(SpaceToDepth, 13), .inputs = "X", .attributes = "blocksize:int!, mode:string=DCR",
+     .follow_axis = follow_first, .infer = space_to_depth_infer, .expand = space_to_depth_expand},
     {0},
 };

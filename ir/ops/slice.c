@@ -1,5 +1,6 @@
 /* slice.c: windows of tensors: Slice, and its adjoint Pad. */
 #include "ir/ops/shared/geometry.h"
+#include "ir/ops/shared/row.h"
 #include "ir/ops/shared/view.h"
 
 /* ---- Slice ------------------------------------------------------------------------------------------------------- */
@@ -328,7 +329,62 @@ static int pad_follow_axis(const Node *node, int i, int axis)
     return known && before[axis] == 0 && after[axis] == 0 ? axis : -1;
 }
 
+/* ---- CenterCropPad -------------------------------------------------------------------------------------------------
+ */
+
+/* The extents that are wanted; false where the shape does not fit the axes. */
+static bool wanted_extents(Graph *graph, Node *node, int64_t wanted[MAX_RANK])
+{
+    const Type *x = &node->inputs[0]->type;
+    const Value *shape = node->inputs[1];
+    const int64_t *axes;
+    const int count = attr_ints(node, "axes", &axes), given = count ? count : x->rank;
+    bool chosen[MAX_RANK];
+    if (element_count(&shape->type) != given || !resolve_axes(graph, node, count, axes, x->rank, chosen))
+        return REJECT(graph, node, "shape %s for %d axes", type_text(graph->arena, &shape->type), given);
+    memcpy(wanted, x->dims, sizeof x->dims);
+    for (int i = 0; i < given; i++) {
+        const int64_t axis = count ? axes[i] : i;
+        wanted[axis < 0 ? axis + x->rank : axis] = const_int_at(shape, i);
+    }
+    return true;
+}
+
+static bool crop_pad_infer(Graph *graph, Node *node)
+{
+    Type type = node->inputs[0]->type;
+    return wanted_extents(graph, node, type.dims) && set_output_type(graph, node, 0, type);
+}
+
+/* The middle of each axis, or zeros on both sides of it; of an odd number one more behind. */
+static void crop_pad_expand(Graph *graph, Node *node, Value **replacements)
+{
+    Value *x = node->inputs[0];
+    int64_t wanted[MAX_RANK], pads[2 * MAX_RANK] = {0};
+    const int rank = x->type.rank;
+    bool padded = false;
+    wanted_extents(graph, node, wanted);
+    for (int axis = 0; axis < rank; axis++) {
+        const int64_t extent = x->type.dims[axis], extra = wanted[axis] - extent, first = -extra / 2;
+        if (extra < 0)
+            x = build_slice(graph, x, axis, first, first + wanted[axis]);
+        pads[axis] = extra > 0 ? extra / 2 : 0;
+        pads[rank + axis] = extra > 0 ? extra - extra / 2 : 0;
+        padded |= extra > 0;
+    }
+    replacements[0] = padded ? build(graph, "Pad", 2, VALUES(x, const_ints(graph, 2 * rank, pads))) : x;
+}
+
 const Op slice_ops[] = {
+    {.name = "CenterCropPad",
+     .inputs = "X, Shape:int!",
+     .outputs = "Y",
+     .attributes = "axes:ints",
+     .since = 18,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .infer = crop_pad_infer,
+     .expand = crop_pad_expand},
     {.name = "Slice",
      .inputs = "X, Starts:int!, Ends:int!, Axes:int?!, Steps:int?!",
      .outputs = "Y",

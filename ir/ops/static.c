@@ -247,6 +247,27 @@ static int compress_follow_axis(const Node *node, int i, int axis)
     return has_attr(node, "axis") ? follow_others(node, i, axis) : -1;
 }
 
+/* ---- BitCast -------------------------------------------------------------------------------------------------------
+ */
+
+static bool bit_cast_infer(Graph *graph, Node *node)
+{
+    Type type = node->inputs[0]->type;
+    const Dtype from = type.dtype;
+    if (!dtype_from_onnx((int)attr_int(node, "to"), &type.dtype) ||
+        dtype_info[type.dtype].bytes != dtype_info[from].bytes)
+        return REJECT_UNSUPPORTED(graph, node, "attribute 'to' is ONNX data type %lld, but the operand is %s",
+                                  (long long)attr_int(node, "to"), dtype_info[from].name);
+    return set_output_type(graph, node, 0, type);
+}
+
+static void bit_cast_evaluate(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)node;
+    const Tensor same_bits = tensor_from_data(arena, &outputs[0].type, tensor_to_data(arena, &inputs[0]));
+    copy_elements(&outputs[0], &same_bits);
+}
+
 #define STATIC_ROW(NAME, SINCE) \
     .name = #NAME, .outputs = "Y", .since = SINCE, .precision = CLASS_NONE, .kind = OP_STATIC
 
@@ -259,6 +280,8 @@ const Op static_ops[] = {
     {STATIC_ROW(Range, 11), .inputs = "Start!, Limit!, Delta!", .infer = range_infer, .evaluate = range_evaluate},
     {STATIC_ROW(EyeLike, 9), .inputs = "X", .attributes = "dtype:int, k:int=0", .infer = eye_like_infer,
      .evaluate = eye_like_evaluate},
+    {STATIC_ROW(BitCast, 26), .inputs = "X!", .attributes = "to:int!", .infer = bit_cast_infer,
+     .evaluate = bit_cast_evaluate},
     {STATIC_ROW(NonZero, 13), .inputs = "X!", .infer = nonzero_infer, .evaluate = nonzero_evaluate},
     {.name = "Trilu",
      .inputs = "X, K:int?!",
