@@ -196,20 +196,31 @@ static void contribute_outputs(Differentiator *d, Node *node, Node *grad, int co
     }
 }
 
-/* A gradient through the statistics that a node hands out would need a row of its own; no model trains through them. */
-static bool statistics_are_unused(Differentiator *d, Node *node)
+/* Through the statistics that a node hands out: dmean/dx = 1/n, and drstd/dx = -rstd²·x̂/n with x̂ = (x - mean)·rstd. */
+static void statistics_gradient(Differentiator *d, Node *node, Value *mean, Value *rstd)
 {
-    if (!dy_of(d, node, 1) && !dy_of(d, node, 2))
-        return true;
-    return REJECT_UNSUPPORTED(d->graph, node, "no gradient through the outputs Mean and InvStdDev");
+    Graph *graph = d->graph;
+    Value *dmean = dy_of(d, node, 1), *drstd = dy_of(d, node, 2);
+    const double share = 1 / (double)rows_of(node, &node->inputs[0]->type).width;
+    if (dmean)
+        contribute(d, node, 0,
+                   build_expand(graph, build_scale(graph, dmean, share), node->inputs[0]->type.rank,
+                                node->inputs[0]->type.dims));
+    if (!drstd)
+        return;
+    Value *x = build_cast(graph, node->inputs[0], rstd->type.dtype);
+    Value *slope = build_scale(graph, build_mul(graph, build_unary(graph, "Square", rstd), drstd), -share);
+    contribute(d, node, 0, build_mul(graph, build_mul(graph, build_sub(graph, x, mean), rstd), slope));
 }
 
 static void layer_norm_gradient(Differentiator *d, Node *node)
 {
     Value *dy = dy_of(d, node, 0);
-    if (!statistics_are_unused(d, node) || !dy)
-        return;
     Value *mean = saved_output(d->graph, node, 1), *rstd = saved_output(d->graph, node, 2);
+    if (wants(d, node, 0))
+        statistics_gradient(d, node, mean, rstd);
+    if (!dy)
+        return;
     Node *grad =
         build_begin(d->graph, "LayerNormalizationGrad", 5, VALUES(dy, node->inputs[0], input(node, 1), mean, rstd), 3);
     set_int(d->graph, grad, "axis", attr_int(node, "axis"));

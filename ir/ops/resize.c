@@ -89,11 +89,12 @@ static int64_t clamp_position(const ResizeAxis *a, double position)
     return position < 0 ? 0 : position > (double)(a->in - 1) ? a->in - 1 : (int64_t)position;
 }
 
-/* Row i of the matrix into weights[in]. Positions outside the input stand for the border's, or with exclude_outside for
- * nothing, the others being scaled to sum 1. Antialiasing widens the kernel by 1/scale when shrinking. */
-static void weights_of(const ResizeAxis *a, int64_t i, double *weights)
+/* What is read at the coordinate, as weights[in]. Positions outside the input stand for the border's, or with
+ * exclude_outside for nothing, the others being scaled to sum 1. Antialiasing widens the kernel by 1/scale when
+ * shrinking. */
+static void weights_around(const ResizeAxis *a, double at, double *weights)
 {
-    double at = source_of(a, i), sum = 0;
+    double sum = 0;
     memset(weights, 0, (size_t)a->in * sizeof *weights);
     if (a->mode == NEAREST) {
         weights[clamp_position(a, nearest_to(a, at))] = 1;
@@ -108,6 +109,12 @@ static void weights_of(const ResizeAxis *a, int64_t i, double *weights)
     }
     for (int64_t k = 0; (a->exclude_outside || a->antialias) && k < a->in; k++)
         weights[k] /= sum;
+}
+
+/* Row i of the matrix. */
+static void weights_of(const ResizeAxis *a, int64_t i, double *weights)
+{
+    weights_around(a, source_of(a, i), weights);
 }
 
 /* ---- ResizeAxis ---- */
@@ -319,6 +326,88 @@ static void expand_resize(Graph *graph, Node *node, Value **replacements)
     replacements[0] = x;
 }
 
+/* ---- CropAndResize: Resize with coordinates tf_crop_and_resize, of a region that is known ---- */
+
+static bool infer_crop(Graph *graph, Node *node)
+{
+    Type y = node->inputs[0]->type;
+    Plan plan;
+    const int64_t *list;
+    const int count = attr_ints(node, "axes", &list), axes = count ? count : y.rank;
+    const Value *roi = input(node, 1);
+    if (!roi || !is_float(roi->type.dtype) || element_count(&roi->type) != 2 * (int64_t)axes)
+        return REJECT(graph, node, "roi must have a start and an end for each of %d axes", axes);
+    if (choice(modes, attr_string(node, "mode")) < 0 || choice(roundings, attr_string(node, "nearest_mode")) < 0)
+        return REJECT(graph, node, "mode '%s', rounding '%s'", attr_string(node, "mode"),
+                      attr_string(node, "nearest_mode"));
+    if (!is_float(y.dtype) || !make_plan(graph, node, &plan))
+        return is_float(y.dtype) ? false : REJECT(graph, node, "X must be floating-point");
+    memcpy(y.dims, plan.out, sizeof y.dims);
+    return set_output_type(graph, node, 0, y);
+}
+
+/* Output position i of the region [start, end], of which 1 is the last position of the axis. */
+static double crop_source(const ResizeAxis *a, double start, double end, int64_t i)
+{
+    const double last = (double)(a->in - 1);
+    return a->out > 1 ? last * (start + (double)i * (end - start) / (double)(a->out - 1)) : last * (start + end) / 2;
+}
+
+typedef struct Crop {
+    Graph *graph;
+    const Node *node;
+    Value *y, *inside; /* so far; inside: which positions lie within X, or NULL */
+} Crop;
+
+static void crop_axis(Crop *crop, int axis, int64_t out, double start, double end)
+{
+    Graph *graph = crop->graph;
+    const Node *node = crop->node;
+    const int rank = crop->y->type.rank;
+    const ResizeAxis a = {.in = crop->y->type.dims[axis],
+                          .out = out,
+                          .mode = choice(modes, attr_string(node, "mode")),
+                          .rounding = choice(roundings, attr_string(node, "nearest_mode")),
+                          .scale = 1,
+                          .cubic = attr_float(node, "cubic_coeff_a"),
+                          .exclude_outside = attr_int(node, "exclude_outside")};
+    int64_t dims[MAX_RANK];
+    int swap[MAX_RANK];
+    for (int i = 0; i < rank; i++) {
+        dims[i] = i == axis ? out : 1;
+        swap[i] = i == axis ? rank - 1 : i == rank - 1 ? axis : i;
+    }
+    Tensor matrix = tensor_alloc(graph->arena, make_type(crop->y->type.dtype, 2, (int64_t[]){out, a.in}));
+    Tensor inside = tensor_alloc(graph->arena, make_type(DTYPE_BOOL, rank, dims));
+    for (int64_t i = 0; i < out; i++) {
+        const double at = crop_source(&a, start, end, i);
+        inside.i[i] = at >= 0 && at <= (double)(a.in - 1);
+        if (inside.i[i])
+            weights_around(&a, at, matrix.f + i * a.in);
+    }
+    Value *rows = build_transpose(graph, crop->y, swap), *here = const_tensor(graph, &inside);
+    crop->y = build_transpose(graph, build_matmul(graph, rows, false, const_tensor(graph, &matrix), true), swap);
+    crop->inside = crop->inside ? build_binary(graph, "And", crop->inside, here) : here;
+}
+
+static void expand_crop(Graph *graph, Node *node, Value **replacements)
+{
+    const int64_t *list;
+    const int given = attr_ints(node, "axes", &list), rank = node->inputs[0]->type.rank, count = given ? given : rank;
+    const Tensor roi = tensor_from_data(graph->arena, &node->inputs[1]->type, node->inputs[1]->data);
+    Plan plan;
+    make_plan(graph, node, &plan);
+    Crop crop = {graph, node, build_cast(graph, node->inputs[0], wide_dtype(node->inputs[0]->type.dtype)), NULL};
+    for (int i = 0; i < count; i++) {
+        const int axis = (int)(given ? (list[i] < 0 ? list[i] + rank : list[i]) : i);
+        if (!is_kept(&plan, &crop.y->type, axis) || roi.f[i] != 0 || roi.f[count + i] != 1)
+            crop_axis(&crop, axis, plan.out[axis], roi.f[i], roi.f[count + i]);
+    }
+    Value *outside = const_float(graph, crop.y->type.dtype, attr_float(node, "extrapolation_value"));
+    Value *y = crop.inside ? build_where(graph, crop.inside, crop.y, outside) : crop.y;
+    replacements[0] = build_cast(graph, y, node->outputs[0]->type.dtype);
+}
+
 /* Upsample, and Resize before opset 11: (X, scales), positions at multiples of 1/scale, rounded down. */
 static void upgrade_from_scales(Graph *graph, Node *node)
 {
@@ -332,6 +421,9 @@ static bool upgrade_resize(Graph *graph, Node *node, int opset)
 {
     if (opset < 11)
         upgrade_from_scales(graph, node);
+    else if (has_attr(node, "coordinate_transformation_mode") &&
+             strcmp(attr_string(node, "coordinate_transformation_mode"), "tf_crop_and_resize") == 0)
+        node->op = find_op("CropAndResize", strlen("CropAndResize"));
     return true;
 }
 
@@ -378,6 +470,15 @@ const Op resize_ops[] = {
      .follow_axis = resize_follow_axis,
      .infer = infer_resize,
      .expand = expand_resize},
+    {.name = "CropAndResize",
+     .inputs = "X, roi?!, scales:float?!, sizes:int?!",
+     .outputs = "Y",
+     .attributes = RESIZE_ATTRIBUTES,
+     .internal = true,
+     .precision = CLASS_FOLLOW,
+     .kind = OP_EXPAND,
+     .infer = infer_crop,
+     .expand = expand_crop},
     {.name = "Upsample",
      .inputs = "X, roi?, scales:float?!, sizes:int?!",
      .outputs = "Y",

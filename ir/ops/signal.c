@@ -119,9 +119,10 @@ static void mel_evaluate(Arena *arena, const Node *node, const Tensor *inputs, T
         const double low = edge_bin(inputs, band), peak = edge_bin(inputs, band + 1), high = edge_bin(inputs, band + 2);
         for (int64_t bin = 0; bin < bins; bin++) {
             const double b = (double)bin;
-            double weight = b < low || b >= high ? 0 : b < peak ? (b - low) / (peak - low) : (high - b) / (high - peak);
-            if (b == peak && low == peak)
-                weight = 1;
+            const double weight = b == peak              ? 1
+                                  : b >= low && b < peak ? (b - low) / (peak - low)
+                                  : b > peak && b < high ? (high - b) / (high - peak)
+                                                         : 0;
             store(&outputs[0], bin * bands + band, weight);
         }
     }
