@@ -28,12 +28,16 @@ static const char *input_name(const PccSafetensors *file, const PccStTensor *ten
     return strncmp(tensor->name, prefix, length) == 0 ? tensor->name + length : NULL;
 }
 
+/* Of a sequence the items, NAME.0, NAME.1, ... */
 static bool is_model_input(const OnnxModel *model, const char *name)
 {
     const GraphProto *graph = model->proto->graph;
-    for (size_t i = 0; i < graph->n_input; i++)
-        if (strcmp(graph->input[i]->name, name) == 0)
+    for (size_t i = 0; i < graph->n_input; i++) {
+        const char *known = graph->input[i]->name;
+        const size_t length = strlen(known);
+        if (strcmp(known, name) == 0 || (strncmp(known, name, length) == 0 && name[length] == '.'))
             return true;
+    }
     return false;
 }
 
@@ -100,7 +104,7 @@ static void write_outputs(Compilation *c, Tensor *tensors)
 static void evaluate_model(Compilation *c, const PccSafetensors *file)
 {
     ImportOptions import = import_options(c->arena, &c->diagnostics, &c->line);
-    import.any_output = true;
+    import.any_output = import.any_input = true;
     check_model_exists(c);
     onnx_read(c->arena, &c->diagnostics, c->line.model, &c->model); /* for the names of its inputs */
     bind_inputs_by_file(c, file, &import);

@@ -244,6 +244,65 @@ static const char *input_kind(Arena *arena, const ValueInfoProto *info)
                                       : "no tensor";
 }
 
+static Value *constant_input(Binder *binder, const InputConstant *constant, int data_type, const char *name)
+{
+    Import *import = binder->import;
+    Type type = {0};
+    held_dtype_from_onnx(data_type, &type.dtype);
+    widen_type(import, &type);
+    const void *data = constant_data(import, constant, &type);
+    Value *value = value_create(import->graph, constant->is_fed ? VALUE_INPUT : VALUE_CONST, type, name);
+    value->data = data;
+    value->narrow = narrow_format(data_type) ? data_type : 0;
+    if (constant->is_fed) {
+        graph_add_input(import->graph, value);
+    }
+    return value;
+}
+
+/* The tensors that a sequence or an optional holds: 0 where pcc does not have them. */
+static int contents_type(const Onnx__TypeProto *type)
+{
+    type = type && type->optional_type ? type->optional_type->elem_type : type;
+    type = type && type->sequence_type ? type->sequence_type->elem_type : type;
+    Dtype dtype;
+    return type && type->tensor_type && held_dtype_from_onnx(type->tensor_type->elem_type, &dtype)
+               ? type->tensor_type->elem_type
+               : 0;
+}
+
+/* A sequence has the tensors NAME.0, NAME.1, ... that are given; an optional that, or NAME, or nothing. False where
+ * what the inputs are is not known. */
+static bool bind_container(Binder *binder, Scope *scope, const ValueInfoProto *info, const char *name)
+{
+    Import *import = binder->import;
+    const Onnx__TypeProto *type = info->type;
+    const bool is_optional = type && type->optional_type, is_sequence = type && type->sequence_type;
+    const int data_type = contents_type(type);
+    if ((!is_optional && !is_sequence) || !import->options->any_input || !data_type) {
+        return false;
+    }
+    Value **items = NULL, *value = NULL;
+    int count = 0;
+    const InputConstant *constant = find_constant(binder, name);
+    if (constant && is_optional) {
+        value = constant_input(binder, constant, data_type, name);
+    }
+    for (const char *item; !value; count++) {
+        item = arena_printf(import->arena, "%s.%d", name, count);
+        constant = find_constant(binder, item);
+        if (!constant) {
+            break;
+        }
+        Value *added = constant_input(binder, constant, data_type, item);
+        int grown = count;
+        APPEND(import->arena, items, grown, added);
+    }
+    value = value ? value : count || is_sequence ? sequence_create(import, count, items) : nothing_create(import);
+    define_value(import, scope, NO_ORIGIN, name, value);
+    return true;
+}
+
 static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
 {
     Import *import = binder->import;
@@ -252,6 +311,9 @@ static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
     const char *name = arena_strndup(import->arena, info->name, strlen(info->name));
     int data_type = info->type && info->type->tensor_type ? info->type->tensor_type->elem_type : 0;
     Type type = {0};
+    if (bind_container(binder, scope, info, name)) {
+        return;
+    }
     if (!held_dtype_from_onnx(data_type, &type.dtype)) {
         Value *poisoned = unsupported_type(import, "input '%s' is %s; pcc reads tensors of numbers", name,
                                            input_kind(import->arena, info));
@@ -273,13 +335,13 @@ static void bind_input(Binder *binder, Scope *scope, const ValueInfoProto *info)
         return;
     }
     find_shape(binder, info->name); /* of a constant, the data say it */
-    const void *data = binding ? bound_data(import, binding, &type) : constant_data(import, constant, &type);
-    const bool is_fed = !binding && constant->is_fed;
-    Value *value = value_create(import->graph, is_fed ? VALUE_INPUT : VALUE_CONST, type, name);
-    value->data = data;
-    value->narrow = narrow_format(data_type) ? data_type : 0;
-    if (is_fed) {
-        graph_add_input(import->graph, value);
+    Value *value;
+    if (binding) {
+        value = value_create(import->graph, VALUE_CONST, type, name);
+        value->data = bound_data(import, binding, &type);
+        value->narrow = narrow_format(data_type) ? data_type : 0;
+    } else {
+        value = constant_input(binder, constant, data_type, name);
     }
     define_value(import, scope, NO_ORIGIN, name, value);
 }

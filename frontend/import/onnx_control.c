@@ -3,18 +3,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "frontend/import/onnx_model.h"
+#include "frontend/import/onnx_control.h"
+#include "ir/words.h"
 
-/* A control-flow node being imported. */
-typedef struct Control {
-    Import *import;
-    const Body *body;
-    Scope *scope;
-    const NodeProto *node;
-    Origin origin;
-} Control;
-
-static bool refuse(const Control *control, const char *why)
+bool refuse_control(const Control *control, const char *why)
 {
     int first = control->import->refusal_count;
     unsupported(control->import, control->origin, "%s %s", control->origin.op, why);
@@ -22,8 +14,7 @@ static bool refuse(const Control *control, const char *why)
     return true;
 }
 
-/* What the node makes of its subgraphs' results depends on these, some of which were refused. */
-static bool pass_poison_on(const Control *control, size_t count, Value *const *values)
+bool pass_poison_on(const Control *control, size_t count, Value *const *values)
 {
     poison_outputs(control->import, control->body, control->scope, control->node, control->import->refusal_count, count,
                    values);
@@ -50,10 +41,8 @@ static const bool *wanted_results(const Control *control, const GraphProto *grap
     return wanted;
 }
 
-/* Imports the subgraph with these values for its inputs and stores the wanted ones of its outputs, NULL for the
- * others; false when one of them was refused. `suffix` tells iterations apart; "": there is only one. */
-static bool import_subgraph(const Control *control, const GraphProto *graph, const char *suffix, Value *const *inputs,
-                            const bool *wanted, Value **outputs)
+bool import_subgraph(const Control *control, const GraphProto *graph, const char *suffix, Value *const *inputs,
+                     const bool *wanted, Value **outputs)
 {
     Import *import = control->import;
     Body body = *control->body;
@@ -85,7 +74,7 @@ static bool import_subgraph(const Control *control, const GraphProto *graph, con
     return complete;
 }
 
-static void check_signature(const Control *control, const GraphProto *graph, size_t inputs, size_t outputs)
+void check_signature(const Control *control, const GraphProto *graph, size_t inputs, size_t outputs)
 {
     if (graph->n_input != inputs || graph->n_output != outputs) {
         fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin,
@@ -94,8 +83,7 @@ static void check_signature(const Control *control, const GraphProto *graph, siz
     }
 }
 
-/* The single integer or bool of a constant; false when it is not constant. */
-static bool constant_scalar(const Control *control, const Value *value, int64_t *scalar)
+bool constant_scalar(const Control *control, const Value *value, int64_t *scalar)
 {
     if (value->kind != VALUE_CONST || is_float(value->type.dtype) || element_count(&value->type) != 1) {
         return false;
@@ -114,7 +102,7 @@ static bool refuse_unknown(const Control *control, const char *what, const Value
         why = arena_printf(import->arena, "%s: it depends on the input '%s'; give --bind %s=VALUE", why, source->name,
                            source->name);
     }
-    return refuse(control, why);
+    return refuse_control(control, why);
 }
 
 static bool import_if(const Control *control)
@@ -138,12 +126,12 @@ static bool import_if(const Control *control)
  * ------------------------------------------------------------------------------------------------------- */
 
 /* Values stacked or sliced along one axis, one per iteration. */
-typedef struct Sequence {
+typedef struct Stack {
     Value **items;
     int count, capacity;
-} Sequence;
+} Stack;
 
-static void append(Arena *arena, Sequence *sequence, Value *value)
+static void append(Arena *arena, Stack *sequence, Value *value)
 {
     if (sequence->count == sequence->capacity) {
         int capacity = sequence->capacity ? 2 * sequence->capacity : 8;
@@ -151,13 +139,13 @@ static void append(Arena *arena, Sequence *sequence, Value *value)
         for (int i = 0; i < sequence->count; i++) {
             larger[i] = sequence->items[i];
         }
-        *sequence = (Sequence){larger, sequence->count, capacity};
+        *sequence = (Stack){larger, sequence->count, capacity};
     }
     sequence->items[sequence->count++] = value;
 }
 
 /* [item 0, item 1, ...] along a new axis, or backwards; NULL where nobody needs it. */
-static Value *stack(const Control *control, const Sequence *sequence, int64_t axis, bool backwards)
+static Value *stack(const Control *control, const Stack *sequence, int64_t axis, bool backwards)
 {
     if (!sequence->items[0]) {
         return NULL;
@@ -175,13 +163,13 @@ static Value *stack(const Control *control, const Sequence *sequence, int64_t ax
     return fold_value(control->import, build_finish(graph, concat));
 }
 
-static Value *scalar_constant(Import *import, Dtype dtype, int64_t value)
+Value *scalar_constant(Import *import, Dtype dtype, int64_t value)
 {
     Tensor tensor = {.type = scalar_type(dtype), .i = &value};
     return const_tensor(import->graph, &tensor);
 }
 
-static bool spend_iteration(const Control *control)
+bool spend_iteration(const Control *control)
 {
     if (--control->import->node_budget < 0) {
         fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin, "unrolling takes more than %d nodes",
@@ -217,7 +205,7 @@ static bool define_loop_results(const Control *control, size_t carried_count, Va
 /* One iteration of Loop: `values` are iteration, condition, carried...; `results` take condition, carried...,
  * scanned... False when one of these was refused. */
 static bool iterate(const Control *control, const GraphProto *graph, int64_t iteration, size_t carried, Value **values,
-                    Value **results, Sequence *sequences)
+                    Value **results, Stack *sequences)
 {
     Arena *arena = control->import->arena;
     values[0] = scalar_constant(control->import, DTYPE_I64, iteration);
@@ -255,7 +243,7 @@ static bool import_loop(const Control *control)
     int64_t trip_count = INT64_MAX, go_on = 1;
     bool known = (!trips || constant_scalar(control, trips, &trip_count)) &&
                  (!condition || constant_scalar(control, condition, &go_on));
-    Sequence *sequences = NEW_ARRAY(import->arena, Sequence, scanned + 1);
+    Stack *sequences = NEW_ARRAY(import->arena, Stack, scanned + 1);
     Value **results = NEW_ARRAY(import->arena, Value *, graph->n_output + 1);
     known = known && load_inputs(control, 2, values + 2);
     const Value *unknown = trips && trip_count == INT64_MAX ? trips : condition;
@@ -320,7 +308,7 @@ static bool import_scan(const Control *control)
     size_t scanned = scan_inputs && scan_inputs->i > 0 ? (size_t)scan_inputs->i : 0;
     if (control->body->opset < 9 || scanned == 0 || scanned > node->n_input ||
         node->n_input - scanned > node->n_output) {
-        return refuse(control, "of a form that pcc does not have");
+        return refuse_control(control, "of a form that pcc does not have");
     }
     size_t states = node->n_input - scanned, stack_count = node->n_output - states;
     check_signature(control, graph, node->n_input, node->n_output);
@@ -328,7 +316,7 @@ static bool import_scan(const Control *control)
     Value **values = NEW_ARRAY(import->arena, Value *, node->n_input);
     Value **results = NEW_ARRAY(import->arena, Value *, node->n_output + 1);
     int64_t *axes = NEW_ARRAY(import->arena, int64_t, scanned);
-    Sequence *sequences = NEW_ARRAY(import->arena, Sequence, stack_count + 1);
+    Stack *sequences = NEW_ARRAY(import->arena, Stack, stack_count + 1);
     const bool *wanted = wanted_results(control, graph, states, states);
     bool known = load_inputs(control, 0, inputs);
     int64_t extent = known ? scan_extent(control, scanned, inputs + states, axes) : -1;
@@ -352,7 +340,7 @@ static bool import_scan(const Control *control)
         }
     }
     if (!known || extent <= 0) {
-        return refuse(control, "whose extent or body pcc does not have");
+        return refuse_control(control, "whose extent or body pcc does not have");
     }
     Value **stacked = NEW_ARRAY(import->arena, Value *, stack_count + 1);
     for (size_t i = 0; i < stack_count; i++) {
@@ -374,17 +362,48 @@ static bool input_is_poisoned(const Control *control)
     return false;
 }
 
-bool import_control(Import *import, const Body *body, Scope *scope, const NodeProto *node)
+static bool import_by_name(const Control *control)
 {
     static const struct {
         const char *op;
         bool (*import)(const Control *);
     } rows[] = {{"If", import_if}, {"Loop", import_loop}, {"Scan", import_scan}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (!*normal_domain(node->domain) && strcmp(text_or_empty(node->op_type), rows[i].op) == 0) {
-            Control control = {import, body, scope, node, node_origin(import, body, node)};
-            return input_is_poisoned(&control) ? pass_poison_on(&control, 0, NULL) : rows[i].import(&control);
+        if (strcmp(control->origin.op, rows[i].op) == 0) {
+            return rows[i].import(control);
+        }
+    }
+    return import_sequence_node(control);
+}
+
+/* Operators with subgraphs, and those of sequences and optionals; and what gets one of these. */
+static bool is_control(const Scope *scope, const NodeProto *node)
+{
+    static const char names[] = "If Loop Scan SequenceEmpty SequenceConstruct SequenceInsert SequenceErase SequenceAt "
+                                "SequenceLength SplitToSequence ConcatFromSequence SequenceMap Optional "
+                                "OptionalGetElement OptionalHasElement";
+    if (!*normal_domain(node->domain) && has_word(names, ' ', text_or_empty(node->op_type))) {
+        return true;
+    }
+    for (size_t i = 0; i < node->n_input; i++) {
+        const Value *value = find_value(scope, node->input[i]);
+        if (value && !is_tensor(value)) {
+            return true;
         }
     }
     return false;
+}
+
+bool import_control(Import *import, const Body *body, Scope *scope, const NodeProto *node)
+{
+    const bool is_flex = !strcmp(normal_domain(node->domain), "ai.onnx.preview") &&
+                         !strcmp(text_or_empty(node->op_type), "FlexAttention");
+    if (!is_flex && !is_control(scope, node)) {
+        return false;
+    }
+    const Control control = {import, body, scope, node, node_origin(import, body, node)};
+    if (input_is_poisoned(&control)) {
+        return pass_poison_on(&control, 0, NULL);
+    }
+    return is_flex ? import_flex_attention(&control) : import_by_name(&control);
 }

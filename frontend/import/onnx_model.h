@@ -247,10 +247,18 @@ void inline_function(Import *import, const Body *body, Scope *scope, const NodeP
 /* The highest version of the default domain; 0 when it is not imported. Fatal when pcc does not know that version. */
 int default_opset(Import *import, size_t count, Onnx__OperatorSetIdProto *const *opsets);
 
+/* ---- onnx_sequence.c: values that are none of the graph's -----------------------------------------------------------
+ */
+
+Value *sequence_create(Import *import, int count, Value *const *items);
+Value *nothing_create(Import *import); /* an optional without contents */
+bool is_tensor(const Value *value);    /* neither of these */
+int sequence_items(Value *value, Value ***items);
+
 /* ---- onnx_control.c
  * -------------------------------------------------------------------------------------------------- */
 
-/* If, Loop and Scan; false when the node is none of them. */
+/* If, Loop and Scan, FlexAttention, sequences and optionals; false when the node is none of them. */
 bool import_control(Import *import, const Body *body, Scope *scope, const NodeProto *node);
 
 /* The N that a file's fixed batch of 1 is to be read as; 0: as it stands. */

@@ -91,7 +91,8 @@ static int loss_result(const Import *import, Value *const *values)
     }
     for (int i = 0; i < import->result_count; i++) {
         const Value *value = values[i];
-        if (is_poisoned(value) ? may_be_float(import, import->results[i]) : is_float(value->type.dtype)) {
+        if (is_poisoned(value) ? may_be_float(import, import->results[i])
+                               : is_tensor(value) && is_float(value->type.dtype)) {
             return i;
         }
     }
@@ -177,6 +178,22 @@ static void add_output(Import *import, const char *name, Value *value)
     import->graph->output_names[import->graph->output_count - 1] = arena_strndup(import->arena, name, strlen(name));
 }
 
+/* A sequence's items are results one by one, NAME.0, NAME.1, ...; an optional without contents is none. */
+static void add_outputs(Import *import, const char *name, Value *value)
+{
+    Value **items;
+    if (is_poisoned(value)) {
+        return;
+    }
+    if (is_tensor(value)) {
+        add_output(import, name, value);
+        return;
+    }
+    for (int i = 0, count = sequence_items(value, &items); i < count; i++) {
+        add_output(import, arena_printf(import->arena, "%s.%d", name, i), items[i]);
+    }
+}
+
 /* --output names none of the results: a value inside a function or a loop, which becomes one more. */
 static void import_named_output(Import *import, const Scope *scope)
 {
@@ -189,7 +206,7 @@ static void import_named_output(Import *import, const Scope *scope)
         }
     }
     Value *value = name ? find_computed(import, scope, name, &names, &count) : NULL;
-    if (!name || (value && is_poisoned(value))) {
+    if (!name || (value && (is_poisoned(value) || !is_tensor(value)))) {
         return;
     }
     if (value && !value->producer) {
@@ -218,9 +235,7 @@ void import_outputs(Import *import, const Scope *scope)
     check_results(import, values);
     tell_left_out(import, values);
     for (int i = 0; i < import->result_count; i++) {
-        if (!is_poisoned(values[i])) {
-            add_output(import, import->results[i], values[i]);
-        }
+        add_outputs(import, import->results[i], values[i]);
     }
     import_named_output(import, scope);
     if (import->refusal_count > 0) {

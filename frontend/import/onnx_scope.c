@@ -117,7 +117,8 @@ void define_result(Import *import, const Body *body, Scope *scope, const NodePro
     if (!name || !value) {
         return;
     }
-    bool computed = !is_poisoned(value) && (value->kind == VALUE_TEMP || value->kind == VALUE_CONST);
+    bool computed =
+        !is_poisoned(value) && is_tensor(value) && (value->kind == VALUE_TEMP || value->kind == VALUE_CONST);
     if (computed) {
         value->name = arena_printf(import->arena, "%s%s", body->prefix, name);
     }

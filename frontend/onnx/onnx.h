@@ -81,6 +81,7 @@ typedef struct ImportOptions {
     int binding_count;
     const InputConstant *constants; /* bindings come before them */
     int constant_count;
+    bool any_input;     /* these are all the inputs there are: a sequence has the items that they name */
     const char *output; /* the value that the loss reads, a graph output or one inside; NULL: the first float output */
     const char *labels; /* an input that is kept though nothing that is needed reads it, or NULL */
     bool any_output;    /* there is no loss: every output may be left out, as long as one can be imported */

@@ -28,25 +28,42 @@ static bool is_constant_input(const Case *test, int index, int choice)
            (choice == CONSTANT_INTEGERS && !is_float(test->inputs[index].type.dtype));
 }
 
+/* A sequence's items, or what an optional holds, have files of their own, under names that say so. */
+static bool is_item_of(const char *name, const char *container)
+{
+    const size_t length = strlen(container);
+    return strncmp(name, container, length) == 0 && (name[length] == '.' || name[length] == '\0');
+}
+
 /* Inputs come in the order of the graph's, less those that are initializers; the files' own names are not reliable.
  * Names outlive this reading of the model. */
 static void name_inputs(Arena *arena, Case *test)
 {
     const GraphProto *graph = test->model->proto->graph;
-    for (int i = 0; i < test->input_count && (size_t)i < graph->n_input; i++)
-        test->inputs[i].name = arena_strndup(arena, graph->input[i]->name, strlen(graph->input[i]->name));
+    int at = 0;
+    for (size_t i = 0; i < graph->n_input; i++) {
+        const char *name = arena_strndup(arena, graph->input[i]->name, strlen(graph->input[i]->name));
+        if (graph->input[i]->type && graph->input[i]->type->tensor_type) {
+            if (at < test->input_count)
+                test->inputs[at++].name = name;
+            continue;
+        }
+        while (at < test->input_count && is_item_of(test->inputs[at].name, name))
+            at++;
+    }
 }
 
 static Graph *import_case(Arena *arena, Diagnostics *diagnostics, const char *path, Case *test, int choice)
 {
     InputConstant constants[MAX_CASE_TENSORS];
     ShapeBinding shapes[MAX_CASE_TENSORS];
-    ImportOptions options = {.constants = constants, .shapes = shapes};
+    ImportOptions options = {.constants = constants, .shapes = shapes, .any_input = true};
     for (int i = 0; i < test->input_count; i++) {
         const CaseTensor *tensor = &test->inputs[i];
-        if (is_constant_input(test, i, choice)) {
-            constants[options.constant_count++] =
-                (InputConstant){.input = tensor->name, .type = tensor->type, .data = tensor->data};
+        const bool is_constant = is_constant_input(test, i, choice);
+        if (is_constant || strchr(tensor->name, '.')) {
+            constants[options.constant_count++] = (InputConstant){
+                .input = tensor->name, .type = tensor->type, .data = tensor->data, .is_fed = !is_constant};
             continue;
         }
         ShapeBinding shape = {.input = tensor->name, .rank = tensor->type.rank};

@@ -1,0 +1,34 @@
+/* onnx_control.h: a node whose results are those of subgraphs, or sequences: what its files share. */
+#ifndef PCC_FRONTEND_ONNX_CONTROL_H
+#define PCC_FRONTEND_ONNX_CONTROL_H
+
+#include "frontend/import/onnx_model.h"
+
+/* Such a node being imported. */
+typedef struct Control {
+    Import *import;
+    const Body *body;
+    Scope *scope;
+    const NodeProto *node;
+    Origin origin;
+} Control;
+
+/* Notes that pcc does not have this form of the node; true. */
+bool refuse_control(const Control *control, const char *why);
+/* What the node makes of its subgraphs' results depends on these, some of which were refused; true. */
+bool pass_poison_on(const Control *control, size_t count, Value *const *values);
+/* Imports the subgraph with these values for its inputs and stores the wanted ones of its outputs, NULL for the
+ * others; false when one of them was refused. `suffix` tells iterations apart; "": there is only one. */
+bool import_subgraph(const Control *control, const GraphProto *graph, const char *suffix, Value *const *inputs,
+                     const bool *wanted, Value **outputs);
+/* The single integer or bool of a constant; false when it is not constant. */
+bool constant_scalar(const Control *control, const Value *value, int64_t *scalar);
+Value *scalar_constant(Import *import, Dtype dtype, int64_t value);
+bool spend_iteration(const Control *control); /* one more body, of those that the import may hold; true */
+void check_signature(const Control *control, const GraphProto *graph, size_t inputs, size_t outputs);
+
+/* False when the node is none of theirs. (onnx_flex.c, onnx_sequence.c) */
+bool import_flex_attention(const Control *control);
+bool import_sequence_node(const Control *control);
+
+#endif
