@@ -448,6 +448,7 @@ struct Op {
     int since;              /* the opset whose meaning this row has; newer ones up to `until` agree */
     int until;              /* 0: the newest known (28) */
     bool internal;          /* pcc's own: not importable from ONNX */
+    const char *domain;     /* of the operator, as files name it; NULL: ONNX's default */
     const char *stands_for; /* pcc's own: the ONNX operator by whose name policies and rules know it; NULL: its own */
     bool is_random;         /* never folded, never merged */
     bool rearranges;        /* outputs show operand 0's elements, by shapes alone; some may be left out or repeated */

@@ -5,6 +5,7 @@
 #include "frontend/import/onnx_model.h"
 #include "ir/narrow.h"
 #include "ir/schema.h"
+#include "ir/words.h"
 
 /* ---- initializers --------------------------------------------------------------------------------------------------
  */
@@ -85,12 +86,31 @@ static const char *nearest_operator(Import *import, const char *type)
     return did_you_mean(type, import->operators, import->operator_count);
 }
 
+/* com.microsoft has names of its own, some of ONNX's with another meaning (the rows Microsoft...), and some with the
+ * same. */
+static const Op *find_row(Arena *arena, const char *domain, const char *type)
+{
+    static const char same[] = "DequantizeLinear Gelu QuantizeLinear";
+    const Op *op = NULL;
+    if (!*domain) {
+        op = find_op(type, strlen(type));
+        return op && !op->internal && !op->domain ? op : NULL;
+    }
+    if (strcmp(domain, "com.microsoft") != 0) {
+        return NULL;
+    }
+    const char *other = arena_printf(arena, "Microsoft%s", type);
+    op = find_op(other, strlen(other));
+    op = op ? op : find_op(type, strlen(type));
+    return op && !op->internal && (op->domain || has_word(same, ' ', type)) ? op : NULL;
+}
+
 /* The row of a node; NULL after unsupported(). */
 static const Op *row_of(Import *import, const Body *body, Origin origin, const NodeProto *node)
 {
     const char *domain = normal_domain(node->domain), *type = text_or_empty(node->op_type);
-    const Op *op = *domain ? NULL : find_op(type, strlen(type));
-    if (!op || op->internal) {
+    const Op *op = find_row(import->arena, domain, type);
+    if (!op) {
         const char *near = *domain ? NULL : nearest_operator(import, type);
         unsupported(import, origin, "%s, domain %s%s%s%s", type, *domain ? domain : "ai.onnx",
                     near ? "; did you mean " : "", near ? near : "", near ? "?" : "");

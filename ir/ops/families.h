@@ -10,6 +10,8 @@
     FAMILY(attention)         \
     FAMILY(attention_onnx)    \
     FAMILY(batchnorm)         \
+    FAMILY(contrib)           \
+    FAMILY(contrib_attention) \
     FAMILY(conv)              \
     FAMILY(detection)         \
     FAMILY(determinant)       \
