@@ -387,13 +387,14 @@ static void group_query_expand(Graph *graph, Node *node, Value **replacements)
         q = build_rotated(graph, q, ids, cosines, sines, node, heads, "rotary_interleaved");
         k = build_rotated(graph, k, ids, cosines, sines, node, kv, "rotary_interleaved");
     }
+    const int64_t window = attr_int(node, "local_window_size");
     const Inner inner = {.q = build_heads(graph, q, heads),
                          .k = build_heads(graph, k, kv),
                          .v = build_heads(graph, v, kv),
                          .scale = attr_float(node, "scale"),
                          .softcap = attr_float(node, "softcap"),
                          .causal = true,
-                         .left = attr_int(node, "local_window_size")};
+                         .left = window < 0 ? -1 : window - 1}; /* the query's own position counts */
     replace_attention(graph, node, build_inner(graph, &inner), replacements);
 }
 
