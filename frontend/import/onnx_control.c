@@ -83,12 +83,17 @@ void check_signature(const Control *control, const GraphProto *graph, size_t inp
     }
 }
 
-bool constant_scalar(const Control *control, const Value *value, int64_t *scalar)
+bool constant_scalar(const Control *control, Value *value, int64_t *scalar)
 {
-    if (value->kind != VALUE_CONST || is_float(value->type.dtype) || element_count(&value->type) != 1) {
+    if (is_float(value->type.dtype) || element_count(&value->type) != 1) {
         return false;
     }
-    *scalar = tensor_from_data(control->import->arena, &value->type, value->data).i[0];
+    const bool is_run = control->import->options->any_input; /* nothing trains, and every input is known */
+    const Value *constant = value->kind == VALUE_CONST ? value : is_run ? known_constant(control->import, value) : NULL;
+    if (!constant) {
+        return false;
+    }
+    *scalar = tensor_from_data(control->import->arena, &constant->type, constant->data).i[0];
     return true;
 }
 
@@ -246,7 +251,7 @@ static bool import_loop(const Control *control)
     Stack *sequences = NEW_ARRAY(import->arena, Stack, scanned + 1);
     Value **results = NEW_ARRAY(import->arena, Value *, graph->n_output + 1);
     known = known && load_inputs(control, 2, values + 2);
-    const Value *unknown = trips && trip_count == INT64_MAX ? trips : condition;
+    Value *unknown = trips && trip_count == INT64_MAX ? trips : condition;
     for (int64_t i = 0; known && go_on && i < trip_count; i++) {
         if (!iterate(control, graph, i, carried, values, results, sequences)) {
             return pass_poison_on(control, graph->n_output, results);

@@ -22,7 +22,7 @@ bool pass_poison_on(const Control *control, size_t count, Value *const *values);
 bool import_subgraph(const Control *control, const GraphProto *graph, const char *suffix, Value *const *inputs,
                      const bool *wanted, Value **outputs);
 /* The single integer or bool of a constant; false when it is not constant. */
-bool constant_scalar(const Control *control, const Value *value, int64_t *scalar);
+bool constant_scalar(const Control *control, Value *value, int64_t *scalar);
 Value *scalar_constant(Import *import, Dtype dtype, int64_t value);
 bool spend_iteration(const Control *control); /* one more body, of those that the import may hold; true */
 void check_signature(const Control *control, const GraphProto *graph, size_t inputs, size_t outputs);

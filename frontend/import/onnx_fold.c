@@ -152,14 +152,19 @@ static Value *as_constant(Import *import, Value *value, int depth, int *nodes)
     return NULL;
 }
 
+Value *known_constant(Import *import, Value *value)
+{
+    int nodes = MAX_STATIC_NODES;
+    return as_constant(import, value, MAX_STATIC_CHAIN, &nodes);
+}
+
 /* A float initializer is a parameter until it turns out to be a scale of Resize, a ratio of Dropout and the like. */
 void fold_static_operands(Import *import, Node *node)
 {
     for (int i = 0; i < node->input_count; i++) {
         Value *operand = node->inputs[i];
         if (operand && operand_is_static(node->op, i) && !is_constant(operand)) {
-            int nodes = MAX_STATIC_NODES;
-            Value *constant = as_constant(import, operand, MAX_STATIC_CHAIN, &nodes);
+            Value *constant = known_constant(import, operand);
             node->inputs[i] = constant ? constant : operand;
         }
     }

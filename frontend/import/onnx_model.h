@@ -232,6 +232,8 @@ void fold_node(Import *import, Node *node, Value **constants);
 bool fold_results(Import *import, Node *node, Value **constants);
 /* A value just built, as a constant where that is possible. */
 Value *fold_value(Import *import, Value *value);
+/* The value as a constant, computed from initializers where need be; NULL when data reach it. */
+Value *known_constant(Import *import, Value *value);
 /* Folds what `node` needs: helpers that an upgrade put between `after` and it, and the values that its static operands
  * are computed from. */
 void fold_helpers(Import *import, Node *after, Node *node);

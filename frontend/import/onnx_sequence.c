@@ -80,7 +80,7 @@ static bool sequence_operand(const Control *control, size_t i, Value ***items, i
 /* Input i as a position among `count`, `otherwise` where it is absent. */
 static bool position_operand(const Control *control, size_t i, int count, int64_t otherwise, int64_t *position)
 {
-    const Value *value = operand(control, i);
+    Value *value = operand(control, i);
     *position = otherwise;
     if (value && (!is_tensor(value) || !constant_scalar(control, value, position))) {
         return false;
@@ -190,7 +190,7 @@ static Value *part_of(const Control *control, Value *x, int64_t axis, int64_t fi
 /* The lengths of the parts of an axis: each 1 without a split, all alike, or as listed. */
 static bool split_lengths(const Control *control, int64_t extent, int64_t **lengths, int *count)
 {
-    const Value *split = operand(control, 1);
+    Value *split = operand(control, 1);
     int64_t each = 1, sum = 0;
     if (split && (!is_tensor(split) || split->kind != VALUE_CONST || is_float(split->type.dtype))) {
         return false;
