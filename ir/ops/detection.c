@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 enum { BOXES, SCORES, MOST, OVERLAP, LEAST_SCORE };
+enum { MOST_BOXES = 1 << 14 }; /* each is compared with each */
 
 typedef struct Candidate {
     double score;
@@ -105,6 +106,8 @@ static bool suppression_infer(Graph *graph, Node *node)
         boxes->dims[1] != scores->dims[2])
         return REJECT(graph, node, "boxes are %s and scores %s; they must be [N, B, 4] and [N, classes, B]",
                       type_text(graph->arena, boxes), type_text(graph->arena, scores));
+    if (boxes->dims[1] > MOST_BOXES)
+        return REJECT_UNSUPPORTED(graph, node, "%" PRId64 " boxes; pcc compares up to %d", boxes->dims[1], MOST_BOXES);
     for (int i = 0; i < node->input_count; i++)
         if (input(node, i))
             inputs[i] = tensor_from_data(graph->arena, &node->inputs[i]->type, node->inputs[i]->data);

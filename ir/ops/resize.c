@@ -328,6 +328,8 @@ static void expand_resize(Graph *graph, Node *node, Value **replacements)
 
 /* ---- CropAndResize: Resize with coordinates tf_crop_and_resize, of a region that is known ---- */
 
+enum { MOST_CROP_WEIGHTS = 1 << 26 }; /* of the matrix of one axis; extents are below 2^31 */
+
 static bool infer_crop(Graph *graph, Node *node)
 {
     Type y = node->inputs[0]->type;
@@ -342,6 +344,10 @@ static bool infer_crop(Graph *graph, Node *node)
                       attr_string(node, "nearest_mode"));
     if (!is_float(y.dtype) || !make_plan(graph, node, &plan))
         return is_float(y.dtype) ? false : REJECT(graph, node, "X must be floating-point");
+    for (int i = 0; i < y.rank; i++)
+        if (plan.out[i] * y.dims[i] > MOST_CROP_WEIGHTS)
+            return REJECT_UNSUPPORTED(graph, node, "axis %d from %" PRId64 " to %" PRId64 " positions", i, y.dims[i],
+                                      plan.out[i]);
     memcpy(y.dims, plan.out, sizeof y.dims);
     return set_output_type(graph, node, 0, y);
 }

@@ -9,12 +9,12 @@
 /* ---- interpolation -------------------------------------------------------------------------------------------------
  */
 
-enum { MOST_TAPS = 4, MOST_AXES = 3 };
+enum { MOST_CORNERS = 4, MOST_AXES = 3 };
 
 /* The pixels around a place along one axis, i64, and what each weighs; all broadcast to the places. */
 typedef struct Taps {
     int count;
-    Value *index[MOST_TAPS], *weight[MOST_TAPS];
+    Value *index[MOST_CORNERS], *weight[MOST_CORNERS];
     int64_t extent;
 } Taps;
 

@@ -6,6 +6,7 @@
 #include <math.h>
 
 static const double pi = 3.14159265358979323846;
+enum { MOST_POINTS = 1 << 13 }; /* of a transform, whose matrix has the square of it */
 
 /* ---- windows: known when the model is compiled ---------------------------------------------------------------------
  */
@@ -167,8 +168,9 @@ static bool transform_of(Graph *graph, const Node *node, Transform *t)
     t->length = t->half && t->inverse ? 2 * (extent - 1) : extent;
     if (input(node, 1) && !check_size(graph, node, 1, &t->length))
         return false;
-    if (t->length < 1)
-        return REJECT(graph, node, "a transform of %" PRId64 " points", t->length);
+    if (t->length < 1 || t->length > MOST_POINTS)
+        return REJECT_UNSUPPORTED(graph, node, "a transform of %" PRId64 " points; pcc has those of 1 to %d", t->length,
+                                  MOST_POINTS);
     const int64_t bins = t->length / 2 + 1, wanted = t->half && t->inverse ? bins : t->length;
     t->in = extent < wanted ? extent : wanted;
     t->out = t->half && !t->inverse ? bins : t->length;
@@ -271,6 +273,9 @@ static bool frames_of(Graph *graph, const Node *node, Frames *frames)
         (window && element_count(&window->type) != frames->length))
         return REJECT(graph, node, "frames of %" PRId64 " samples, %" PRId64 " apart, with %s", frames->length,
                       frames->step, window ? type_text(graph->arena, &window->type) : "no window");
+    if (frames->length > MOST_POINTS)
+        return REJECT_UNSUPPORTED(graph, node, "frames of %" PRId64 " samples; pcc transforms up to %d", frames->length,
+                                  MOST_POINTS);
     frames->count = (x->dims[1] - frames->length) / frames->step + 1;
     return true;
 }

@@ -65,6 +65,10 @@ static bool fold_of(Graph *graph, const Node *node, Fold *f)
             return REJECT(graph, node, "blocks of %lld on an axis of %lld do not fit together", (long long)block[i],
                           (long long)image[i]);
     }
+    int64_t positions;
+    if (__builtin_mul_overflow(f->taps, f->blocks, &positions) || positions > INT32_MAX)
+        return REJECT_UNSUPPORTED(graph, node, "%lld blocks of %lld positions", (long long)f->blocks,
+                                  (long long)f->taps);
     return (x->rank == 3 && x->dims[1] % f->taps == 0 && x->dims[2] == f->blocks) ||
            REJECT(graph, node, "X is %s; it must be [N, channels · %lld, %lld]", type_text(graph->arena, x),
                   (long long)f->taps, (long long)f->blocks);

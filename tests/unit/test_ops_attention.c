@@ -213,18 +213,32 @@ static void bool_and_short_masks(void **state)
     assert_same_contents(graph, y, composed(graph, q, k, v, 0.5, mask));
 }
 
-static void unsupported_parts_are_named(void **state)
+static void caches_need_both_parts(void **state)
 {
     Graph *graph = row_graph(state);
     Value *q = PARAM(graph, 1, 1, 2, 2, 4);
     Node *past = build_begin(graph, "Attention", 5, VALUES(q, q, q, NULL, q), 1);
     assert_false(infer_node(graph, past));
-    assert_message(*state, "the input 'past_key' is not supported");
+    assert_message(*state, "past_key and past_value go together");
     Node *capped = build_begin(graph, "Attention", 3, VALUES(q, q, q), 1);
-    set_float(graph, capped, "softcap", 2);
+    set_float(graph, capped, "softcap", -2);
     assert_false(infer_node(graph, capped));
-    assert_message(*state, "'softcap' is 2");
-    assert_int_equal(graph->diagnostics->status, EXIT_STATUS_UNSUPPORTED);
+    assert_message(*state, "'softcap' is -2");
+}
+
+/* One query behind two cached keys sees all three keys; without the cache's positions it would see one. */
+static void a_causal_query_sees_the_cache(void **state)
+{
+    Graph *graph = row_graph(state);
+    Value *q = PARAM(graph, 1, 1, 1, 1, 2), *k = PARAM(graph, 2, 1, 1, 1, 2), *v = PARAM(graph, 3, 1, 1, 1, 2);
+    Value *past_k = PARAM(graph, 4, 1, 1, 2, 2), *past_v = PARAM(graph, 5, 1, 1, 2, 2);
+    Node *node = build_begin(graph, "Attention", 6, VALUES(q, k, v, NULL, past_k, past_v), 3);
+    set_int(graph, node, "is_causal", 1);
+    set_float(graph, node, "scale", 1);
+    Value *y = build_finish(graph, node);
+    Value *keys = node->outputs[1], *values = node->outputs[2];
+    assert_dims(keys, 4, DIMS(1, 1, 3, 2));
+    assert_same_contents(graph, y, composed(graph, q, keys, values, 1, NULL));
 }
 
 /* ---- RotaryEmbedding ---- */
@@ -312,7 +326,8 @@ int main(void)
         TEST_WITH_FIXTURE(wide_rows_are_products_and_a_softmax),
         TEST_WITH_FIXTURE(flat_operands_have_heads),
         TEST_WITH_FIXTURE(bool_and_short_masks),
-        TEST_WITH_FIXTURE(unsupported_parts_are_named),
+        TEST_WITH_FIXTURE(caches_need_both_parts),
+        TEST_WITH_FIXTURE(a_causal_query_sees_the_cache),
         TEST_WITH_FIXTURE(rotary_rotates_pairs),
         TEST_WITH_FIXTURE(dropout_trains_only_when_told),
         TEST_WITH_FIXTURE(calls_spell_the_strides),

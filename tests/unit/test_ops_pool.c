@@ -143,14 +143,20 @@ static void gradients_at_zeros_and_ties(void **state)
     assert_refused(f, "input %0 : f64[1,2,3]\n%1 = GlobalLpPool(%0) {p=0}\noutput %1", "'p' is 0");
 }
 
-static void max_pool_indices_are_unsupported(void **state)
+/* Row by row over all planes, or by columns of each. */
+static void max_pool_indices_count_over_planes(void **state)
 {
-    Graph *graph = row_graph(state);
-    Value *x = PARAM(graph, 1, 1, 1, 4, 4);
-    Node *node = build_begin(graph, "MaxPool", 1, &x, 2);
-    set_ints(graph, node, "kernel_shape", 2, DIMS(2, 2));
-    assert_false(infer_node(graph, node));
-    assert_int_equal(graph->diagnostics->status, EXIT_STATUS_UNSUPPORTED);
+    static const char *const orders[] = {"0", "1"};
+    static const double expected[2][8] = {{1, 1, 3, 5, 10, 10, 12, 14}, {3, 3, 1, 7, 12, 12, 10, 16}};
+    Fixture *f = *state;
+    for (int i = 0; i < 2; i++)
+        assert_case(f,
+                    arena_printf(f->arena,
+                                 "const %%0 : f64[1,2,3,3] = {0, 9, 0, 0, 0, 8, 0, 0, 0, 0, 9, 0, 0, 0, 8, 0, 0, 0}\n"
+                                 "%%1, %%2 = MaxPool(%%0) {kernel_shape=[2, 2], "
+                                 "storage_order=%s}\noutput %%2",
+                                 orders[i]),
+                    "i64[1,2,2,2]", 8, expected[i]);
 }
 
 static void calls_spell_the_shape(void **state)
@@ -176,7 +182,7 @@ int main(void)
         TEST_WITH_FIXTURE(windows_of_a_plane),      TEST_WITH_FIXTURE(padding_counts_only_when_asked),
         TEST_WITH_FIXTURE(ceil_mode_adds_a_window), TEST_WITH_FIXTURE(dilated_and_one_dimensional),
         TEST_WITH_FIXTURE(the_first_maximum_wins),  TEST_WITH_FIXTURE(gradients_in_both_layouts),
-        TEST_WITH_FIXTURE(global_pools_reduce),     TEST_WITH_FIXTURE(max_pool_indices_are_unsupported),
+        TEST_WITH_FIXTURE(global_pools_reduce),     TEST_WITH_FIXTURE(max_pool_indices_count_over_planes),
         TEST_WITH_FIXTURE(calls_spell_the_shape),   TEST_WITH_FIXTURE(gradients_at_zeros_and_ties),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

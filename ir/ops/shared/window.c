@@ -83,6 +83,7 @@ void make_window_exact(Window *w)
 
 bool check_window(Graph *graph, Node *node, const Window *w)
 {
+    int64_t taps = 1;
     for (int i = MAX_SPATIAL - w->rank; i < MAX_SPATIAL; i++) {
         int axis = i - (MAX_SPATIAL - w->rank);
         if (w->in[i] < 1 || w->kernel[i] < 1)
@@ -93,6 +94,8 @@ bool check_window(Graph *graph, Node *node, const Window *w)
                           "spatial dim %d: a window of %" PRId64 " does not fit into %" PRId64 " padded by %" PRId64
                           " and %" PRId64,
                           axis, span(w, i), w->in[i], w->before[i], w->after[i]);
+        if (__builtin_mul_overflow(taps, w->kernel[i], &taps) || taps > MOST_TAPS)
+            return REJECT_UNSUPPORTED(graph, node, "a window of more than %d positions", MOST_TAPS);
     }
     return true;
 }

@@ -4,7 +4,7 @@
 
 #include "ir/ops/shared/row.h"
 
-enum { MAX_SPATIAL = 3 };
+enum { MAX_SPATIAL = 3, MOST_TAPS = 1 << 24 /* of a window: 4096 by 4096 */ };
 
 /* Activations [N, C, spatial...] or [N, spatial..., C] of rank 3 to 5. The spatial dims are depth, height, width:
  * those that a lower rank lacks lead, with extent 1. */
