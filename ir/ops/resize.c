@@ -328,7 +328,20 @@ static void expand_resize(Graph *graph, Node *node, Value **replacements)
 
 /* ---- CropAndResize: Resize with coordinates tf_crop_and_resize, of a region that is known ---- */
 
-enum { MOST_CROP_WEIGHTS = 1 << 26 }; /* of the matrix of one axis; extents are below 2^31 */
+enum { MOST_CROP_WEIGHTS = 1 << 26 }; /* of the matrix of one axis */
+
+static int crop_axis_of(const Node *node, int i)
+{
+    const int64_t *list;
+    const int rank = node->inputs[0]->type.rank, count = attr_ints(node, "axes", &list);
+    return (int)(!count ? i : list[i] < 0 ? list[i] + rank : list[i]);
+}
+
+/* Is entry i of the region, of that axis, more than all of it as it stands? */
+static bool is_cropped(const Plan *plan, const Type *x, const Tensor *roi, int i, int axis)
+{
+    return !is_kept(plan, x, axis) || roi->f[i] != 0 || roi->f[element_count(&roi->type) / 2 + i] != 1;
+}
 
 static bool infer_crop(Graph *graph, Node *node)
 {
@@ -344,10 +357,16 @@ static bool infer_crop(Graph *graph, Node *node)
                       attr_string(node, "nearest_mode"));
     if (!is_float(y.dtype) || !make_plan(graph, node, &plan))
         return is_float(y.dtype) ? false : REJECT(graph, node, "X must be floating-point");
-    for (int i = 0; i < y.rank; i++)
-        if (plan.out[i] * y.dims[i] > MOST_CROP_WEIGHTS)
-            return REJECT_UNSUPPORTED(graph, node, "axis %d from %" PRId64 " to %" PRId64 " positions", i, y.dims[i],
-                                      plan.out[i]);
+    const Tensor region = tensor_from_data(graph->arena, &roi->type, roi->data);
+    for (int i = 0; i < axes; i++) {
+        const int axis = crop_axis_of(node, i);
+        int64_t weights;
+        if (!is_cropped(&plan, &y, &region, i, axis))
+            continue;
+        if (__builtin_mul_overflow(plan.out[axis], y.dims[axis], &weights) || weights > MOST_CROP_WEIGHTS)
+            return REJECT_UNSUPPORTED(graph, node, "axis %d from %" PRId64 " to %" PRId64 " positions", axis,
+                                      y.dims[axis], plan.out[axis]);
+    }
     memcpy(y.dims, plan.out, sizeof y.dims);
     return set_output_type(graph, node, 0, y);
 }
@@ -398,15 +417,14 @@ static void crop_axis(Crop *crop, int axis, int64_t out, double start, double en
 
 static void expand_crop(Graph *graph, Node *node, Value **replacements)
 {
-    const int64_t *list;
-    const int given = attr_ints(node, "axes", &list), rank = node->inputs[0]->type.rank, count = given ? given : rank;
+    const int count = (int)element_count(&node->inputs[1]->type) / 2;
     const Tensor roi = tensor_from_data(graph->arena, &node->inputs[1]->type, node->inputs[1]->data);
     Plan plan;
     make_plan(graph, node, &plan);
     Crop crop = {graph, node, build_cast(graph, node->inputs[0], wide_dtype(node->inputs[0]->type.dtype)), NULL};
     for (int i = 0; i < count; i++) {
-        const int axis = (int)(given ? (list[i] < 0 ? list[i] + rank : list[i]) : i);
-        if (!is_kept(&plan, &crop.y->type, axis) || roi.f[i] != 0 || roi.f[count + i] != 1)
+        const int axis = crop_axis_of(node, i);
+        if (is_cropped(&plan, &crop.y->type, &roi, i, axis))
             crop_axis(&crop, axis, plan.out[axis], roi.f[i], roi.f[count + i]);
     }
     Value *outside = const_float(graph, crop.y->type.dtype, attr_float(node, "extrapolation_value"));
