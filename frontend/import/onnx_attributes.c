@@ -74,15 +74,6 @@ static const int64_t *copy_ints(Arena *arena, size_t count, const int64_t *value
     return copy;
 }
 
-static const double *copy_floats(Arena *arena, const AttributeProto *value)
-{
-    double *copy = NEW_ARRAY(arena, double, value->n_floats + 1);
-    for (size_t i = 0; i < value->n_floats; i++) {
-        copy[i] = (double)value->floats[i];
-    }
-    return copy;
-}
-
 static const char *copy_string(Arena *arena, const ProtobufCBinaryData *bytes)
 {
     return arena_strndup(arena, bytes->len ? (const char *)bytes->data : "", bytes->len);
@@ -141,12 +132,6 @@ static bool set_attribute(Import *import, Node *node, const char *name, const At
     case TYPE(STRING):
         set_string(import->graph, node, name, copy_string(import->arena, &value->s));
         return !wrong_kind(import, node, name, ATTR_STRING);
-    case TYPE(FLOATS):
-        if (value->n_floats > INT32_MAX) {
-            break;
-        }
-        set_floats(import->graph, node, name, (int)value->n_floats, copy_floats(import->arena, value));
-        return !wrong_kind(import, node, name, ATTR_FLOATS);
     case TYPE(INTS):
         if (value->n_ints > INT32_MAX) {
             break;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "frontend/import/onnx_control.h"
-#include "ir/words.h"
+#include "ir/text/words.h"
 
 bool refuse_control(const Control *control, const char *why)
 {

@@ -5,7 +5,7 @@
 #include "frontend/import/onnx_model.h"
 #include "ir/narrow.h"
 #include "ir/schema.h"
-#include "ir/words.h"
+#include "ir/text/words.h"
 
 /* ---- initializers --------------------------------------------------------------------------------------------------
  */

@@ -187,8 +187,8 @@ static void expand_attention(Graph *graph, Node *node, Value **replacements)
     Value *q = build_heads(graph, node->inputs[0], q_heads), *scores = NULL;
     Value *k = build_heads(graph, node->inputs[1], kv_heads), *v = build_heads(graph, node->inputs[2], kv_heads);
     if (input(node, PAST_KEY)) {
-        k = build_concat(graph, node->inputs[PAST_KEY], k, 2);
-        v = build_concat(graph, node->inputs[PAST_VALUE], v, 2);
+        k = build_joined(graph, node->inputs[PAST_KEY], k, 2);
+        v = build_joined(graph, node->inputs[PAST_VALUE], v, 2);
     }
     const bool fuses = attr_float(node, "softcap") == 0 && !has_output(node, SCORES);
     Value *y = fuses ? build_fused(graph, node, q, k, v) : build_spelt(graph, node, q, k, v, &scores);

@@ -239,7 +239,7 @@ static Value *build_cached(Graph *graph, Value *past, int part)
 static Value *build_present(Graph *graph, Value *k, Value *v)
 {
     const int64_t *d = k->type.dims, dims[] = {1, d[0], d[1], d[2], d[3]};
-    return build_concat(graph, build_reshape(graph, k, 5, dims), build_reshape(graph, v, 5, dims), 0);
+    return build_joined(graph, build_reshape(graph, k, 5, dims), build_reshape(graph, v, 5, dims), 0);
 }
 
 static void packed_attention_expand(Graph *graph, Node *node, Value **replacements)

@@ -168,7 +168,7 @@ static void causal_conv_expand(Graph *graph, Node *node, Value **replacements)
     Type state = x->type;
     state.dims[2] = before;
     if (before > 0)
-        x = build_concat(
+        x = build_joined(
             graph, input(node, 3) ? build_cast(graph, node->inputs[3], x->type.dtype) : build_zeros(graph, &state), x,
             2);
     Node *conv = build_begin(graph, "Conv", 3, VALUES(x, w, input(node, 2)), 1);

@@ -16,10 +16,10 @@ static Value *build_half(Graph *graph, Value *x, bool interleaved, int half)
 static Value *build_merged(Graph *graph, Value *x, Value *y, bool interleaved)
 {
     if (!interleaved)
-        return build_concat(graph, x, y, 3);
+        return build_joined(graph, x, y, 3);
     const int64_t *d = x->type.dims;
     int64_t column[] = {d[0], d[1], d[2], d[3], 1};
-    Value *pairs = build_concat(graph, build_reshape(graph, x, 5, column), build_reshape(graph, y, 5, column), 4);
+    Value *pairs = build_joined(graph, build_reshape(graph, x, 5, column), build_reshape(graph, y, 5, column), 4);
     return build_reshape(graph, pairs, 4, (int64_t[]){d[0], d[1], d[2], 2 * d[3]});
 }
 
@@ -48,7 +48,7 @@ static void expand_rotary(Graph *graph, Node *node, Value **replacements)
     Value *second = build_add(graph, build_mul(graph, a, sine), build_mul(graph, b, cosine));
     Value *y = build_merged(graph, first, second, interleaved);
     if (width < all)
-        y = build_concat(graph, y, build_slice(graph, x, 3, width, all), 3);
+        y = build_joined(graph, y, build_slice(graph, x, 3, width, all), 3);
     replacements[0] = node->inputs[0]->type.rank == 3 ? build_joined_heads(graph, y) : y;
 }
 

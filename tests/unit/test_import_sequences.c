@@ -183,8 +183,10 @@ static void packed_integers_are_read(void **state)
     for (int i = 0; i < 5; i++) {
         assert_true(y.f[i] == expected[i]);
     }
-    for (int i = 0; i < imported_graph->value_count; i++) {
-        assert_true(!imported_graph->values[i] || imported_graph->values[i]->kind != VALUE_PARAM);
+    for (const Node *node = imported_graph->first; node; node = node->next) {
+        for (int i = 0; i < node->input_count; i++) {
+            assert_true(!node->inputs[i] || node->inputs[i]->kind != VALUE_PARAM);
+        }
     }
 }
 

@@ -75,7 +75,7 @@ Value *build_slice(Graph *graph, Value *x, int axis, int64_t first, int64_t last
                         const_ints(graph, 1, &step)));
 }
 
-Value *build_concat(Graph *graph, Value *x, Value *y, int axis)
+Value *build_joined(Graph *graph, Value *x, Value *y, int axis)
 {
     Node *node = build_begin(graph, "Concat", 2, VALUES(x, y), 1);
     set_int(graph, node, "axis", axis);

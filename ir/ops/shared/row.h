@@ -38,7 +38,7 @@ void expand_input(Graph *graph, Node *node, int i, int rank, const int64_t *dims
 Value *build_slice(Graph *graph, Value *x, int axis, int64_t first, int64_t last);
 
 /* x and y joined along an axis. */
-Value *build_concat(Graph *graph, Value *x, Value *y, int axis);
+Value *build_joined(Graph *graph, Value *x, Value *y, int axis);
 
 /* A reduction with keepdims=1 over axes [first, last). */
 Value *build_reduce_range(Graph *graph, const char *op, Value *x, int first, int last);
