@@ -192,6 +192,22 @@ static void max_and_min_propagate_nan(void **state)
     assert_true(pcc_max_f64(-2.0, 2.0) == 2.0 && pcc_min_f64(-2.0, 2.0) == -2.0);
 }
 
+/* To three bits behind the leading one, and below 2^-6 to multiples of 2^-9, as FLOAT8E4M3FN has it. */
+static void significands_round_to_even(void **state)
+{
+    (void)state;
+    static const double pairs[][2] = {{0, 0},     {1.0625, 1},        {1.1875, 1.25},      {-17, -16},
+                                      {-19, -20}, {0x1p-10, 0},       {0x1.8p-9, 0x1p-8},  {463, 448},
+                                      {465, 480}, {0x1p100, 0x1p100}, {INFINITY, INFINITY}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        assert_true((double)pcc_round_significand_f32((float)pairs[i][0], 3.0f, -6.0f) == pairs[i][1]);
+        assert_true(pcc_round_significand_f64(pairs[i][0], 3.0, -6.0) == pairs[i][1]);
+    }
+    assert_true(isnan(pcc_round_significand_f32(NAN, 3.0f, -6.0f)) &&
+                isnan(pcc_round_significand_f64((double)NAN, 3.0, -6.0)));
+    assert_true(pcc_round_significand_f32(3.0f, 0.0f, -120.0f) == 4.0f); /* powers of two, as FLOAT8E8M0 */
+}
+
 static void the_f64_family_is_libm(void **state)
 {
     (void)state;
@@ -213,6 +229,7 @@ int main(void)
         cmocka_unit_test(pow_is_within_its_bound),
         cmocka_unit_test(max_and_min_propagate_nan),
         cmocka_unit_test(the_f64_family_is_libm),
+        cmocka_unit_test(significands_round_to_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
