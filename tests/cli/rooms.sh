@@ -27,7 +27,7 @@ refused() {
 granted ir/graph.c ir/ir.h
 for header in passes/passes.h codegen/codegen.h frontend/onnx/onnx.h runtime/program.h pcc/program.h models/zoo.h; do
     refused ir/graph.c "$header"
-    refused ir/ops/conv.c "$header"
+    refused ir/ops/vision/conv.c "$header"
     refused ir/target/call.c "$header"
     refused ir/text/parse.c "$header"
 done
