@@ -162,7 +162,8 @@ static int64_t update_scratch(const Weights *weights)
 #define ROW(OP, KERNEL, CALL, ...) {.op = OP, .kernel = KERNEL, .call = CALL, .stored16 = true, __VA_ARGS__}
 
 static const Kernel kernels[] = {
-    ROW("MatMul", "gemm", call_product, .scratch = gemm_scratch, .stores = true, .form = product_form),
+    ROW("MatMul", "gemm", call_product, .scratch = gemm_scratch, .stores = true, .form = product_form,
+        .input_striding = {STRIDING_MATRIX, STRIDING_MATRIX}),
     ROW("Convolution", "conv", call_any_convolution, .scratch = convolution_scratch, .stores = true,
         .form = convolution_form),
     ROW("ConvolutionGradInput", "conv_grad_input", call_any_convolution_grad_input,
