@@ -365,20 +365,43 @@ static void print_main(Emitter *e, Text *text)
     line(text, "}");
 }
 
+static void print_functions(const Emitter *e, Text *text, const Text *step, const Text *evaluate)
+{
+    append(text, "%s%s", e->literals->data, e->literals->length ? "\n" : "");
+    for (int i = 0; i < e->instances->count; i++)
+        append(text, "%s\n", e->instances->items[i].text);
+    append(text, "/* One training step on the batch in s->inputs: forward and backward. */\n%s", step->data);
+    append(text, "/* The loss of the batch in inference mode. */\n%s", evaluate->data);
+}
+
+static void print_update(Emitter *e, Text *text)
+{
+    line(text, "static void update(PccStep *s)");
+    line(text, "{");
+    e->options->target->printers->update(e, text);
+    line(text, "}");
+    blank(text);
+}
+
+static int64_t larger(int64_t x, int64_t y)
+{
+    return x > y ? x : y;
+}
+
 Emitted emit_program(const Program *program, const Options *options, const EmitOptions *emit)
 {
     Graph *train = program->train;
     Arena *arena = train->arena;
+    const Printers *printers = options->target->printers;
     refuse_missing_kernels(program, options->target);
     Weights weights = plan_weights(train, program->evaluate, options, arena);
     Instances instances = {0};
     MemoryPlan train_plan = plan_memory(train, options->target);
     MemoryPlan evaluate_plan = plan_memory(program->evaluate, options->target);
-    int64_t arena_bytes =
-        train_plan.arena_bytes > evaluate_plan.arena_bytes ? train_plan.arena_bytes : evaluate_plan.arena_bytes;
-    const int64_t activation_bytes = arena_bytes; /* of both plans: a multiple of the target's alignment */
-    if (options->target->printers->update_scratch)
-        arena_bytes += options->target->printers->update_scratch(&weights);
+    /* Of both plans: a multiple of the target's alignment. */
+    const int64_t activation_bytes = larger(train_plan.arena_bytes, evaluate_plan.arena_bytes);
+    const int64_t update_bytes = printers->update_scratch ? printers->update_scratch(&weights) : 0;
+    const int64_t arena_bytes = activation_bytes + update_bytes;
     Emitter e = {.arena = arena,
                  .options = options,
                  .emit = emit,
@@ -394,21 +417,13 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     e.graph = train;
     print_header(&e, text, program, arena_bytes);
     bool narrow = stores_16_bits(train) || stores_16_bits(program->evaluate) || updates_narrow(&weights, options);
-    options->target->printers->prologue(&e, text, program, narrow);
+    printers->prologue(&e, text, program, narrow);
     print_params(&e, text);
     print_stored(&e, text, "states", weights.states, weights.state_count);
     print_stored(&e, text, "constants", weights.constants, weights.placed_constants ? weights.constant_count : 0);
     print_interface(&e, text, train, &train_plan);
-    append(text, "%s%s", e.literals->data, e.literals->length ? "\n" : "");
-    for (int i = 0; i < instances.count; i++)
-        append(text, "%s\n", instances.items[i].text);
-    append(text, "/* One training step on the batch in s->inputs: forward and backward. */\n%s", step->data);
-    append(text, "/* The loss of the batch in inference mode. */\n%s", evaluate->data);
-    line(text, "static void update(PccStep *s)");
-    line(text, "{");
-    options->target->printers->update(&e, text);
-    line(text, "}");
-    blank(text);
+    print_functions(&e, text, step, evaluate);
+    print_update(&e, text);
     print_embedded_weights(&e, text);
     print_table(&e, text, train, arena_bytes);
     print_main(&e, text);
@@ -416,8 +431,8 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
                      text->length,
                      weights.bytes,
                      arena_bytes,
-                     arena_bytes - activation_bytes,
-                     options->target->printers->libraries ? options->target->printers->libraries(&e) : "",
+                     update_bytes,
+                     printers->libraries ? printers->libraries(&e) : "",
                      {weights.param_bytes, weights.copy_bytes, weights.state_bytes, weights.constant_bytes,
                       weights.gradient_bytes, weights.extra_bytes, weights.moment_bytes}};
 }
