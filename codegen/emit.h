@@ -33,14 +33,17 @@ typedef struct ParamState {
     PccRounding rounding;
 } ParamState;
 
+enum { COPY_DTYPES = 2 }; /* f16, bf16 */
+
 /* The weights block: parameters, copies, states, constants, gradients, masters and compensations, moments, in this
  * order. */
 typedef struct Weights {
     Stored *params, *states, *constants;
     Stored *copies; /* of parameters in 16 bits, behind the parameters: one for each dtype that a graph reads */
     int param_count, state_count, constant_count, copy_count;
-    int placed_constants;     /* those of constants that the block has room for */
-    ParamState *param_states; /* by parameter index */
+    int (*copy_of_param)[COPY_DTYPES]; /* by parameter index: 1 + the index of its copy in that dtype, or 0 */
+    int placed_constants;              /* those of constants that the block has room for */
+    ParamState *param_states;          /* by parameter index */
     int64_t bytes;
     int64_t param_bytes, copy_bytes, state_bytes, constant_bytes, gradient_bytes, extra_bytes, moment_bytes;
 } Weights;
@@ -66,8 +69,9 @@ typedef struct Emitter {
 Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Arena *arena);
 /* weights.c */
 const Stored *find_constant(const Weights *weights, const Value *value); /* by type and contents */
-const Stored *find_copy(const Weights *weights, const Value *copy);      /* by its parameter's id and its dtype */
-int64_t place_weights(Weights *weights, int64_t bytes);                  /* appends to the block; returns the offset */
+int *copy_slot(const Weights *weights, const Value *copy);
+const Stored *find_copy(const Weights *weights, const Value *copy); /* by its parameter's id and its dtype */
+int64_t place_weights(Weights *weights, int64_t bytes);             /* appends to the block; returns the offset */
 /* param_state.c */
 void place_param_states(Weights *weights, const Graph *train, const Options *options);
 bool updates_narrow(const Weights *weights, const Options *options); /* is anything stored in 16 or 8 bits? */

@@ -23,16 +23,6 @@ const Stored *find_constant(const Weights *weights, const Value *value)
     return NULL;
 }
 
-const Stored *find_copy(const Weights *weights, const Value *copy)
-{
-    for (int i = 0; i < weights->copy_count; i++) {
-        const Value *other = weights->copies[i].value;
-        if (other->copy_of->id == copy->copy_of->id && other->type.dtype == copy->type.dtype)
-            return &weights->copies[i];
-    }
-    return NULL;
-}
-
 /* What is stored stands in the order of the values' ids. */
 static int index_of(const Stored *stored, int count, const Value *value)
 {
@@ -55,4 +45,16 @@ int param_index(const Weights *weights, const Value *param)
 int state_index(const Weights *weights, const Value *state)
 {
     return index_of(weights->states, weights->state_count, state);
+}
+
+/* Where the copy is noted: in the row of its parameter, by dtype. */
+int *copy_slot(const Weights *weights, const Value *copy)
+{
+    return &weights->copy_of_param[param_index(weights, copy->copy_of)][copy->type.dtype == DTYPE_BF16];
+}
+
+const Stored *find_copy(const Weights *weights, const Value *copy)
+{
+    const int index = *copy_slot(weights, copy);
+    return index > 0 ? &weights->copies[index - 1] : NULL;
 }

@@ -28,6 +28,7 @@ static void place_copies(Weights *weights, const Graph *graph)
             continue;
         weights->copies[weights->copy_count++] =
             (Stored){value, value->name, place_weights(weights, type_bytes(&value->type))};
+        *copy_slot(weights, value) = weights->copy_count;
     }
 }
 
@@ -90,6 +91,7 @@ Weights plan_weights(Graph *train, Graph *evaluate, const Options *options, Aren
     weights.params = NEW_ARRAY(arena, Stored, params + 1);
     weights.states = NEW_ARRAY(arena, Stored, states + 1);
     weights.constants = NEW_ARRAY(arena, Stored, constants + 1);
+    weights.copy_of_param = arena_alloc_array(arena, (size_t)params + 1, sizeof *weights.copy_of_param);
     weights.param_states = NEW_ARRAY(arena, ParamState, params + 1);
     weights.copies = NEW_ARRAY(arena, Stored, count_kind(train, VALUE_COPY) + count_kind(evaluate, VALUE_COPY) + 1);
     place_kind(&weights, train, VALUE_PARAM, weights.params, &weights.param_count);
