@@ -28,13 +28,16 @@ void append_bytes(Text *text, const char *bytes, size_t length)
 
 static void append_list(Text *text, const char *format, va_list arguments)
 {
+    char piece[512], *buffer = piece; /* most pieces fit */
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    char *buffer = arena_alloc(text->arena, (size_t)length + 1);
-    vsnprintf(buffer, (size_t)length + 1, format, again);
+    const size_t length = (size_t)vsnprintf(piece, sizeof piece, format, arguments);
+    if (length >= sizeof piece) {
+        buffer = arena_alloc(text->arena, length + 1);
+        vsnprintf(buffer, length + 1, format, again);
+    }
     va_end(again);
-    append_bytes(text, buffer, (size_t)length);
+    append_bytes(text, buffer, length);
 }
 
 void append(Text *text, const char *format, ...)

@@ -108,12 +108,16 @@ char *arena_printf(Arena *arena, const char *format, ...)
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    char piece[256]; /* most texts fit */
+    int length = vsnprintf(piece, sizeof piece, format, arguments);
     va_end(arguments);
     if (length < 0)
         internal_error(arena->diagnostics, NO_ORIGIN, "invalid format '%s'", format);
     char *text = arena_alloc(arena, (size_t)length + 1);
-    vsnprintf(text, (size_t)length + 1, format, again);
+    if ((size_t)length < sizeof piece)
+        memcpy(text, piece, (size_t)length + 1);
+    else
+        vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;
 }
