@@ -136,8 +136,14 @@ typedef struct Stack {
     int count, capacity;
 } Stack;
 
-static void append(Arena *arena, Stack *sequence, Value *value)
+/* Only tensors stack; NULL stands for one that nobody needs. */
+static void append(const Control *control, Stack *sequence, Value *value)
 {
+    Arena *arena = control->import->arena;
+    if (value && !is_tensor(value)) {
+        fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin,
+              "the subgraph's results of each iteration must be tensors, but one is a sequence or an optional");
+    }
     if (sequence->count == sequence->capacity) {
         int capacity = sequence->capacity ? 2 * sequence->capacity : 8;
         Value **larger = NEW_ARRAY(arena, Value *, capacity);
@@ -225,7 +231,7 @@ static bool iterate(const Control *control, const GraphProto *graph, int64_t ite
         values[2 + i] = results[1 + i];
     }
     for (size_t i = 1 + carried; i < graph->n_output; i++) {
-        append(arena, &sequences[i - 1 - carried], results[i]);
+        append(control, &sequences[i - 1 - carried], results[i]);
     }
     return true;
 }
@@ -340,7 +346,7 @@ static bool import_scan(const Control *control)
             if (i < states) {
                 values[i] = results[i];
             } else {
-                append(import->arena, &sequences[i - states], results[i]);
+                append(control, &sequences[i - states], results[i]);
             }
         }
     }

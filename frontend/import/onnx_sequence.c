@@ -58,6 +58,10 @@ static Value *operand(const Control *control, size_t i)
 static int64_t int_attribute(const Control *control, const char *name, int64_t otherwise)
 {
     const AttributeProto *attribute = node_attribute(control->body, control->node, name);
+    if (attribute && (attribute->has_f || attribute->has_s)) {
+        fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin, "attribute '%s' must be an integer",
+              name);
+    }
     return attribute ? attribute->i : otherwise;
 }
 
@@ -200,10 +204,10 @@ static bool split_lengths(const Control *control, int64_t extent, int64_t **leng
         *count = (int)split->type.dims[0];
     } else {
         if ((split && !constant_scalar(control, split, &each)) || each < 1 ||
-            (extent + each - 1) / each > INT32_MAX / 2) {
+            extent / each >= control->import->node_budget) {
             return false;
         }
-        *count = (int)((extent + each - 1) / each);
+        *count = (int)(extent / each + (extent % each != 0));
         *lengths = NEW_ARRAY(control->import->arena, int64_t, *count + 1);
         for (int i = 0; i < *count; i++) {
             (*lengths)[i] = i + 1 < *count ? each : extent - (int64_t)i * each;
@@ -228,7 +232,7 @@ static bool import_split(const Control *control)
     }
     axis += axis < 0 ? x->type.rank : 0;
     if (axis < 0 || axis >= x->type.rank || !split_lengths(control, x->type.dims[axis], &lengths, &count)) {
-        return refuse_control(control, "into parts that are not known when the model is compiled");
+        return refuse_control(control, "into parts that are too many, or not known when the model is compiled");
     }
     Value **parts = NEW_ARRAY(control->import->arena, Value *, count + 1);
     int64_t at = 0;
@@ -300,6 +304,9 @@ static bool import_map(const Control *control)
             return pass_poison_on(control, outputs, results);
         }
         for (size_t i = 0; i < outputs; i++) {
+            if (!is_tensor(results[i])) {
+                return refuse_control(control, "whose body makes what is no tensor");
+            }
             columns[i][k] = results[i];
         }
     }

@@ -83,6 +83,53 @@ static void a_sequence_is_no_operand_of_arithmetic(void **state)
                    "node 'relu' (Relu of a sequence");
 }
 
+/* A part for each of 2^29 elements, which were to be unrolled. */
+static void a_split_into_too_many_parts_is_refused(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0};
+    add_value(&graph, 11, "x", 1, 1, DIMS(1 << 29), NULL);
+    add_node(&graph, "SplitToSequence", "split", "x", "s");
+    add_node(&graph, "SequenceLength", "count", "s", "n");
+    add_value(&graph, 12, "n", 7, 0, NULL, NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, write_model(test, &graph, 17, NULL),
+                   "SplitToSequence into parts that are too many");
+}
+
+/* A body whose result is nothing: an optional without contents. */
+static void a_body_that_maps_to_no_tensor_is_refused(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0}, body = {0}, attributes = {0};
+    add_value(&body, 11, "item", 1, 1, DIMS(2), NULL);
+    add_node(&body, "Optional", "nothing", "", "none");
+    add_value(&body, 12, "none", 1, 1, DIMS(2), NULL);
+    add_graph_attribute(&attributes, "body", &body);
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node(&graph, "SequenceConstruct", "pair", "x x", "s");
+    add_node_of(&graph, 1, "SequenceMap", NULL, "map", "s", "t", &attributes);
+    add_node(&graph, "SequenceLength", "count", "t", "n");
+    add_value(&graph, 12, "n", 7, 0, NULL, NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, write_model(test, &graph, 17, NULL), "whose body makes what is no");
+}
+
+/* Scan's results stack, which nothing but tensors can. */
+static void a_scan_does_not_stack_sequences(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0}, body = {0}, attributes = {0};
+    add_value(&body, 11, "row", 1, 1, DIMS(2), NULL);
+    add_node(&body, "SequenceConstruct", "one", "row", "s");
+    add_value(&body, 12, "s", 1, 1, DIMS(2), NULL);
+    add_graph_attribute(&attributes, "body", &body);
+    add_int_attribute(&attributes, "num_scan_inputs", 1);
+    add_value(&graph, 11, "x", 1, 2, DIMS(3, 2), NULL);
+    add_node_of(&graph, 1, "Scan", NULL, "scan", "x", "y", &attributes);
+    add_value(&graph, 12, "y", 1, 2, DIMS(3, 2), NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_model(test, &graph, 17, NULL),
+                   "results of each iteration must be tensors");
+}
+
 static void results_that_are_sequences_are_their_items(void **state)
 {
     ModelTest *test = *state;
@@ -197,6 +244,9 @@ int main(void)
         MODEL_TEST(a_position_that_is_out_of_range_is_refused),
         MODEL_TEST(a_sequence_is_no_operand_of_arithmetic),
         MODEL_TEST(results_that_are_sequences_are_their_items),
+        MODEL_TEST(a_split_into_too_many_parts_is_refused),
+        MODEL_TEST(a_body_that_maps_to_no_tensor_is_refused),
+        MODEL_TEST(a_scan_does_not_stack_sequences),
         MODEL_TEST(flex_attention_inlines_its_subgraph),
         MODEL_TEST(operators_of_com_microsoft_are_rows),
         cmocka_unit_test(narrow_formats_have_their_published_numbers),
