@@ -376,7 +376,8 @@ void attach_export_template(Compilation *c, EmitOptions *emit)
         return;
     emit->export_template = c->export_template.bytes;
     emit->export_template_bytes = c->export_template.size;
-    emit->export_splices = &c->export_template.splices->offset; /* four int64 each */
+    if (c->export_template.splice_count > 0)
+        emit->export_splices = &c->export_template.splices->offset; /* four int64 each */
     emit->splice_count = c->export_template.splice_count;
 }
 
