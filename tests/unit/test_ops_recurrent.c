@@ -99,12 +99,24 @@ static void zero_states_are_dropped(void **state)
     assert_null(input(node, 4));
 }
 
+/* A bound that bounds nothing, and functions for gates that there are not. */
+static void wrong_attributes_are_refused(void **state)
+{
+    static const char operands[] = "param %0 : f64[3,2,2] = data\nparam %1 : f64[1,3,2] = data\n"
+                                   "param %2 : f64[1,3,3] = data\n%3 = RNN(%0, %1, %2)";
+    Fixture *f = *state;
+    assert_refused(f, arena_printf(f->arena, "%s {clip=-1.0}\noutput %%3", operands), "attribute 'clip' is -1");
+    assert_refused(f, arena_printf(f->arena, "%s {activations=\"Tanh Relu\"}\noutput %%3", operands),
+                   "has more than the 1 functions");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_WITH_FIXTURE(gradients_of_layers),
         TEST_WITH_FIXTURE(gradients_of_one_step),
         TEST_WITH_FIXTURE(zero_states_are_dropped),
+        TEST_WITH_FIXTURE(wrong_attributes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,7 +88,10 @@ static bool read_gate_functions(Graph *graph, const Node *node, int64_t directio
                                       functions[i / count][i % count].alpha);
         at += length;
     }
-    return true;
+    at += strspn(at, " ");
+    return *list == 0 || *at == 0 ||
+           REJECT(graph, node, "attribute 'activations' has more than the %d functions that are needed",
+                  (int)directions * count);
 }
 
 /* ---- inference ---- */
@@ -165,6 +168,8 @@ static bool infer_layer(Graph *graph, Node *node)
     if (x->rank != 3 || weights->rank != 3 || x->dims[layout] < 1)
         return REJECT(graph, node, "X is %s and R %s; they must be of rank 3, and of one step at least",
                       type_text(graph->arena, x), type_text(graph->arena, weights));
+    if (has_attr(node, "clip") && !(attr_float(node, "clip") >= 0))
+        return REJECT(graph, node, "attribute 'clip' is %g; it must be a positive bound", attr_float(node, "clip"));
     const Layer l = layer_of(node);
     if (has_attr(node, "hidden_size") && attr_int(node, "hidden_size") != l.width)
         return REJECT(graph, node, "attribute 'hidden_size' is %" PRId64 ", but R is %s", attr_int(node, "hidden_size"),
