@@ -157,6 +157,10 @@ static bool skip_norm_infer(Graph *graph, Node *node)
     for (int i = 2; i < node->input_count; i++)
         if (!check_rows(graph, node, i, x))
             return false;
+    const Value *bias = bias_of(node);
+    if (bias && (!broadcast_dims(x, &bias->type, &joint) || !same_dims(&joint, x)))
+        return REJECT(graph, node, "the bias %s does not broadcast to %s", type_text(graph->arena, &bias->type),
+                      type_text(graph->arena, x));
     statistics.dims[x->rank - 1] = 1;
     statistics.dtype = wide_dtype(x->dtype);
     return set_output_type(graph, node, 0, *x) && set_output_type(graph, node, 1, statistics) &&
@@ -224,6 +228,16 @@ static void simplified_norm_expand(Graph *graph, Node *node, Value **replacement
 
 enum { IDS, SEGMENTS, WORDS, POSITIONS, SEGMENT_TABLE, GAMMA, BETA, EMBED_MASK, POSITION_IDS };
 
+/* Operand i, which the ids' shape decides: the same, or one row for every sample. */
+static bool check_like_ids(Graph *graph, Node *node, int i, bool one_row)
+{
+    const Type *ids = &node->inputs[IDS]->type, *type = input(node, i) ? &node->inputs[i]->type : NULL;
+    return !type || same_dims(type, ids) ||
+           (one_row && type->rank == 2 && type->dims[0] == 1 && type->dims[1] == ids->dims[1]) ||
+           REJECT(graph, node, "input %d is %s beside ids of %s", i, type_text(graph->arena, type),
+                  type_text(graph->arena, ids));
+}
+
 static bool embed_infer(Graph *graph, Node *node)
 {
     const Type *ids = &node->inputs[IDS]->type, *words = &node->inputs[WORDS]->type;
@@ -233,8 +247,13 @@ static bool embed_infer(Graph *graph, Node *node)
         !input(node, SEGMENTS) != !input(node, SEGMENT_TABLE))
         return REJECT(graph, node, "ids %s with words %s and positions %s", type_text(graph->arena, ids),
                       type_text(graph->arena, words), type_text(graph->arena, positions));
-    if (has_output(node, 1) && input(node, EMBED_MASK) && node->inputs[EMBED_MASK]->type.rank != 2)
-        return REJECT(graph, node, "the mask must be [batch, sequence]");
+    const Type *segments = input(node, SEGMENT_TABLE) ? &node->inputs[SEGMENT_TABLE]->type : words;
+    if (segments->rank != 2 || segments->dims[1] != words->dims[1])
+        return REJECT(graph, node, "the table of segments is %s, that of words %s", type_text(graph->arena, segments),
+                      type_text(graph->arena, words));
+    if (!check_like_ids(graph, node, SEGMENTS, false) || !check_like_ids(graph, node, EMBED_MASK, false) ||
+        !check_like_ids(graph, node, POSITION_IDS, true))
+        return false;
     const Type y = make_type(words->dtype, 3, (int64_t[]){ids->dims[0], ids->dims[1], words->dims[1]});
     return check_rows(graph, node, GAMMA, &y) && check_rows(graph, node, BETA, &y) &&
            set_output_type(graph, node, 0, y) && set_output_type(graph, node, 1, make_type(DTYPE_I32, 1, ids->dims)) &&

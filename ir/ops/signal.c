@@ -6,7 +6,7 @@
 #include <math.h>
 
 static const double pi = 3.14159265358979323846;
-enum { MOST_POINTS = 1 << 13 }; /* of a transform, whose matrix has the square of it */
+enum { MOST_POINTS = 1 << 13, MOST_WEIGHTS = MOST_TABLE + (1 << 15) }; /* of a transform's matrix: 8192 real points */
 
 /* ---- windows: known when the model is compiled ---------------------------------------------------------------------
  */
@@ -157,6 +157,9 @@ static bool transform_of(Graph *graph, const Node *node, Transform *t)
         return REJECT(graph, node, "X is %s; its last axis must have real, or real and imaginary parts",
                       type_text(graph->arena, x));
     t->parts_in = (int)x->dims[x->rank - 1];
+    if (input(node, 2) && element_count(&node->inputs[2]->type) != 1)
+        return REJECT(graph, node, "the axis is %s; it must be one integer",
+                      type_text(graph->arena, &node->inputs[2]->type));
     if (!resolve_axis(graph, node, input(node, 2) ? const_int_at(node->inputs[2], 0) : -2, x->rank, &t->axis))
         return false;
     if (t->axis == x->rank - 1 || (t->half && t->parts_in != (t->inverse ? 2 : 1)))
@@ -175,7 +178,11 @@ static bool transform_of(Graph *graph, const Node *node, Transform *t)
     t->in = extent < wanted ? extent : wanted;
     t->out = t->half && !t->inverse ? bins : t->length;
     t->parts_out = t->half && t->inverse ? 1 : 2;
-    return true;
+    return t->in * t->parts_in * t->out * t->parts_out <= MOST_WEIGHTS ||
+           REJECT_UNSUPPORTED(graph, node,
+                              "a transform of %" PRId64 " bins to %" PRId64 ", which takes a matrix of more "
+                              "than %d numbers",
+                              t->in, t->out, MOST_WEIGHTS);
 }
 
 static bool dft_infer(Graph *graph, Node *node)
@@ -277,7 +284,9 @@ static bool frames_of(Graph *graph, const Node *node, Frames *frames)
         return REJECT_UNSUPPORTED(graph, node, "frames of %" PRId64 " samples; pcc transforms up to %d", frames->length,
                                   MOST_POINTS);
     frames->count = (x->dims[1] - frames->length) / frames->step + 1;
-    return true;
+    return frames->count * frames->length <= MOST_TABLE ||
+           REJECT_UNSUPPORTED(graph, node, "%" PRId64 " frames of %" PRId64 " samples; pcc reads up to %d together",
+                              frames->count, frames->length, MOST_TABLE);
 }
 
 static bool stft_infer(Graph *graph, Node *node)

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum { MOST_ELEMENTS = 1 << 22 }; /* which are sorted while compiling */
+
 /* x[outer, count, inner] in slices along the middle. */
 typedef struct Slabs {
     const Tensor *x;
@@ -15,8 +17,8 @@ static Slabs slabs_of(const Node *node, const Tensor *x)
     if (!has_attr(node, "axis"))
         return (Slabs){x, 1, element_count(&x->type), 1};
     const int axis = axis_of(node, x->type.rank);
-    return (Slabs){x, dims_product(&x->type, 0, axis), x->type.dims[axis],
-                   dims_product(&x->type, axis + 1, x->type.rank)};
+    const int64_t inner = dims_product(&x->type, axis + 1, x->type.rank);
+    return (Slabs){x, inner ? dims_product(&x->type, 0, axis) : 0, x->type.dims[axis], inner};
 }
 
 static int compare_elements(const Tensor *x, int64_t a, int64_t b)
@@ -93,6 +95,9 @@ static bool unique_infer(Graph *graph, Node *node)
     int axis = 0;
     if (has_attr(node, "axis") && !resolve_axis(graph, node, attr_int(node, "axis"), type.rank, &axis))
         return false;
+    if (element_count(&type) > MOST_ELEMENTS || (has_attr(node, "axis") && type.dims[axis] > MOST_ELEMENTS))
+        return REJECT_UNSUPPORTED(graph, node, "X is %s; pcc sorts up to %d elements", type_text(graph->arena, &type),
+                                  MOST_ELEMENTS);
     const Tensor x = tensor_from_data(graph->arena, &type, node->inputs[0]->data);
     const Slabs slabs = slabs_of(node, &x);
     const Distinct d = distinct_of(graph->arena, &slabs, attr_int(node, "sorted"));
@@ -110,7 +115,7 @@ static void unique_evaluate(Arena *arena, const Node *node, const Tensor *inputs
 {
     const Slabs s = slabs_of(node, &inputs[0]);
     const Distinct d = distinct_of(arena, &s, attr_int(node, "sorted"));
-    for (int64_t outer = 0; outer < s.outer; outer++)
+    for (int64_t outer = 0; has_output(node, 0) && outer < s.outer; outer++)
         for (int64_t i = 0; i < d.count; i++)
             for (int64_t inner = 0; inner < s.inner; inner++)
                 copy_element(&outputs[0], (outer * d.count + i) * s.inner + inner, s.x,

@@ -306,6 +306,48 @@ static void products_of_quantised_tensors(void **state)
                 "u8[1,2]", 11, 27);
 }
 
+static void unique_may_leave_out_its_values(void **state)
+{
+    assert_case(*state, "const %0 : f64[4] = {3, 1, 3, 1}\n_, %1 = Unique(%0)\noutput %1", "i64[2]", 2,
+                (const double[]){1, 0});
+}
+
+/* ---- what is refused ---- */
+
+static void what_does_not_fit_is_refused(void **state)
+{
+    static const struct {
+        const char *body, *message;
+    } cases[] = {
+        {"param %0 : f64[4,6] = data\nconst %1 : f64[4,2] = {1, 1, 1, 1, 1, 1, 1, 1}\n"
+         "%2 = QuantizeLinear(%0, %1) {block_size=9223372036854775807}\noutput %2",
+         "or one a block"},
+        {"param %0 : f64[1,1,2] = data\nconst %1 : i64[1,1,2] = {0, 1}\n"
+         "%2 = MaxUnpool(%0, %1) {kernel_shape=[2], pads=[9223372036854775807, 9223372036854775807]}\noutput %2",
+         "no pool of these attributes"},
+        {"param %0 : f64[1,2,3] = data\nconst %1 : i64[4] = {1, 1, 65536, 65536}\n%2 = AffineGrid(%0, %1)\noutput %2",
+         "a table of 4294967296 by 3"},
+        {"param %0 : f64[2,4] = data\nconst %1 : i64[1,2] = {0, 1}\nparam %2 : f64[2,4] = data\n"
+         "param %3 : f64[2,4] = data\nparam %4 : f64[4] = data\nconst %5 : i64[2,2] = {1, 1, 1, 1}\n"
+         "%6, %7 = EmbedLayerNormalization(%1, _, %2, %3, _, %4, %4, %5)\noutput %6\noutput %7",
+         "beside ids of i64[1,2]"},
+        {"param %0 : f64[2,3,16] = data\n%1 = GroupQueryAttention(%0) {num_heads=4611686018427387904, "
+         "kv_num_heads=4611686018427387904}\noutput %1",
+         "of 4611686018427387904 heads"},
+        {"const %0 : u8[1,1,2,2] = {1, 2, 3, 4}\nconst %1 : f64[] = {1}\nconst %2 : u8[] = {0}\n"
+         "const %3 : u8[2,1,1,1] = {1, 2}\nconst %4 : f64[2,1,1,1] = {1, 2}\n"
+         "%5 = QLinearConv(%0, %1, %2, %3, %4, %2, %1, %2)\noutput %5",
+         "the scale is f64[2,1,1,1]"},
+        {"param %0 : f64[1,8,1] = data\nconst %1 : i64[0] = {}\n%2 = DFT(%0, _, %1)\noutput %2", "the axis is i64[0]"},
+        {"param %0 : f64[2,3,8] = data\nparam %1 : f64[8] = data\nparam %2 : f64[8,1] = data\n"
+         "%3 = SkipLayerNormalization(%0, %0, %1, _, %2)\noutput %3",
+         "the bias f64[8,1] does not broadcast"},
+    };
+    Fixture *f = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_refused(f, cases[i].body, cases[i].message);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +363,8 @@ int main(void)
         TEST_WITH_FIXTURE(what_is_rounded_passes_its_gradient_on),
         TEST_WITH_FIXTURE(quantised_by_rows_and_by_blocks),
         TEST_WITH_FIXTURE(products_of_quantised_tensors),
+        TEST_WITH_FIXTURE(unique_may_leave_out_its_values),
+        TEST_WITH_FIXTURE(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

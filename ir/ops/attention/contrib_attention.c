@@ -341,8 +341,10 @@ static int64_t width_of_heads(const Node *node)
 {
     const Type *q = &node->inputs[QUERY]->type;
     const int64_t heads = attr_int(node, "num_heads"), kv = attr_int(node, "kv_num_heads");
+    if (q->rank != 3 || heads < 1 || heads > q->dims[2] || kv < 1 || heads % kv != 0)
+        return 0;
     const int64_t all = input(node, KEY) ? heads : heads + 2 * kv;
-    return q->rank == 3 && heads > 0 && kv > 0 && heads % kv == 0 && q->dims[2] % all == 0 ? q->dims[2] / all : 0;
+    return q->dims[2] % all == 0 ? q->dims[2] / all : 0;
 }
 
 static bool group_query_infer(Graph *graph, Node *node)

@@ -139,7 +139,7 @@ static bool check_grid(Graph *graph, Node *node, int i)
     bool agrees = grid->rank == 1 && block == 0 && grid->dims[0] == x->dims[axis];
     if (block > 0 && grid->rank == x->rank) {
         Type blocks = *x;
-        blocks.dims[axis] = (x->dims[axis] + block - 1) / block;
+        blocks.dims[axis] = x->dims[axis] / block + (x->dims[axis] % block != 0);
         agrees = same_dims(&blocks, grid);
     }
     if (!agrees)
@@ -147,6 +147,18 @@ static bool check_grid(Graph *graph, Node *node, int i)
                       "input %d is %s; it must have one number, one for each of axis %d of %s, or one a block", i,
                       type_text(graph->arena, grid), axis, type_text(graph->arena, x));
     return true;
+}
+
+/* Each position of an axis `times` times, of which the first `extent` are wanted. */
+static Value *build_repeated(Graph *graph, Value *x, int axis, int64_t times, int64_t extent)
+{
+    const int64_t outer = dims_product(&x->type, 0, axis), count = x->type.dims[axis],
+                  inner = dims_product(&x->type, axis + 1, x->type.rank);
+    Value *apart = build_reshape(graph, x, 4, (int64_t[]){outer, count, 1, inner});
+    Type type = x->type;
+    type.dims[axis] = count * times;
+    Value *all = build_reshape_as(graph, build_expand(graph, apart, 4, (int64_t[]){outer, count, times, inner}), &type);
+    return count * times == extent ? all : build_slice(graph, all, axis, 0, extent);
 }
 
 /* Scale or zero point, so that it broadcasts to x. */
@@ -163,12 +175,7 @@ static Value *build_grid(Graph *graph, const Node *node, Value *grid)
             dims[i] = i == axis ? x->dims[axis] : 1;
         return build_reshape(graph, grid, x->rank, dims);
     }
-    int64_t *blocks = NEW_ARRAY(graph->arena, int64_t, x->dims[axis] + 1);
-    for (int64_t i = 0; i < x->dims[axis]; i++)
-        blocks[i] = i / block;
-    Node *gather = build_begin(graph, "Gather", 2, VALUES(grid, const_ints(graph, (int)x->dims[axis], blocks)), 1);
-    set_int(graph, gather, "axis", axis);
-    return build_finish(graph, gather);
+    return build_repeated(graph, grid, axis, block < x->dims[axis] ? block : x->dims[axis], x->dims[axis]);
 }
 
 /* A scale that the file stores is a calibration, and no weight. */

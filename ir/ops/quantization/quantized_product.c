@@ -13,7 +13,7 @@ static Value *build_centred(Graph *graph, const Node *node, int x, int zero, int
     int64_t dims[MAX_RANK];
     for (int i = 0; i < numbers->type.rank; i++)
         dims[i] = i == axis ? count : 1;
-    if (offset->type.rank <= 1)
+    if (count == 1 || offset->type.rank == 1)
         offset =
             count == 1 ? build_reshape(graph, offset, 0, NULL) : build_reshape(graph, offset, numbers->type.rank, dims);
     return build_sub(graph, numbers, offset);
@@ -126,6 +126,10 @@ static bool linear_infer(Graph *graph, Node *node, const char *op)
         if (!check_zero(graph, node, A, A + i, conv ? -1 : first_axis(node)) ||
             !check_zero(graph, node, B, B + i, conv ? 0 : node->inputs[B]->type.rank - 1))
             return false;
+    for (int i = A + 1; conv && i <= B + 1; i += B)
+        if (element_count(&node->inputs[i]->type) != 1 && node->inputs[i]->type.rank != 1)
+            return REJECT(graph, node, "the scale is %s; it must be one number, or one for each output channel",
+                          type_text(graph->arena, &node->inputs[i]->type));
     if (element_count(&node->inputs[Y_SCALE]->type) != 1 || element_count(&node->inputs[Y_ZERO]->type) != 1)
         return REJECT_UNSUPPORTED(graph, node, "a scale of the result of more than one number");
     type.dtype = node->inputs[Y_ZERO]->type.dtype;
@@ -140,9 +144,9 @@ static Value *build_scale_along(Graph *graph, const Node *node, int i, int rank,
     int64_t dims[MAX_RANK];
     for (int d = 0; d < rank; d++)
         dims[d] = d == axis ? count : 1;
-    return scale->type.rank > 1 ? scale
-           : count == 1         ? build_reshape(graph, scale, 0, NULL)
-                                : build_reshape(graph, scale, rank, dims);
+    return count == 1             ? build_reshape(graph, scale, 0, NULL)
+           : scale->type.rank > 1 ? scale
+                                  : build_reshape(graph, scale, rank, dims);
 }
 
 static Value *build_quantized(Graph *graph, const Node *node, Value *y)

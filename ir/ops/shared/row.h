@@ -13,6 +13,9 @@ static inline bool has_output(const Node *node, int output)
     return output < node->output_count && node->outputs[output];
 }
 
+/* Elements of a table of indices or coefficients that an expansion may leave in the program. */
+enum { MOST_TABLE = 1 << 26 };
+
 /* Output 0 in the dtype of `type`, or in that of attribute `stored`: an ONNX dtype, 0 for none. */
 bool set_stored_type(Graph *graph, Node *node, Type type);
 /* May an operand of dtype `b` stand beside one of `a`? They are the same or, where the node says what it stores (pass

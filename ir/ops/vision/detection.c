@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum { BOXES, SCORES, MOST, OVERLAP, LEAST_SCORE };
-enum { MOST_BOXES = 1 << 14 }; /* each is compared with each */
+enum { MOST_COMPARISONS = 1 << 28 }; /* of all boxes with all, for every class of every image */
 
 typedef struct Candidate {
     double score;
@@ -106,8 +106,9 @@ static bool suppression_infer(Graph *graph, Node *node)
         boxes->dims[1] != scores->dims[2])
         return REJECT(graph, node, "boxes are %s and scores %s; they must be [N, B, 4] and [N, classes, B]",
                       type_text(graph->arena, boxes), type_text(graph->arena, scores));
-    if (boxes->dims[1] > MOST_BOXES)
-        return REJECT_UNSUPPORTED(graph, node, "%" PRId64 " boxes; pcc compares up to %d", boxes->dims[1], MOST_BOXES);
+    if ((double)element_count(scores) * (double)boxes->dims[1] > MOST_COMPARISONS)
+        return REJECT_UNSUPPORTED(graph, node, "%" PRId64 " boxes with scores %s; pcc compares up to %d times",
+                                  boxes->dims[1], type_text(graph->arena, scores), MOST_COMPARISONS);
     for (int i = 0; i < node->input_count; i++)
         if (input(node, i))
             inputs[i] = tensor_from_data(graph->arena, &node->inputs[i]->type, node->inputs[i]->data);

@@ -328,8 +328,6 @@ static void expand_resize(Graph *graph, Node *node, Value **replacements)
 
 /* ---- CropAndResize: Resize with coordinates tf_crop_and_resize, of a region that is known ---- */
 
-enum { MOST_CROP_WEIGHTS = 1 << 26 }; /* of the matrix of one axis */
-
 static int crop_axis_of(const Node *node, int i)
 {
     const int64_t *list;
@@ -363,7 +361,7 @@ static bool infer_crop(Graph *graph, Node *node)
         int64_t weights;
         if (!is_cropped(&plan, &y, &region, i, axis))
             continue;
-        if (__builtin_mul_overflow(plan.out[axis], y.dims[axis], &weights) || weights > MOST_CROP_WEIGHTS)
+        if (__builtin_mul_overflow(plan.out[axis], y.dims[axis], &weights) || weights > MOST_TABLE)
             return REJECT_UNSUPPORTED(graph, node, "axis %d from %" PRId64 " to %" PRId64 " positions", axis,
                                       y.dims[axis], plan.out[axis]);
     }

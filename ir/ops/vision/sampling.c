@@ -103,6 +103,16 @@ static Value *build_image_starts(Graph *graph, int64_t images, int64_t volume, i
     return const_tensor(graph, &starts);
 }
 
+/* Tables that the expansions write into the program: as many elements as places, or as images. */
+static bool check_table(Graph *graph, Node *node, int64_t rows, int64_t columns)
+{
+    int64_t count;
+    return (!__builtin_mul_overflow(rows, columns, &count) && count <= MOST_TABLE) ||
+           REJECT_UNSUPPORTED(graph, node,
+                              "a table of %" PRId64 " by %" PRId64 "; pcc makes those of up to %d elements", rows,
+                              columns, MOST_TABLE);
+}
+
 /* A tap's pixel and weight where beyond the image there are zeros. */
 static void limit_to_image(Graph *graph, Taps *taps, int t)
 {
@@ -131,7 +141,8 @@ static bool affine_infer(Graph *graph, Node *node)
     for (int i = 2; i < count; i++)
         type.dims[i - 1] = size[i];
     type.dims[count - 1] = count - 2;
-    return set_output_type(graph, node, 0, type);
+    return set_output_type(graph, node, 0, type) &&
+           check_table(graph, node, dims_product(&type, 1, count - 1), count - 1);
 }
 
 /* The centre of pixel i among `extent` from -1 to 1, which are the outer edges, or the outermost centres. */
@@ -202,7 +213,7 @@ static bool grid_sample_infer(Graph *graph, Node *node)
                       type_text(graph->arena, &y), type_text(graph->arena, grid));
     for (int i = 2; i < y.rank; i++)
         y.dims[i] = grid->dims[i - 1];
-    return set_output_type(graph, node, 0, y);
+    return check_table(graph, node, y.dims[0], 1) && set_output_type(graph, node, 0, y);
 }
 
 /* The place at distance of it from `low`, mirrored there and at `high`, over and over. */
@@ -347,7 +358,8 @@ static bool roi_infer(Graph *graph, Node *node)
                                   "attribute 'sampling_ratio' is %" PRId64
                                   ": the number of samples would depend on data; give 1 to 64",
                                   attr_int(node, "sampling_ratio"));
-    return set_output_type(graph, node, 0,
+    return check_table(graph, node, height > width ? height : width, attr_int(node, "sampling_ratio")) &&
+           set_output_type(graph, node, 0,
                            make_type(x->dtype, 4, (int64_t[]){rois->dims[0], x->dims[1], height, width}));
 }
 
@@ -450,6 +462,8 @@ static bool deform_infer(Graph *graph, Node *node)
     if (!deform_window(graph, node, &window))
         return false;
     const int64_t *out = window.out + MAX_SPATIAL - 2, taps = w->dims[2] * w->dims[3];
+    if (!check_table(graph, node, taps, out[0] * out[1]) || !check_table(graph, node, x->dims[0], offsets))
+        return false;
     const Type wanted = make_type(x->dtype, 4, (int64_t[]){x->dims[0], 2 * offsets * taps, out[0], out[1]});
     Type masks = wanted;
     masks.dims[1] /= 2;

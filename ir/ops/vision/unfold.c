@@ -66,7 +66,7 @@ static bool fold_of(Graph *graph, const Node *node, Fold *f)
                           (long long)image[i]);
     }
     int64_t positions;
-    if (__builtin_mul_overflow(f->taps, f->blocks, &positions) || positions > INT32_MAX)
+    if (__builtin_mul_overflow(f->taps, f->blocks, &positions) || positions > MOST_TABLE)
         return REJECT_UNSUPPORTED(graph, node, "%lld blocks of %lld positions", (long long)f->blocks,
                                   (long long)f->taps);
     return (x->rank == 3 && x->dims[1] % f->taps == 0 && x->dims[2] == f->blocks) ||
@@ -130,10 +130,11 @@ static bool pooled_from(Graph *graph, const Node *node, Type *type)
                       type_text(graph->arena, x), type_text(graph->arena, &node->inputs[1]->type));
     for (int i = 0; i < rank; i++) {
         const int64_t stride = attribute_at(node, "strides", i, 1);
-        const int64_t pads = attribute_at(node, "pads", i, 0) + attribute_at(node, "pads", rank + i, 0);
-        int64_t extent;
+        int64_t extent, pads;
         if (__builtin_mul_overflow(x->dims[2 + i] - 1, stride, &extent) ||
-            __builtin_add_overflow(extent, kernel[i] - pads, &extent) || extent < 1 || kernel[i] < 1 || stride < 1)
+            __builtin_add_overflow(extent, kernel[i], &extent) ||
+            __builtin_add_overflow(attribute_at(node, "pads", i, 0), attribute_at(node, "pads", rank + i, 0), &pads) ||
+            __builtin_sub_overflow(extent, pads, &extent) || extent < 1 || kernel[i] < 1 || stride < 1)
             return REJECT(graph, node, "no pool of these attributes has %lld outputs on axis %d",
                           (long long)x->dims[2 + i], 2 + i);
         type->dims[2 + i] = extent;
