@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { PAST = 3, DECAY = 4, BETA = 5, MOST_STEPS = 4096 };
+enum { PAST = 3, DECAY = 4, BETA = 5, MOST_STEPS = 1024 };
 
 /* ---- LinearAttention ---- */
 
