@@ -134,11 +134,3 @@ void unload_case(Case *test)
     onnx_close(test->model);
     test->model = NULL;
 }
-
-const void *case_input(const Case *test, const char *name)
-{
-    for (int i = 0; i < test->input_count; i++)
-        if (strcmp(test->inputs[i].name, name) == 0)
-            return test->inputs[i].data;
-    return NULL;
-}

@@ -1,35 +1,14 @@
-/* emitted.c: the emitted program of a batch of cases: compiled, loaded, run, and compared with expected outputs and
- * with the evaluator's gradients. */
-#include <dlfcn.h>
+/* emitted.c: the emitted program of a batch of cases, compared with expected outputs and with the evaluator's
+ * gradients. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "codegen/codegen.h"
 #include "conformance.h"
-#include "runtime/pcc.h"
-
-typedef struct Batch {
-    const Case *cases;
-    Result *const *results;
-    int count;
-    Arena *arena;
-    Diagnostics *diagnostics;
-    Graph *derivative; /* the merged graph, differentiated, in f64 */
-    Tensor *tensors;   /* its values, evaluated */
-    const PccProgram *program;
-    PccSession *session;
-} Batch;
-
-static Arena *arena_of(const Case *test)
-{
-    return test->graph->arena;
-}
 
 void check_compiles(const Case *test)
 {
-    Graph *graph = merge_cases(arena_of(test), test->graph->diagnostics, test, 1);
-    Options options = conformance_options("32-true");
+    Graph *graph = merge_cases(test->graph->arena, test->graph->diagnostics, test, 1);
+    Options options = merged_options("32-true");
     Program program = run_pipeline(graph, &options);
     EmitOptions emit = {.model_path = test->name,
                         .command_line = "",
@@ -39,138 +18,19 @@ void check_compiles(const Case *test)
     emit_program(&program, &options, &emit);
 }
 
-/* ---- the evaluator's side ---- */
-
-static const Case *find_case(const Batch *batch, const char *value, const char **rest)
+static void compare_outputs(const Batch *batch, const Case *test, Result *result)
 {
-    const char *slash = strchr(value, '/');
-    for (int i = 0; slash && i < batch->count; i++)
-        if (strlen(batch->cases[i].name) == (size_t)(slash - value) &&
-            strncmp(batch->cases[i].name, value, (size_t)(slash - value)) == 0) {
-            *rest = slash + 1;
-            return &batch->cases[i];
-        }
-    return NULL;
-}
-
-static const void *batch_input(const Batch *batch, const char *name)
-{
-    const char *rest;
-    const Case *test = find_case(batch, name, &rest);
-    return test ? case_input(test, rest) : NEW_ARRAY(batch->arena, float, batch->cases->samples); /* the anchor */
-}
-
-/* Only what gives the graph its meaning: no pass that could hide its own mistake from the comparison. */
-static void evaluate_derivative(Batch *batch)
-{
-    Graph *graph = merge_cases(batch->arena, batch->diagnostics, batch->cases, batch->count);
-    const Options options = conformance_options("64-true");
-    Pass *const needed[] = {trainable, attach_loss, precision, expand, bind_states, grad};
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
-        graph->cursor = NULL;
-        needed[i](graph, &options);
-    }
-    batch->derivative = graph;
-    batch->tensors = NEW_ARRAY(batch->arena, Tensor, graph->value_count);
-    for (int i = 0; i < graph->input_count; i++) {
-        const Value *value = graph->inputs[i];
-        Type type = value->type;
-        type.dtype = type.dtype == DTYPE_F64 ? DTYPE_F32 : type.dtype; /* the anchor's sample, before `precision` */
-        batch->tensors[value->id] = tensor_from_data(batch->arena, &type, batch_input(batch, value->name));
-        batch->tensors[value->id].type = value->type;
-    }
-    evaluate_graph(graph, batch->tensors);
-}
-
-/* ---- the program's side ---- */
-
-static void compile(const Batch *batch, const char *source, const char *library)
-{
-    const char *command = arena_printf(batch->arena,
-                                       "%s -O1 -march=native -fopenmp -shared -fPIC -Wall -Wextra -Werror "
-                                       "-I '%s' '%s' -o '%s' -lm > '%s.log' 2>&1",
-                                       PCC_TEST_CC, PCC_TEST_INCLUDE, source, library, source);
-    if (system(command) != 0)
-        fatal(batch->diagnostics, EXIT_STATUS_INTERNAL, NO_ORIGIN, "the C compiler refused %s: see %s.log", source,
-              source);
-}
-
-static void write_source(const Batch *batch, const char *path, const Emitted *emitted)
-{
-    FILE *file = fopen(path, "w");
-    if (!file || fwrite(emitted->text, 1, emitted->length, file) != emitted->length || fclose(file) != 0)
-        fatal(batch->diagnostics, EXIT_STATUS_IO, NO_ORIGIN, "cannot write %s", path);
-}
-
-static void build_and_open(Batch *batch, const char *folder)
-{
-    const char *stem = arena_printf(batch->arena, "%s/%s", folder, batch->cases[0].name);
-    const char *source = arena_printf(batch->arena, "%s.c", stem);
-    const char *library = arena_printf(batch->arena, "%s.so", stem);
-    const char *weights = arena_printf(batch->arena, "%s.safetensors", stem);
-    Options options = conformance_options("32-true");
-    Program program = run_pipeline(merge_cases(batch->arena, batch->diagnostics, batch->cases, batch->count), &options);
-    EmitOptions emit = {.model_path = "conformance",
-                        .command_line = "",
-                        .source_name = "cases.c",
-                        .weights_name = "cases.safetensors",
-                        .library = true};
-    Emitted emitted = emit_program(&program, &options, &emit);
-    write_source(batch, source, &emitted);
-    write_weights(&program, &options, &emit, weights);
-    compile(batch, source, library);
-    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    const PccProgram *loaded = handle ? dlsym(handle, "pcc_program") : NULL;
-    PccError error = {0};
-    batch->program = loaded;
-    batch->session = loaded ? pcc_open(loaded, weights, 2, &error) : NULL;
-    if (!batch->session)
-        fatal(batch->diagnostics, EXIT_STATUS_INTERNAL, NO_ORIGIN, "%s", loaded ? error.message : dlerror());
-}
-
-static void run_step(Batch *batch)
-{
-    const PccProgram *program = batch->program;
-    const void **inputs = NEW_ARRAY(batch->arena, const void *, program->input_count + 1);
-    for (int64_t i = 0; i < program->input_count; i++)
-        inputs[i] = batch_input(batch, program->inputs[i].name);
-    pcc_backward(batch->session, &(PccFeed){.inputs = inputs, .valid = program->batch});
-}
-
-static Tensor loaded_tensor(const Batch *batch, const PccTensor *tensor, const void *data)
-{
-    Type type = make_type((Dtype)tensor->dtype, tensor->rank, tensor->dims);
-    return tensor_from_data(batch->arena, &type, data);
-}
-
-static void compare_outputs(const Batch *batch, int index)
-{
-    const Case *test = &batch->cases[index];
-    Result *result = batch->results[index];
     for (int i = 0; i < test->output_count; i++) {
-        const PccTensor *description;
-        const char *name = arena_printf(batch->arena, "%s/output %d", test->name, i);
-        const void *data = pcc_output(batch->session, name, &description);
+        Tensor output;
         result->stage = STAGE_EMITTED;
-        if (!data || description->offset == PCC_NONE) {
+        if (!batch_output(batch, test, i, &output)) {
             snprintf(result->message, MESSAGE_BYTES, "output %d has no place in memory", i);
             return;
         }
-        Tensor output = loaded_tensor(batch, description, data);
         if (!same_contents(&output, &test->outputs[i], batch->arena, result->message))
             return;
     }
     result->stage = STAGE_PASSED;
-}
-
-/* ---- gradients ---- */
-
-static const PccParam *find_param(const PccProgram *program, const char *name)
-{
-    for (int64_t i = 0; i < program->param_count; i++)
-        if (strcmp(program->params[i].value.name, name) == 0)
-            return &program->params[i];
-    return NULL;
 }
 
 /* f32 sums of a gradient's terms are off by some ulp of the largest: the scale is the tensor's, not the element's. */
@@ -192,47 +52,40 @@ static bool same_gradient(const Tensor *actual, const Tensor *expected, const ch
     return true;
 }
 
-static void compare_gradient(const Batch *batch, const Binding *binding, const char *rest, Result *result)
+static void compare_gradient(const Batch *batch, const char *parameter, const char *rest, const Tensor *expected,
+                             Result *result)
 {
-    Graph *graph = batch->derivative;
-    const PccParam *param = find_param(batch->program, binding->target->name);
-    if (!param) {
+    Tensor actual;
+    if (!batch_gradient(batch, parameter, &actual)) {
         result->stage = STAGE_GRADIENT;
         snprintf(result->message, MESSAGE_BYTES, "the program has no gradient of '%s'", rest);
         return;
     }
-    Tensor expected = evaluated_tensor(graph, batch->tensors, binding->value);
-    PccTensor place = param->value;
-    place.dtype = param->gradient_dtype;
-    Tensor actual = loaded_tensor(batch, &place, pcc_step_context(batch->session)->weights + param->gradient);
-    if (!same_gradient(&actual, &expected, rest, result->message))
+    if (!same_gradient(&actual, expected, rest, result->message))
         result->stage = STAGE_GRADIENT;
 }
 
-static void compare_gradients(const Batch *batch)
+static void compare_gradients(const Batch *batch, Result *const *results)
 {
-    const Graph *graph = batch->derivative;
+    Tensor *tensors;
+    Graph *graph = derive_batch(batch, &tensors);
+    evaluate_graph(graph, tensors);
     for (int i = 0; i < graph->gradient_count; i++) {
-        const char *rest;
-        const Case *test = find_case(batch, graph->gradients[i].target->name, &rest);
-        Result *result = test ? batch->results[test - batch->cases] : NULL;
+        const char *rest, *parameter = graph->gradients[i].target->name;
+        const Case *test = find_case(batch, parameter, &rest);
+        Result *result = test ? results[test - batch->cases] : NULL;
+        Tensor expected = evaluated_tensor(graph, tensors, graph->gradients[i].value);
         if (result && result->stage == STAGE_PASSED)
-            compare_gradient(batch, &graph->gradients[i], rest, result);
+            compare_gradient(batch, parameter, rest, &expected, result);
     }
 }
 
 void check_emitted(const Case *cases, int count, const char *folder, Result *const *results)
 {
-    Batch batch = {.cases = cases,
-                   .results = results,
-                   .count = count,
-                   .arena = arena_of(&cases[0]),
-                   .diagnostics = cases[0].graph->diagnostics};
-    build_and_open(&batch, folder);
-    run_step(&batch);
+    Batch batch = open_batch(cases, count, "32-true", folder);
+    run_batch(&batch);
     for (int i = 0; i < count; i++)
-        compare_outputs(&batch, i);
-    evaluate_derivative(&batch);
-    compare_gradients(&batch);
-    pcc_close(batch.session);
+        compare_outputs(&batch, &cases[i], results[i]);
+    compare_gradients(&batch, results);
+    close_batch(&batch);
 }

@@ -7,8 +7,6 @@
 
 enum { MAX_LINES = 512, LINE_BYTES = 512 };
 
-const char *const stage_names[] = {"passed", "import", "reference", "compile", "emitted", "gradient", "crash"};
-
 typedef struct Expectation {
     char glob[LINE_BYTES], stage[32];
     int line, matches;

@@ -1,9 +1,8 @@
-/* merge.c: many small graphs as one, because a C compiler's time goes into the headers. */
+/* merge.c: many small graphs as one. */
 #include <string.h>
 
-#include "conformance.h"
-
 #include "codegen/codegen.h"
+#include "merged.h"
 
 static const char *prefixed(Graph *to, const Case *test, const char *name)
 {
@@ -102,7 +101,7 @@ static Value *anchor(Graph *graph, int64_t samples)
 
 Graph *merge_cases(Arena *arena, Diagnostics *diagnostics, const Case *cases, int count)
 {
-    Graph *graph = graph_create(arena, diagnostics, "conformance");
+    Graph *graph = graph_create(arena, diagnostics, "merged");
     Value *loss = anchor(graph, cases[0].samples);
     for (int i = 0; i < count; i++)
         loss = append_case(graph, &cases[i], loss);
@@ -116,7 +115,7 @@ static Declaration every_initializer_learns(void *context, const char *name)
     return (Declaration){DECLARED_PARAMETER, NULL};
 }
 
-Options conformance_options(const char *precision)
+Options merged_options(const char *precision)
 {
     return (Options){.target = &target_c,
                      .precision = precision,
