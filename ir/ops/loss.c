@@ -144,16 +144,18 @@ static void evaluate_cross_entropy_grad(Arena *arena, const Node *node, const Te
     }
 }
 
+/* Of the scores alone: class weights are not learned. */
 static void cross_entropy_gradient(Differentiator *d, Node *node)
 {
     Graph *graph = d->graph;
+    if (!wants(d, node, 0))
+        return;
     Node *grad = build_begin(
         graph, "CrossEntropyGrad", 6,
         VALUES(dy_of(d, node, 0), node->inputs[0], node->inputs[1], input(node, 2), node->outputs[1], node->outputs[2]),
         1);
     copy_attrs(graph, grad, node);
-    if (wants(d, node, 0))
-        contribute(d, node, 0, build_finish(graph, grad));
+    contribute(d, node, 0, build_finish(graph, grad));
 }
 
 static bool infer_cross_entropy_grad(Graph *graph, Node *node)
@@ -262,10 +264,11 @@ static void evaluate_bce_grad(Arena *arena, const Node *node, const Tensor *inpu
 
 static void contribute_pair_grad(Differentiator *d, Node *node, const char *op)
 {
+    if (!wants(d, node, 0))
+        return;
     Node *grad = build_begin(d->graph, op, 3, VALUES(dy_of(d, node, 0), node->inputs[0], node->inputs[1]), 1);
     copy_attrs(d->graph, grad, node);
-    if (wants(d, node, 0))
-        contribute(d, node, 0, build_finish(d->graph, grad));
+    contribute(d, node, 0, build_finish(d->graph, grad));
 }
 
 static void mse_gradient(Differentiator *d, Node *node)

@@ -2,6 +2,7 @@
  *
  * Each rewrite looks at one node and says which value its output equals, or NULL. Rewrites only make the graph
  * smaller or move a node towards the normal form, so the sweeps end. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -328,7 +329,26 @@ static bool is_foldable(const Node *node)
     return bytes <= MAX_FOLDED_BYTES && !is_op(node, "Expand") && !is_op(node, "Tile");
 }
 
-static bool fold_constants(Graph *graph)
+/* Before pass `precision` a model of f32 has f32 constants; in 64-true what is computed from them must not be rounded. */
+static bool loses_digits(const Tensor *tensor, const Options *options)
+{
+    if (tensor->type.dtype != DTYPE_F32 || !options->precision || strcmp(options->precision, "64-true") != 0)
+        return false;
+    for (int64_t i = 0, count = element_count(&tensor->type); i < count; i++)
+        if (isfinite(tensor->f[i]) && (double)(float)tensor->f[i] != tensor->f[i])
+            return true;
+    return false;
+}
+
+static bool any_loses_digits(const Node *node, const Tensor *outputs, const Options *options)
+{
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i] && loses_digits(&outputs[i], options))
+            return true;
+    return false;
+}
+
+static bool fold_constants(Graph *graph, const Options *options)
 {
     bool changed = false;
     Forwarding forwarding = {.graph = graph};
@@ -343,6 +363,8 @@ static bool fold_constants(Graph *graph)
             if (node->inputs[i])
                 inputs[i] = tensor_from_data(graph->arena, &node->inputs[i]->type, node->inputs[i]->data);
         evaluate_node(graph, node, inputs, outputs);
+        if (any_loses_digits(node, outputs, options))
+            continue;
         for (int i = 0; i < node->output_count; i++)
             if (node->outputs[i])
                 forward_value(&forwarding, node->outputs[i], const_tensor(graph, &outputs[i]));
@@ -469,11 +491,10 @@ static bool merge_common_subexpressions(Graph *graph)
 
 void simplify(Graph *graph, const Options *options)
 {
-    (void)options;
     for (int sweep = 0; sweep < MAX_SWEEPS; sweep++) {
         bool changed = give_products_dims(graph); /* before a chain of reshapes becomes two readers of the product */
         changed |= apply_rewrites(graph);
-        changed |= fold_constants(graph);
+        changed |= fold_constants(graph, options);
         merge_constants(graph);
         changed |= merge_common_subexpressions(graph);
         remove_dead_nodes(graph);
