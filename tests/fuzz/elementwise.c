@@ -60,11 +60,28 @@ static const Unary unary_rows[] = {
     {"ThresholdedRelu", ANYWHERE, {1, NAN}, true},
 };
 
+/* x in [low, high], through a sigmoid. */
+static Value *squeezed(Generator *g, Value *x, double low, double high)
+{
+    low = fmax(low, -3);
+    high = fmin(high, 3);
+    Node *bounded = BEGIN(g, "Sigmoid", 1, x);
+    if (!finish(g, bounded))
+        return NULL;
+    Node *scaled = BEGIN(g, "Mul", 1, bounded->outputs[0], scalar(g, high - low));
+    if (!finish(g, scaled))
+        return NULL;
+    Node *moved = BEGIN(g, "Add", 1, scaled->outputs[0], scalar(g, low));
+    return finish(g, moved) ? moved->outputs[0] : NULL;
+}
+
 static bool unary(Generator *g)
 {
     const Unary *row = &ANY_OF(g, unary_rows);
     Value *x = pick(g, 'f', 0, MAX_FUZZ_RANK);
-    if (!x || (g->smooth && row->steps) || !lies_in(g, x, row->low, row->high))
+    if (x && !lies_in(g, x, row->low, row->high))
+        x = squeezed(g, x, row->low, row->high);
+    if (!x || (g->smooth && row->steps))
         return false;
     for (int i = 0; i < 2; i++)
         if (!isnan(row->kinks[i]) && !clear_of(g, x, row->kinks[i]))

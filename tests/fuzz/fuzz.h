@@ -16,16 +16,17 @@ typedef struct Generator {
     uint64_t state;
     Tensor *tensors;       /* by value id */
     Value *pool[MAX_POOL]; /* what nodes may read */
-    int pool_count;
+    int pool_count, node_count;
     bool smooth; /* no node that rounding to 16 bits could switch */
 } Generator;
 
-/* Adds one or a few nodes. False when no operand fits, or the node was refused: then another is tried. */
+/* Adds one or a few nodes. False when no operand fits, or a node was refused: then another is tried. */
 typedef bool Family(Generator *g);
 
+/* Ended by NULL. */
 extern Family *const elementwise_families[],
-    *const view_families[], *const index_families[], *const reduction_families[],
-                                                         *const product_families[]; /* ended by NULL */
+    *const view_families[], *const index_families[], *const reduction_families[], *const product_families[],
+                                                                                      *const pattern_families[];
 
 /* ---- generate.c ---- */
 
