@@ -49,19 +49,28 @@ static Value *rewrite_sub(Graph *graph, Node *node)
     return is_scalar_constant(graph, node, 1, 0) ? unless_broadcast(node, node->inputs[0]) : NULL;
 }
 
-static Value *rewrite_mul(Graph *graph, Node *node)
+/* (x * inner) * factor, both constant scalars: gets their product. */
+static bool is_scaled_twice(Graph *graph, const Node *node, double *product)
 {
     double factor, inner;
-    if (is_scalar_constant(graph, node, 1, 1))
-        return unless_broadcast(node, node->inputs[0]);
-    if (is_scalar_constant(graph, node, 0, 1))
-        return unless_broadcast(node, node->inputs[1]);
     const Node *producer = node->inputs[0]->producer;
     if (!const_operand_float(graph, node, 1, &factor) || !is_op(producer, "Mul") ||
         !const_operand_float(graph, producer, 1, &inner) || node->inputs[1]->type.rank != 0 ||
         !same_type(&producer->inputs[0]->type, &node->outputs[0]->type))
-        return NULL;
-    return build_scale(graph, producer->inputs[0], factor * inner);
+        return false;
+    *product = factor * inner;
+    return true;
+}
+
+static Value *rewrite_mul(Graph *graph, Node *node)
+{
+    double product;
+    if (is_scalar_constant(graph, node, 1, 1))
+        return unless_broadcast(node, node->inputs[0]);
+    if (is_scalar_constant(graph, node, 0, 1))
+        return unless_broadcast(node, node->inputs[1]);
+    return is_scaled_twice(graph, node, &product) ? build_scale(graph, node->inputs[0]->producer->inputs[0], product)
+                                                  : NULL;
 }
 
 static Value *rewrite_div(Graph *graph, Node *node)
@@ -239,9 +248,21 @@ static void replace_node(Forwarding *forwarding, Node *node, Value *with)
     node_remove(forwarding->graph, node);
 }
 
-/* What the row's rewrite makes of the node: NULL when that is nothing new. */
-static Value *rewritten(Graph *graph, Node *node)
+/* Before pass `precision` a model of f32 has f32 constants; in 64-true what is computed from them must not be rounded.
+ */
+static bool would_be_rounded(Dtype dtype, double x, const Options *options)
 {
+    return dtype == DTYPE_F32 && options->precision && strcmp(options->precision, "64-true") == 0 && isfinite(x) &&
+           (double)(float)x != x;
+}
+
+/* What the row's rewrite makes of the node: NULL when that is nothing new. */
+static Value *rewritten(Graph *graph, Node *node, const Options *options)
+{
+    double product;
+    if (is_op(node, "Mul") && is_scaled_twice(graph, node, &product) &&
+        would_be_rounded(node->outputs[0]->type.dtype, product, options))
+        return NULL;
     for (size_t i = 0; i < sizeof(rewrites) / sizeof(*rewrites); i++) {
         if (!is_op(node, rewrites[i].op) || (node->output_count > 1 && node->outputs[1]))
             continue;
@@ -255,14 +276,14 @@ static Value *rewritten(Graph *graph, Node *node)
     return NULL;
 }
 
-static bool apply_rewrites(Graph *graph)
+static bool apply_rewrites(Graph *graph, const Options *options)
 {
     bool changed = false;
     Forwarding forwarding = {.graph = graph};
     for (Node *node = graph->first, *next; node; node = next) {
         next = node->next;
         forward_inputs(&forwarding, node);
-        Value *with = rewritten(graph, node);
+        Value *with = rewritten(graph, node, options);
         if (with) {
             replace_node(&forwarding, node, with);
             changed = true;
@@ -329,13 +350,10 @@ static bool is_foldable(const Node *node)
     return bytes <= MAX_FOLDED_BYTES && !is_op(node, "Expand") && !is_op(node, "Tile");
 }
 
-/* Before pass `precision` a model of f32 has f32 constants; in 64-true what is computed from them must not be rounded. */
 static bool loses_digits(const Tensor *tensor, const Options *options)
 {
-    if (tensor->type.dtype != DTYPE_F32 || !options->precision || strcmp(options->precision, "64-true") != 0)
-        return false;
-    for (int64_t i = 0, count = element_count(&tensor->type); i < count; i++)
-        if (isfinite(tensor->f[i]) && (double)(float)tensor->f[i] != tensor->f[i])
+    for (int64_t i = 0, count = tensor->f ? element_count(&tensor->type) : 0; i < count; i++)
+        if (would_be_rounded(tensor->type.dtype, tensor->f[i], options))
             return true;
     return false;
 }
@@ -493,7 +511,7 @@ void simplify(Graph *graph, const Options *options)
 {
     for (int sweep = 0; sweep < MAX_SWEEPS; sweep++) {
         bool changed = give_products_dims(graph); /* before a chain of reshapes becomes two readers of the product */
-        changed |= apply_rewrites(graph);
+        changed |= apply_rewrites(graph, options);
         changed |= fold_constants(graph, options);
         merge_constants(graph);
         changed |= merge_common_subexpressions(graph);
