@@ -80,8 +80,8 @@ lib=$(pkg-config --variable=libdir pcc-runtime)
 env -u PKG_CONFIG_PATH "$cc" -O2 -fopenmp $sanitize alone.c -lz -lm -o alone
 ./alone --bench 3
 
-# Likewise for CUDA.
-if [ -n "$nvcc" ]; then
+# Likewise for CUDA, in builds that test all of it: nvcc takes half a minute for each.
+if [ -n "$nvcc" ] && [ "${PCC_ALL_CUDA_TESTS-}" = ON ]; then
     "$pcc" mlp.onnx --loss cross-entropy --batch 8 -o train.cu
     # shellcheck disable=SC2046
     "$nvcc" -O1 -std=c++17 -arch=sm_90 train.cu $(pkg-config --cflags --libs pcc-runtime-cuda) -o train_cuda
