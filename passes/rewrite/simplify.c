@@ -250,18 +250,22 @@ static void replace_node(Forwarding *forwarding, Node *node, Value *with)
 
 /* Before pass `precision` a model of f32 has f32 constants; in 64-true what is computed from them must not be rounded.
  */
-static bool would_be_rounded(Dtype dtype, double x, const Options *options)
+static bool computes_in_f64(const Options *options)
 {
-    return dtype == DTYPE_F32 && options->precision && strcmp(options->precision, "64-true") == 0 && isfinite(x) &&
-           (double)(float)x != x;
+    return options->precision && strcmp(options->precision, "64-true") == 0;
+}
+
+static bool would_be_rounded(Dtype dtype, double x)
+{
+    return dtype == DTYPE_F32 && isfinite(x) && (double)(float)x != x;
 }
 
 /* What the row's rewrite makes of the node: NULL when that is nothing new. */
 static Value *rewritten(Graph *graph, Node *node, const Options *options)
 {
     double product;
-    if (is_op(node, "Mul") && is_scaled_twice(graph, node, &product) &&
-        would_be_rounded(node->outputs[0]->type.dtype, product, options))
+    if (computes_in_f64(options) && is_op(node, "Mul") && is_scaled_twice(graph, node, &product) &&
+        would_be_rounded(node->outputs[0]->type.dtype, product))
         return NULL;
     for (size_t i = 0; i < sizeof(rewrites) / sizeof(*rewrites); i++) {
         if (!is_op(node, rewrites[i].op) || (node->output_count > 1 && node->outputs[1]))
@@ -350,18 +354,18 @@ static bool is_foldable(const Node *node)
     return bytes <= MAX_FOLDED_BYTES && !is_op(node, "Expand") && !is_op(node, "Tile");
 }
 
-static bool loses_digits(const Tensor *tensor, const Options *options)
+static bool loses_digits(const Tensor *tensor)
 {
     for (int64_t i = 0, count = tensor->f ? element_count(&tensor->type) : 0; i < count; i++)
-        if (would_be_rounded(tensor->type.dtype, tensor->f[i], options))
+        if (would_be_rounded(tensor->type.dtype, tensor->f[i]))
             return true;
     return false;
 }
 
-static bool any_loses_digits(const Node *node, const Tensor *outputs, const Options *options)
+static bool any_loses_digits(const Node *node, const Tensor *outputs)
 {
     for (int i = 0; i < node->output_count; i++)
-        if (node->outputs[i] && loses_digits(&outputs[i], options))
+        if (node->outputs[i] && loses_digits(&outputs[i]))
             return true;
     return false;
 }
@@ -381,7 +385,7 @@ static bool fold_constants(Graph *graph, const Options *options)
             if (node->inputs[i])
                 inputs[i] = tensor_from_data(graph->arena, &node->inputs[i]->type, node->inputs[i]->data);
         evaluate_node(graph, node, inputs, outputs);
-        if (any_loses_digits(node, outputs, options))
+        if (computes_in_f64(options) && any_loses_digits(node, outputs))
             continue;
         for (int i = 0; i < node->output_count; i++)
             if (node->outputs[i])
