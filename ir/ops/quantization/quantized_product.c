@@ -2,21 +2,25 @@
  * f64, where the sums of ONNX's 32-bit integers are exact; what they have of a gradient is in quantize.c. */
 #include "ir/ops/shared/row.h"
 
-/* x - zero point in f64; a zero point of several numbers goes along `axis` of rank `rank`. */
+/* Input i in f64, of one number, or of one for each position of `axis` of an operand of rank `rank`. */
+static Value *build_along(Graph *graph, const Node *node, int i, int rank, int axis)
+{
+    Value *numbers = build_cast(graph, node->inputs[i], DTYPE_F64);
+    const int64_t count = element_count(&numbers->type);
+    int64_t dims[MAX_RANK];
+    for (int d = 0; d < rank; d++)
+        dims[d] = d == axis ? count : 1;
+    return count == 1               ? build_reshape(graph, numbers, 0, NULL)
+           : numbers->type.rank > 1 ? numbers
+                                    : build_reshape(graph, numbers, rank, dims);
+}
+
+/* x - zero point in f64. */
 static Value *build_centred(Graph *graph, const Node *node, int x, int zero, int axis)
 {
-    Value *numbers = build_cast(graph, node->inputs[x], DTYPE_F64), *offset = input(node, zero);
-    if (!offset)
-        return numbers;
-    offset = build_cast(graph, offset, DTYPE_F64);
-    const int64_t count = element_count(&offset->type);
-    int64_t dims[MAX_RANK];
-    for (int i = 0; i < numbers->type.rank; i++)
-        dims[i] = i == axis ? count : 1;
-    if (count == 1 || offset->type.rank == 1)
-        offset =
-            count == 1 ? build_reshape(graph, offset, 0, NULL) : build_reshape(graph, offset, numbers->type.rank, dims);
-    return build_sub(graph, numbers, offset);
+    Value *numbers = build_cast(graph, node->inputs[x], DTYPE_F64);
+    return input(node, zero) ? build_sub(graph, numbers, build_along(graph, node, zero, numbers->type.rank, axis))
+                             : numbers;
 }
 
 static bool check_zero(Graph *graph, Node *node, int x, int zero, int axis)
@@ -31,8 +35,14 @@ static bool check_zero(Graph *graph, Node *node, int x, int zero, int axis)
                   type_text(graph->arena, numbers));
 }
 
-/* The type of a product of operands x and w in a scratch graph, so that its row checks them. */
-static bool product_type(Graph *graph, Node *node, const char *op, int x, int w, Type *type)
+/* Of ConvInteger and QLinearConv; the others are MatMuls. */
+static bool is_conv(const Node *node)
+{
+    return strstr(node->op->name, "Conv") != NULL;
+}
+
+/* The type of the product of operands x and w in a scratch graph, so that its row checks them. */
+static bool product_type(Graph *graph, Node *node, int x, int w, Type *type)
 {
     Graph *apart = graph_create(graph->arena, graph->diagnostics, graph->name);
     Value *operands[2];
@@ -42,8 +52,8 @@ static bool product_type(Graph *graph, Node *node, const char *op, int x, int w,
         operands[i] = value_create(apart, VALUE_INPUT, floats, NULL);
     }
     apart->origin = node->origin;
-    Node *product = build_begin(apart, op, 2, operands, 1);
-    if (strcmp(op, "Conv") == 0)
+    Node *product = build_begin(apart, is_conv(node) ? "Conv" : "MatMul", 2, operands, 1);
+    if (is_conv(node))
         copy_attrs(apart, product, node);
     if (!infer_node(apart, product))
         return false;
@@ -51,10 +61,10 @@ static bool product_type(Graph *graph, Node *node, const char *op, int x, int w,
     return true;
 }
 
-static Value *build_product(Graph *graph, const Node *node, const char *op, Value *x, Value *w)
+static Value *build_product(Graph *graph, const Node *node, Value *x, Value *w)
 {
-    Node *product = build_begin(graph, op, 2, VALUES(x, w), 1);
-    if (strcmp(op, "Conv") == 0)
+    Node *product = build_begin(graph, is_conv(node) ? "Conv" : "MatMul", 2, VALUES(x, w), 1);
+    if (is_conv(node))
         copy_attrs(graph, product, node);
     return build_finish(graph, product);
 }
@@ -68,47 +78,27 @@ static int first_axis(const Node *node)
     return node->inputs[0]->type.rank - 2;
 }
 
-static int second_axis(const Node *node, bool conv)
+static int second_axis(const Node *node, int b)
 {
-    return conv ? 0 : node->inputs[1]->type.rank - 1;
+    return is_conv(node) ? 0 : node->inputs[b]->type.rank - 1;
 }
 
-static bool integer_infer(Graph *graph, Node *node, const char *op)
+static bool integer_infer(Graph *graph, Node *node)
 {
-    const bool conv = strcmp(op, "Conv") == 0;
     Type type;
-    if (!product_type(graph, node, op, 0, 1, &type) || !check_zero(graph, node, 0, 2, conv ? -1 : first_axis(node)) ||
-        !check_zero(graph, node, 1, 3, second_axis(node, conv)))
+    if (!product_type(graph, node, 0, 1, &type) ||
+        !check_zero(graph, node, 0, 2, is_conv(node) ? -1 : first_axis(node)) ||
+        !check_zero(graph, node, 1, 3, second_axis(node, 1)))
         return false;
     type.dtype = DTYPE_I32;
     return set_output_type(graph, node, 0, type);
 }
 
-static void integer_expand(Graph *graph, Node *node, Value **replacements, const char *op)
+static void integer_expand(Graph *graph, Node *node, Value **replacements)
 {
     Value *x = build_centred(graph, node, 0, 2, first_axis(node));
-    Value *w = build_centred(graph, node, 1, 3, second_axis(node, strcmp(op, "Conv") == 0));
-    replacements[0] = build_cast(graph, build_product(graph, node, op, x, w), DTYPE_I32);
-}
-
-static bool matmul_integer_infer(Graph *graph, Node *node)
-{
-    return integer_infer(graph, node, "MatMul");
-}
-
-static void matmul_integer_expand(Graph *graph, Node *node, Value **replacements)
-{
-    integer_expand(graph, node, replacements, "MatMul");
-}
-
-static bool conv_integer_infer(Graph *graph, Node *node)
-{
-    return integer_infer(graph, node, "Conv");
-}
-
-static void conv_integer_expand(Graph *graph, Node *node, Value **replacements)
-{
-    integer_expand(graph, node, replacements, "Conv");
+    Value *w = build_centred(graph, node, 1, 3, second_axis(node, 1));
+    replacements[0] = build_cast(graph, build_product(graph, node, x, w), DTYPE_I32);
 }
 
 /* ---- QLinearMatMul, QLinearConv: (A, scale, zero), (B, scale, zero), (scale, zero) of Y, bias
@@ -116,15 +106,15 @@ static void conv_integer_expand(Graph *graph, Node *node, Value **replacements)
 
 enum { A = 0, B = 3, Y_SCALE = 6, Y_ZERO = 7, BIAS = 8 };
 
-static bool linear_infer(Graph *graph, Node *node, const char *op)
+static bool linear_infer(Graph *graph, Node *node)
 {
-    const bool conv = strcmp(op, "Conv") == 0;
+    const bool conv = is_conv(node);
     Type type;
-    if (!product_type(graph, node, op, A, B, &type))
+    if (!product_type(graph, node, A, B, &type))
         return false;
     for (int i = 1; i <= 2; i++)
         if (!check_zero(graph, node, A, A + i, conv ? -1 : first_axis(node)) ||
-            !check_zero(graph, node, B, B + i, conv ? 0 : node->inputs[B]->type.rank - 1))
+            !check_zero(graph, node, B, B + i, second_axis(node, B)))
             return false;
     for (int i = A + 1; conv && i <= B + 1; i += B)
         if (element_count(&node->inputs[i]->type) != 1 && node->inputs[i]->type.rank != 1)
@@ -136,19 +126,6 @@ static bool linear_infer(Graph *graph, Node *node, const char *op)
     return set_output_type(graph, node, 0, type);
 }
 
-/* A scale of one number, or of one a position of `axis`. */
-static Value *build_scale_along(Graph *graph, const Node *node, int i, int rank, int axis)
-{
-    Value *scale = build_cast(graph, node->inputs[i], DTYPE_F64);
-    const int64_t count = element_count(&scale->type);
-    int64_t dims[MAX_RANK];
-    for (int d = 0; d < rank; d++)
-        dims[d] = d == axis ? count : 1;
-    return count == 1             ? build_reshape(graph, scale, 0, NULL)
-           : scale->type.rank > 1 ? scale
-                                  : build_reshape(graph, scale, rank, dims);
-}
-
 static Value *build_quantized(Graph *graph, const Node *node, Value *y)
 {
     Node *quantize =
@@ -158,45 +135,24 @@ static Value *build_quantized(Graph *graph, const Node *node, Value *y)
     return build_finish(graph, quantize);
 }
 
-static void linear_expand(Graph *graph, Node *node, Value **replacements, const char *op)
+static void linear_expand(Graph *graph, Node *node, Value **replacements)
 {
-    const bool conv = strcmp(op, "Conv") == 0;
-    const int b_axis = conv ? 0 : node->inputs[B]->type.rank - 1;
+    const int b_axis = second_axis(node, B);
     Value *a = build_centred(graph, node, A, A + 2, first_axis(node)),
           *b = build_centred(graph, node, B, B + 2, b_axis);
-    if (!conv) {
-        a = build_mul(graph, a, build_scale_along(graph, node, A + 1, a->type.rank, first_axis(node)));
-        b = build_mul(graph, b, build_scale_along(graph, node, B + 1, b->type.rank, b_axis));
-        replacements[0] = build_quantized(graph, node, build_product(graph, node, op, a, b));
+    if (!is_conv(node)) {
+        a = build_mul(graph, a, build_along(graph, node, A + 1, a->type.rank, first_axis(node)));
+        b = build_mul(graph, b, build_along(graph, node, B + 1, b->type.rank, b_axis));
+        replacements[0] = build_quantized(graph, node, build_product(graph, node, a, b));
         return;
     }
-    Value *y = build_product(graph, node, op, a, b);
+    Value *y = build_product(graph, node, a, b);
     if (input(node, BIAS))
         y = build_add(graph, y,
                       build_channel_vector(graph, build_cast(graph, node->inputs[BIAS], DTYPE_F64), y->type.rank));
-    y = build_mul(graph, y, build_scale_along(graph, node, A + 1, y->type.rank, 1));
-    y = build_mul(graph, y, build_scale_along(graph, node, B + 1, y->type.rank, 1));
+    y = build_mul(graph, y, build_along(graph, node, A + 1, y->type.rank, 1));
+    y = build_mul(graph, y, build_along(graph, node, B + 1, y->type.rank, 1));
     replacements[0] = build_quantized(graph, node, y);
-}
-
-static bool qlinear_matmul_infer(Graph *graph, Node *node)
-{
-    return linear_infer(graph, node, "MatMul");
-}
-
-static void qlinear_matmul_expand(Graph *graph, Node *node, Value **replacements)
-{
-    linear_expand(graph, node, replacements, "MatMul");
-}
-
-static bool qlinear_conv_infer(Graph *graph, Node *node)
-{
-    return linear_infer(graph, node, "Conv");
-}
-
-static void qlinear_conv_expand(Graph *graph, Node *node, Value **replacements)
-{
-    linear_expand(graph, node, replacements, "Conv");
 }
 
 #define CONV_ATTRIBUTES \
@@ -210,8 +166,8 @@ const Op quantized_product_ops[] = {
      .since = 10,
      .precision = CLASS_NONE,
      .kind = OP_EXPAND,
-     .infer = matmul_integer_infer,
-     .expand = matmul_integer_expand},
+     .infer = integer_infer,
+     .expand = integer_expand},
     {.name = "ConvInteger",
      .inputs = "X, W, XZero?, WZero?",
      .outputs = "Y",
@@ -219,16 +175,16 @@ const Op quantized_product_ops[] = {
      .since = 10,
      .precision = CLASS_NONE,
      .kind = OP_EXPAND,
-     .infer = conv_integer_infer,
-     .expand = conv_integer_expand},
+     .infer = integer_infer,
+     .expand = integer_expand},
     {.name = "QLinearMatMul",
      .inputs = LINEAR_OPERANDS,
      .outputs = "Y",
      .since = 10,
      .precision = CLASS_NONE,
      .kind = OP_EXPAND,
-     .infer = qlinear_matmul_infer,
-     .expand = qlinear_matmul_expand},
+     .infer = linear_infer,
+     .expand = linear_expand},
     {.name = "QLinearConv",
      .inputs = LINEAR_OPERANDS ", Bias?",
      .outputs = "Y",
@@ -236,7 +192,7 @@ const Op quantized_product_ops[] = {
      .since = 10,
      .precision = CLASS_NONE,
      .kind = OP_EXPAND,
-     .infer = qlinear_conv_infer,
-     .expand = qlinear_conv_expand},
+     .infer = linear_infer,
+     .expand = linear_expand},
     {0},
 };
