@@ -132,10 +132,7 @@ static void linear_attention_expand(Graph *graph, Node *node, Value **replacemen
         rows[t] = build_reshape(graph, y, 3, (int64_t[]){r.batch, 1, r.q_heads * r.value_width});
     }
     const Type empty = node->outputs[0] ? node->outputs[0]->type : zeros;
-    Node *concat = r.steps ? build_begin(graph, "Concat", (int)r.steps, rows, 1) : NULL;
-    if (concat)
-        set_int(graph, concat, "axis", 1);
-    Value *y = concat ? build_finish(graph, concat) : build_zeros(graph, &empty);
+    Value *y = r.steps ? build_concat(graph, (int)r.steps, rows, 1) : build_zeros(graph, &empty);
     replacements[0] = build_cast(graph, y, node->inputs[0]->type.dtype);
     if (has_output(node, 1))
         replacements[1] = build_cast(graph, state, node->outputs[1]->type.dtype);

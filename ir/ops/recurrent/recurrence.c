@@ -29,7 +29,7 @@ int cell_functions(Cell cell)
     return cell == CELL_LSTM ? 3 : cell == CELL_GRU ? 2 : 1;
 }
 
-static Cell cell_of(const Node *node)
+Cell cell_of(const Node *node)
 {
     const char first = node->op->name[0];
     return first == 'L' ? CELL_LSTM : first == 'G' ? CELL_GRU : CELL_RNN;
@@ -200,15 +200,6 @@ static Value *build_rows(Graph *graph, Value *x)
 static Value *build_sum(Graph *graph, Value *x, Value *y)
 {
     return !x ? y : !y ? x : build_add(graph, x, y);
-}
-
-static Value *build_concat(Graph *graph, int count, Value *const *parts, int axis)
-{
-    if (count == 1)
-        return parts[0];
-    Node *node = build_begin(graph, "Concat", count, parts, 1);
-    set_int(graph, node, "axis", axis);
-    return build_finish(graph, node);
 }
 
 /* Sum over steps and sequences of d[t]ᵀ (reset[t] h[t-1]), where h[-1] is `initial` [1, B, H]; reset NULL: all 1. */

@@ -1,4 +1,5 @@
 /* recurrence_reference.c: recurrent layers and their gradients in double: see recurrence.c for the operands. */
+#include "ir/ops/shared/expression.h"
 #include "ir/ops/shared/recurrence.h"
 
 #include <math.h>
@@ -6,18 +7,12 @@
 
 /* ---- functions of the gates ---- */
 
-static double sigmoid_of(double x)
-{
-    double e = exp(-fabs(x));
-    return x >= 0 ? 1 / (1 + e) : e / (1 + e);
-}
-
 static double apply(const GateFunction *f, double x)
 {
     const double a = f->alpha, b = f->beta;
     switch (f->kind) {
     case GATE_SIGMOID:
-        return sigmoid_of(x);
+        return sigmoid(x);
     case GATE_TANH:
         return tanh(x);
     case GATE_RELU:

@@ -32,12 +32,6 @@ static const GateName gate_names[GATE_KIND_COUNT] = {
     [GATE_SOFTPLUS] = {"Softplus", false, false, 0, 0},
 };
 
-static Cell layer_cell(const Node *node)
-{
-    const char first = node->op->name[0];
-    return first == 'L' ? CELL_LSTM : first == 'G' ? CELL_GRU : CELL_RNN;
-}
-
 static bool find_gate(const char *name, size_t length, GateKind *kind)
 {
     for (int i = 0; i < GATE_KIND_COUNT; i++)
@@ -63,7 +57,7 @@ static bool read_gate_functions(Graph *graph, const Node *node, int64_t directio
                                 GateFunction functions[2][MAX_GATE_FUNCTIONS])
 {
     static const char *const defaults[] = {"Tanh", "Sigmoid Tanh Tanh", "Sigmoid Tanh"};
-    const Cell cell = layer_cell(node);
+    const Cell cell = cell_of(node);
     const int count = cell_functions(cell);
     const char *list = has_attr(node, "activations") ? attr_string(node, "activations") : "", *at = list;
     int alphas = 0, betas = 0;
@@ -131,7 +125,7 @@ static Layer layer_of(const Node *node)
 {
     const Type *x = &node->inputs[LAYER_X]->type, *r = &node->inputs[LAYER_R]->type;
     const bool batch_first = attr_int(node, "layout");
-    const Cell cell = layer_cell(node);
+    const Cell cell = cell_of(node);
     return (Layer){.cell = cell,
                    .steps = x->dims[batch_first],
                    .batch = x->dims[!batch_first],
@@ -187,13 +181,6 @@ static bool infer_layer(Graph *graph, Node *node)
 
 /* ---- expansion ---- */
 
-static Value *build_concat(Graph *graph, Value *x, Value *y, int axis)
-{
-    Node *node = build_begin(graph, "Concat", 2, VALUES(x, y), 1);
-    set_int(graph, node, "axis", axis);
-    return build_finish(graph, node);
-}
-
 /* Does the operand hold nothing but zeros, as the initial states of most exports? */
 static bool is_zero(const Value *operand)
 {
@@ -233,7 +220,7 @@ static Value *build_bias(Graph *graph, const Layer *l, Value *b, bool reset_afte
     Value *of_w = build_slice(graph, b, 1, 0, rows);
     Value *sum = build_add(graph, build_slice(graph, of_w, 1, 0, added), build_slice(graph, b, 1, rows, rows + added));
     if (reset_after) {
-        sum = build_concat(graph, sum, build_slice(graph, of_w, 1, added, rows), 1);
+        sum = build_joined(graph, sum, build_slice(graph, of_w, 1, added, rows), 1);
         *candidate = build_slice(graph, b, 1, rows + added, 2 * rows);
     }
     return build_reshape(graph, sum, 1, (int64_t[]){b->type.dims[0] * rows});
@@ -332,9 +319,9 @@ static void expand_layer(Graph *graph, Node *node, Value **replacements)
     Results all = build_walk(graph, node, &l, x, 0, together ? l.directions : 1);
     if (!together) {
         Results second = build_walk(graph, node, &l, x, 1, 1);
-        all.y = build_concat(graph, all.y, second.y, 2);
-        all.h = all.h ? build_concat(graph, all.h, second.h, 0) : NULL;
-        all.c = all.c ? build_concat(graph, all.c, second.c, 0) : NULL;
+        all.y = build_joined(graph, all.y, second.y, 2);
+        all.h = all.h ? build_joined(graph, all.h, second.h, 0) : NULL;
+        all.c = all.c ? build_joined(graph, all.c, second.c, 0) : NULL;
     }
     Value *y = build_reshape(graph, all.y, 4, (int64_t[]){l.steps, l.batch, l.directions, l.width});
     replacements[0] = build_transpose(graph, y, l.batch_first ? (const int[]){1, 0, 2, 3} : (const int[]){0, 2, 1, 3});

@@ -75,11 +75,18 @@ Value *build_slice(Graph *graph, Value *x, int axis, int64_t first, int64_t last
                         const_ints(graph, 1, &step)));
 }
 
-Value *build_joined(Graph *graph, Value *x, Value *y, int axis)
+Value *build_concat(Graph *graph, int count, Value *const *parts, int axis)
 {
-    Node *node = build_begin(graph, "Concat", 2, VALUES(x, y), 1);
+    if (count == 1)
+        return parts[0];
+    Node *node = build_begin(graph, "Concat", count, parts, 1);
     set_int(graph, node, "axis", axis);
     return build_finish(graph, node);
+}
+
+Value *build_joined(Graph *graph, Value *x, Value *y, int axis)
+{
+    return build_concat(graph, 2, VALUES(x, y), axis);
 }
 
 Value *build_reduce_range(Graph *graph, const char *op, Value *x, int first, int last)

@@ -40,7 +40,8 @@ void expand_input(Graph *graph, Node *node, int i, int rank, const int64_t *dims
 /* x[..., first:last, ...] of one axis. */
 Value *build_slice(Graph *graph, Value *x, int axis, int64_t first, int64_t last);
 
-/* x and y joined along an axis. */
+/* The parts joined along an axis; a single one as it is. */
+Value *build_concat(Graph *graph, int count, Value *const *parts, int axis);
 Value *build_joined(Graph *graph, Value *x, Value *y, int axis);
 
 /* A reduction with keepdims=1 over axes [first, last). */
