@@ -48,6 +48,12 @@ PCC_KERNEL int pcc_recurrent_parts(PccRecurrent shape)
     return shape.cell == PCC_CELL_GRU && !shape.reset_after ? 2 : 1;
 }
 
+/* Where the second part's sums begin in a row of all gates: behind the first one's whole register tiles. */
+PCC_KERNEL int64_t pcc_recurrent_second_part(PccRecurrent shape)
+{
+    return pcc_ceil_div(2 * shape.width, 32) * 32;
+}
+
 /* Elements of a row of states, and of one of all gates: whole register tiles, of every instruction set and part. */
 PCC_KERNEL int64_t pcc_recurrent_state_pitch(PccRecurrent shape)
 {
