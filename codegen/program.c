@@ -6,6 +6,7 @@
 #include "ir/optimizer.h"
 #include "passes/precision/policy.h"
 #include "passes/view.h"
+#include "runtime/kernels/common/scratch.h"
 
 /* Of the products; everything else is small beside them. */
 static double graph_flops(const Graph *graph)
@@ -383,11 +384,6 @@ static void print_update(Emitter *e, Text *text)
     blank(text);
 }
 
-static int64_t larger(int64_t x, int64_t y)
-{
-    return x > y ? x : y;
-}
-
 Emitted emit_program(const Program *program, const Options *options, const EmitOptions *emit)
 {
     Graph *train = program->train;
@@ -399,7 +395,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     MemoryPlan train_plan = plan_memory(train, options->target);
     MemoryPlan evaluate_plan = plan_memory(program->evaluate, options->target);
     /* Of both plans: a multiple of the target's alignment. */
-    const int64_t activation_bytes = larger(train_plan.arena_bytes, evaluate_plan.arena_bytes);
+    const int64_t activation_bytes = pcc_max_i64(train_plan.arena_bytes, evaluate_plan.arena_bytes);
     const int64_t update_bytes = printers->update_scratch ? printers->update_scratch(&weights) : 0;
     const int64_t arena_bytes = activation_bytes + update_bytes;
     Emitter e = {.arena = arena,
