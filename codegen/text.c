@@ -7,45 +7,56 @@ Text *text_create(Arena *arena)
 {
     Text *text = NEW(arena, Text);
     text->arena = arena;
-    text->capacity = 1024;
+    text->capacity = 64; /* most texts are names and operands */
     text->data = arena_alloc(arena, text->capacity);
     return text;
 }
 
-void append_bytes(Text *text, const char *bytes, size_t length)
+static void make_room(Text *text, size_t bytes)
 {
-    if (text->length + length + 1 > text->capacity) {
-        size_t capacity = 2 * (text->length + length + 1);
+    if (bytes <= text->capacity - text->length)
+        return;
+    const size_t capacity = 2 * (text->length + bytes);
+    if (!arena_extend(text->arena, text->data, text->capacity, capacity - text->capacity)) {
         char *data = arena_alloc(text->arena, capacity);
         memcpy(data, text->data, text->length);
         text->data = data;
-        text->capacity = capacity;
     }
+    text->capacity = capacity;
+}
+
+void append_bytes(Text *text, const char *bytes, size_t length)
+{
+    make_room(text, length + 1);
     memcpy(text->data + text->length, bytes, length);
     text->length += length;
     text->data[text->length] = 0;
 }
 
-static void append_list(Text *text, const char *format, va_list arguments)
+enum { PIECE_BYTES = 512 }; /* most pieces fit */
+
+/* The formatted text: in `piece`, or in the arena where it is longer. */
+static const char *format_piece(Text *text, char piece[PIECE_BYTES], const char *format, va_list arguments)
 {
-    char piece[512], *buffer = piece; /* most pieces fit */
     va_list again;
     va_copy(again, arguments);
-    const size_t length = (size_t)vsnprintf(piece, sizeof piece, format, arguments);
-    if (length >= sizeof piece) {
-        buffer = arena_alloc(text->arena, length + 1);
-        vsnprintf(buffer, length + 1, format, again);
+    const size_t length = (size_t)vsnprintf(piece, PIECE_BYTES, format, arguments);
+    if (length >= PIECE_BYTES) {
+        piece = arena_alloc(text->arena, length + 1);
+        vsnprintf(piece, length + 1, format, again);
     }
     va_end(again);
-    append_bytes(text, buffer, length);
+    return piece;
 }
 
 void append(Text *text, const char *format, ...)
 {
     va_list arguments;
+    char piece[PIECE_BYTES];
     va_start(arguments, format);
-    append_list(text, format, arguments);
+    const char *bytes = format_piece(text, piece, format, arguments);
     va_end(arguments);
+    append_bytes(text, bytes, strlen(bytes));
 }
 
 enum { COLUMNS = 118, CONTINUATION = 8 };
@@ -60,6 +71,14 @@ static void indent(Text *text, int spaces)
 static size_t columns_of(char c)
 {
     return c == '@' ? 16 : 1;
+}
+
+static bool fits(const char *code, size_t length, size_t room)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < length; i++)
+        columns += columns_of(code[i]);
+    return columns <= room;
 }
 
 /* How deep the text is nested, string literals aside. */
@@ -94,40 +113,41 @@ static size_t wrap_point(const char *rest, size_t room, Nesting nesting)
 }
 
 /* One line of code, broken at commas where it would pass the right margin. */
-static void append_code(Text *text, const char *code)
+static void append_code(Text *text, const char *code, size_t length)
 {
-    size_t at = (size_t)(4 * text->depth);
+    const int depth = 4 * text->depth;
+    const bool wraps = code[0] != '#' && code[0] != '/' && code[0] != ' ';
+    size_t room = COLUMNS > depth ? (size_t)(COLUMNS - depth) : 1;
     Nesting nesting = {0};
-    bool wraps = code[0] != '#' && code[0] != '/' && code[0] != ' ';
-    indent(text, (int)at);
-    while (*code) {
-        size_t piece = wraps ? wrap_point(code, COLUMNS > at ? COLUMNS - at : 1, nesting) : strlen(code);
+    indent(text, depth);
+    while (wraps && !fits(code, length, room)) {
+        const size_t piece = wrap_point(code, room, nesting);
+        if (piece == length)
+            break;
         for (size_t i = 0; i < piece; i++)
             nest(&nesting, code + i, i == 0);
         append_bytes(text, code, piece);
-        code += piece;
-        if (!*code)
-            break;
         append_bytes(text, "\n", 1);
-        indent(text, 4 * text->depth + CONTINUATION);
-        at = (size_t)(4 * text->depth + CONTINUATION);
-        code += *code == ' ';
+        indent(text, depth + CONTINUATION);
+        room = COLUMNS > depth + CONTINUATION ? (size_t)(COLUMNS - depth - CONTINUATION) : 1;
+        const size_t passed = piece + (code[piece] == ' ');
+        code += passed;
+        length -= passed;
     }
+    append_bytes(text, code, length);
 }
 
 void line(Text *text, const char *format, ...)
 {
-    va_list arguments, again;
+    va_list arguments;
+    char piece[PIECE_BYTES];
     va_start(arguments, format);
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    char *code = arena_alloc(text->arena, (size_t)length + 1);
-    vsnprintf(code, (size_t)length + 1, format, again);
-    va_end(again);
+    const char *code = format_piece(text, piece, format, arguments);
     va_end(arguments);
+    const size_t length = strlen(code);
     if (code[0] == '}')
         text->depth--;
-    append_code(text, code);
+    append_code(text, code, length);
     if (length > 0 && code[length - 1] == '{')
         text->depth++;
     append_bytes(text, "\n", 1);

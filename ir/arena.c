@@ -1,13 +1,22 @@
 /* arena.c: a bump allocator for everything that lives as long as one compile.
  *
  * Memory comes from calloc in chunks, so that fresh memory is zero without being written; an allocation larger than
- * a quarter of a chunk gets a chunk of its own. Nothing is freed before arena_destroy(). */
+ * a quarter of the least chunk gets a chunk of its own. Nothing is freed before arena_destroy(). Chunks grow with the
+ * arena and ask for huge pages: a graph of 10,000 nodes touches a quarter of a gigabyte, of which page faults of 4 KiB
+ * would be a fifth of the compile's time. */
 #include "ir/ir.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { CHUNK_BYTES = 1 << 20, CACHE_LINE = 64, SMALL_ALIGNMENT = 16 };
+enum {
+    CHUNK_BYTES = 1 << 20,
+    LARGEST_CHUNK_BYTES = 1 << 24,
+    HUGE_PAGE = 1 << 21,
+    CACHE_LINE = 64,
+    SMALL_ALIGNMENT = 16
+};
 
 typedef struct Chunk {
     struct Chunk *next;
@@ -41,6 +50,22 @@ void arena_destroy(Arena *arena)
     free(arena);
 }
 
+static char *align_up(char *pointer, size_t alignment)
+{
+    return pointer + (-(uintptr_t)pointer & (alignment - 1));
+}
+
+static void prefer_huge_pages(char *begin, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    char *page = align_up(begin, HUGE_PAGE);
+    if (page - begin < (ptrdiff_t)bytes)
+        madvise(page, (bytes - (size_t)(page - begin)) & -(size_t)HUGE_PAGE, MADV_HUGEPAGE);
+#else
+    (void)begin, (void)bytes;
+#endif
+}
+
 /* calloc aligns to 16 bytes only, so a chunk has a cache line to spare. */
 static Chunk *chunk_create(Arena *arena, size_t bytes)
 {
@@ -48,14 +73,18 @@ static Chunk *chunk_create(Arena *arena, size_t bytes)
     Chunk *chunk = calloc(1, total);
     if (!chunk)
         fatal(arena->diagnostics, EXIT_STATUS_INTERNAL, NO_ORIGIN, "out of memory: no %zu bytes more", bytes);
+    prefer_huge_pages((char *)chunk, total);
     chunk->position = (char *)(chunk + 1);
     chunk->end = (char *)chunk + total;
     return chunk;
 }
 
-static char *align_up(char *pointer, size_t alignment)
+static size_t next_chunk_bytes(const Arena *arena)
 {
-    return pointer + (-(uintptr_t)pointer & (alignment - 1));
+    size_t bytes = CHUNK_BYTES;
+    while (bytes < LARGEST_CHUNK_BYTES && bytes < arena->used / 4)
+        bytes *= 2;
+    return bytes;
 }
 
 void *arena_alloc(Arena *arena, size_t bytes)
@@ -75,7 +104,7 @@ void *arena_alloc(Arena *arena, size_t bytes)
         return memory;
     }
     if (!chunk || chunk->end - align_up(chunk->position, alignment) < (ptrdiff_t)bytes) {
-        chunk = chunk_create(arena, CHUNK_BYTES);
+        chunk = chunk_create(arena, next_chunk_bytes(arena));
         chunk->next = arena->chunks;
         arena->chunks = chunk;
     }
@@ -93,13 +122,25 @@ void *arena_alloc_array(Arena *arena, size_t count, size_t element_bytes)
     return arena_alloc(arena, bytes);
 }
 
+bool arena_extend(Arena *arena, const void *memory, size_t bytes, size_t more)
+{
+    Chunk *chunk = arena->chunks;
+    if (!chunk || (const char *)memory + bytes != chunk->position || (size_t)(chunk->end - chunk->position) < more ||
+        more > arena->capacity - arena->used)
+        return false;
+    chunk->position += more;
+    arena->used += more;
+    return true;
+}
+
 void *arena_grown(Arena *arena, void *elements, int count, size_t element_bytes)
 {
-    if (count & (count - 1))
+    const size_t bytes = (size_t)count * element_bytes;
+    if ((count & (count - 1)) || (count && arena_extend(arena, elements, bytes, bytes)))
         return elements;
     void *larger = arena_alloc_array(arena, count ? 2 * (size_t)count : 1, element_bytes);
     if (count)
-        memcpy(larger, elements, (size_t)count * element_bytes);
+        memcpy(larger, elements, bytes);
     return larger;
 }
 

@@ -104,6 +104,7 @@ static void link_before(Graph *graph, Node *node, Node *position)
     node->previous = position ? position->previous : graph->last;
     *(node->previous ? &node->previous->next : &graph->first) = node;
     *(position ? &position->previous : &graph->last) = node;
+    graph->linked_nodes++;
 }
 
 static void unlink_node(Graph *graph, Node *node)
@@ -111,6 +112,7 @@ static void unlink_node(Graph *graph, Node *node)
     *(node->previous ? &node->previous->next : &graph->first) = node->next;
     *(node->next ? &node->next->previous : &graph->last) = node->previous;
     node->previous = node->next = NULL;
+    graph->linked_nodes--;
 }
 
 /* An output's rank is -1 until its type has been inferred. */
@@ -277,8 +279,12 @@ Node ***collect_users(const Graph *graph)
 {
     int *uses = count_uses(graph);
     Node ***users = NEW_ARRAY(graph->arena, Node **, graph->value_count);
+    size_t total = 0;
     for (int id = 0; id < graph->value_count; id++)
-        users[id] = NEW_ARRAY(graph->arena, Node *, uses[id] + 1);
+        total += (size_t)uses[id] + 1;
+    Node **listed = NEW_ARRAY(graph->arena, Node *, total);
+    for (int id = 0; id < graph->value_count; listed += uses[id++] + 1)
+        users[id] = listed;
     int *filled = NEW_ARRAY(graph->arena, int, graph->value_count);
     for (Node *node = graph->first; node; node = node->next)
         for (int i = 0; i < node->input_count; i++)

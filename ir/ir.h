@@ -34,6 +34,10 @@ char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(
 const char *arena_strndup(Arena *arena, const char *text, size_t length);
 size_t arena_used(const Arena *arena);
 
+/* Makes the allocation of `bytes` at `memory` longer where it lies; false where it is not the last one, or no room is
+ * left behind it. */
+bool arena_extend(Arena *arena, const void *memory, size_t bytes, size_t more);
+
 /* Room for one more element behind `count`: a list's storage doubles at counts that are powers of two. */
 void *arena_grown(Arena *arena, void *elements, int count, size_t element_bytes);
 
@@ -260,7 +264,8 @@ struct Graph {
     Origin origin;  /* given to nodes that builders make */
     Value **values; /* by id; NULL where a value was removed */
     int value_count, value_capacity;
-    int node_count; /* ids in use are < node_count */
+    int node_count;   /* ids in use are < node_count */
+    int linked_nodes; /* from first to last */
     Value **inputs, **outputs;
     const char **output_names; /* as the model calls its outputs, whatever value they have become */
     int input_count, output_count;

@@ -138,9 +138,7 @@ static void list_reshaped(Compilation *c, const Graph *before, const Graph *afte
 static void observe_pass(void *context, const char *pass, const char *which, const Graph *graph, double seconds)
 {
     Compilation *c = context;
-    int nodes = 0;
-    for (const Node *node = graph->first; node; node = node->next)
-        nodes++;
+    const int nodes = graph->linked_nodes;
     if (c->line.verbose)
         fprintf(stderr, "pcc: %-8s %-14s %6d nodes %8.2f ms\n", which, pass, nodes, 1e3 * seconds);
     PassRecord record = {pass, which, nodes, seconds};

@@ -70,6 +70,22 @@ static void test_lists_grow(void **state)
         assert_int_equal(list[i], 3 * i);
 }
 
+static void test_only_the_last_allocation_extends(void **state)
+{
+    Fixture *fixture = *state;
+    const size_t room = (size_t)1 << 30; /* more than the capacity */
+    unsigned char *memory = arena_alloc(fixture->arena, 100);
+    assert_true(arena_extend(fixture->arena, memory, 100, 28));
+    assert_int_equal(arena_used(fixture->arena), 128);
+    for (int i = 0; i < 128; i++)
+        assert_int_equal(memory[i], 0);
+    assert_false(arena_extend(fixture->arena, memory, 128, room));
+    const unsigned char *next = arena_alloc(fixture->arena, 1);
+    assert_true(next >= memory + 128);
+    assert_false(arena_extend(fixture->arena, memory, 128, 1));
+    assert_int_equal(arena_used(fixture->arena), 129);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +93,7 @@ int main(void)
         TEST_WITH_FIXTURE(test_allocations_do_not_overlap),
         TEST_WITH_FIXTURE(test_capacity_is_a_diagnostic),
         TEST_WITH_FIXTURE(test_capacity_counts_all_allocations),
+        TEST_WITH_FIXTURE(test_only_the_last_allocation_extends),
         TEST_WITH_FIXTURE(test_array_size_overflow_is_a_diagnostic),
         TEST_WITH_FIXTURE(test_text),
         TEST_WITH_FIXTURE(test_lists_grow),
