@@ -24,7 +24,7 @@ typedef enum LossKind {
 
 extern const char *const loss_names[LOSS_COUNT];
 
-typedef enum RecomputeKind { RECOMPUTE_NONE, RECOMPUTE_AUTO, RECOMPUTE_ALL, RECOMPUTE_KINDS } RecomputeKind;
+typedef enum RecomputeKind { RECOMPUTE_NONE, RECOMPUTE_FUSED, RECOMPUTE_AUTO, RECOMPUTE_ALL, RECOMPUTE_KINDS } RecomputeKind;
 
 extern const char *const recompute_names[RECOMPUTE_KINDS]; /* as --recompute spells them */
 

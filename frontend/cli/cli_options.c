@@ -105,6 +105,7 @@ static const Choice json_choices[] = {{"json", NULL, true, NULL}, {0}};
 static const Choice format_choices[] = {{"json", NULL, true, NULL}, {"text", NULL, true, NULL}, {0}};
 static const Choice recompute_choices[] = {
     {"none", NULL, true, NULL},
+    {"fused", NULL, true, "what loops and epilogues of the backward pass make on their way, such as GELU of its input"},
     {"auto", NULL, true, "what costs no product: elementwise operators, norms, pools"},
     {"all", NULL, true, "all but what segments of the model hand on"},
     {0}};
@@ -272,7 +273,7 @@ const CliOption cli_options[] = {
      .help = "micro-batches per step (1)"},
 
     {"--recompute", "KIND", OPTION_TEXT, SECTION_MEMORY, TRAINING, FIELD(recompute), .choices = recompute_choices,
-     .help = "trade time for activation memory (none)"},
+     .help = "trade time for activation memory (fused)"},
     {"--memory-budget", "SIZE", OPTION_TEXT, SECTION_MEMORY, TRAINING, FIELD(memory_budget), .check = is_size,
      .help = "recompute as little as makes weights and arena fit, as in 2GiB"},
 

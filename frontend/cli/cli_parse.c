@@ -347,7 +347,8 @@ Options pass_options(const CommandLine *line)
                        .accumulate = line->accumulate,
                        .dump_after = line->dump_after,
                        .dump_stream = stdout,
-                       .passes = line->passes};
+                       .passes = line->passes,
+                       .recompute = RECOMPUTE_FUSED};
     for (int i = 0; line->recompute && i < RECOMPUTE_KINDS; i++)
         if (strcmp(line->recompute, recompute_names[i]) == 0)
             options.recompute = (RecomputeKind)i;

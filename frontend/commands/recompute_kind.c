@@ -52,6 +52,6 @@ void choose_recompute(Compilation *c)
 {
     if (c->line.memory_budget)
         choose_first_within(c, size_in_bytes(c->line.memory_budget));
-    else if (c->options.recompute != RECOMPUTE_NONE)
+    else if (c->options.recompute > RECOMPUTE_FUSED)
         choose_least(c);
 }

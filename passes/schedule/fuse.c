@@ -25,6 +25,7 @@ typedef struct Group {
 typedef struct Fusion {
     Graph *graph;
     const Target *target;
+    bool merges_clones; /* two results of one loop live together: not where memory is all that counts */
     Node ***users;
     bool *is_result;  /* by value id: an output, gradient, ... of the graph */
     int *position;    /* by node id */
@@ -36,6 +37,14 @@ typedef struct Fusion {
     const Node **pending; /* the list of the search: each node at most once */
     int pending_count;
 } Fusion;
+
+/* A Reshape to the same dims: pass `recompute` puts one before what clones read, as producer_of() does not look through
+ * it and so no clone joins the loop that made its operand. */
+static bool keeps_clones_apart(const Node *node)
+{
+    return node && node->op->kind == OP_VIEW && strcmp(node->op->name, "Reshape") == 0 && node->inputs[0] &&
+           same_dims(&node->inputs[0]->type, &node->outputs[0]->type);
+}
 
 /* Operand i of `node`, or what its load reads. */
 static const Value *read_by(const Fusion *f, const Node *node, int i)
@@ -222,22 +231,37 @@ static bool depends_around(Fusion *f, const Group *later, const Group *earlier)
     return search_reaches(f, earlier);
 }
 
+/* Takes the loop `other` into `group`, where both fit and neither waits for the other through further nodes. */
+static void merge_loop(Fusion *f, Group *group, const Group *other)
+{
+    if (!other || other == group || other->leader || !same_dims(&other->loop, &group->loop) ||
+        other->size + group->size > MAX_GROUP_NODES ||
+        count_inputs(f, other) + count_inputs(f, group) > MAX_GROUP_INPUTS || depends_around(f, other, group) ||
+        depends_around(f, group, other))
+        return;
+    for (int m = 0; m < other->size; m++)
+        add_member(f, other->members[m], group);
+}
+
 /* Takes in another loop over the same dims whose values `node`, a member, reads. */
 static void merge_loops(Fusion *f, Node *node)
 {
-    Group *group = f->group_of[node->id];
     for (int i = 0; i < node->input_count; i++) {
         const Node *producer = producer_of(f, node, i);
-        Group *other = producer ? f->group_of[producer->id] : NULL;
-        if (!other || other == group || other->leader || !same_dims(&other->loop, &group->loop) ||
-            other->size + group->size > MAX_GROUP_NODES ||
-            count_inputs(f, other) + count_inputs(f, group) > MAX_GROUP_INPUTS)
-            continue;
-        bool cyclic = depends_around(f, other, group) || depends_around(f, group, other);
-        if (cyclic)
-            continue;
-        for (int m = 0; m < other->size; m++)
-            add_member(f, other->members[m], group);
+        if (producer)
+            merge_loop(f, f->group_of[node->id], f->group_of[producer->id]);
+    }
+}
+
+/* Takes in the loops of pass `recompute` that make something of what `node`, a member, reads. */
+static void merge_clones(Fusion *f, Node *node)
+{
+    for (int i = 0; i < node->input_count; i++) {
+        const Value *read = read_by(f, node, i);
+        for (Node **user = read ? f->users[read->id] : NULL; user && *user; user++)
+            for (Node **clone = keeps_clones_apart(*user) ? f->users[(*user)->outputs[0]->id] : NULL; clone && *clone;
+                 clone++)
+                merge_loop(f, f->group_of[node->id], f->group_of[(*clone)->id]);
     }
 }
 
@@ -266,11 +290,18 @@ static bool leaves_group(const Fusion *f, const Group *group, const Value *value
     return false;
 }
 
+/* What a loop loads for `value`: for a clone and its neighbours the same. */
+static Value *loaded_value(Value *value)
+{
+    return keeps_clones_apart(value->producer) ? value->producer->inputs[0] : value;
+}
+
 /* The value inside the body that stands for `value`: a member's result, a literal, or a further input. */
 static Value *body_value(Graph *body, Value **map, Value *value, Value **operands, int *operand_count)
 {
     if (!value)
         return NULL;
+    value = loaded_value(value);
     if (map[value->id])
         return map[value->id];
     if (value->kind == VALUE_CONST && value->type.rank == 0)
@@ -318,7 +349,7 @@ static void clear_map(const Group *group, Value **map)
         map[member->outputs[0]->id] = NULL;
         for (int i = 0; i < member->input_count; i++)
             if (member->inputs[i])
-                map[member->inputs[i]->id] = NULL;
+                map[member->inputs[i]->id] = map[loaded_value(member->inputs[i])->id] = NULL;
     }
 }
 
@@ -383,6 +414,8 @@ static void assign_groups(Fusion *f, Group **groups, int *group_count)
             else
                 groups[(*group_count)++] = new_group(f, NULL, node);
             merge_loops(f, node);
+            if (f->merges_clones)
+                merge_clones(f, node);
         }
     }
 }
@@ -403,6 +436,7 @@ void fuse(Graph *graph, const Options *options)
 {
     Fusion f = {.graph = graph,
                 .target = options->target,
+                .merges_clones = options->recompute != RECOMPUTE_ALL,
                 .users = collect_users(graph),
                 .is_result = NEW_ARRAY(graph->arena, bool, graph->value_count + 1)};
     mark_graph_results(graph, f.is_result);
@@ -432,5 +466,6 @@ void fuse(Graph *graph, const Options *options)
         remove_members(&f, group);
     }
     graph->origin = NO_ORIGIN;
+    remove_dead_nodes(graph); /* what kept clones apart */
     schedule(graph, options);
 }

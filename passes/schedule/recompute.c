@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-const char *const recompute_names[RECOMPUTE_KINDS] = {"none", "auto", "all"};
+const char *const recompute_names[RECOMPUTE_KINDS] = {"none", "fused", "auto", "all"};
 
 typedef struct Recompute {
     Forward forward;

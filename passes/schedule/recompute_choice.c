@@ -1,5 +1,9 @@
 /* recompute_choice.c: which activations stay in memory for the backward pass.
  *
+ * fused: all but what elementwise operators make of activations that the backward pass reads in loops of the same dims
+ * anyway: there it is made once more on the way, as GELU of its input is beside GELU's gradient (see merge_clones() of
+ * fuse.c). It costs no pass over memory of its own.
+ *
  * auto: those that are costly to compute again. What elementwise operators, norms, pools and moves make of activations
  * that stay is not: it takes a pass over memory, or is fused into the loop that reads it.
  *
@@ -32,6 +36,52 @@ static bool is_statistic(const Node *node, const Value *output)
         if (node->inputs[i] && type_bytes(&node->inputs[i]->type) > most)
             most = type_bytes(&node->inputs[i]->type);
     return type_bytes(&output->type) <= most / SMALL_SHARE;
+}
+
+/* ---- fused ------------------------------------------------------------------------------------------------------ */
+
+/* By value id: a loop of the backward pass, over the value's own dims, reads it. */
+static bool *find_looped(const Forward *f)
+{
+    bool *looped = NEW_ARRAY(f->graph->arena, bool, f->value_count + 1);
+    for (const Node *node = f->nodes[f->end]->next; node; node = node->next)
+        for (int i = 0; node->op->kind == OP_ELEMENTWISE && i < node->input_count; i++)
+            if (is_activation(f, node->inputs[i]))
+                looped[node->inputs[i]->id] |= same_dims(&node->inputs[i]->type, &node->outputs[0]->type);
+    return looped;
+}
+
+/* Can the node run again in a loop that reads its operands anyway? free: by value id, can be had in such a loop. */
+static bool runs_in_a_loop(const Forward *f, const Node *node, const bool *free)
+{
+    bool has_operand = false;
+    if (node->op->kind != OP_ELEMENTWISE)
+        return false;
+    for (int i = 0; i < node->input_count; i++) {
+        if (!is_activation(f, node->inputs[i]))
+            continue;
+        if (!free[node->inputs[i]->id] || !same_dims(&node->inputs[i]->type, &node->outputs[0]->type))
+            return false;
+        has_operand = true;
+    }
+    return has_operand;
+}
+
+static void keep_unless_fused(const Forward *f, bool *kept)
+{
+    const bool *looped = find_looped(f);
+    bool *free = NEW_ARRAY(f->graph->arena, bool, f->value_count + 1);
+    for (int at = 0; at <= f->end; at++) {
+        const Node *node = f->nodes[at];
+        const bool again = runs_in_a_loop(f, node, free);
+        for (int i = 0; i < node->output_count; i++) {
+            const Value *output = node->outputs[i];
+            if (!output)
+                continue;
+            kept[output->id] = f->is_saved[output->id] && !again;
+            free[output->id] = again || (kept[output->id] && looped[output->id]);
+        }
+    }
 }
 
 /* ---- auto ------------------------------------------------------------------------------------------------------- */
@@ -199,7 +249,10 @@ static void keep_crossing(const Forward *f, bool *kept)
 bool *choose_kept(const Forward *forward, RecomputeKind kind)
 {
     bool *kept = NEW_ARRAY(forward->graph->arena, bool, forward->value_count + 1);
-    keep_costly(forward, kept);
+    if (kind == RECOMPUTE_FUSED)
+        keep_unless_fused(forward, kept);
+    else
+        keep_costly(forward, kept);
     if (kind == RECOMPUTE_ALL)
         keep_crossing(forward, kept);
     return kept;

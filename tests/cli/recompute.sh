@@ -9,9 +9,11 @@ arena() { # MODEL OPTIONS...: bytes
 
 "$PCC" zoo vit image=16 patch=4 dim=64 depth=8 heads=2 channels=1 classes=10 -o vit.onnx >/dev/null || fail "no vit"
 for precision in 32-true bf16-true; do
-    none=$(arena vit.onnx --batch 8 --precision $precision)
+    none=$(arena vit.onnx --batch 8 --precision $precision --recompute none)
+    fused=$(arena vit.onnx --batch 8 --precision $precision)
     auto=$(arena vit.onnx --batch 8 --precision $precision --recompute auto)
     all=$(arena vit.onnx --batch 8 --precision $precision --recompute all)
+    [ $((fused * 10)) -lt $((none * 9)) ] || fail "$precision: fused takes $fused bytes of arena, none $none"
     [ $((auto * 5)) -lt $((none * 4)) ] || fail "$precision: auto takes $auto bytes of arena, none $none"
     [ $((all * 3)) -lt "$none" ] || fail "$precision: all takes $all bytes of arena, none $none"
 done
@@ -27,7 +29,7 @@ probe() { # MODEL KIND OPTIONS...: leaves KIND.safetensors
 for model in gpt2 resnet_ts; do
     options=
     [ $model = gpt2 ] && options="--loss causal-lm"
-    for kind in none auto all; do
+    for kind in none fused auto all; do
         probe $model $kind $options
         cmp -s none.safetensors $kind.safetensors || fail "$model: --recompute $kind changes the numbers"
     done
@@ -39,11 +41,11 @@ chosen() { # SIZE: the last kind that was tried
         sed -n 's/^pcc: --recompute \([a-z]*\): .*/\1/p' | tail -n 1
 }
 weights=$("$PCC" vit.onnx --batch 8 --print memory | sed -n 's/^weights \([0-9]*\) bytes.*/\1/p')
-none=$(arena vit.onnx --batch 8)
+fused=$(arena vit.onnx --batch 8)
 auto=$(arena vit.onnx --batch 8 --recompute auto)
 all=$(arena vit.onnx --batch 8 --recompute all)
-[ "$(chosen $((weights + none)))" = none ] || fail "a budget that all fits into recomputes"
-[ "$(chosen $((weights + none - 1))B)" = auto ] || fail "auto fits, and is not chosen"
+[ "$(chosen $((weights + fused)))" = fused ] || fail "the default fits, and is not chosen"
+[ "$(chosen $((weights + fused - 1))B)" = auto ] || fail "auto fits, and is not chosen"
 [ "$(chosen $((weights + auto - 1)))" = all ] || fail "all fits, and is not chosen"
 expect 1 "--memory-budget $((weights + all - 1)): weights and arena .* at least; choose a smaller --batch" \
     "$PCC" vit.onnx --batch 8 --memory-budget $((weights + all - 1)) -o train.c

@@ -85,13 +85,14 @@ static bool set_option(Golden *golden, const char *word)
     else if (strncmp(word, "seed=", 5) == 0)
         options->seed = strtoull(value, NULL, 10);
     else if (strncmp(word, "recompute=", 10) == 0)
-        options->recompute = strcmp(value, "all") == 0 ? RECOMPUTE_ALL : RECOMPUTE_AUTO;
+        while (options->recompute < RECOMPUTE_KINDS && strcmp(recompute_names[options->recompute], value) != 0)
+            options->recompute++;
     else if (strncmp(word, "loss=", 5) == 0)
         while (options->loss < LOSS_COUNT && strcmp(loss_names[options->loss], value) != 0)
             options->loss++;
     else
         return false;
-    return options->loss < LOSS_COUNT;
+    return options->loss < LOSS_COUNT && options->recompute < RECOMPUTE_KINDS;
 }
 
 /* The passes of the first line, ended by NULL; options go into golden. */
