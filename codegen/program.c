@@ -207,6 +207,8 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
             print_node(e, calls, node, position);
             print_watched(e, calls, node);
         }
+        if (position == plan.outputs_made)
+            line(calls, "pcc_copy_outputs(s, 0x%llx);", (unsigned long long)plan.outputs_bytes);
         if (graph->gradient_count > 0 && node == graph->loss->producer) {
             blank(calls);
             line(calls, "/* backward */");
@@ -309,7 +311,7 @@ static const char *table_symbol(const Emitter *e)
     return e->emit->library ? "pcc_program" : "program";
 }
 
-static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_bytes)
+static void print_table(Emitter *e, Text *text, Graph *train, const MemoryPlan *plan, int64_t arena_bytes)
 {
     const Weights *w = e->weights;
     const char *linkage = !e->emit->library ? "static " : e->options->target->printers->device ? "extern \"C\" " : "";
@@ -325,6 +327,8 @@ static void print_table(Emitter *e, Text *text, Graph *train, int64_t arena_byte
     print_scaling(e, text);
     line(text, ".weights_bytes = 0x%llx,", (unsigned long long)w->bytes);
     line(text, ".arena_bytes = 0x%llx,", (unsigned long long)arena_bytes);
+    if (plan->outputs_made >= 0)
+        line(text, ".outputs_bytes = 0x%llx,", (unsigned long long)plan->outputs_bytes);
     line(text, ".params = params,");
     line(text, ".param_count = PCC_COUNT(params),");
     if (w->state_count > 0)
@@ -421,7 +425,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     print_functions(&e, text, step, evaluate);
     print_update(&e, text);
     print_embedded_weights(&e, text);
-    print_table(&e, text, train, arena_bytes);
+    print_table(&e, text, train, &train_plan, arena_bytes);
     print_main(&e, text);
     return (Emitted){text->data,
                      text->length,

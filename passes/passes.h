@@ -154,6 +154,10 @@ typedef struct MemoryPlan {
     int64_t *offset;           /* by value id, bytes; -1: not in the arena. Views: their base's */
     int64_t *scratch_offset;   /* by node id, bytes; -1: none */
     int *first_use, *last_use; /* by value id: positions in the schedule */
+    /* The graph's outputs lie at the start of the arena, in their order. */
+    int64_t outputs_bytes;
+    int outputs_made; /* the position behind whose node they are complete and the backward pass has not begun to
+                       * overwrite them; -1: they stay until the end */
     int64_t arena_bytes;
     int fullest;        /* the position at which most bytes are live */
     int64_t live_bytes; /* and how many: the lower bound of arena_bytes */

@@ -86,8 +86,12 @@ PccEvaluation pcc_evaluate(PccSession *session, const PccFeed *feed);
 /* The step's context, to set seed, hyper (all but lr) and deterministic between calls, and to read the loss scale. */
 PccStep *pcc_step_context(PccSession *session);
 
-/* A graph output after pcc_backward or pcc_evaluate, valid until the next call; a parameter, state or constant. The
- * description may be NULL. NULL when there is none of that name. */
+/* Has pcc_backward keep the model's outputs, in memory of their own: in the step's they are overwritten, as by the
+ * gradients of the logits. Call it before the first pcc_backward. */
+int pcc_keep_outputs(PccSession *session, PccError *error);
+
+/* A graph output after pcc_evaluate, or after pcc_backward where outputs are kept, valid until the next call; a
+ * parameter, state or constant. The description may be NULL. NULL when there is none of that name. */
 const void *pcc_output(const PccSession *session, const char *name, const PccTensor **description);
 void *pcc_tensor(PccSession *session, const char *name, const PccTensor **description);
 

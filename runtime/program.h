@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCC_PROGRAM_ABI 3
+#define PCC_PROGRAM_ABI 4
 #define PCC_MAX_RANK 8
 #define PCC_COUNT(array) ((int64_t)(sizeof(array) / sizeof(*(array))))
 #define PCC_NONE SIZE_MAX /* an offset that does not exist */
@@ -123,6 +123,8 @@ typedef struct PccStep {
     bool check_gradients; /* a gradient that is not finite skips the update, even if the norm is not needed */
     double clip_norm;     /* > 0: clip the gradients' global 2-norm to this */
     PccHyper hyper;       /* lr is already scheduled */
+    char *outputs; /* where step() copies its outputs before the backward pass overwrites them, as they lie at the
+                    * start of the arena: program->outputs_bytes; NULL: nobody wants them */
     char *thread_scratch; /* threads x PCC_THREAD_SCRATCH bytes; index with pcc_thread_scratch() */
 
     double loss;               /* out: of step() and evaluate(): unscaled, averaged over `counted` */
@@ -163,6 +165,7 @@ typedef struct PccProgram {
     double clip_norm;   /* 0: none */
     PccScaling scaling;
     size_t weights_bytes, arena_bytes;
+    size_t outputs_bytes; /* at the start of the arena; 0: step() leaves its outputs in the arena, as evaluate() does */
     const PccParam *params;
     int64_t param_count;
     const PccTensor *states; /* BatchNormalization running statistics, in the weights block; written by step() */
@@ -171,7 +174,7 @@ typedef struct PccProgram {
     int64_t constant_count;
     const PccTensor *inputs; /* offset is unused */
     int64_t input_count;
-    const PccTensor *outputs; /* in the arena, valid after step() or evaluate() until the next call */
+    const PccTensor *outputs; /* in the arena, valid after evaluate() until the next call; after step() see above */
     int64_t output_count;
     PccLoss loss;
     int64_t loss_output;      /* index in `outputs` of what the loss reads: logits or prediction, samples first, or the

@@ -66,11 +66,37 @@ static void keep(Planner *p, Value *value)
     p->kept[root] = true;
 }
 
+/* Behind this node all outputs are complete; -1: there is none. */
+static int last_output_position(const Planner *p)
+{
+    int last = -1;
+    for (int i = 0; i < p->graph->output_count; i++) {
+        const Node *producer = p->graph->outputs[i]->producer;
+        if (producer && p->position[producer->id] > last)
+            last = p->position[producer->id];
+    }
+    return last;
+}
+
+/* A training step may overwrite its outputs once they are complete: the gradient of logits over a large vocabulary then
+ * takes no memory of its own. */
+static void keep_outputs(Planner *p)
+{
+    Graph *graph = p->graph;
+    p->plan.outputs_made = graph->gradient_count > 0 ? last_output_position(p) : -1;
+    for (int i = 0; i < graph->output_count; i++) {
+        int *last = &p->plan.last_use[root_id(graph->outputs[i])];
+        if (p->plan.outputs_made < 0)
+            keep(p, graph->outputs[i]);
+        else if (*last <= p->plan.outputs_made)
+            *last = p->plan.outputs_made + 1;
+    }
+}
+
 static void mark_results(Planner *p)
 {
     Graph *graph = p->graph;
-    for (int i = 0; i < graph->output_count; i++)
-        keep(p, graph->outputs[i]);
+    keep_outputs(p);
     if (graph->loss)
         keep(p, graph->loss);
     for (int i = 0; i < graph->gradient_count; i++)
@@ -99,11 +125,19 @@ static bool may_overwrite(const Planner *p, const Node *node, int index)
     return true;
 }
 
+/* Is the value its root, whole, be it in other dims? */
+static bool covers_root(Value *value)
+{
+    const View window = window_of(value);
+    return window.offset == 0 && is_dense(&value->type, window.strides) &&
+           type_bytes(&window.base->type) == type_bytes(&value->type);
+}
+
 static bool try_in_place(Planner *p, const Node *node, int output)
 {
     Value *out = node->outputs[output];
     int root = root_id(out);
-    if (root != out->id || p->external[root] || p->kept[root] || p->plan.first_use[root] != p->position[node->id])
+    if (!covers_root(out) || p->external[root] || p->kept[root] || p->plan.first_use[root] != p->position[node->id])
         return false;
     bool loop = node->op->kind == OP_LOOP;
     for (int i = 0; i < node->input_count; i++) {
@@ -199,12 +233,11 @@ static void pin_outputs(Planner *p, Placed *placed)
         Buffer *buffer = &p->buffers[p->buffer_of[root_id(p->graph->outputs[i])]];
         if (buffer->offset >= 0) /* one value under two names */
             continue;
-        buffer->first = 0;
-        buffer->last = p->positions;
         buffer->offset = p->plan.arena_bytes;
         p->plan.arena_bytes += buffer->bytes;
         add_placed(placed, buffer);
     }
+    p->plan.outputs_bytes = p->plan.arena_bytes;
 }
 
 static void place_buffers(Planner *p)

@@ -183,6 +183,7 @@ static void blocks_release_there(PccSession *session)
         return;
     program->device->release(step, step->weights);
     program->device->release(step, step->arena);
+    program->device->release(step, step->outputs);
     program->device->release(step, (void *)step->params);
     for (int64_t i = 0; i <= program->input_count; i++) {
         program->device->release(step, view->slots ? view->slots[i] : NULL);
@@ -212,6 +213,7 @@ void pcc_release_blocks(PccSession *session)
     }
     pcc_free_block(session->step.weights, program->weights_bytes);
     pcc_free_block(session->step.arena, program->arena_bytes);
+    pcc_free_block(session->step.outputs, program->outputs_bytes);
     pcc_free_block(session->step.thread_scratch, (size_t)session->threads * PCC_THREAD_SCRATCH);
 }
 
@@ -248,13 +250,34 @@ void pcc_weights_forget(PccSession *session)
         session->view->is_stale = true;
 }
 
+int pcc_allocate_outputs(PccSession *session, PccError *error)
+{
+    const PccProgram *program = session->program;
+    PccStep *step = &session->step;
+    const size_t bytes = program->outputs_bytes;
+    if (bytes == 0 || step->outputs)
+        return PCC_OK;
+    step->outputs = session->view ? program->device->allocate(step, bytes, error) : pcc_allocate_block(bytes);
+    if (!step->outputs && !session->view)
+        pcc_fail(error, PCC_ERR_INTERNAL, "out of memory: %s needs %.1f MiB more to keep its outputs", program->name,
+                 (double)bytes / 0x1p20);
+    return step->outputs ? PCC_OK : error->status;
+}
+
 const void *pcc_host_output(const PccSession *session, size_t offset, size_t bytes, PccError *error)
 {
     PccStep *step = (PccStep *)&session->step;
+    const bool copied = session->stepped && session->program->outputs_bytes > 0;
+    const char *outputs = copied ? step->outputs : step->arena;
+    if (!outputs) {
+        pcc_fail(error, PCC_ERR_USAGE,
+                 "the outputs of a training step are not kept: call pcc_keep_outputs() before it");
+        return NULL;
+    }
     if (!session->view)
-        return step->arena + offset;
+        return outputs + offset;
     char *output = session->view->outputs + offset;
-    return session->program->device->read(step, output, step->arena + offset, bytes, error) ? NULL : output;
+    return session->program->device->read(step, output, outputs + offset, bytes, error) ? NULL : output;
 }
 
 int pcc_prefetch(PccSession *session, const PccFeed *feed, PccError *error)

@@ -19,6 +19,8 @@ char *pcc_weights_view(const PccSession *session);
 int pcc_weights_changed(PccSession *session, PccError *error);
 /* Discards changes of the host's view. */
 void pcc_weights_forget(PccSession *session);
+/* Allocates the memory to which step() copies its outputs. */
+int pcc_allocate_outputs(PccSession *session, PccError *error);
 /* `bytes` of an output, at `offset` of the arena, after the functions that computed it. NULL: *error says why. */
 const void *pcc_host_output(const PccSession *session, size_t offset, size_t bytes, PccError *error);
 

@@ -97,6 +97,7 @@ int pcc_session_status(const PccSession *session, PccError *error)
 
 void pcc_begin_backward(PccSession *session, const PccFeed *feed)
 {
+    session->stepped = true;
     session_begin(session, feed, session->program->step);
     session->step.micro++;
 }
@@ -154,12 +155,19 @@ static void session_judge(PccSession *session, const PccFeed *feed, PccEvaluatio
 
 PccEvaluation pcc_evaluate(PccSession *session, const PccFeed *feed)
 {
+    session->stepped = false;
     session_begin(session, feed, session->program->evaluate);
     if (!session_finish(session))
         return (PccEvaluation){.loss = (double)NAN};
     PccEvaluation result = {.loss = session->step.loss, .counted = session->step.counted};
     session_judge(session, feed, &result);
     return result;
+}
+
+int pcc_keep_outputs(PccSession *session, PccError *error)
+{
+    *error = (PccError){0};
+    return pcc_allocate_outputs(session, error);
 }
 
 PccStep *pcc_step_context(PccSession *session)

@@ -170,7 +170,7 @@ static int probe_step(Probe *probe, int64_t i, PccError *error)
 
 static int probe_run(Probe *probe, int64_t steps, PccError *error)
 {
-    int status = PCC_OK;
+    int status = pcc_keep_outputs(probe->session, error);
     probe->session->step.deterministic = true;
     for (int64_t i = 0; i < steps && !status; i++)
         status = probe_step(probe, i, error);

@@ -81,7 +81,7 @@ static void load(Batch *batch, const char *library, const char *weights)
     PccError error = {0};
     batch->program = handle ? dlsym(handle, "pcc_program") : NULL;
     batch->session = batch->program ? pcc_open(batch->program, weights, 2, &error) : NULL;
-    if (!batch->session)
+    if (!batch->session || pcc_keep_outputs(batch->session, &error))
         fatal(batch->diagnostics, EXIT_STATUS_INTERNAL, NO_ORIGIN, "%s", batch->program ? error.message : dlerror());
 }
 

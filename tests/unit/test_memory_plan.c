@@ -134,6 +134,15 @@ static void run_node(Walk *walk, const Node *node)
     use_scratch(walk, node);
 }
 
+/* Behind the node. */
+static void read_outputs(Walk *walk, const Node *node)
+{
+    walk->position++;
+    for (int i = 0; i < walk->graph->output_count; i++)
+        each_element(walk, node, walk->graph->outputs[i], 0, read_bytes);
+    walk->position--;
+}
+
 /* The problem, or NULL. */
 static const char *find_overlap(Graph *graph, const MemoryPlan *plan)
 {
@@ -145,10 +154,12 @@ static const char *find_overlap(Graph *graph, const MemoryPlan *plan)
         walk.position++;
         if (!is_view_node(node)) /* nothing runs: the output is a window of what is there */
             run_node(&walk, node);
+        if (walk.position - 1 == plan->outputs_made)
+            read_outputs(&walk, node);
     }
+    if (plan->outputs_made < 0)
+        read_outputs(&walk, graph->last);
     walk.position++;
-    for (int i = 0; i < graph->output_count; i++)
-        each_element(&walk, graph->last, graph->outputs[i], 0, read_bytes);
     if (graph->loss)
         each_element(&walk, graph->last, graph->loss, 0, read_bytes);
     test_free(walk.bytes);
@@ -232,7 +243,7 @@ static bool is_buffer(const Graph *graph, const MemoryPlan *plan, int id)
     return value && !value->view.base && plan->offset[id] >= 0 && plan->first_use[id] >= 0;
 }
 
-/* The output lies at 0 until the step ends: nothing that is read or written later may lie there as well. */
+/* The output lies at 0 while it is in use: nothing that is in use then may lie there as well. */
 static void find_every_move(Compilation *c, Graph *graph, MemoryPlan *plan)
 {
     (void)c;
@@ -240,7 +251,8 @@ static void find_every_move(Compilation *c, Graph *graph, MemoryPlan *plan)
     const int output = window_of(graph->outputs[0]).base->id;
     assert_int_equal(plan->offset[output], 0);
     for (int id = 0; id < graph->value_count; id++) {
-        if (!is_buffer(graph, plan, id) || id == output || plan->last_use[id] < plan->first_use[output])
+        if (!is_buffer(graph, plan, id) || id == output || plan->last_use[id] < plan->first_use[output] ||
+            plan->first_use[id] >= plan->last_use[output])
             continue;
         const int64_t right = plan->offset[id];
         plan->offset[id] = 0;

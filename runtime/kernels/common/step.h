@@ -2,6 +2,8 @@
 #ifndef PCC_STEP_H
 #define PCC_STEP_H
 
+#include <string.h>
+
 #include "../../program.h"
 
 #ifdef _OPENMP
@@ -30,6 +32,13 @@ static inline int pcc_threads(void)
 static inline char *pcc_thread_scratch(const PccStep *s)
 {
     return s->thread_scratch + (size_t)pcc_thread() * PCC_THREAD_SCRATCH;
+}
+
+/* At the end of the forward pass of step(). */
+static inline void pcc_copy_outputs(const PccStep *s, size_t bytes)
+{
+    if (s->outputs)
+        memcpy(s->outputs, s->arena, bytes);
 }
 
 #endif
