@@ -235,6 +235,7 @@ static bool fold_outputs(Import *import, const Body *body, Node *node, Value ***
     if (fold_results(import, node, constants)) {
         *results = constants;
         note_filling(import, body, node, constants[0]);
+        note_folded_view(import, body, node, constants[0]);
     } else if (node->op->kind == OP_STATIC) {
         unsupported(import, node->origin, "%s, whose result is too large for a constant", node->op->name);
         return false;
@@ -356,6 +357,7 @@ static Graph *import_graph(OnnxModel *model, const ImportOptions *options, Rebat
     import_nodes(import, &body, &scope, proto->graph->n_node, proto->graph->node);
     import_outputs(import, &scope);
     declare_axes(import, proto->graph);
+    unfold_weights(import);
     separate_statistics(import);
     import->graph->origin = NO_ORIGIN;
     return import->graph;

@@ -88,6 +88,7 @@ typedef struct Import {
     Graph *graph;
     NameTable latent; /* Constant nodes of one float, and what ConstantOfShape makes of a shape that the file stores:
                        * parameters once a reader shows that they are weights; name -> Value */
+    NameTable folded_views;    /* what only moves latent values, folded: name -> FoldedView of onnx_latent.c */
     NameTable stored_integers; /* initializers and Constant nodes, which may be shapes: name -> Value */
     Value absent;              /* an optional formal input of a function that a call leaves out */
     NameTable functions;
@@ -287,7 +288,7 @@ bool rebatch_knew(Import *import, const Body *body, const NodeProto *from); /* t
 /* The values of a binding as data of that type; one value fills it. Fatal when they do not fit. */
 const void *bound_data(const Import *import, const InputBinding *binding, const Type *type);
 
-/* ---- bind_dims.c, onnx_states.c
+/* ---- bind_dims.c, onnx_latent.c, onnx_states.c
  * -------------------------------------------------------------------------------------- */
 
 /* Defines the graph's inputs that are no initializers. */
@@ -297,6 +298,11 @@ void bind_inputs(Import *import, Scope *scope);
 void mark_weights(Import *import, Node *node);
 /* Notes what the node has folded to as latent when it is a ConstantOfShape that stands for a stored tensor. */
 void note_filling(Import *import, const Body *body, const Node *node, Value *result);
+/* Notes what the node has folded to when it moves a latent value: a weight's place may read it. */
+void note_folded_view(Import *import, const Body *body, const Node *node, Value *result);
+/* Makes the latent floats parameters that a weight's place reads through such nodes, which come back. After all nodes.
+ */
+void unfold_weights(Import *import);
 
 /* graph->declared: what the file calls the axes of inputs, outputs and the value that --output names. */
 void declare_axes(Import *import, const GraphProto *graph);

@@ -1,4 +1,4 @@
-/* onnx_states.c: what the reader of a stored tensor makes of it. The running statistics of BatchNormalization are
+/* onnx_states.c: statistics, by what reads them. The running statistics of BatchNormalization are
  * initializers like any other in the file; in training mode they are states, which the step writes. Pass bind_states
  * adds the updates. */
 #include <string.h>
@@ -18,33 +18,6 @@ static Value *state_of(Import *import, const Node *node, Value *statistics)
                                arena_printf(import->arena, "%s:%s", statistics->name, suffix));
     copy->data = statistics->data;
     return copy;
-}
-
-void mark_weights(Import *import, Node *node)
-{
-    for (int i = 0; i < node->input_count; i++) {
-        Value *operand = node->inputs[i];
-        OperandRole role = operand_role(node->op, i);
-        bool weight = role == ROLE_WEIGHT || role == ROLE_TABLE || role == ROLE_SLOPE || role == ROLE_STATISTIC;
-        if (weight && operand && operand->kind == VALUE_CONST && operand->name &&
-            name_table_find(&import->latent, operand->name) == operand) {
-            operand->kind = VALUE_PARAM;
-        }
-    }
-}
-
-/* Files without their weights, and some initializers, write a parameter so; a shape that is computed, from the input's
- * say, makes a mask or a zero state. */
-void note_filling(Import *import, const Body *body, const Node *node, Value *result)
-{
-    if (strcmp(node->op->name, "ConstantOfShape") != 0 || body->repeated || !result || !result->name ||
-        !is_float(result->type.dtype) || element_count(&result->type) == 0) {
-        return;
-    }
-    const Value *shape = input(node, 0);
-    if (shape->name && name_table_find(&import->stored_integers, shape->name) == shape) {
-        name_table_set(&import->latent, import->arena, result->name, result);
-    }
 }
 
 void mark_states(Import *import, Node *node)

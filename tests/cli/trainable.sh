@@ -29,15 +29,15 @@ same_bytes further.onnx trained.onnx
 expect 0 "" "$PCC" "$DATA/constant_weights.onnx" --loss mse --trainable 'choose/*' -o branch.c
 grep -q "branch_w" branch.c || fail "--trainable does not reach a Constant of a branch"
 
-# A weight that is one value throughout becomes a Constant node of the same name; what no weight's place reads, and what
-# has the shape of a tensor that is computed, stays a ConstantOfShape.
+# A weight that is one value throughout, read directly or through Reshape, becomes a Constant node of the same name; what
+# no weight's place reads, and what has the shape of a tensor that is computed, stays a ConstantOfShape.
 "$PCC" "$DATA/filled_weights.onnx" --loss mse --print trainable >verdicts || fail "--print trainable failed"
-for tensor in fc_w out_w out_b; do verdict $tensor trains "named float"; done
-grep -q "^3 of .* train: 39 of" verdicts || fail "$(tail -1 verdicts)"
+for tensor in fc_w mix_w out_w out_b; do verdict $tensor trains "named float"; done
+grep -q "^4 of .* train: 55 of" verdicts || fail "$(tail -1 verdicts)"
 "$PCC" "$DATA/filled_weights.onnx" --loss mse -o filled || fail "pcc failed"
 expect 0 "" ./filled --data synthetic --steps 2 --quiet --export filled.onnx
 "$PCC" filled.onnx --loss mse --print trainable >again || fail "the exported model is not read"
-grep -q "^3 of .* train: 39 of" again || fail "the exported model has other weights: $(tail -1 again)"
+grep -q "^4 of .* train: 55 of" again || fail "the exported model has other weights: $(tail -1 again)"
 [ "$(grep -ac ConstantOfShape filled.onnx)" -gt 0 ] || fail "what does not train has been rewritten"
 "$PCC" filled.onnx --loss mse -o further || fail "pcc failed on the exported model"
 expect 0 "" ./further --data synthetic --steps 1 --quiet --lr 0 --weight-decay 0 --export further.onnx

@@ -3,8 +3,8 @@
 
 constant_weights.onnx: every weight in a Constant node, as Paddle and spox write them (one as value_floats, one in the
 branch of an If), with the [1] scalars of a hard-swish beside them.
-filled_weights.onnx: every weight a ConstantOfShape, as the onnx package's light models have them, beside a filling that
-scales and one of the input's shape, which are none.
+filled_weights.onnx: every weight a ConstantOfShape, as the onnx package's light models have them (one that two Reshapes
+bring to its place), beside a filling that scales and one of the input's shape, which are none.
 folded.onnx: what PyTorch's dynamo exporter folds with a static batch, and what its metadata say of it.
 merged_statistics.onnx: a fresh BatchNormalization whose scale and variance, both ones, an exporter stored once."""
 import pathlib
@@ -77,11 +77,16 @@ def filled_weights():
              helper.make_node('Shape', ['h'], ['square_shape']), filled('ones', 'square_shape', 1),
              helper.make_node('MatMul', ['h', 'ones'], ['summed']),
              helper.make_node('Constant', [], ['out_w_shape'], value=shape('', 4, 3)),
+             filled('mix_w', 'mix_w_shape', 0.5),
+             helper.make_node('Reshape', ['mix_w', 'flat_shape'], ['flat'], 'flatten'),
+             helper.make_node('Reshape', ['flat', 'plane_shape'], ['plane'], 'unflatten'),
+             helper.make_node('MatMul', ['summed', 'plane'], ['mixed']),
              filled('out_w', 'out_w_shape', 0.125), filled('out_b', 'out_b_shape'),
-             helper.make_node('Gemm', ['summed', 'out_w', 'out_b'], ['y'])]
+             helper.make_node('Gemm', ['mixed', 'out_w', 'out_b'], ['y'])]
     save('filled_weights.onnx', helper.make_graph(nodes, 'filled_weights', [info('x', 4, 6)], [info('y', 4, 3)],
                                                   [shape('fc_w_shape', 6, 4), shape('half_shape', 4),
-                                                   shape('out_b_shape', 3)]))
+                                                   shape('mix_w_shape', 1, 1, 2, 8), shape('flat_shape', -1),
+                                                   shape('plane_shape', 4, 4), shape('out_b_shape', 3)]))
 
 
 def folded():
