@@ -74,6 +74,9 @@ typedef bool LineTest(const Line *line, bool *varies);
 static bool has_lines(const Value *value, int least, LineTest *test)
 {
     const Type *type = &value->type;
+    double filling;
+    if (element_count(type) == 0 || has_one_value(value, &filling)) /* no line varies: no need to look at them all */
+        return false;
     for (int axis = 0; axis < type->rank; axis++) {
         int64_t rows = type->dims[axis], stride = dims_product(type, axis + 1, type->rank);
         int64_t outer = dims_product(type, 0, axis);
