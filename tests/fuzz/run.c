@@ -11,59 +11,16 @@ typedef struct Comparison {
     double roundoff;
 } Comparison;
 
-static double unit_roundoff(const char *precision)
-{
-    return strcmp(precision, "64-true") == 0 ? 0x1p-53 : strcmp(precision, "32-true") == 0 ? 0x1p-24 : 0x1p-8;
-}
-
-static double random_sign(uint64_t stream, uint64_t i)
-{
-    uint64_t x = (stream << 32 ^ (i + 1)) * 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    return (x ^ (x >> 29)) >> 60 & 1 ? 1 : -1;
-}
-
-/* Views give their operand's elements out, which are rounded already. */
-static void round_results(const Comparison *comparison, const Node *node, Tensor *tensors)
-{
-    for (int i = 0; i < node->output_count && node->op->kind != OP_VIEW; i++) {
-        Value *value = node->outputs[i];
-        if (!value || !tensors[value->id].f)
-            continue;
-        Tensor from = tensors[value->id], to = tensor_alloc(comparison->batch.arena, from.type);
-        for (int64_t k = 0; k < element_count(&from.type); k++)
-            to.f[k] = from.f[k] * (1 + comparison->roundoff * random_sign((uint64_t)value->id, (uint64_t)k));
-        tensors[value->id] = to;
-    }
-}
-
 static void evaluate_both(Comparison *comparison)
 {
     comparison->graph = derive_batch(&comparison->batch, &comparison->exact);
-    const int count = comparison->graph->value_count;
-    comparison->rounded = NEW_ARRAY(comparison->batch.arena, Tensor, count);
-    memcpy(comparison->rounded, comparison->exact, (size_t)count * sizeof(Tensor));
+    comparison->rounded = evaluate_rounded(comparison->graph, comparison->exact, comparison->roundoff, 0);
     evaluate_graph(comparison->graph, comparison->exact);
-    for (const Node *node = comparison->graph->first; node; node = node->next) {
-        evaluate_next(comparison->graph, node, comparison->rounded);
-        round_results(comparison, node, comparison->rounded);
-    }
 }
 
 static double scale_of(const Tensor *tensor)
 {
-    double scale = 1;
-    for (int64_t i = 0; i < element_count(&tensor->type); i++)
-        scale = fmax(scale, fabs(tensor->f[i]));
-    return scale;
-}
-
-static double noise_of(const Tensor *exact, const Tensor *rounded)
-{
-    double noise = 0;
-    for (int64_t i = 0; i < element_count(&exact->type); i++)
-        noise = fmax(noise, fabs(exact->f[i] - rounded->f[i]));
-    return noise;
+    return fmax(1, largest_of(tensor));
 }
 
 /* Some roundoffs of the largest element, and some times what rounding every result does to the tensor. */

@@ -157,7 +157,10 @@ bool batch_gradient(const Batch *batch, const char *parameter, Tensor *gradient)
             continue;
         PccTensor place = param->value;
         place.dtype = param->gradient_dtype;
-        *gradient = loaded_tensor(batch, &place, pcc_step_context(batch->session)->weights + param->gradient);
+        const PccStep *step = pcc_step_context(batch->session);
+        *gradient = loaded_tensor(batch, &place, step->weights + param->gradient);
+        for (int64_t k = 0; k < element_count(&gradient->type); k++)
+            gradient->f[k] /= step->loss_scale;
         return true;
     }
     return false;

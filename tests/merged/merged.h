@@ -83,6 +83,14 @@ bool batch_gradient(const Batch *batch, const char *parameter, Tensor *gradient)
  * own mistake from a comparison. Its inputs' tensors, by value id; evaluate_graph() then makes all. */
 Graph *derive_batch(const Batch *batch, Tensor **tensors);
 
+/* ---- rounding.c ---- */
+
+double unit_roundoff(const char *precision); /* of the narrowest format that the mode computes in */
+/* The graph's values with every element of every result off by a roundoff, up or down by the seed. */
+Tensor *evaluate_rounded(Graph *graph, const Tensor *inputs, double roundoff, uint64_t seed);
+double largest_of(const Tensor *tensor);                     /* |element| */
+double noise_of(const Tensor *exact, const Tensor *rounded); /* the largest difference of elements */
+
 /* ---- children.c ---- */
 
 typedef struct Runner Runner;
