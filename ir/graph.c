@@ -265,15 +265,6 @@ void remove_dead_nodes(Graph *graph)
     }
 }
 
-/* Is input i of the node the first of its inputs with that value? */
-static bool first_use_in_node(const Node *node, int i)
-{
-    for (int j = 0; j < i; j++)
-        if (node->inputs[j] == node->inputs[i])
-            return false;
-    return true;
-}
-
 /* A node that reads a value twice is listed once. */
 Node ***collect_users(const Graph *graph)
 {
@@ -288,9 +279,10 @@ Node ***collect_users(const Graph *graph)
     int *filled = NEW_ARRAY(graph->arena, int, graph->value_count);
     for (Node *node = graph->first; node; node = node->next)
         for (int i = 0; i < node->input_count; i++)
-            if (node->inputs[i] && first_use_in_node(node, i)) {
+            if (node->inputs[i]) {
                 int id = node->inputs[i]->id;
-                users[id][filled[id]++] = node;
+                if (filled[id] == 0 || users[id][filled[id] - 1] != node)
+                    users[id][filled[id]++] = node;
             }
     return users;
 }

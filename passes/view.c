@@ -46,3 +46,10 @@ bool view_backward(const Node *node, int index, const View *out, View *in)
 {
     return node->op->view_backward && node->op->view_backward(node, index, out, in);
 }
+
+void view_next_part(const Node *node, int index, View *window)
+{
+    const Type *part = &(joins_operands(node) ? node->inputs : node->outputs)[index]->type;
+    const int64_t axis = attr_int(node, "axis") + (attr_int(node, "axis") < 0 ? part->rank : 0);
+    window->offset += part->dims[axis] * window->strides[axis];
+}

@@ -18,5 +18,7 @@ bool has_dense_rows(const Type *type, const int64_t strides[MAX_RANK]); /* the l
 bool view_forward(const Node *node, int index, const View *in, View *out);
 /* The window in which input `index` must be written so that the output appears in `out`; false when there is none. */
 bool view_backward(const Node *node, int index, const View *out, View *in);
+/* From the window of part `index` of a Concat or Split to that of the next one, which lies behind it. */
+void view_next_part(const Node *node, int index, View *window);
 
 #endif

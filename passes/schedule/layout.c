@@ -83,10 +83,11 @@ static bool request(Layout *layout, Value *value, const View *window, const Node
 /* Concat whose output lies in `window`: each operand that can is produced in its part. */
 static bool request_concat(Layout *layout, Node *concat, const View *window)
 {
+    View part;
+    view_backward(concat, 0, window, &part);
     for (int i = 0; i < concat->input_count; i++) {
-        View part;
-        if (view_backward(concat, i, window, &part))
-            request(layout, concat->inputs[i], &part, concat);
+        request(layout, concat->inputs[i], &part, concat);
+        view_next_part(concat, i, &part);
     }
     return true; /* the other operands are copied into their parts by settle_concat() */
 }
@@ -140,11 +141,11 @@ static Value *insert_copy(Layout *layout, Value *value, Node *before)
 /* Operands that were not produced in their part of the concatenation are copied there. */
 static void settle_concat(Layout *layout, Node *concat)
 {
-    View whole = window_of(concat->outputs[0]);
-    for (int i = 0; i < concat->input_count; i++) {
+    View whole = window_of(concat->outputs[0]), part;
+    view_backward(concat, 0, &whole, &part);
+    for (int i = 0; i < concat->input_count; view_next_part(concat, i++, &part)) {
         Value *operand = concat->inputs[i];
-        View part, now = window_of(operand);
-        view_backward(concat, i, &whole, &part);
+        View now = window_of(operand);
         if (now.base == part.base && now.offset == part.offset &&
             memcmp(now.strides, part.strides, sizeof(part.strides)) == 0)
             continue;
@@ -161,17 +162,10 @@ static bool is_settled(const Node *node)
            in.offset == inner.offset;
 }
 
-/* Output `index` reads the input through strides, or a copy of that. */
-static void settle_forward(Layout *layout, Node *node, int index)
+/* Output `index` reads the input through strides, in `window`, or a copy of that. */
+static void settle_output(Layout *layout, Node *node, int index, View window)
 {
     Value *output = node->outputs[index];
-    View in = window_of(node->inputs[0]), window;
-    if (!view_forward(node, index, &in, &window)) {
-        /* no window can show the input reshaped: make it dense first */
-        node->inputs[0] = insert_copy(layout, node->inputs[0], node);
-        in = window_of(node->inputs[0]);
-        view_forward(node, index, &in, &window);
-    }
     bool frozen = layout->placed[output->id] || layout->anchored[output->id] ||
                   (layout->result[output->id] && !is_dense(&output->type, window.strides));
     if (!frozen && readers_accept(layout, output, &window, NULL)) {
@@ -191,6 +185,29 @@ static void settle_forward(Layout *layout, Node *node, int index)
     layout->graph->cursor = NULL;
 }
 
+/* The window of a view node's first output. */
+static View first_window(Layout *layout, Node *node)
+{
+    View in = window_of(node->inputs[0]), window;
+    if (!view_forward(node, 0, &in, &window)) {
+        /* no window can show the input reshaped: make it dense first */
+        node->inputs[0] = insert_copy(layout, node->inputs[0], node);
+        in = window_of(node->inputs[0]);
+        view_forward(node, 0, &in, &window);
+    }
+    return window;
+}
+
+static void settle_outputs(Layout *layout, Node *node)
+{
+    View window = first_window(layout, node);
+    for (int i = 0; i < node->output_count; i++) {
+        settle_output(layout, node, i, window);
+        if (i + 1 < node->output_count)
+            view_next_part(node, i, &window);
+    }
+}
+
 static void sweep_forwards(Layout *layout)
 {
     for (Node *node = layout->graph->first, *next; node; node = next) {
@@ -200,9 +217,7 @@ static void sweep_forwards(Layout *layout)
         if (joins_operands(node))
             settle_concat(layout, node);
         else if (!(node->output_count == 1 && layout->placed[node->outputs[0]->id] && is_settled(node)))
-            for (int i = 0; i < node->output_count; i++)
-                if (node->outputs[i])
-                    settle_forward(layout, node, i);
+            settle_outputs(layout, node);
     }
 }
 

@@ -38,13 +38,15 @@ static Node *heap_pop(Heap *heap)
     return top;
 }
 
-/* How many inputs of `node` are `value`, or, without one, are computed at all. */
-static int count_reads(const Node *node, const Value *value)
+/* How many computed values each node waits for, by its id. */
+static int *count_pending(const Graph *graph, Node ***users)
 {
-    int reads = 0;
-    for (int i = 0; i < node->input_count; i++)
-        reads += node->inputs[i] && (value ? node->inputs[i] == value : node->inputs[i]->producer != NULL);
-    return reads;
+    int *pending = NEW_ARRAY(graph->arena, int, graph->node_count + 1);
+    for (const Node *node = graph->first; node; node = node->next)
+        for (int i = 0; i < node->output_count; i++)
+            for (Node **user = node->outputs[i] ? users[node->outputs[i]->id] : NULL; user && *user; user++)
+                pending[(*user)->id]++;
+    return pending;
 }
 
 void schedule(Graph *graph, const Options *options)
@@ -52,13 +54,11 @@ void schedule(Graph *graph, const Options *options)
     (void)options;
     Node ***users = collect_users(graph);
     int *position = NEW_ARRAY(graph->arena, int, graph->node_count + 1);
-    int *pending = NEW_ARRAY(graph->arena, int, graph->node_count + 1);
+    int *pending = count_pending(graph, users);
     Heap ready = {NEW_ARRAY(graph->arena, Node *, graph->node_count + 1), 0, position};
     int count = 0;
-    for (Node *node = graph->first; node; node = node->next) {
+    for (Node *node = graph->first; node; node = node->next)
         position[node->id] = count++;
-        pending[node->id] = count_reads(node, NULL);
-    }
     for (Node *node = graph->first; node; node = node->next)
         if (pending[node->id] == 0)
             heap_push(&ready, node);
@@ -69,11 +69,9 @@ void schedule(Graph *graph, const Options *options)
         for (int i = 0; i < node->output_count; i++) {
             if (!node->outputs[i])
                 continue;
-            for (Node **user = users[node->outputs[i]->id]; user && *user; user++) {
-                pending[(*user)->id] -= count_reads(*user, node->outputs[i]);
-                if (pending[(*user)->id] == 0)
+            for (Node **user = users[node->outputs[i]->id]; user && *user; user++)
+                if (--pending[(*user)->id] == 0)
                     heap_push(&ready, *user);
-            }
         }
     }
     if (scheduled != count)

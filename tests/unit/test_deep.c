@@ -1,4 +1,5 @@
-/* test_deep.c: the pipeline's time grows with the depth of a model, not with its square. */
+/* test_deep.c: the pipeline's time grows with the depth of a model, and with the parts that it joins, not with the
+ * square. */
 #include "ir_fixture.h"
 
 #include <time.h>
@@ -28,8 +29,32 @@ static Graph *build_chain(Arena *arena, Diagnostics *diagnostics, int depth)
     return graph;
 }
 
+/* y = `parts` copies of x·p, joined, as a sequence of them is. */
+static Graph *build_joined(Arena *arena, Diagnostics *diagnostics, int parts)
+{
+    Graph *graph = graph_create(arena, diagnostics, "joined");
+    static const float weights[8] = {1, -2, 3, 5, -4, 6, 8, 7};
+    Value *x = value_create(graph, VALUE_INPUT, TYPE(DTYPE_F32, 4, 8), "x");
+    Value *p = value_create(graph, VALUE_PARAM, TYPE(DTYPE_F32, 8), "p");
+    p->data = weights;
+    graph_add_input(graph, x);
+    Value **rows = NEW_ARRAY(arena, Value *, parts);
+    rows[0] = build_mul(graph, x, p);
+    for (int i = 1; i < parts; i++)
+        rows[i] = rows[0];
+    Node *concat = build_begin(graph, "Concat", parts, rows, 1);
+    set_int(graph, concat, "axis", 1);
+    Value *y = build_finish(graph, concat);
+    y->name = "y";
+    graph_add_output(graph, y);
+    graph->stage = "import";
+    return graph;
+}
+
+typedef Graph *BuildModel(Arena *arena, Diagnostics *diagnostics, int size);
+
 /* Processor seconds; the least of three, as others use the machine too. */
-static double pipeline_seconds(Diagnostics *diagnostics, int depth)
+static double pipeline_seconds(Diagnostics *diagnostics, BuildModel *build_model, int size)
 {
     const Options options = {.target = &target_c,
                              .precision = "32-true",
@@ -40,7 +65,7 @@ static double pipeline_seconds(Diagnostics *diagnostics, int depth)
     double least = 1e9;
     for (int run = 0; run < 3; run++) {
         Arena *arena = arena_create((size_t)1 << 30, diagnostics);
-        Graph *graph = build_chain(arena, diagnostics, depth);
+        Graph *graph = build_model(arena, diagnostics, size);
         clock_t start = clock();
         run_pipeline(graph, &options);
         double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
@@ -50,17 +75,29 @@ static double pipeline_seconds(Diagnostics *diagnostics, int depth)
     return least;
 }
 
-static void test_time_grows_with_depth(void **state)
+static void assert_in_proportion(void **state, BuildModel *build_model, int size)
 {
     Diagnostics *diagnostics = &((Fixture *)*state)->diagnostics;
-    double shallow = pipeline_seconds(diagnostics, 1000), deep = pipeline_seconds(diagnostics, 8000);
-    assert_true(shallow > 0);
-    if (deep > 32 * shallow) /* in proportion 8, with the square 64 */
-        fail_msg("1000 nodes take %.3f s, 8000 take %.3f s", shallow, deep);
+    double small = pipeline_seconds(diagnostics, build_model, size);
+    double large = pipeline_seconds(diagnostics, build_model, 8 * size);
+    assert_true(small > 0);
+    if (large > 32 * small) /* in proportion 8, with the square 64 */
+        fail_msg("%d nodes take %.3f s, %d take %.3f s", size, small, 8 * size, large);
+}
+
+static void time_grows_with_depth(void **state)
+{
+    assert_in_proportion(state, build_chain, 1000);
+}
+
+static void time_grows_with_parts_that_are_joined(void **state)
+{
+    assert_in_proportion(state, build_joined, 4000);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST_WITH_FIXTURE(test_time_grows_with_depth)};
+    const struct CMUnitTest tests[] = {TEST_WITH_FIXTURE(time_grows_with_depth),
+                                       TEST_WITH_FIXTURE(time_grows_with_parts_that_are_joined)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
