@@ -196,31 +196,36 @@ static bool dft_infer(Graph *graph, Node *node)
     return set_output_type(graph, node, 0, type);
 }
 
-/* What bin n of the input weighs in bin k of the output: e^(∓2πi nk/length), inversely divided by the length. A bin of
- * half a spectrum stands for its mirror image, too. */
-static void transform_weight(const Transform *t, int64_t n, int64_t k, double *real, double *imaginary)
+/* e^(∓2πi j/length) for every j, inversely divided by the length: all numbers that a transform's matrix has. */
+static void turn_of(const Transform *t, double *real, double *imaginary)
 {
-    const double angle = 2 * pi * (double)(n * k % t->length) / (double)t->length;
-    const bool mirrored = t->half && t->inverse && n > 0 && 2 * n != t->length;
-    const double scale = (t->inverse ? 1 / (double)t->length : 1) * (mirrored ? 2 : 1);
-    *real = scale * cos(angle);
-    *imaginary = (t->inverse ? scale : -scale) * sin(angle);
+    const double scale = t->inverse ? 1 / (double)t->length : 1;
+    for (int64_t j = 0; j < t->length; j++) {
+        const double angle = 2 * pi * (double)j / (double)t->length;
+        real[j] = scale * cos(angle);
+        imaginary[j] = (t->inverse ? scale : -scale) * sin(angle);
+    }
 }
 
-/* [in · parts, out · parts] */
+/* [in · parts, out · parts]: bin n of the input weighs e^(∓2πi nk/length) in bin k of the output. A bin of half a
+ * spectrum stands for its mirror image, too. */
 static Value *build_transform(Graph *graph, const Transform *t, Dtype dtype)
 {
     const int64_t rows = t->in * t->parts_in, columns = t->out * t->parts_out;
     Tensor matrix = tensor_alloc(graph->arena, make_type(dtype, 2, (int64_t[]){rows, columns}));
-    for (int64_t n = 0; n < t->in; n++)
-        for (int64_t k = 0; k < t->out; k++) {
-            double real, imaginary, *at = matrix.f + n * t->parts_in * columns + k * t->parts_out;
-            transform_weight(t, n, k, &real, &imaginary);
-            const double block[2][2] = {{real, imaginary}, {-imaginary, real}};
-            for (int i = 0; i < t->parts_in; i++)
-                for (int j = 0; j < t->parts_out; j++)
-                    at[i * columns + j] = block[i][j];
+    double *real = NEW_ARRAY(graph->arena, double, t->length), *imaginary = NEW_ARRAY(graph->arena, double, t->length);
+    turn_of(t, real, imaginary);
+    for (int64_t n = 0; n < t->in; n++) {
+        const double times = t->half && t->inverse && n > 0 && 2 * n != t->length ? 2 : 1;
+        double *row = matrix.f + n * t->parts_in * columns;
+        for (int64_t k = 0, j = 0; k < t->out; k++, j = j + n < t->length ? j + n : j + n - t->length) {
+            const double block[2][2] = {{times * real[j], times * imaginary[j]},
+                                        {-times * imaginary[j], times * real[j]}};
+            for (int part = 0; part < t->parts_in; part++)
+                for (int to = 0; to < t->parts_out; to++)
+                    row[part * columns + k * t->parts_out + to] = block[part][to];
         }
+    }
     return const_tensor(graph, &matrix);
 }
 
