@@ -150,7 +150,7 @@ bool is_float(Dtype dtype);
 bool is_narrow(Dtype dtype); /* a float of 16 bits: computed with in f32 */
 /* What operands of `dtype` are computed in, and what their statistics and losses are: f64 for f64, else f32. */
 Dtype wide_dtype(Dtype dtype);
-bool dtype_from_onnx(int onnx, Dtype *dtype);
+bool dtype_from_onnx(int64_t onnx, Dtype *dtype);
 bool dtype_from_name(const char *name, size_t length, Dtype *dtype);
 int64_t element_count(const Type *type); /* checked when the type was made: never overflows */
 int64_t type_bytes(const Type *type);

@@ -38,7 +38,7 @@ static const NarrowFormat formats[] = {
     {.onnx = 26, .bits = 2, .is_signed = true},
 };
 
-const NarrowFormat *narrow_format(int onnx)
+const NarrowFormat *narrow_format(int64_t onnx)
 {
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (formats[i].onnx == onnx)
@@ -51,7 +51,7 @@ Dtype held_dtype(const NarrowFormat *format)
     return format->is_float ? DTYPE_F32 : format->is_signed ? DTYPE_I8 : DTYPE_U8;
 }
 
-bool held_dtype_from_onnx(int onnx, Dtype *dtype)
+bool held_dtype_from_onnx(int64_t onnx, Dtype *dtype)
 {
     const NarrowFormat *format = narrow_format(onnx);
     if (!format)

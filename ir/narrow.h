@@ -17,10 +17,10 @@ typedef struct NarrowFormat {
 
 enum { ONNX_FLOAT8E8M0 = 24 };
 
-const NarrowFormat *narrow_format(int onnx); /* NULL: no format of these */
+const NarrowFormat *narrow_format(int64_t onnx); /* NULL: no format of these */
 Dtype held_dtype(const NarrowFormat *format);
 /* The dtype in which pcc holds tensors of an ONNX data type: its own, or that of a narrow format. */
-bool held_dtype_from_onnx(int onnx, Dtype *dtype);
+bool held_dtype_from_onnx(int64_t onnx, Dtype *dtype);
 double narrow_value(const NarrowFormat *format, unsigned bits);
 /* Elements that a file packs, the first in the lowest bits, as a dense buffer of the format's held dtype. */
 int64_t narrow_bytes(const NarrowFormat *format, int64_t count);

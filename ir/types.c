@@ -35,7 +35,7 @@ Dtype wide_dtype(Dtype dtype)
     return dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32;
 }
 
-bool dtype_from_onnx(int onnx, Dtype *dtype)
+bool dtype_from_onnx(int64_t onnx, Dtype *dtype)
 {
     for (int i = 0; i < DTYPE_COUNT; i++)
         if (dtype_info[i].onnx == onnx) {

@@ -51,7 +51,7 @@ static Dtype softmax_dtype(const Control *control, Dtype dtype)
 {
     const AttributeProto *precision = node_attribute(control->body, control->node, "softmax_precision");
     Dtype given;
-    return precision && dtype_from_onnx((int)precision->i, &given) && is_float(given) ? given : wide_dtype(dtype);
+    return precision && dtype_from_onnx(precision->i, &given) && is_float(given) ? given : wide_dtype(dtype);
 }
 
 bool import_flex_attention(const Control *control)

@@ -160,6 +160,10 @@ static bool import_at(const Control *control)
     Value **items = NULL;
     int64_t at;
     int count;
+    if (!operand(control, 1)) {
+        fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin,
+              "input 1, the position, is missing; it says which tensor of the sequence is meant");
+    }
     if (!sequence_operand(control, 0, &items, &count)) {
         return refuse_control(control, "of what is no sequence");
     }
@@ -253,6 +257,10 @@ static bool import_concat(const Control *control)
     const bool stacked = int_attribute(control, "new_axis", 0);
     int count = 0;
     Graph *graph = control->import->graph;
+    if (!node_attribute(control->body, control->node, "axis")) {
+        fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin,
+              "the attribute 'axis' is missing; it says along which axis the tensors are joined");
+    }
     if (!sequence_operand(control, 0, &items, &count) || count == 0) {
         return refuse_control(control, "of what is no sequence, or an empty one");
     }

@@ -48,7 +48,7 @@ void widen_attributes(Import *import, Node *node)
         const Attr *attribute = find_attr(node, names[i]);
         Dtype dtype;
         if (import->options->widen && attribute && attribute->kind == ATTR_INT &&
-            dtype_from_onnx((int)attribute->i, &dtype) && is_float(dtype)) {
+            dtype_from_onnx(attribute->i, &dtype) && is_float(dtype)) {
             set_int(import->graph, node, names[i], dtype_info[DTYPE_F64].onnx);
         }
     }

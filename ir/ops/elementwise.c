@@ -326,7 +326,7 @@ EXPRESSION_INT(Cast, x)
 static bool cast_upgrade(Graph *graph, Node *node, int opset)
 {
     (void)opset;
-    if (has_attr(node, "to") && narrow_format((int)attr_int(node, "to")))
+    if (has_attr(node, "to") && narrow_format(attr_int(node, "to")))
         node->op = find_op("CastNarrow", strlen("CastNarrow"));
     (void)graph;
     return true;
@@ -347,7 +347,7 @@ static bool cast_like_upgrade(Graph *graph, Node *node, int opset)
 static bool cast_infer(Graph *graph, Node *node)
 {
     Type type = node->inputs[0]->type;
-    if (!dtype_from_onnx((int)attr_int(node, "to"), &type.dtype))
+    if (!dtype_from_onnx(attr_int(node, "to"), &type.dtype))
         return REJECT_UNSUPPORTED(graph, node, "attribute 'to' is ONNX data type %lld, which pcc does not have",
                                   (long long)attr_int(node, "to"));
     return set_output_type(graph, node, 0, type);

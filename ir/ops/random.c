@@ -85,7 +85,7 @@ static void dropout_gradient(Differentiator *d, Node *node)
 static bool random_dtype(Graph *graph, Node *node, Dtype *dtype)
 {
     *dtype = node->input_count > 0 ? node->inputs[0]->type.dtype : DTYPE_F32;
-    if (has_attr(node, "dtype") && !dtype_from_onnx((int)attr_int(node, "dtype"), dtype))
+    if (has_attr(node, "dtype") && !dtype_from_onnx(attr_int(node, "dtype"), dtype))
         return REJECT(graph, node, "attribute 'dtype' is %" PRId64, attr_int(node, "dtype"));
     if (!is_float(*dtype))
         return REJECT(graph, node, "a random tensor of %s; it must be floating-point", dtype_info[*dtype].name);
@@ -134,7 +134,7 @@ static void expand_uniform(Graph *graph, Node *node, Value **replacements)
 static bool infer_bernoulli(Graph *graph, Node *node)
 {
     Type type = node->inputs[0]->type;
-    if (has_attr(node, "dtype") && !dtype_from_onnx((int)attr_int(node, "dtype"), &type.dtype))
+    if (has_attr(node, "dtype") && !dtype_from_onnx(attr_int(node, "dtype"), &type.dtype))
         return REJECT(graph, node, "attribute 'dtype' is %" PRId64, attr_int(node, "dtype"));
     return set_output_type(graph, node, 0, type);
 }

@@ -35,7 +35,7 @@ static bool stored_dtype(Graph *graph, const Node *node, Dtype *dtype)
     *dtype = x;
     if (!stored || stored->i == 0)
         return true;
-    if (!dtype_from_onnx((int)stored->i, dtype) || is_float(*dtype) != is_float(x) ||
+    if (!dtype_from_onnx(stored->i, dtype) || is_float(*dtype) != is_float(x) ||
         (*dtype == DTYPE_F64) != (x == DTYPE_F64))
         return REJECT(graph, node, "a reduction of %s cannot be stored as attribute 'stored', %lld, says",
                       dtype_info[x].name, (long long)stored->i);

@@ -25,7 +25,7 @@ static bool check_size(Graph *graph, const Node *node, int i, int64_t *size)
 static bool check_datatype(Graph *graph, const Node *node, Dtype *dtype)
 {
     const int64_t given = attr_int(node, "output_datatype");
-    return dtype_from_onnx((int)given, dtype) ||
+    return dtype_from_onnx(given, dtype) ||
            REJECT_UNSUPPORTED(graph, node,
                               "attribute 'output_datatype' is ONNX data type %" PRId64 ", which pcc does not have",
                               given);

@@ -113,7 +113,7 @@ static bool eye_like_infer(Graph *graph, Node *node)
     Type type = node->inputs[0]->type;
     if (type.rank != 2)
         return REJECT(graph, node, "the operand has rank %d; it must be a matrix", type.rank);
-    if (has_attr(node, "dtype") && !dtype_from_onnx((int)attr_int(node, "dtype"), &type.dtype))
+    if (has_attr(node, "dtype") && !dtype_from_onnx(attr_int(node, "dtype"), &type.dtype))
         return REJECT_UNSUPPORTED(graph, node, "attribute 'dtype' is ONNX data type %lld, which pcc does not have",
                                   (long long)attr_int(node, "dtype"));
     return set_output_type(graph, node, 0, type);
@@ -254,8 +254,7 @@ static bool bit_cast_infer(Graph *graph, Node *node)
 {
     Type type = node->inputs[0]->type;
     const Dtype from = type.dtype;
-    if (!dtype_from_onnx((int)attr_int(node, "to"), &type.dtype) ||
-        dtype_info[type.dtype].bytes != dtype_info[from].bytes)
+    if (!dtype_from_onnx(attr_int(node, "to"), &type.dtype) || dtype_info[type.dtype].bytes != dtype_info[from].bytes)
         return REJECT_UNSUPPORTED(graph, node, "attribute 'to' is ONNX data type %lld, but the operand is %s",
                                   (long long)attr_int(node, "to"), dtype_info[from].name);
     return set_output_type(graph, node, 0, type);

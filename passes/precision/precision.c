@@ -34,7 +34,7 @@ static bool is_honoured(const Node *node, const Options *options)
 {
     Dtype to;
     return options->honour_casts && is_op(node, "Cast") && is_float(node->inputs[0]->type.dtype) &&
-           dtype_from_onnx((int)attr_int(node, "to"), &to) && (to == DTYPE_F16 || to == DTYPE_BF16);
+           dtype_from_onnx(attr_int(node, "to"), &to) && (to == DTYPE_F16 || to == DTYPE_BF16);
 }
 
 /* The Cast rounds, and a Cast back follows, so that the graph is of one dtype until autocast, which looks through it.

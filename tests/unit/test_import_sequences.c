@@ -71,6 +71,25 @@ static void a_position_that_is_out_of_range_is_refused(void **state)
                    "a position that is out of range");
 }
 
+/* What says which tensor, or along which axis, has no default. */
+static void what_a_sequence_needs_is_not_guessed(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0}, other = {0};
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node(&graph, "SequenceConstruct", "pair", "x x", "s");
+    add_node(&graph, "SequenceAt", "at", "s", "y");
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_model(test, &graph, 17, NULL),
+                   "node 'at' (SequenceAt): input 1, the position, is missing");
+    add_value(&other, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node(&other, "SequenceConstruct", "pair", "x x", "s");
+    add_node(&other, "ConcatFromSequence", "join", "s", "y");
+    add_value(&other, 12, "y", 1, 1, DIMS(4), NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_model(test, &other, 17, NULL),
+                   "node 'join' (ConcatFromSequence): the attribute 'axis' is missing");
+}
+
 static void a_sequence_is_no_operand_of_arithmetic(void **state)
 {
     ModelTest *test = *state;
@@ -242,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MODEL_TEST(sequences_of_known_length_dissolve),
         MODEL_TEST(a_position_that_is_out_of_range_is_refused),
+        MODEL_TEST(what_a_sequence_needs_is_not_guessed),
         MODEL_TEST(a_sequence_is_no_operand_of_arithmetic),
         MODEL_TEST(results_that_are_sequences_are_their_items),
         MODEL_TEST(a_split_into_too_many_parts_is_refused),

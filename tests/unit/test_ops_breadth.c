@@ -342,6 +342,34 @@ static void what_does_not_fit_is_refused(void **state)
         {"param %0 : f64[2,3,8] = data\nparam %1 : f64[8] = data\nparam %2 : f64[8,1] = data\n"
          "%3 = SkipLayerNormalization(%0, %0, %1, _, %2)\noutput %3",
          "the bias f64[8,1] does not broadcast"},
+        {"param %0 : f64[1,3,8] = data\nparam %1 : f64[8,24] = data\nparam %2 : f64[25] = data\n"
+         "%3 = MicrosoftAttention(%0, %1, %2) {num_heads=2}\noutput %3",
+         "input 2, the bias, is f64[25]; it must be a vector of 24 elements"},
+        {"param %0 : f64[1,3,8] = data\nparam %1 : f64[8,24] = data\nparam %2 : f64[2,1,2,2,5] = data\n"
+         "%3, %4 = MicrosoftAttention(%0, %1, _, _, %2) {num_heads=2}\noutput %3\noutput %4",
+         "the past is f64[2,1,2,2,5]; it must be f64[2,1,2,2,4]"},
+        {"param %0 : f64[1,3,8] = data\nparam %1 : f64[8,24] = data\nparam %2 : f64[1,2,3,4] = data\n"
+         "%3 = MicrosoftAttention(%0, %1, _, _, _, %2) {num_heads=2}\noutput %3",
+         "input 5, the bias of the scores, is f64[1,2,3,4]; it must broadcast to f64[1,2,3,3]"},
+        {"param %0 : f64[1,3,8] = data\nparam %1 : f64[25] = data\n"
+         "%2 = MultiHeadAttention(%0, %0, %0, %1) {num_heads=2}\noutput %2",
+         "input 3, the bias, is f64[25]; it must be a vector of 24 elements"},
+        {"param %0 : f64[1,3,8] = data\nparam %1 : f64[1,3,2,4] = data\nparam %2 : f64[1,2,2,4] = data\n"
+         "%3, %4, %5 = MultiHeadAttention(%0, %0, %0, _, _, _, %1, %2) {num_heads=2}\noutput %3\noutput %4\n"
+         "output %5",
+         "input 6, the past, is f64[1,3,2,4]; it must be f64[1,2,2,4]"},
+        {"param %0 : f64[1,2,5,5] = data\nparam %1 : f64[3,2,3,3] = data\nparam %2 : f64[1,18,3,3] = data\n"
+         "param %3 : f64[4] = data\n%4 = DeformConv(%0, %1, %2, %3)\noutput %4",
+         "input 3, the bias, is f64[4]; it must be a vector of 3 elements"},
+        {"param %0 : f64[2] = data\n%1 = Cast(%0) {to=4294967297}\noutput %1",
+         "attribute 'to' is ONNX data type 4294967297"},
+        {"param %0 : f64[2,2] = data\n%1 = EyeLike(%0) {dtype=4294967297}\noutput %1",
+         "attribute 'dtype' is ONNX data type 4294967297"},
+        {"param %0 : f64[2] = data\n%1 = CastNarrow(%0) {to=4294967313}\noutput %1",
+         "attribute 'to' is ONNX data type 4294967313"},
+        {"param %0 : f64[2] = data\nconst %1 : f64[] = {1}\n"
+         "%2 = QuantizeLinear(%0, %1) {output_dtype=4294967299}\noutput %2",
+         "attribute 'output_dtype' is ONNX data type 4294967299"},
     };
     Fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

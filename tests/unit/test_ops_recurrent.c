@@ -108,6 +108,16 @@ static void wrong_attributes_are_refused(void **state)
     assert_refused(f, arena_printf(f->arena, "%s {clip=-1.0}\noutput %%3", operands), "attribute 'clip' is -1");
     assert_refused(f, arena_printf(f->arena, "%s {activations=\"Tanh Relu\"}\noutput %%3", operands),
                    "has more than the 1 functions");
+    assert_refused(
+        f, arena_printf(f->arena, "%s {activations=\"LeakyRelu\", activation_alpha=floats[nan]}\noutput %%3", operands),
+        "attribute 'activation_alpha' has nan");
+    assert_refused(
+        f, arena_printf(f->arena, "%s {activations=\"ScaledTanh\", activation_beta=floats[inf]}\noutput %%3", operands),
+        "attribute 'activation_beta' has inf");
+    assert_refused(f,
+                   "param %0 : f64[3,2,2] = data\nparam %1 : f64[1,12,2] = data\nparam %2 : f64[1,12,3] = data\n"
+                   "%3, %4, %5, %6 = LSTM(%0, %1, %2)\noutput %6",
+                   "outputs (Y?, Y_h?, Y_c?)");
 }
 
 int main(void)

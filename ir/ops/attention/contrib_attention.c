@@ -103,6 +103,16 @@ static bool multi_head_types(Graph *graph, const Node *node, Type types[3])
     return true;
 }
 
+/* Keys or values of `length` positions that go before those of `type`. */
+static bool check_past(Graph *graph, const Node *node, int i, const Type *type, int64_t length)
+{
+    Type wanted = *type;
+    wanted.dims[2] = length;
+    return !input(node, i) || same_dims(&node->inputs[i]->type, &wanted) ||
+           REJECT(graph, node, "input %d, the past, is %s; it must be %s", i,
+                  type_text(graph->arena, &node->inputs[i]->type), type_text(graph->arena, &wanted));
+}
+
 static bool multi_head_infer(Graph *graph, Node *node)
 {
     Type t[3];
@@ -113,12 +123,16 @@ static bool multi_head_infer(Graph *graph, Node *node)
                       type_text(graph->arena, &t[1]), type_text(graph->arena, &t[2]));
     const int64_t past = has_length(input(node, PAST_KEY)) ? node->inputs[PAST_KEY]->type.dims[2] : 0;
     const int64_t widths = t[0].dims[1] * (2 * t[0].dims[3] + t[2].dims[3]);
-    if (!input(node, PAST_KEY) != !input(node, PAST_VALUE) ||
-        (input(node, QKV_BIAS) && element_count(&node->inputs[QKV_BIAS]->type) != widths))
-        return REJECT(graph, node, "the past has both keys and values, and a bias %" PRId64 " elements", widths);
+    if (!input(node, PAST_KEY) != !input(node, PAST_VALUE))
+        return REJECT(graph, node, "the past has keys without values, or values without keys; it must have both");
+    if (!check_vector(graph, node, QKV_BIAS, "the bias", widths) || !check_past(graph, node, PAST_KEY, &t[1], past) ||
+        !check_past(graph, node, PAST_VALUE, &t[2], past))
+        return false;
     t[1].dims[2] += past;
     t[2].dims[2] += past;
-    if (!check_key_mask(graph, node, PADDING, t[0].dims[0], t[0].dims[2], t[1].dims[2]))
+    const Type scores = make_type(t[0].dtype, 4, (int64_t[]){t[0].dims[0], t[0].dims[1], t[0].dims[2], t[1].dims[2]});
+    if (!check_broadcast(graph, node, SCORE_BIAS, "the bias of the scores", &scores) ||
+        !check_key_mask(graph, node, PADDING, t[0].dims[0], t[0].dims[2], t[1].dims[2]))
         return false;
     const int64_t y[] = {t[0].dims[0], t[0].dims[2], t[0].dims[1] * t[2].dims[3]};
     return set_output_type(graph, node, 0, make_type(t[0].dtype, 3, y)) && set_output_type(graph, node, 1, t[1]) &&
@@ -223,8 +237,12 @@ static bool packed_attention_infer(Graph *graph, Node *node)
     if ((past || has_output(node, 1)) && sizes[0] != sizes[2])
         return REJECT(graph, node, "keys and values of different widths have no common cache");
     if (past && (past->rank != 5 || !same_dims(past, &cached)))
-        return REJECT(graph, node, "the past is %s", type_text(graph->arena, past));
-    return check_key_mask(graph, node, MASK_INDEX, x->dims[0], x->dims[1], keys) &&
+        return REJECT(graph, node, "the past is %s; it must be %s, with any number of positions",
+                      type_text(graph->arena, past), type_text(graph->arena, &cached));
+    const Type scores = make_type(x->dtype, 4, (int64_t[]){x->dims[0], heads, x->dims[1], keys});
+    return check_vector(graph, node, W_BIAS, "the bias", sizes[0] + sizes[1] + sizes[2]) &&
+           check_broadcast(graph, node, BIAS_OF_SCORES, "the bias of the scores", &scores) &&
+           check_key_mask(graph, node, MASK_INDEX, x->dims[0], x->dims[1], keys) &&
            set_output_type(graph, node, 0, make_type(x->dtype, 3, (int64_t[]){x->dims[0], x->dims[1], sizes[2]})) &&
            set_output_type(graph, node, 1, present);
 }

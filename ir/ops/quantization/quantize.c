@@ -85,7 +85,7 @@ static Value *build_narrow_float(Graph *graph, Value *x, const NarrowFormat *for
 
 static const NarrowFormat *format_of(const Node *node)
 {
-    return narrow_format((int)attr_int(node, "to"));
+    return narrow_format(attr_int(node, "to"));
 }
 
 static bool cast_narrow_infer(Graph *graph, Node *node)
@@ -208,10 +208,10 @@ static bool quantize_upgrade(Graph *graph, Node *node, int opset)
     return true;
 }
 
-static int stored_type(const Node *node)
+static int64_t stored_type(const Node *node)
 {
     const int64_t given = attr_int(node, "output_dtype");
-    return given ? (int)given : dtype_info[DTYPE_U8].onnx;
+    return given ? given : dtype_info[DTYPE_U8].onnx;
 }
 
 static bool quantize_infer(Graph *graph, Node *node)
@@ -220,7 +220,7 @@ static bool quantize_infer(Graph *graph, Node *node)
     const NarrowFormat *format = narrow_format(stored_type(node));
     if (!held_dtype_from_onnx(stored_type(node), &type.dtype) || (!format && is_float(type.dtype)))
         return REJECT_UNSUPPORTED(graph, node,
-                                  "attribute 'output_dtype' is ONNX data type %d, to which nothing quantises",
+                                  "attribute 'output_dtype' is ONNX data type %" PRId64 ", to which nothing quantises",
                                   stored_type(node));
     if (!check_grid(graph, node, 1) || (input(node, 2) && !check_grid(graph, node, 2)) ||
         !set_output_type(graph, node, 0, type))
@@ -234,7 +234,7 @@ typedef struct IntRange {
 } IntRange;
 
 /* Of 16 bits or fewer; 32 are more than f32 counts, and saturate at what it has. */
-static IntRange int_range(int onnx, Dtype held)
+static IntRange int_range(int64_t onnx, Dtype held)
 {
     const NarrowFormat *format = narrow_format(onnx);
     const int bits = format ? format->bits : 8 * dtype_info[held].bytes;
@@ -245,7 +245,7 @@ static IntRange int_range(int onnx, Dtype held)
 static void quantize_expand(Graph *graph, Node *node, Value **replacements)
 {
     Value *x = node->inputs[0], *zero = input(node, 2);
-    const int onnx = stored_type(node);
+    const int64_t onnx = stored_type(node);
     const NarrowFormat *format = narrow_format(onnx);
     const Dtype held = node->outputs[0]->type.dtype;
     const Dtype compute = is_float(x->type.dtype) ? wide_dtype(x->type.dtype) : DTYPE_F32;
@@ -278,7 +278,7 @@ static bool dequantize_infer(Graph *graph, Node *node)
     Type type = node->inputs[0]->type;
     const int64_t given = attr_int(node, "output_dtype");
     type.dtype = node->inputs[1]->type.dtype;
-    if (given && (!dtype_from_onnx((int)given, &type.dtype) || !is_float(type.dtype)))
+    if (given && (!dtype_from_onnx(given, &type.dtype) || !is_float(type.dtype)))
         return REJECT(graph, node, "attribute 'output_dtype' is ONNX data type %" PRId64 "; it must be a float", given);
     return check_grid(graph, node, 1) && (!input(node, 2) || check_grid(graph, node, 2)) &&
            set_output_type(graph, node, 0, type);

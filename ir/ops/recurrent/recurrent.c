@@ -52,6 +52,16 @@ static double next_number(const Node *node, const char *list, bool takes, int *u
     return numbers && at < numbers->count ? numbers->floats[at] : fallback;
 }
 
+static bool check_numbers(Graph *graph, const Node *node, const char *list)
+{
+    const Attr *numbers = find_attr(node, list);
+    for (int i = 0; numbers && i < numbers->count; i++)
+        if (!isfinite(numbers->floats[i]))
+            return REJECT(graph, node, "attribute '%s' has %g as number %d; it must be finite", list,
+                          numbers->floats[i], i);
+    return true;
+}
+
 /* The functions of every direction into functions[directions][cell_functions()]; false with a message. */
 static bool read_gate_functions(Graph *graph, const Node *node, int64_t directions,
                                 GateFunction functions[2][MAX_GATE_FUNCTIONS])
@@ -169,6 +179,7 @@ static bool infer_layer(Graph *graph, Node *node)
         return REJECT(graph, node, "attribute 'hidden_size' is %" PRId64 ", but R is %s", attr_int(node, "hidden_size"),
                       type_text(graph->arena, weights));
     if (!check_direction(graph, node, l.directions) || !check_operands(graph, node, &l) ||
+        !check_numbers(graph, node, "activation_alpha") || !check_numbers(graph, node, "activation_beta") ||
         !read_gate_functions(graph, node, l.directions, functions))
         return false;
     const int64_t all[] = {l.steps, l.directions, l.batch, l.width},

@@ -6,7 +6,7 @@
 bool set_stored_type(Graph *graph, Node *node, Type type)
 {
     int64_t stored = attr_int(node, "stored");
-    if (stored && (!dtype_from_onnx((int)stored, &type.dtype) || !is_float(type.dtype)))
+    if (stored && (!dtype_from_onnx(stored, &type.dtype) || !is_float(type.dtype)))
         return REJECT(graph, node, "attribute 'stored' is %" PRId64 "; it must be the number of a float dtype", stored);
     return set_output_type(graph, node, 0, type);
 }
@@ -44,6 +44,23 @@ void drop_outputs(Graph *graph, Node *node, int count)
 Value *build_reshape_as(Graph *graph, Value *x, const Type *like)
 {
     return build_reshape(graph, x, like->rank, like->dims);
+}
+
+bool check_vector(Graph *graph, const Node *node, int i, const char *name, int64_t count)
+{
+    const Type *type = input(node, i) ? &node->inputs[i]->type : NULL;
+    return !type || (type->rank == 1 && type->dims[0] == count) ||
+           REJECT(graph, node, "input %d, %s, is %s; it must be a vector of %" PRId64 " elements", i, name,
+                  type_text(graph->arena, type), count);
+}
+
+bool check_broadcast(Graph *graph, const Node *node, int i, const char *name, const Type *to)
+{
+    Type joint;
+    const Type *type = input(node, i) ? &node->inputs[i]->type : NULL;
+    return !type || (broadcast_dims(type, to, &joint) && same_dims(&joint, to)) ||
+           REJECT(graph, node, "input %d, %s, is %s; it must broadcast to %s", i, name, type_text(graph->arena, type),
+                  type_text(graph->arena, to));
 }
 
 Value *build_channel_vector(Graph *graph, Value *vector, int rank)

@@ -31,6 +31,9 @@ void drop_outputs(Graph *graph, Node *node, int count);
 /* x reshaped to the dims of `like`. */
 Value *build_reshape_as(Graph *graph, Value *x, const Type *like);
 
+/* Operand i, where there is one, is a vector of `count` elements; broadcasts to `to`. False with a message. */
+bool check_vector(Graph *graph, const Node *node, int i, const char *name, int64_t count);
+bool check_broadcast(Graph *graph, const Node *node, int i, const char *name, const Type *to);
 /* A vector [C] as [1, C, 1, ...], to broadcast over activations of rank `rank`. */
 Value *build_channel_vector(Graph *graph, Value *vector, int rank);
 

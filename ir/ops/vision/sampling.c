@@ -471,7 +471,9 @@ static bool deform_infer(Graph *graph, Node *node)
         (input(node, DEFORM_MASK) && !same_dims(&node->inputs[DEFORM_MASK]->type, &masks)))
         return REJECT(graph, node, "offset is %s; it must have the dims of %s, and a mask half its channels",
                       type_text(graph->arena, offset), type_text(graph->arena, &wanted));
-    return set_output_type(graph, node, 0, make_type(x->dtype, 4, (int64_t[]){x->dims[0], w->dims[0], out[0], out[1]}));
+    const int64_t y[] = {x->dims[0], w->dims[0], out[0], out[1]};
+    return check_vector(graph, node, DEFORM_BIAS, "the bias", w->dims[0]) &&
+           set_output_type(graph, node, 0, make_type(x->dtype, 4, y));
 }
 
 /* Where the taps of a plain convolution read along an axis, [1, taps, out positions]. */
