@@ -81,11 +81,20 @@ static double tolerance_of(const Comparison *comparison, const Value *value, con
     return 2 * (noise + comparison->roundoff * largest_of(exact));
 }
 
+/* A program's NaN is as far off as can be. */
+static double error_of(const Tensor *exact, const Tensor *actual)
+{
+    for (int64_t i = 0; i < element_count(&actual->type); i++)
+        if (isnan(actual->f[i]))
+            return INFINITY;
+    return noise_of(exact, actual);
+}
+
 static bool agrees(const Comparison *comparison, const Value *value, const Tensor *actual, const char *what,
                    Result *result)
 {
     const Tensor exact = evaluated_tensor(comparison->graph, comparison->exact, value);
-    const double tolerance = tolerance_of(comparison, value, &exact), error = noise_of(&exact, actual);
+    const double tolerance = tolerance_of(comparison, value, &exact), error = error_of(&exact, actual);
     if (comparison->verbose)
         printf("%-44s largest %8.3g  tolerance %8.2g  error %8.2g  %5.2f\n", what, largest_of(&exact), tolerance, error,
                error / tolerance);
