@@ -192,6 +192,10 @@ static void half_a_spectrum_is_enough(void **state)
                 "const %0 : f64[1,6,1] = {3, 1, 4, 1, 5, 9}\n%1 = DFT(%0) {onesided=1}\n"
                 "%2 = DFT(%1) {onesided=1, inverse=1}\noutput %2",
                 "f64[1,6,1]", 3, 1, 4, 1, 5, 9);
+    ASSERT_CASE(*state,
+                "const %0 : f64[1,5,1] = {3, 1, 4, 1, 5}\nconst %1 : i64[] = {5}\n%2 = DFT(%0) {onesided=1}\n"
+                "%3 = DFT(%2, %1) {onesided=1, inverse=1}\noutput %3",
+                "f64[1,5,1]", 3, 1, 4, 1, 5);
 }
 
 /* ---- com.microsoft ---- */
