@@ -4,6 +4,7 @@
 
 #include "train/bench.h"
 #include "cli/options.h"
+#include "cli/waiting.h"
 #include "pcc.h"
 #include "train/probe.h"
 #include "report/signals.h"
@@ -52,6 +53,8 @@ static int main_checked(const PccProgram *program, int argc, char **argv, PccErr
 int pcc_main(const PccProgram *program, int argc, char **argv)
 {
     PccError error = {0};
+    if (argc > 0)
+        pcc_wait_briefly(argv);
     pcc_catch_signals();
     int status = main_checked(program, argc, argv, &error);
     if (status)
