@@ -2,7 +2,8 @@
  * peak.
  *
  * The peak is measured in the same run by a loop of independent fused multiply-adds in registers. One thread is timed
- * by the processor time it gets, so that others on the machine disturb less. Build:
+ * by the processor time it gets, so that others on the machine disturb less. Products in f32 run in turns with
+ * OpenBLAS's and oneDNN's, where the machine has them: a gap then names its owner. Build:
  *   cc -O3 -march=native -fopenmp bench/kernel_gemm.c -o kernel_gemm && ./kernel_gemm [repetitions] [threads] [filter]
  * filter: a part of the names of the shapes to run. */
 #define _GNU_SOURCE
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/gemm_peers.h"
 #include "runtime/kernels/conv/conv.h"
 #include "runtime/kernels/gemm/gemm.h"
 
@@ -179,28 +181,56 @@ static void convolve_bf16(const Buffers *u, PccConv shape, Pass pass, PccStep *s
 
 static void print_row(const char *name, const char *pass, double flops, double seconds, double peak)
 {
-    printf("%-24s %-3s %9.3f ms %8.1f GFLOP/s %6.1f %%\n", name, pass, seconds * 1e3, flops / seconds * 1e-9,
+    printf("%-24s %-3s %9.3f ms %8.1f GFLOP/s %6.1f %%", name, pass, seconds * 1e3, flops / seconds * 1e-9,
            flops / seconds * 1e-7 / peak);
+}
+
+/* The least seconds so far. */
+static void keep_least(double *least, double begin)
+{
+    const double seconds = now() - begin;
+    *least = seconds < *least ? seconds : *least;
+}
+
+static void multiply_by_peer(const Peer *peer, const Buffers *u, const Shape *p, int threads, double *least)
+{
+    if (peer->use_threads)
+        peer->use_threads(threads);
+    const double begin = now();
+    peer->product(peer->sgemm, p->ta, p->tb, p->m, p->n, p->k, u->a, u->b, u->c);
+    keep_least(least, begin);
+}
+
+static void bench_product(const Buffers *u, const Shape *p, const Peer *peers, int repeats, double peak, PccStep *s)
+{
+    const int threads = pcc_threads();
+    double best = 1e9, theirs[PEERS] = {1e9, 1e9};
+    for (int r = 0; r < repeats; r++) {
+        const double begin = now();
+        product(u, p->m, p->n, p->k, p->ta, p->tb, s);
+        keep_least(&best, begin);
+        for (int i = 0; i < PEERS && u->dtype == PCC_F32; i++)
+            if (peers[i].sgemm)
+                multiply_by_peer(&peers[i], u, p, threads, &theirs[i]);
+    }
+    const double flops = 2.0 * (double)p->m * (double)p->n * (double)p->k;
+    char name[64];
+    snprintf(name, sizeof name, "%dx%dx%d", (int)p->m, (int)p->n, (int)p->k);
+    printf("%-17s", p->name);
+    print_row(name, "", flops, best, peak);
+    for (int i = 0; i < PEERS; i++)
+        if (theirs[i] < 1e9)
+            printf("  %s %6.1f %%", peers[i].name, flops / theirs[i] * 1e-7 / peak);
+    printf("\n");
 }
 
 static void bench_products(const Buffers *u, const char *filter, int repeats, double peak, PccStep *s)
 {
-    for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
-        const Shape *p = &shapes[i];
-        double best = 1e9;
-        if (!strstr(p->name, filter))
-            continue;
-        for (int r = 0; r < repeats; r++) {
-            const double begin = now();
-            product(u, p->m, p->n, p->k, p->ta, p->tb, s);
-            const double seconds = now() - begin;
-            best = seconds < best ? seconds : best;
-        }
-        char name[64];
-        snprintf(name, sizeof name, "%dx%dx%d", (int)p->m, (int)p->n, (int)p->k);
-        printf("%-17s", p->name);
-        print_row(name, "", 2.0 * (double)p->m * (double)p->n * (double)p->k, best, peak);
-    }
+    Peer peers[PEERS];
+    find_peers(peers);
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++)
+        if (strstr(shapes[i].name, filter))
+            bench_product(u, &shapes[i], peers, repeats, peak, s);
 }
 
 static void bench_convolutions(const Buffers *u, const char *filter, int repeats, double peak, PccStep *s)
@@ -214,12 +244,12 @@ static void bench_convolutions(const Buffers *u, const char *filter, int repeats
             for (int r = 0; r < repeats; r++) {
                 const double begin = now();
                 (u->dtype == PCC_F32 ? convolve : convolve_bf16)(u, shape, pass, s);
-                const double seconds = now() - begin;
-                best = seconds < best ? seconds : best;
+                keep_least(&best, begin);
             }
             const int64_t multiplies =
                 pcc_conv_positions(shape.n, shape.out) * pcc_conv_taps(shape) * shape.c * shape.o;
             print_row(convolutions[i].name, pass_names[pass], 2.0 * (double)multiplies, best, peak);
+            printf("\n");
         }
 }
 

@@ -155,6 +155,18 @@ static bool operands_of(Import *import, const Body *body, Scope *scope, Origin o
     return true;
 }
 
+/* Those of Split: one without a name is a part like the others, which nobody reads. */
+static bool has_variadic_outputs(const Op *op)
+{
+    OperandSpec spec;
+    return find_operand(op->outputs, 0, &spec) && spec.is_variadic;
+}
+
+static int count_outputs(const Op *op, const NodeProto *from)
+{
+    return (int)(has_variadic_outputs(op) ? from->n_output : trimmed(from->n_output, from->output));
+}
+
 static void drop_output(Import *import, Node *node, int i)
 {
     if (node->outputs[i]) {
@@ -169,7 +181,7 @@ static void name_outputs(Import *import, const Body *body, const NodeProto *from
         const char *name = node_output(from, (size_t)i);
         if (name) {
             node->outputs[i]->name = arena_printf(import->arena, "%s%s", body->prefix, name);
-        } else {
+        } else if (!has_variadic_outputs(node->op)) {
             drop_output(import, node, i);
         }
     }
@@ -265,7 +277,7 @@ static Node *import_row(Import *import, const Body *body, Scope *scope, const No
         return NULL;
     }
     import->graph->origin = origin;
-    Node *node = node_create(import->graph, op, input_count, operands, (int)trimmed(from->n_output, from->output));
+    Node *node = node_create(import->graph, op, input_count, operands, count_outputs(op, from));
     name_outputs(import, body, from, node);
     bool imported = normalise(import, body, scope, from, node) && fold_outputs(import, body, node, results);
     return imported ? node : NULL;

@@ -445,6 +445,31 @@ static void test_unread_outputs_are_dropped(void **state)
     assert_int_equal(graph->first->output_count, 2);
 }
 
+/* Split into three of which only `named` has a name. */
+static const char *write_split(ModelTest *test, int named)
+{
+    WireBuffer graph = {0}, fields = {0};
+    for (int i = 0; i < 3; i++)
+        wire_string(&fields, 2, i == named ? "y" : "");
+    add_int_attribute(&fields, "num_outputs", 3);
+    add_value(&graph, 11, "x", 1, 2, DIMS(6, 4), NULL);
+    add_node_of(&graph, 1, "Split", NULL, "split", "x", "", &fields);
+    add_value(&graph, 12, "y", 1, 2, DIMS(2, 4), NULL);
+    return write_model(test, &graph, 18, NULL);
+}
+
+static void test_parts_without_a_name_are_parts(void **state)
+{
+    ModelTest *test = *state;
+    for (int named = 0; named < 3; named++) {
+        Graph *graph = imported(test, write_split(test, named), &no_options);
+        assert_int_equal(graph->first->output_count, 3);
+        assert_ptr_equal(graph->first->outputs[named], graph->outputs[0]);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(graph->first->outputs[i]->type.dims[0], 2);
+    }
+}
+
 static void test_unsupported_attribute(void **state)
 {
     ModelTest *test = *state;
@@ -778,6 +803,7 @@ int main(void)
         MODEL_TEST(test_an_output_inside),
         MODEL_TEST(test_the_first_float_output_is_needed),
         MODEL_TEST(test_unread_outputs_are_dropped),
+        MODEL_TEST(test_parts_without_a_name_are_parts),
         MODEL_TEST(test_unsupported_attribute),
         MODEL_TEST(test_versions),
         MODEL_TEST(test_functions_are_inlined),
