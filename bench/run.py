@@ -1,28 +1,44 @@
 #!/usr/bin/env python3
 """Training steps of pcc's programs beside PyTorch's on this machine's CPU.
 
-    bench/run.py [--models mlp,cnn,vit] [--batch 128] [--build build/release] [--python PYTHON] [--rounds 3]
-                 [--seconds 5]
+    bench/run.py [--models mlp,cnn,vit,resnet18,vit_b_16,gpt2] [--precision 32-true,bf16-true] [--build build/release]
+                 [--python PYTHON] [--rounds 3] [--seconds 5] [--json FILE]
 
-Compiles each zoo model (mlp, cnn, vit, lstm, gru; 32-true, AdamW) with pcc and the system's C compiler, then measures
-it, PyTorch eager and PyTorch compiled in turns, so that all see the same machine, and prints the best round of each.
-PYTHON is an interpreter that has torch. Memory is the process's peak, for PyTorch less what importing it takes."""
+Compiles each zoo model (AdamW) with pcc and the system's C compiler, then measures it, PyTorch eager and PyTorch
+compiled in turns, so that all see the same machine. The first table has the least of each figure; `time / pcc` above
+1: PyTorch takes longer. The second has pcc's time and memory over the better of PyTorch's two, and the products' share
+of the f32 peak that the machine reaches in the same run (bench/kernel_gemm.c measures it). Where the processor
+multiplies no bf16, 16-bit programs are compared with PyTorch's 32-true. PYTHON is an interpreter that has torch.
+Memory is the process's peak, for PyTorch less what importing it takes."""
 import argparse
 import json
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
 import tempfile
+from typing import NamedTuple
 
 HERE = pathlib.Path(__file__).resolve().parent
 
 
+class Case(NamedTuple):
+    batch: int
+    zoo: tuple = ()  # keys of `pcc zoo`
+    loss: str = 'cross-entropy'
+
+
+CASES = {'mlp': Case(128), 'cnn': Case(128), 'vit': Case(128), 'resnet18': Case(16), 'vit_b_16': Case(8),
+         'gpt2': Case(4, ('context=256',), 'causal-lm'), 'lstm': Case(32), 'gru': Case(32)}
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--models', default='mlp,cnn,vit')
-    parser.add_argument('--batch', default='128')
+    parser.add_argument('--models', default='mlp,cnn,vit', help=', '.join(CASES))
+    parser.add_argument('--precision', default='32-true')
+    parser.add_argument('--batch', type=int, help="the model's own: " + ', '.join(f'{k} {c.batch}' for k, c in CASES.items()))
     parser.add_argument('--build', type=pathlib.Path, default=HERE.parent / 'build/release')
     parser.add_argument('--python', default=sys.executable)
     parser.add_argument('--cc', default='cc')
@@ -30,6 +46,7 @@ def arguments():
     parser.add_argument('--seconds', type=float, default=5, help='of each measurement')
     parser.add_argument('--threads', type=int, default=os.cpu_count())
     parser.add_argument('--modes', default='eager,compile', help="PyTorch's; empty: pcc alone")
+    parser.add_argument('--json', type=pathlib.Path, help='file for all figures')
     return parser.parse_args()
 
 
@@ -40,15 +57,31 @@ def output_of(command, **options):
     return done.stdout
 
 
-def build_program(options, folder, name):
-    """Returns the path of the training program of a zoo model."""
-    pcc, model, program = options.build.resolve() / 'pcc', folder / f'{name}.onnx', folder / name
-    output_of([pcc, 'zoo', name, '-o', model])
-    output_of([pcc, model, '--loss', 'cross-entropy', '--batch', options.batch, '-o', f'{program}.c'])
+def batch_of(options, name):
+    return options.batch or CASES[name].batch
+
+
+def build_program(options, folder, name, precision):
+    """Returns the path of the training program of a zoo model, and the FLOP of its products in a step."""
+    case, pcc = CASES[name], options.build.resolve() / 'pcc'
+    model, program = folder / f'{name}.onnx', folder / f'{name}-{precision}'
+    output_of([pcc, 'zoo', name, *case.zoo, '-o', model])
+    output_of([pcc, model, '--loss', case.loss, '--batch', str(batch_of(options, name)), '--precision', precision,
+               '-o', f'{program}.c'])
     flags = output_of(['pkg-config', '--cflags', '--libs', 'pcc-runtime'],
                       env={**os.environ, 'PKG_CONFIG_PATH': str(options.build.resolve() / 'pkgconfig')}).split()
     output_of([options.cc, '-O3', '-march=native', '-fopenmp', f'{program}.c', *flags, '-o', program])
-    return program
+    header = pathlib.Path(f'{program}.c').read_text()[:2000]
+    return program, 1e6 * float(re.search(r'([0-9.]+) MFLOP in products', header)[1])
+
+
+def measure_peak(options, folder):
+    """f32 GFLOP/s of all threads together."""
+    program = folder / 'kernel_gemm'
+    output_of([options.cc, '-O3', '-march=native', '-fopenmp', f'-I{HERE.parent}', HERE / 'kernel_gemm.c', '-o', program,
+               '-ldl'])
+    printed = output_of([program, '1', str(options.threads), 'no shape'])
+    return float(re.findall(r'f32 peak ([0-9.]+)', printed)[-1])
 
 
 def last_json(text):
@@ -62,44 +95,72 @@ def measure_pcc(options, program):
     return last_json(output_of([*command, str(steps)], cwd=program.parent))
 
 
-def measure_torch(options, name, mode):
-    script = [options.python, HERE / 'torch_step.py', name, mode, str(options.seconds), options.batch,
-              str(options.threads)]
-    return last_json(output_of(script))
+def torch_precision(precision):
+    flags = pathlib.Path('/proc/cpuinfo').read_text() if os.path.exists('/proc/cpuinfo') else ''
+    multiplies_bf16 = 'avx512_bf16' in flags or 'amx_bf16' in flags
+    return precision if '16' not in precision or multiplies_bf16 else '32-true'
+
+
+def measure_torch(options, name, precision, mode):
+    script = [options.python, HERE / 'torch_step.py', name, mode, str(options.seconds), str(batch_of(options, name)),
+              str(options.threads), torch_precision(precision)]
+    return last_json(output_of(script, stderr=subprocess.DEVNULL))
 
 
 def best(rounds):
     return {key: min(result[key] for result in rounds) for key in rounds[0]}
 
 
-def measure(options, folder, name):
+def measure(options, folder, name, precision):
     """Rounds of every contender in turns; the least of each figure."""
-    program = build_program(options, folder, name)
+    program, flop = build_program(options, folder, name, precision)
     contenders = {'pcc': lambda: measure_pcc(options, program)}
     for mode in filter(None, options.modes.split(',')):
-        contenders[f'torch {mode}'] = lambda mode=mode: measure_torch(options, name, mode)
+        contenders[f'torch {mode}'] = lambda mode=mode: measure_torch(options, name, precision, mode)
     rounds = {who: [] for who in contenders}
+    peak = 0
     for _ in range(options.rounds):
         for who, run in contenders.items():
             rounds[who].append(run())
-    return {who: best(results) for who, results in rounds.items()}
+        peak = max(peak, measure_peak(options, folder))
+    results = {who: best(results) for who, results in rounds.items()}
+    results['pcc']['share_of_peak'] = flop / results['pcc']['ms_per_step_min'] * 1e-6 / peak
+    return results
 
 
-def print_rows(name, results):
+def print_rows(name, precision, results):
     ours = results['pcc']
     for who, result in results.items():
         ratio = result['ms_per_step_min'] / ours['ms_per_step_min']
-        print(f"| {name} | {who} | {result['ms_per_step_min']:.2f} | {result['ms_per_step_median']:.2f} | {ratio:.2f} "
-              f"| {result['peak_rss_mib']:.0f} | {result['peak_rss_mib'] / ours['peak_rss_mib']:.2f} |", flush=True)
+        print(f"| {name} | {precision} | {who} | {result['ms_per_step_min']:.2f} | {result['ms_per_step_median']:.2f} "
+              f"| {ratio:.2f} | {result['peak_rss_mib']:.0f} | {result['peak_rss_mib'] / ours['peak_rss_mib']:.2f} |",
+              flush=True)
+
+
+def print_summary(options, measured):
+    print('\n| model, batch | precision | time / PyTorch | memory / PyTorch | share of f32 peak |\n|---|---|---|---|---|')
+    for (name, precision), results in measured.items():
+        ours, theirs = results['pcc'], [result for who, result in results.items() if who != 'pcc']
+        ratios = [f'{ours[key] / min(result[key] for result in theirs):.2f}' if theirs else '-'
+                  for key in ('ms_per_step_min', 'peak_rss_mib')]
+        print(f"| {name}, {batch_of(options, name)} | {precision} | {' | '.join(ratios)} "
+              f"| {100 * ours['share_of_peak']:.0f} % |")
 
 
 def main():
     options = arguments()
-    print('| model | program | ms/step, least | ms/step, median | time / pcc | peak MiB | memory / pcc |')
-    print('|---|---|---|---|---|---|---|', flush=True)
+    measured = {}
+    print('| model | precision | program | ms/step, least | ms/step, median | time / pcc | peak MiB | memory / pcc |')
+    print('|---|---|---|---|---|---|---|---|', flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in options.models.split(','):
-            print_rows(name, measure(options, pathlib.Path(folder), name))
+            for precision in options.precision.split(','):
+                measured[name, precision] = measure(options, pathlib.Path(folder), name, precision)
+                print_rows(name, precision, measured[name, precision])
+    print_summary(options, measured)
+    if options.json:
+        options.json.write_text(json.dumps({f'{name} {precision}': results
+                                            for (name, precision), results in measured.items()}, indent=1))
 
 
 main()

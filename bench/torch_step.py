@@ -1,8 +1,10 @@
-"""One training step of PyTorch on this machine's CPU, measured: torch_step.py MODEL MODE SECONDS BATCH [THREADS]
+"""One training step of PyTorch on this machine's CPU, measured:
+torch_step.py MODEL MODE SECONDS BATCH [THREADS [PRECISION]]
 
-MODEL is mlp, cnn, vit, lstm or gru: the modules that `pcc zoo` writes under these names, with the same initialisers. MODE is eager
-or compile. Prints one JSON line: ms_per_step_min, ms_per_step_median, peak_rss_mib (resident memory above that of a
-process that has imported torch), loss."""
+MODEL is a name of torch_models.py: the modules that `pcc zoo` writes under these names, with the same initialisers. MODE
+is eager or compile. PRECISION is one of pcc's: a mixed one is torch.autocast, another the dtype of the module. Prints one
+JSON line: ms_per_step_min, ms_per_step_median, peak_rss_mib (resident memory above that of a process that has imported
+torch), loss."""
 import json
 import resource
 import statistics
@@ -19,16 +21,31 @@ def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def training_step(name, mode, batch):
-    net = MODELS[name]()
-    x = torch.randn(batch, *getattr(net, 'input', (1, 28, 28)))
-    y = torch.randint(10, (batch,))
-    if name == 'cnn':  # PyTorch's faster layout for convolutions on CPUs
+DTYPES = {'64-true': torch.float64, '32-true': torch.float32, '16-mixed': torch.float16, 'bf16-mixed': torch.bfloat16,
+          '16-true': torch.float16, 'bf16-true': torch.bfloat16}
+
+
+def make_batch(name, net, batch):
+    if name == 'gpt2':  # every token but the last predicts its successor
+        ids = torch.randint(net.wte.num_embeddings, (batch, net.wpe.num_embeddings))
+        return ids, ids[:, 1:].flatten()
+    shape = getattr(net, 'input', (3, 224, 224) if name in ('resnet18', 'vit_b_16') else (1, 28, 28))
+    return torch.randn(batch, *shape), torch.randint(10, (batch,))
+
+
+def training_step(name, mode, batch, precision):
+    net = MODELS[name](context=256) if name == 'gpt2' else MODELS[name]()
+    x, y = make_batch(name, net, batch)
+    if name in ('cnn', 'resnet18'):  # PyTorch's faster layout for convolutions on CPUs
         net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    mixed, dtype = precision.endswith('-mixed'), DTYPES[precision]
+    if not mixed:
+        net, x = net.to(dtype), x.to(dtype) if x.is_floating_point() else x
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
 
     def forward(x, y):
-        return F.cross_entropy(net(x), y)
+        with torch.autocast('cpu', dtype if mixed else torch.bfloat16, enabled=mixed):
+            return F.cross_entropy(net(x), y)
 
     loss_of = torch.compile(forward) if mode == 'compile' else forward
 
@@ -48,7 +65,7 @@ def main():
         torch.set_num_threads(int(sys.argv[5]))
     torch.manual_seed(0)
     imported = peak_mib()
-    step = training_step(name, mode, int(sys.argv[4]))
+    step = training_step(name, mode, int(sys.argv[4]), sys.argv[6] if len(sys.argv) > 6 else '32-true')
     for _ in range(4):
         step()
     times, end = [], time.perf_counter() + seconds
