@@ -51,15 +51,6 @@ static bool agrees(Comparison *comparison, const Value *value, const Tensor *act
     return true;
 }
 
-static const Value *output_of(const Comparison *comparison, const char *name)
-{
-    const Graph *graph = comparison->graph;
-    for (int i = 0; i < graph->output_count; i++)
-        if (strcmp(graph->output_names[i], name) == 0)
-            return graph->outputs[i];
-    internal_error(comparison->batch.diagnostics, NO_ORIGIN, "no output '%s'", name);
-}
-
 /* A message that does not stand for a failure says that the comparison of a tensor proves little. */
 static void compare_outputs(Comparison *comparison, const Case *test, Result *result)
 {
@@ -72,7 +63,7 @@ static void compare_outputs(Comparison *comparison, const Case *test, Result *re
             return;
         }
         const char *name = arena_printf(comparison->batch.arena, "%s/%s", test->name, what);
-        if (!agrees(comparison, output_of(comparison, name), &actual, what, result->message))
+        if (!agrees(comparison, output_of(comparison->graph, name), &actual, what, result->message))
             return;
     }
     result->stage = STAGE_PASSED;

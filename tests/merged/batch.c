@@ -165,3 +165,11 @@ bool batch_gradient(const Batch *batch, const char *parameter, Tensor *gradient)
     }
     return false;
 }
+
+const Value *output_of(const Graph *graph, const char *name)
+{
+    for (int i = 0; i < graph->output_count; i++)
+        if (strcmp(graph->output_names[i], name) == 0)
+            return graph->outputs[i];
+    internal_error(graph->diagnostics, NO_ORIGIN, "no output '%s'", name);
+}

@@ -82,6 +82,7 @@ bool batch_gradient(const Batch *batch, const char *parameter, Tensor *gradient)
 /* The merged graph differentiated in f64, by only the passes that give the graph its meaning: none that could hide its
  * own mistake from a comparison. Its inputs' tensors, by value id; evaluate_graph() then makes all. */
 Graph *derive_batch(const Batch *batch, Tensor **tensors);
+const Value *output_of(const Graph *graph, const char *name);
 
 /* ---- rounding.c ---- */
 

@@ -105,15 +105,6 @@ static bool agrees(const Comparison *comparison, const Value *value, const Tenso
     return false;
 }
 
-static const Value *output_of(const Comparison *comparison, const char *name)
-{
-    const Graph *graph = comparison->graph;
-    for (int i = 0; i < graph->output_count; i++)
-        if (strcmp(graph->output_names[i], name) == 0)
-            return graph->outputs[i];
-    internal_error(comparison->batch.diagnostics, NO_ORIGIN, "no output '%s'", name);
-}
-
 static void compare_outputs(const Comparison *comparison, const Case *test, Result *result)
 {
     result->stage = STAGE_EMITTED;
@@ -124,7 +115,7 @@ static void compare_outputs(const Comparison *comparison, const Case *test, Resu
             snprintf(result->message, MESSAGE_BYTES, "output %d has no place in memory", i);
             return;
         }
-        if (!agrees(comparison, output_of(comparison, name), &actual, name, result))
+        if (!agrees(comparison, output_of(comparison->graph, name), &actual, name, result))
             return;
     }
     result->stage = STAGE_PASSED;
