@@ -54,7 +54,7 @@ int pcc_main(const PccProgram *program, int argc, char **argv)
 {
     PccError error = {0};
     if (argc > 0)
-        pcc_wait_briefly(argv);
+        pcc_wait_briefly(argv, program);
     pcc_catch_signals();
     int status = main_checked(program, argc, argv, &error);
     if (status)
