@@ -98,6 +98,7 @@ int pcc_session_status(const PccSession *session, PccError *error)
 void pcc_begin_backward(PccSession *session, const PccFeed *feed)
 {
     session->stepped = true;
+    session->copied = session->step.outputs != NULL;
     session_begin(session, feed, session->program->step);
     session->step.micro++;
 }

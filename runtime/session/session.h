@@ -11,6 +11,7 @@ struct PccSession {
     PccStep step;
     char *weights_path; /* the file of the initial weights; NULL when they are embedded or there are none */
     int threads;
+    bool copied;   /* the step that began last copies its outputs */
     bool stepped;  /* the function that began last is step(): the outputs are where pcc_keep_outputs() has them */
     float *joined; /* memory for the largest weight that is stored as value and remainder (PCC_REMAINDER); or NULL */
     int device_number;        /* the device's number */
