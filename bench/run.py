@@ -75,12 +75,16 @@ def build_program(options, folder, name, precision):
     return program, 1e6 * float(re.search(r'([0-9.]+) MFLOP in products', header)[1])
 
 
-def measure_peak(options, folder):
-    """f32 GFLOP/s of all threads together."""
+def build_kernels(options, folder):
     program = folder / 'kernel_gemm'
     output_of([options.cc, '-O3', '-march=native', '-fopenmp', f'-I{HERE.parent}', HERE / 'kernel_gemm.c', '-o', program,
                '-ldl'])
-    printed = output_of([program, '1', str(options.threads), 'no shape'])
+    return program
+
+
+def measure_peak(options, kernels):
+    """f32 GFLOP/s of all threads together."""
+    printed = output_of([kernels, '1', str(options.threads), 'no shape'])
     return float(re.findall(r'f32 peak ([0-9.]+)', printed)[-1])
 
 
@@ -111,7 +115,7 @@ def best(rounds):
     return {key: min(result[key] for result in rounds) for key in rounds[0]}
 
 
-def measure(options, folder, name, precision):
+def measure(options, folder, kernels, name, precision):
     """Rounds of every contender in turns; the least of each figure."""
     program, flop = build_program(options, folder, name, precision)
     contenders = {'pcc': lambda: measure_pcc(options, program)}
@@ -122,7 +126,7 @@ def measure(options, folder, name, precision):
     for _ in range(options.rounds):
         for who, run in contenders.items():
             rounds[who].append(run())
-        peak = max(peak, measure_peak(options, folder))
+        peak = max(peak, measure_peak(options, kernels))
     results = {who: best(results) for who, results in rounds.items()}
     results['pcc']['share_of_peak'] = flop / results['pcc']['ms_per_step_min'] * 1e-6 / peak
     return results
@@ -152,10 +156,12 @@ def main():
     measured = {}
     print('| model | precision | program | ms/step, least | ms/step, median | time / pcc | peak MiB | memory / pcc |')
     print('|---|---|---|---|---|---|---|---|', flush=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        kernels = build_kernels(options, folder)
         for name in options.models.split(','):
             for precision in options.precision.split(','):
-                measured[name, precision] = measure(options, pathlib.Path(folder), name, precision)
+                measured[name, precision] = measure(options, folder, kernels, name, precision)
                 print_rows(name, precision, measured[name, precision])
     print_summary(options, measured)
     if options.json:

@@ -140,3 +140,21 @@ def vit_b_16(image=224, channels=3, classes=1000, patch=16, dim=768, depth=12, h
 
 MODELS = {'mlp': mlp, 'cnn': cnn, 'vit': VisionTransformer, 'vit_b_16': vit_b_16, 'resnet18': ResNet18, 'gpt2': GPT2,
           'lstm': lstm, 'gru': gru}
+
+
+DTYPES = {'64-true': torch.float64, '32-true': torch.float32, '16-mixed': torch.float16, 'bf16-mixed': torch.bfloat16,
+          '16-true': torch.float16, 'bf16-true': torch.bfloat16}
+
+
+def in_precision(name, net, x, precision):
+    """The module and its input in the dtype of a precision (f32 of a mixed one) and in PyTorch's faster layout."""
+    dtype = torch.float32 if precision.endswith('-mixed') else DTYPES[precision]
+    net, x = net.to(dtype), x.to(dtype) if x.is_floating_point() else x
+    if name in ('cnn', 'resnet18'):
+        net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    return net, x
+
+
+def autocast(device, precision):
+    mixed = precision.endswith('-mixed')
+    return torch.autocast(device, DTYPES[precision] if mixed else torch.bfloat16, enabled=mixed)

@@ -14,15 +14,11 @@ import time
 import torch
 import torch.nn.functional as F
 
-from torch_models import MODELS
+from torch_models import MODELS, autocast, in_precision
 
 
 def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-DTYPES = {'64-true': torch.float64, '32-true': torch.float32, '16-mixed': torch.float16, 'bf16-mixed': torch.bfloat16,
-          '16-true': torch.float16, 'bf16-true': torch.bfloat16}
 
 
 def make_batch(name, net, batch):
@@ -36,15 +32,11 @@ def make_batch(name, net, batch):
 def training_step(name, mode, batch, precision):
     net = MODELS[name](context=256) if name == 'gpt2' else MODELS[name]()
     x, y = make_batch(name, net, batch)
-    if name in ('cnn', 'resnet18'):  # PyTorch's faster layout for convolutions on CPUs
-        net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-    mixed, dtype = precision.endswith('-mixed'), DTYPES[precision]
-    if not mixed:
-        net, x = net.to(dtype), x.to(dtype) if x.is_floating_point() else x
+    net, x = in_precision(name, net, x, precision)
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
 
     def forward(x, y):
-        with torch.autocast('cpu', dtype if mixed else torch.bfloat16, enabled=mixed):
+        with autocast('cpu', precision):
             return F.cross_entropy(net(x), y)
 
     loss_of = torch.compile(forward) if mode == 'compile' else forward

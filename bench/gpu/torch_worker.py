@@ -15,15 +15,11 @@ import torch.nn.functional as F
 
 device, folder = sys.argv[1], sys.argv[2]
 sys.path.insert(0, folder)
-from torch_models import MODELS  # noqa: E402
+from torch_models import MODELS, autocast, in_precision  # noqa: E402
 
-LOWER = {'bf16-mixed': torch.bfloat16, '16-mixed': torch.float16}
-TRUE = {'bf16-true': torch.bfloat16, '16-true': torch.float16, '32-true': torch.float32}
-
-
-def batch_of(case, dtype):
+def batch_of(case):
     (_, shape, below), *_ = case['inputs']
-    x = torch.randint(below, shape, device=device) if below else torch.randn(shape, device=device, dtype=dtype)
+    x = torch.randint(below, shape, device=device) if below else torch.randn(shape, device=device)
     if not case['target']:
         return x, x[:, 1:].flatten()
     (_, shape, below), = case['target']
@@ -38,15 +34,13 @@ def own_code(function):
 
 def make_step(case, kind):
     mode = case['precision']
-    dtype = TRUE.get(mode, torch.float32)
-    net, (x, y) = MODELS[case['model']](**case['keys']).to(device, dtype), batch_of(case, dtype)
-    if case['model'] in ('cnn', 'resnet18'):
-        net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    x, y = batch_of(case)
+    net, x = in_precision(case['model'], MODELS[case['model']](**case['keys']).to(device), x, mode)
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, fused=True)
     scaler = torch.amp.GradScaler(device, enabled=mode == '16-mixed')
 
     def forward(x, y):
-        with torch.autocast(device, LOWER.get(mode, torch.bfloat16), enabled=mode in LOWER):
+        with autocast(device, mode):
             return F.cross_entropy(net(x).float(), y)
 
     loss_of = torch.compile(own_code(forward)) if kind == 'compile' else forward
