@@ -35,15 +35,16 @@ void append_bytes(Text *text, const char *bytes, size_t length)
 
 enum { PIECE_BYTES = 512 }; /* most pieces fit */
 
-/* The formatted text: in `piece`, or in the arena where it is longer. */
-static const char *format_piece(Text *text, char piece[PIECE_BYTES], const char *format, va_list arguments)
+/* The formatted text of *length bytes: in `piece`, or in the arena where it is longer. */
+static const char *format_piece(Text *text, char piece[PIECE_BYTES], size_t *length, const char *format,
+                                va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);
-    const size_t length = (size_t)vsnprintf(piece, PIECE_BYTES, format, arguments);
-    if (length >= PIECE_BYTES) {
-        piece = arena_alloc(text->arena, length + 1);
-        vsnprintf(piece, length + 1, format, again);
+    *length = (size_t)vsnprintf(piece, PIECE_BYTES, format, arguments);
+    if (*length >= PIECE_BYTES) {
+        piece = arena_alloc(text->arena, *length + 1);
+        vsnprintf(piece, *length + 1, format, again);
     }
     va_end(again);
     return piece;
@@ -53,18 +54,21 @@ void append(Text *text, const char *format, ...)
 {
     va_list arguments;
     char piece[PIECE_BYTES];
+    size_t length;
     va_start(arguments, format);
-    const char *bytes = format_piece(text, piece, format, arguments);
+    const char *bytes = format_piece(text, piece, &length, format, arguments);
     va_end(arguments);
-    append_bytes(text, bytes, strlen(bytes));
+    append_bytes(text, bytes, length);
 }
 
 enum { COLUMNS = 118, CONTINUATION = 8 };
 
-static void indent(Text *text, int spaces)
+/* Returns how many columns are left. */
+static size_t indent(Text *text, int spaces)
 {
     for (int i = 0; i < spaces; i++)
         append_bytes(text, " ", 1);
+    return COLUMNS > spaces ? (size_t)(COLUMNS - spaces) : 1;
 }
 
 /* Columns of a character; a function's own name is still @@ and will be longer. */
@@ -117,9 +121,8 @@ static void append_code(Text *text, const char *code, size_t length)
 {
     const int depth = 4 * text->depth;
     const bool wraps = code[0] != '#' && code[0] != '/' && code[0] != ' ';
-    size_t room = COLUMNS > depth ? (size_t)(COLUMNS - depth) : 1;
     Nesting nesting = {0};
-    indent(text, depth);
+    size_t room = indent(text, depth);
     while (wraps && !fits(code, length, room)) {
         const size_t piece = wrap_point(code, room, nesting);
         if (piece == length)
@@ -128,8 +131,7 @@ static void append_code(Text *text, const char *code, size_t length)
             nest(&nesting, code + i, i == 0);
         append_bytes(text, code, piece);
         append_bytes(text, "\n", 1);
-        indent(text, depth + CONTINUATION);
-        room = COLUMNS > depth + CONTINUATION ? (size_t)(COLUMNS - depth - CONTINUATION) : 1;
+        room = indent(text, depth + CONTINUATION);
         const size_t passed = piece + (code[piece] == ' ');
         code += passed;
         length -= passed;
@@ -141,10 +143,10 @@ void line(Text *text, const char *format, ...)
 {
     va_list arguments;
     char piece[PIECE_BYTES];
+    size_t length;
     va_start(arguments, format);
-    const char *code = format_piece(text, piece, format, arguments);
+    const char *code = format_piece(text, piece, &length, format, arguments);
     va_end(arguments);
-    const size_t length = strlen(code);
     if (code[0] == '}')
         text->depth--;
     append_code(text, code, length);
