@@ -267,9 +267,8 @@ int pcc_allocate_outputs(PccSession *session, PccError *error)
 const void *pcc_host_output(const PccSession *session, size_t offset, size_t bytes, PccError *error)
 {
     PccStep *step = (PccStep *)&session->step;
-    const bool overwritten = session->stepped && session->program->outputs_bytes > 0;
-    const char *outputs = overwritten ? step->outputs : step->arena;
-    if (overwritten && !session->copied) {
+    const char *outputs = session->outputs;
+    if (!outputs) {
         pcc_fail(error, PCC_ERR_USAGE,
                  "the outputs of a training step are not kept: call pcc_keep_outputs() before it");
         return NULL;

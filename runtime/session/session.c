@@ -44,6 +44,7 @@ PccSession *pcc_open_on(const PccProgram *program, int device, const char *weigh
     const size_t joined = (size_t)pcc_joined_elements(program);
     session->joined = joined ? malloc(joined * sizeof *session->joined) : NULL;
     int status = joined && !session->joined ? pcc_fail_memory(error) : pcc_allocate_blocks(session, error);
+    session->outputs = session->step.arena;
     if (!status)
         status = weights ? pcc_load(session, weights, error) : pcc_load_initial_weights(session, error);
     if (!status)
@@ -97,8 +98,7 @@ int pcc_session_status(const PccSession *session, PccError *error)
 
 void pcc_begin_backward(PccSession *session, const PccFeed *feed)
 {
-    session->stepped = true;
-    session->copied = session->step.outputs != NULL;
+    session->outputs = session->program->outputs_bytes > 0 ? session->step.outputs : session->step.arena;
     session_begin(session, feed, session->program->step);
     session->step.micro++;
 }
@@ -156,7 +156,7 @@ static void session_judge(PccSession *session, const PccFeed *feed, PccEvaluatio
 
 PccEvaluation pcc_evaluate(PccSession *session, const PccFeed *feed)
 {
-    session->stepped = false;
+    session->outputs = session->step.arena;
     session_begin(session, feed, session->program->evaluate);
     if (!session_finish(session))
         return (PccEvaluation){.loss = (double)NAN};

@@ -11,8 +11,8 @@ struct PccSession {
     PccStep step;
     char *weights_path; /* the file of the initial weights; NULL when they are embedded or there are none */
     int threads;
-    bool copied;   /* the step that began last copies its outputs */
-    bool stepped;  /* the function that began last is step(): the outputs are where pcc_keep_outputs() has them */
+    /* Where the function that began last leaves the outputs, as they lie in the arena; NULL: it overwrites them. */
+    const char *outputs;
     float *joined; /* memory for the largest weight that is stored as value and remainder (PCC_REMAINDER); or NULL */
     int device_number;        /* the device's number */
     struct PccHostView *view; /* blocks.c: the host's state for the device; NULL on the CPU */
