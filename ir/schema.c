@@ -72,11 +72,15 @@ bool next_attr(const char **cursor, AttrSpec *spec)
     return true;
 }
 
-OperandRole operand_role(const Op *op, int i)
+bool begins_variadic(const char *signature)
 {
     OperandSpec spec;
-    bool variadic = find_operand(op->inputs, 0, &spec) && spec.is_variadic;
-    return variadic ? op->roles[0] : i < MAX_RANK ? op->roles[i] : ROLE_DATA;
+    return find_operand(signature, 0, &spec) && spec.is_variadic;
+}
+
+OperandRole operand_role(const Op *op, int i)
+{
+    return begins_variadic(op->inputs) ? op->roles[0] : i < MAX_RANK ? op->roles[i] : ROLE_DATA;
 }
 
 bool find_operand(const char *signature, int i, OperandSpec *spec)

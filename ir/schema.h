@@ -26,6 +26,7 @@ bool next_attr(const char **cursor, AttrSpec *spec);
 
 /* The spec of input i, where a variadic last one stands for all that follow; false when there is none. */
 bool find_operand(const char *signature, int i, OperandSpec *spec);
+bool begins_variadic(const char *signature); /* all its operands, or outputs, are of one list */
 OperandRole operand_role(const Op *op, int i);
 int operand_spec_count(const char *signature);
 bool find_attr_spec(const Op *op, const char *name, AttrSpec *spec);

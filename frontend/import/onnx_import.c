@@ -155,16 +155,10 @@ static bool operands_of(Import *import, const Body *body, Scope *scope, Origin o
     return true;
 }
 
-/* Those of Split: one without a name is a part like the others, which nobody reads. */
-static bool has_variadic_outputs(const Op *op)
-{
-    OperandSpec spec;
-    return find_operand(op->outputs, 0, &spec) && spec.is_variadic;
-}
-
+/* Of Split's parts one without a name is a part like the others, which nobody reads. */
 static int count_outputs(const Op *op, const NodeProto *from)
 {
-    return (int)(has_variadic_outputs(op) ? from->n_output : trimmed(from->n_output, from->output));
+    return (int)(begins_variadic(op->outputs) ? from->n_output : trimmed(from->n_output, from->output));
 }
 
 static void drop_output(Import *import, Node *node, int i)
@@ -181,7 +175,7 @@ static void name_outputs(Import *import, const Body *body, const NodeProto *from
         const char *name = node_output(from, (size_t)i);
         if (name) {
             node->outputs[i]->name = arena_printf(import->arena, "%s%s", body->prefix, name);
-        } else if (!has_variadic_outputs(node->op)) {
+        } else if (!begins_variadic(node->op->outputs)) {
             drop_output(import, node, i);
         }
     }

@@ -82,13 +82,10 @@ static void unfold_view(Import *import, FoldedView *view, Forwarding *forwarding
 /* A view of a view comes behind the one that it reads. */
 static void unfold_weight(Import *import, const Value *weight, Forwarding *forwarding)
 {
+    FoldedView **views = NULL;
     int count = 0;
-    for (const FoldedView *v = folded_view(import, weight); v; v = folded_view(import, input(v->node, 0))) {
-        count++;
-    }
-    FoldedView **views = NEW_ARRAY(import->arena, FoldedView *, count + 1);
-    for (int i = 0; i < count; i++) {
-        views[i] = folded_view(import, i == 0 ? weight : input(views[i - 1]->node, 0));
+    for (FoldedView *v = folded_view(import, weight); v; v = folded_view(import, input(v->node, 0))) {
+        APPEND(import->arena, views, count, v);
     }
     for (int i = count - 1; i >= 0; i--) {
         Value *operand = input(views[i]->node, 0);

@@ -105,6 +105,14 @@ static void mark_results(Planner *p)
         p->external[root_id(graph->updates[i].value)] = true;
 }
 
+/* Is the value its root, whole, be it in other dims? */
+static bool covers_root(Value *value)
+{
+    const View window = window_of(value);
+    return window.offset == 0 && is_dense(&value->type, window.strides) &&
+           type_bytes(&window.base->type) == type_bytes(&value->type);
+}
+
 /* May the first output of `node` take the buffer of input `index`? Loops and epilogues read an element before they
  * write the same one; kernels say so in their row. */
 static bool may_overwrite(const Planner *p, const Node *node, int index)
@@ -113,24 +121,14 @@ static bool may_overwrite(const Planner *p, const Node *node, int index)
     bool loop = node->op->kind == OP_LOOP, epilogue = index >= own_input_count(node);
     if (!in || in->kind != VALUE_TEMP || !(loop || epilogue || kernel_aliases(p->target, node, index)))
         return false;
-    View window = window_of(in);
-    int root = window.base->id;
-    if (p->external[root] || p->kept[root] || p->buffer_of[root] < 0 || !is_dense(&in->type, window.strides) ||
-        type_bytes(&window.base->type) != type_bytes(&in->type) ||
+    int root = root_id(in);
+    if (p->external[root] || p->kept[root] || p->buffer_of[root] < 0 || !covers_root(in) ||
         p->buffers[p->buffer_of[root]].last != p->position[node->id])
         return false;
     for (int i = 0; i < node->input_count; i++)
         if (i != index && node->inputs[i] && root_id(node->inputs[i]) == root)
             return false;
     return true;
-}
-
-/* Is the value its root, whole, be it in other dims? */
-static bool covers_root(Value *value)
-{
-    const View window = window_of(value);
-    return window.offset == 0 && is_dense(&value->type, window.strides) &&
-           type_bytes(&window.base->type) == type_bytes(&value->type);
 }
 
 static bool try_in_place(Planner *p, const Node *node, int output)
