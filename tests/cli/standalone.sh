@@ -12,7 +12,7 @@ done
 "$PCC" m.onnx --batch 4 --precision 16-mixed --standalone -o mixed.c || fail "pcc failed in 16-mixed"
 "$CC" -fsyntax-only -fopenmp -Wall -Wextra -Werror mixed.c 2>output || fail "16-mixed: $(head -5 output)"
 rm mixed.c mixed.safetensors
-"$CC" -O1 -fopenmp -Wall -Wextra -Werror whole.c -o whole -lz -lm 2>output || fail "it does not build: $(head -5 output)"
+"$CC" -Og -fopenmp -Wall -Wextra -Werror whole.c -o whole -lz -lm 2>output || fail "it does not build: $(head -5 output)"
 mv whole.c m.onnx "$(mktemp -d "$here/away-XXXX")"
 expect 0 '"loss"' ./whole --bench 2
 expect 0 "" ./whole --data synthetic --steps 3 --quiet --export trained.onnx

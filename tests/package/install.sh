@@ -58,11 +58,11 @@ export PKG_CONFIG_PATH
 "$pcc" "$work/mlp.onnx" --loss cross-entropy --batch 8 -o "$work/train.c"
 cd "$work"
 # shellcheck disable=SC2046,SC2086  # lists of flags
-"$cc" -O2 -fopenmp $sanitize train.c $(pkg-config --cflags --libs pcc-runtime) -o train
+"$cc" -Og -fopenmp $sanitize train.c $(pkg-config --cflags --libs pcc-runtime) -o train
 ./train --bench 3
 lib=$(pkg-config --variable=libdir pcc-runtime)
 # shellcheck disable=SC2046,SC2086
-"$cc" -O2 -fopenmp $sanitize train.c $(pkg-config --cflags pcc-runtime) -L"$lib" -Wl,-rpath,"$lib" -lpcc-runtime -lm \
+"$cc" -Og -fopenmp $sanitize train.c $(pkg-config --cflags pcc-runtime) -L"$lib" -Wl,-rpath,"$lib" -lpcc-runtime -lm \
     -o train_shared
 ./train_shared --bench 3
 
@@ -70,14 +70,14 @@ lib=$(pkg-config --variable=libdir pcc-runtime)
 "$pcc" mlp.onnx --loss cross-entropy --batch 8 --emit lib --name actor -o actor.c
 "$pcc" mlp.onnx --loss mse --batch 4 --emit lib --name critic -o critic.c
 # shellcheck disable=SC2046,SC2086
-"$cc" -O2 -fopenmp $sanitize "$source_dir/consumer/two.c" actor.c critic.c $(pkg-config --cflags --libs pcc-runtime) \
+"$cc" -Og -fopenmp $sanitize "$source_dir/consumer/two.c" actor.c critic.c $(pkg-config --cflags --libs pcc-runtime) \
     -o two
 ./two
 
 # --standalone needs nothing that was installed but pcc itself.
 "$pcc" mlp.onnx --loss cross-entropy --batch 8 --standalone -o alone.c
 # shellcheck disable=SC2086
-env -u PKG_CONFIG_PATH "$cc" -O2 -fopenmp $sanitize alone.c -lz -lm -o alone
+env -u PKG_CONFIG_PATH "$cc" -Og -fopenmp $sanitize alone.c -lz -lm -o alone
 ./alone --bench 3
 
 # Likewise for CUDA, in builds that test all of it: nvcc takes half a minute for each.
