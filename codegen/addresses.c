@@ -28,6 +28,17 @@ const int64_t *bound_offsets(const Emitter *e)
     return bound;
 }
 
+/* Gradients that step() applies: where they are made depends on whether the step does (pcc_gradient()). */
+const int *applied_params(const Emitter *e)
+{
+    int *applied = NEW_ARRAY(e->arena, int, e->graph->value_count + 1);
+    for (const Node *node = e->graph->first; node; node = node->next)
+        for (int i = 0; node->op->kind == OP_UPDATE && i < node->input_count / 2; i++)
+            applied[window_of(node->inputs[node->input_count / 2 + i]).base->id] =
+                1 + param_index(e->weights, node->inputs[i]);
+    return applied;
+}
+
 /* The names of buffers: of what lies in them, else of what computes them. By value id of the roots. */
 const char **name_buffers(const Emitter *e)
 {
@@ -107,6 +118,8 @@ static const char *root_address(Emitter *e, Value *root)
     case VALUE_COPY:
         return in_weights(e, root, find_copy(e->weights, root)->offset);
     case VALUE_TEMP:
+        if (e->applied[root->id] > 0)
+            return arena_printf(e->arena, "GRADIENT(%s, %d)", value_c_type(root), e->applied[root->id] - 1);
         if (e->bound[root->id] >= 0)
             return in_weights(e, root, e->bound[root->id]);
         if (e->plan.offset[root->id] >= 0)

@@ -29,13 +29,14 @@ typedef struct Stored {
 /* What the optimizer keeps of a parameter: offsets in the weights block, -1: none. */
 typedef struct ParamState {
     int64_t gradient, extra, moment1, moment2, absmax1, absmax2;
+    int64_t made; /* where in the arena a step makes the gradient that applies it; -1: none does */
     Dtype gradient_dtype, moment_dtype;
     PccRounding rounding;
 } ParamState;
 
 enum { COPY_DTYPES = 2 }; /* f16, bf16 */
 
-/* The weights block: parameters, copies, states, constants, gradients, masters and compensations, moments, in this
+/* The weights block: parameters, copies, states, constants, masters and compensations, moments, gradients, in this
  * order. */
 typedef struct Weights {
     Stored *params, *states, *constants;
@@ -63,6 +64,7 @@ typedef struct Emitter {
     const char **buffer_names;  /* likewise: name_buffers() */
     int64_t update_scratch;     /* where in the arena update() has its scratch, behind everything else */
     const int64_t *bound;       /* likewise: where in the weights block a gradient or new state goes; -1: elsewhere */
+    const int *applied;         /* likewise: 1 + the index of the parameter whose gradient step() applies; 0: none */
 } Emitter;
 
 /* weights_plan.c */
@@ -74,10 +76,17 @@ const Stored *find_copy(const Weights *weights, const Value *copy); /* by its pa
 int64_t place_weights(Weights *weights, int64_t bytes);             /* appends to the block; returns the offset */
 /* param_state.c */
 void place_param_states(Weights *weights, const Graph *train, const Options *options);
+/* Where step() makes the gradients that it applies; and does it apply them? All or none. */
+void place_made_gradients(Weights *weights, const Graph *train, const MemoryPlan *plan);
+bool applies_gradients(const Weights *weights);
 bool updates_narrow(const Weights *weights, const Options *options); /* is anything stored in 16 or 8 bits? */
 const char *rounding_constant(PccRounding rounding);
+/* applications.c: the calls of an ApplyGradients node, and the function that they call */
+void print_application(Emitter *e, Text *text, const Node *node, int position);
+void print_apply(Emitter *e, Text *text);
 /* addresses.c */
 const int64_t *bound_offsets(const Emitter *e);
+const int *applied_params(const Emitter *e);
 const char **name_buffers(const Emitter *e);
 void print_buffers(Emitter *e);                              /* one enumerator for each buffer of the arena */
 int param_index(const Weights *weights, const Value *param); /* by id, -1 */
@@ -131,6 +140,9 @@ typedef struct Printers {
     /* The ends of step() and evaluate(), whose loss lies at `address`, and the body of update(). */
     void (*loss)(Emitter *e, Text *text, const char *address);
     void (*update)(Emitter *e, Text *text);
+    /* The body of apply(s, first, count), which applies the gradients of `count` parameters from index `first`; NULL:
+     * the target's programs do not. */
+    void (*apply)(Emitter *e, Text *text);
     /* Bytes of scratch in the arena that update() takes; NULL: none. */
     int64_t (*update_scratch)(const Weights *weights);
     const char *device; /* the PccDevice that the program runs on; NULL: none, it runs on the CPU */

@@ -49,6 +49,7 @@ static int64_t place_moment(Weights *weights, const ParamState *state, int64_t e
     return place_weights(weights, elements * dtype_info[state->moment_dtype].bytes);
 }
 
+/* Behind everything else: memory that a program which applies them at once never touches. */
 static void place_gradients(Weights *weights, const Graph *train)
 {
     for (int i = 0; i < train->gradient_count; i++) {
@@ -87,6 +88,7 @@ void place_param_states(Weights *weights, const Graph *train, const Options *opt
     for (int i = 0; i < weights->param_count; i++) {
         const Value *param = weights->params[i].value;
         weights->param_states[i] = (ParamState){.gradient = -1,
+                                                .made = -1,
                                                 .extra = -1,
                                                 .moment1 = -1,
                                                 .moment2 = -1,
@@ -97,14 +99,28 @@ void place_param_states(Weights *weights, const Graph *train, const Options *opt
                                                 .rounding = rounding_of(param, options)};
     }
     int64_t start = weights->bytes;
-    place_gradients(weights, train);
-    weights->gradient_bytes = weights->bytes - start;
-    start = weights->bytes;
     place_extras(weights);
     weights->extra_bytes = weights->bytes - start;
     start = weights->bytes;
     place_moments(weights, options);
     weights->moment_bytes = weights->bytes - start;
+    start = weights->bytes;
+    place_gradients(weights, train);
+    weights->gradient_bytes = weights->bytes - start;
+}
+
+bool applies_gradients(const Weights *weights)
+{
+    return weights->param_count > 0 && weights->param_states[0].made >= 0;
+}
+
+void place_made_gradients(Weights *weights, const Graph *train, const MemoryPlan *plan)
+{
+    for (int i = 0; i < train->gradient_count; i++) {
+        const Binding *gradient = &train->gradients[i];
+        weights->param_states[param_index(weights, gradient->target)].made =
+            plan->offset[window_of(gradient->value).base->id];
+    }
 }
 
 bool updates_narrow(const Weights *weights, const Options *options)

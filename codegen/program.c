@@ -17,6 +17,17 @@ static double graph_flops(const Graph *graph)
     return sum;
 }
 
+/* Of the weights block, what every step uses. */
+static int64_t kept_gradient_bytes(const Weights *w)
+{
+    return applies_gradients(w) ? 0 : w->gradient_bytes;
+}
+
+static int64_t kept_bytes(const Weights *w)
+{
+    return w->bytes - w->gradient_bytes + kept_gradient_bytes(w);
+}
+
 static void print_header(Emitter *e, Text *text, const Program *program, int64_t arena_bytes)
 {
     const double mib = 1024.0 * 1024.0;
@@ -41,12 +52,15 @@ static void print_header(Emitter *e, Text *text, const Program *program, int64_t
         text,
         " *   memory      weights %.2f MiB = parameters %.2f + states %.2f + constants %.2f + gradients %.2f + moments "
         "%.2f",
-        (double)w->bytes / mib, (double)w->param_bytes / mib, (double)w->state_bytes / mib,
-        (double)w->constant_bytes / mib, (double)w->gradient_bytes / mib, (double)w->moment_bytes / mib);
+        (double)kept_bytes(w) / mib, (double)w->param_bytes / mib, (double)w->state_bytes / mib,
+        (double)w->constant_bytes / mib, (double)kept_gradient_bytes(w) / mib, (double)w->moment_bytes / mib);
     if (w->copy_bytes + w->extra_bytes > 0)
         line(text, " *                       + 16-bit copies %.2f + masters or compensations %.2f",
              (double)w->copy_bytes / mib, (double)w->extra_bytes / mib);
     line(text, " *               arena   %.2f MiB", (double)arena_bytes / mib);
+    if (applies_gradients(w))
+        line(text, " *               gradients are applied during the backward pass; %.2f MiB more where all are kept",
+             (double)w->gradient_bytes / mib);
     line(text, " */");
 }
 
@@ -120,6 +134,7 @@ static void print_params(Emitter *e, Text *text)
                dtype_info[state->moment_dtype].runtime);
         if (state->rounding != PCC_NEAREST)
             append(fields, ", .rounding = %s", rounding_constant(state->rounding));
+        append_offset(fields, "made", state->made);
         append_offset(fields, "extra", state->extra);
         append_offset(fields, "absmax1", state->absmax1);
         append_offset(fields, "absmax2", state->absmax2);
@@ -177,6 +192,10 @@ static void print_interface(Emitter *e, Text *text, Graph *train, const MemoryPl
 static void print_node(Emitter *e, Text *text, const Node *node, int position)
 {
     enum { FITS = 112 };
+    if (node->op->kind == OP_UPDATE) {
+        print_application(e, text, node, position);
+        return;
+    }
     const char *name = node->origin.node ? node->origin.node : node->op->name;
     const Printers *printers = e->options->target->printers;
     const char *call = node->op->kind == OP_LOOP ? printers->run_loop(e, node) : run_kernel(e, node);
@@ -199,6 +218,7 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
     e->literal_names = NEW_ARRAY(e->arena, const char *, graph->value_count + 1);
     e->buffer_names = name_buffers(e);
     e->bound = bound_offsets(e);
+    e->applied = applied_params(e);
     calls->depth = 1;
     e->buffers->depth = 2;
     int position = 0;
@@ -326,6 +346,8 @@ static void print_table(Emitter *e, Text *text, Graph *train, const MemoryPlan *
     line(text, ".clip_norm = %s,", c_float(e->arena, e->options->clip_norm, DTYPE_F64));
     print_scaling(e, text);
     line(text, ".weights_bytes = 0x%llx,", (unsigned long long)w->bytes);
+    if (applies_gradients(w))
+        line(text, ".gradient_bytes = 0x%llx,", (unsigned long long)w->gradient_bytes);
     line(text, ".arena_bytes = 0x%llx,", (unsigned long long)arena_bytes);
     if (plan->outputs_made >= 0)
         line(text, ".outputs_bytes = 0x%llx,", (unsigned long long)plan->outputs_bytes);
@@ -370,11 +392,12 @@ static void print_main(Emitter *e, Text *text)
     line(text, "}");
 }
 
-static void print_functions(const Emitter *e, Text *text, const Text *step, const Text *evaluate)
+static void print_functions(Emitter *e, Text *text, const Text *step, const Text *evaluate)
 {
     append(text, "%s%s", e->literals->data, e->literals->length ? "\n" : "");
     for (int i = 0; i < e->instances->count; i++)
         append(text, "%s\n", e->instances->items[i].text);
+    print_apply(e, text);
     append(text, "/* One training step on the batch in s->inputs: forward and backward. */\n%s", step->data);
     append(text, "/* The loss of the batch in inference mode. */\n%s", evaluate->data);
 }
@@ -388,6 +411,14 @@ static void print_update(Emitter *e, Text *text)
     blank(text);
 }
 
+static bool applies(const Graph *train)
+{
+    const Node *node = train->first;
+    while (node && node->op->kind != OP_UPDATE)
+        node = node->next;
+    return node;
+}
+
 Emitted emit_program(const Program *program, const Options *options, const EmitOptions *emit)
 {
     Graph *train = program->train;
@@ -398,6 +429,8 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     Instances instances = {0};
     MemoryPlan train_plan = plan_memory(train, options->target);
     MemoryPlan evaluate_plan = plan_memory(program->evaluate, options->target);
+    if (applies(train))
+        place_made_gradients(&weights, train, &train_plan);
     /* Of both plans: a multiple of the target's alignment. */
     const int64_t activation_bytes = pcc_max_i64(train_plan.arena_bytes, evaluate_plan.arena_bytes);
     const int64_t update_bytes = printers->update_scratch ? printers->update_scratch(&weights) : 0;
@@ -429,10 +462,11 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     print_main(&e, text);
     return (Emitted){text->data,
                      text->length,
-                     weights.bytes,
+                     kept_bytes(&weights),
                      arena_bytes,
                      update_bytes,
+                     weights.gradient_bytes - kept_gradient_bytes(&weights),
                      printers->libraries ? printers->libraries(&e) : "",
                      {weights.param_bytes, weights.copy_bytes, weights.state_bytes, weights.constant_bytes,
-                      weights.gradient_bytes, weights.extra_bytes, weights.moment_bytes}};
+                      kept_gradient_bytes(&weights), weights.extra_bytes, weights.moment_bytes}};
 }

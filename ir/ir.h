@@ -436,6 +436,7 @@ typedef enum OpKind {
     OP_EXPAND,      /* decomposed into other operators by pass `expand`, before or after differentiation: `expand` */
     OP_VIEW,        /* moves no data when layout can help it: Reshape, Transpose, Slice, Split, Concat, Expand, ... */
     OP_LOOP,        /* one loop over broadcast operands: the node's body. Made by pass `fuse` */
+    OP_UPDATE,      /* part of the optimizer's update. Made by pass `apply` */
     OP_STATIC,      /* must be folded at compile time: Shape, Size, ConstantOfShape, Range, ... */
 } OpKind;
 

@@ -126,6 +126,7 @@ Pass recompute;            /* --recompute: activations that the backward pass co
 Pass fuse;                 /* elementwise groups; epilogues of matrix products and convolutions */
 Pass layout;               /* views instead of copies */
 Pass schedule;             /* the order of execution */
+Pass apply_gradients;      /* gradients applied during the backward pass */
 
 /* verdict.c: also for `--print trainable`. */
 typedef struct Verdict {

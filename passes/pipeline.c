@@ -46,6 +46,7 @@ const PassInfo pipeline_passes[] = {
     {"casts", report_casts, true, false, "which casts are passes over memory (--explain-precision)"},
     {"layout", layout, false, false, "views instead of copies"},
     {"schedule", schedule, false, false, "the order of execution"},
+    {"apply", apply_gradients, true, true, "gradients applied during the backward pass"},
     {0},
 };
 

@@ -72,6 +72,11 @@ int pcc_session_status(const PccSession *session, PccError *error);
  * not finite skips it: nothing changes but the scale. */
 PccUpdate pcc_update(PccSession *session, double learning_rate);
 
+/* pcc_backward and pcc_update in one, with the same bits. Where the update does not need all gradients together (no
+ * clipping, no loss scaling, no --accumulate), each is applied as soon as it is made, and there is no memory of all of
+ * them. *update is that of pcc_update; it may be NULL. Returns the loss. */
+double pcc_train_step(PccSession *session, const PccFeed *feed, double learning_rate, PccUpdate *update);
+
 typedef struct PccEvaluation {
     double loss;     /* averaged over `counted` */
     double counted;  /* targets: samples, tokens or elements */

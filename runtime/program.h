@@ -2,7 +2,7 @@
  *
  * An emitted train.c defines one `static const PccProgram` and hands it to pcc_main() (or, as a library, exposes it).
  * The program owns no memory. The runtime allocates two blocks, both 64-byte aligned and zeroed:
- *   weights  lives as long as the program: parameters, states, constants, gradients, moments; offsets below are bytes
+ *   weights  lives as long as the program: parameters, states, constants, moments, gradients; offsets below are bytes
  *   arena    lives for one step: activations, cotangents, kernel scratch; planned by the compiler
  * Every name is the ONNX name. */
 #ifndef PCC_PROGRAM_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCC_PROGRAM_ABI 4
+#define PCC_PROGRAM_ABI 5
 #define PCC_MAX_RANK 8
 #define PCC_COUNT(array) ((int64_t)(sizeof(array) / sizeof(*(array))))
 #define PCC_NONE SIZE_MAX /* an offset that does not exist */
@@ -66,6 +66,7 @@ typedef struct PccCopy {
 typedef struct PccParam {
     PccTensor value;
     size_t gradient;
+    size_t made;    /* where in the arena the gradient lies that step() applies (PccStep.at_once) */
     size_t moment1; /* sgd: momentum buffer; adam, lion: m */
     size_t moment2; /* adam: v */
     PccDtype gradient_dtype;
@@ -115,9 +116,12 @@ typedef struct PccStep {
     const void *const *inputs; /* [input_count], each dense, of its PccTensor's dtype and dims */
     const void *target;        /* of program->target's dtype and dims; NULL where the loss needs none */
     int64_t valid;             /* the first `valid` samples of the batch count, the rest are padding; 1 … batch */
-    uint64_t seed;        /* of the run; with `update` and an element's index it keys the counter-based generator */
-    uint64_t update;      /* optimizer updates applied so far; update() uses update + 1 for bias correction */
-    uint64_t micro;       /* micro-batch within the update, 0 … accumulate - 1; > 0: step() adds to the gradients */
+    uint64_t seed;   /* of the run; with `update` and an element's index it keys the counter-based generator */
+    uint64_t update; /* optimizer updates applied so far; update() uses update + 1 for bias correction */
+    uint64_t micro;  /* micro-batch within the update, 0 … accumulate - 1; > 0: step() adds to the gradients */
+    /* step() is an update too: it applies each gradient once nothing reads its parameter any more. Gradients are then
+     * made in the arena, and the weights block's last gradient_bytes are not used. */
+    bool at_once;
     bool deterministic;   /* Dropout is the identity (--probe) */
     double loss_scale;    /* multiplies the loss before differentiation; 1 without loss scaling */
     bool check_gradients; /* a gradient that is not finite skips the update, even if the norm is not needed */
@@ -142,6 +146,12 @@ typedef struct PccStep {
 
 #define PCC_FAILURE_ROOM 512
 
+/* Where a parameter's gradient is made. */
+static inline char *pcc_gradient(const PccStep *s, const PccParam *param)
+{
+    return s->at_once ? s->arena + param->made : s->weights + param->gradient;
+}
+
 /* Scratch that every kernel may use privately in each of its threads. */
 #define PCC_THREAD_SCRATCH ((size_t)2 << 20)
 
@@ -165,6 +175,8 @@ typedef struct PccProgram {
     double clip_norm;   /* 0: none */
     PccScaling scaling;
     size_t weights_bytes, arena_bytes;
+    size_t
+        gradient_bytes;   /* at the end of the weights block, if step() can apply gradients (PccStep.at_once); else 0 */
     size_t outputs_bytes; /* at the start of the arena; 0: step() leaves its outputs in the arena, as evaluate() does */
     const PccParam *params;
     int64_t param_count;

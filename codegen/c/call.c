@@ -52,6 +52,12 @@ void print_c_loss(Emitter *e, Text *text, const char *address)
     line(text, "s->loss = (double)*%s;", address);
 }
 
+void print_c_apply(Emitter *e, Text *text)
+{
+    line(text, "if (s->at_once)");
+    line(text, "    pcc_add_update(&s->done, pcc_%s_from(params, first, count, s));", e->options->optimizer);
+}
+
 void print_c_update(Emitter *e, Text *text)
 {
     line(text, "s->done = pcc_%s(params, PCC_COUNT(params), s);", e->options->optimizer);

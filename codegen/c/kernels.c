@@ -177,10 +177,12 @@ static const Printers printers = {.prologue = print_prologue,
                                   .emit_store = emit_store,
                                   .store = print_c_store,
                                   .loss = print_c_loss,
-                                  .update = print_c_update};
+                                  .update = print_c_update,
+                                  .apply = print_c_apply};
 
 const Target target_c = {.name = "c",
                          .alignment = 64,
                          .literal_bytes = 2048,
+                         .applies = true,
                          .kernels = (const Kernel *const[]){kernels, NULL},
                          .printers = &printers};

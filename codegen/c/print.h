@@ -23,5 +23,6 @@ const char *c_absent(const KernelCall *call, bool may_be_float, bool is_input);
 void print_c_store(Text *text, StorePlace place, const char *name);
 void print_c_loss(Emitter *e, Text *text, const char *address);
 void print_c_update(Emitter *e, Text *text);
+void print_c_apply(Emitter *e, Text *text);
 
 #endif

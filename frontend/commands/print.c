@@ -25,7 +25,7 @@ static const char *how(const Op *op)
 {
     static const char *const kinds[] = {
         [OP_KERNEL] = "kernel", [OP_ELEMENTWISE] = "expression", [OP_EXPAND] = "expansion", [OP_VIEW] = "view",
-        [OP_LOOP] = "loop",     [OP_STATIC] = "at compile time"};
+        [OP_LOOP] = "loop",     [OP_UPDATE] = "update", [OP_STATIC] = "at compile time"};
     return kinds[op->kind];
 }
 

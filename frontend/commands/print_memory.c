@@ -168,6 +168,9 @@ static void print_weights(FILE *stream, const Emitted *emitted)
     if (w->extras > 0)
         fprintf(stream, "+ masters or compensations %lld ", (long long)w->extras);
     fputs("+ padding\n", stream);
+    if (emitted->unapplied_bytes > 0)
+        fprintf(stream, "        %lld bytes more where all gradients are kept: --probe, pcc_backward()\n",
+                (long long)emitted->unapplied_bytes);
 }
 
 void print_memory(Compilation *c, FILE *stream)

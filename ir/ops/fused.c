@@ -1,5 +1,5 @@
 /* fused.c: rows that only passes make: Fused (fuse), Copy (layout), AccumulateGradient (accumulate), LossScale
- * (grad). */
+ * (grad), ApplyGradients (apply). */
 #include "ir/ops/shared/support.h"
 
 static bool infer_fused(Graph *graph, Node *node)
@@ -37,6 +37,12 @@ static bool infer_loss_scale(Graph *graph, Node *node)
     (void)graph;
     node->outputs[0]->type = scalar_type(DTYPE_F32);
     return true;
+}
+
+static bool infer_nothing(Graph *graph, Node *node)
+{
+    (void)graph;
+    return node->input_count % 2 == 0;
 }
 
 /* The reference needs no scaling. */
@@ -92,6 +98,15 @@ const Op fused_ops[] = {
         .kind = OP_KERNEL,
         .infer = infer_loss_scale,
         .evaluate = evaluate_loss_scale,
+    },
+    {
+        /* Of parameters w and their gradients dw: w0, w1, ..., dw0, dw1, ... The parameters are rewritten. */
+        .name = "ApplyGradients",
+        .inputs = "operands...",
+        .internal = true,
+        .precision = CLASS_NONE,
+        .kind = OP_UPDATE,
+        .infer = infer_nothing,
     },
     {0},
 };

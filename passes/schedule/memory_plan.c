@@ -93,6 +93,14 @@ static void keep_outputs(Planner *p)
     }
 }
 
+/* Gradients that the step itself applies live in the arena until then. */
+static void admit_applied(Planner *p)
+{
+    for (const Node *node = p->graph->first; node; node = node->next)
+        for (int i = node->input_count / 2; node->op->kind == OP_UPDATE && i < node->input_count; i++)
+            p->external[root_id(node->inputs[i])] = false;
+}
+
 static void mark_results(Planner *p)
 {
     Graph *graph = p->graph;
@@ -103,6 +111,7 @@ static void mark_results(Planner *p)
         p->external[root_id(graph->gradients[i].value)] = true;
     for (int i = 0; i < graph->update_count; i++)
         p->external[root_id(graph->updates[i].value)] = true;
+    admit_applied(p);
 }
 
 /* Is the value its root, whole, be it in other dims? */

@@ -21,18 +21,24 @@ struct PccHostView {
 
 /* ---- on the CPU ------------------------------------------------------------------------------------------------- */
 
+/* Of the weights block: gradients that are applied at once have no pages there. */
+static double blocks_weights_bytes(const PccProgram *program)
+{
+    return (double)(program->weights_bytes - program->gradient_bytes);
+}
+
 /* Pages are allocated when they are touched: without this check the system could kill the program in the middle of a
  * step. */
 static int blocks_check_memory(const PccProgram *program, PccError *error)
 {
-    const double needed = (double)program->weights_bytes + (double)program->arena_bytes;
+    const double needed = blocks_weights_bytes(program) + (double)program->arena_bytes;
     const double available = (double)pcc_available_memory("");
     if (needed <= available)
         return PCC_OK;
     return pcc_fail(error, PCC_ERR_INTERNAL,
                     "not enough memory: %s needs %.1f MiB for weights and %.1f MiB for a step, but %.1f MiB are "
                     "available; compile it with a smaller --batch",
-                    program->name, (double)program->weights_bytes / 0x1p20, (double)program->arena_bytes / 0x1p20,
+                    program->name, blocks_weights_bytes(program) / 0x1p20, (double)program->arena_bytes / 0x1p20,
                     available / 0x1p20);
 }
 

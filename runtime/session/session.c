@@ -96,11 +96,17 @@ int pcc_session_status(const PccSession *session, PccError *error)
     return session->failure.status;
 }
 
-void pcc_begin_backward(PccSession *session, const PccFeed *feed)
+static void session_backward(PccSession *session, const PccFeed *feed, bool at_once)
 {
+    session->step.at_once = at_once;
     session->outputs = session->program->outputs_bytes > 0 ? session->step.outputs : session->step.arena;
     session_begin(session, feed, session->program->step);
     session->step.micro++;
+}
+
+void pcc_begin_backward(PccSession *session, const PccFeed *feed)
+{
+    session_backward(session, feed, false);
 }
 
 double pcc_end_backward(PccSession *session)
@@ -118,6 +124,19 @@ void pcc_begin_update(PccSession *session, double learning_rate)
 {
     session->step.hyper.lr = learning_rate;
     session_begin(session, NULL, session->program->update);
+}
+
+void pcc_begin_step(PccSession *session, const PccFeed *feed, double learning_rate)
+{
+    PccStep *step = &session->step;
+    if (session->program->gradient_bytes > 0 && step->micro == 0) {
+        step->hyper.lr = learning_rate;
+        step->done = (PccUpdate){.first_overflow = -1};
+        session_backward(session, feed, true);
+    } else {
+        pcc_begin_backward(session, feed);
+        pcc_begin_update(session, learning_rate);
+    }
 }
 
 PccUpdate pcc_end_update(PccSession *session)
@@ -138,6 +157,16 @@ PccUpdate pcc_update(PccSession *session, double learning_rate)
 {
     pcc_begin_update(session, learning_rate);
     return pcc_end_update(session);
+}
+
+double pcc_train_step(PccSession *session, const PccFeed *feed, double learning_rate, PccUpdate *update)
+{
+    pcc_begin_step(session, feed, learning_rate);
+    const double loss = pcc_end_backward(session);
+    const PccUpdate done = pcc_end_update(session);
+    if (update)
+        *update = done;
+    return loss;
 }
 
 /* Compares predictions of the batch with its labels. */

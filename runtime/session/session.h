@@ -40,6 +40,7 @@ int pcc_can_export(const PccSession *session, PccError *error);
 void pcc_begin_backward(PccSession *session, const PccFeed *feed);
 double pcc_end_backward(PccSession *session);
 void pcc_begin_update(PccSession *session, double learning_rate);
+void pcc_begin_step(PccSession *session, const PccFeed *feed, double learning_rate); /* of both: pcc_train_step() */
 PccUpdate pcc_end_update(PccSession *session);
 
 /* Counts the correct predictions of an evaluated batch; returns the number of all counted ones. logits: the output that

@@ -229,9 +229,10 @@ static int trainer_micro(Trainer *t, int64_t position, bool is_last, double lr, 
     int status = t->is_filled ? PCC_OK : trainer_fill(t, position, error);
     if (status)
         return status;
-    pcc_begin_backward(t->session, &t->batches[t->filled].feed);
     if (is_last)
-        pcc_begin_update(t->session, lr);
+        pcc_begin_step(t->session, &t->batches[t->filled].feed, lr);
+    else
+        pcc_begin_backward(t->session, &t->batches[t->filled].feed);
     t->is_filled = false;
     t->filled = trainer_batches(t) - 1 - t->filled;
     PccError later; /* if the next one cannot be read, the error is reported in its turn */

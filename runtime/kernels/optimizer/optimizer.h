@@ -24,11 +24,12 @@
 
 /* A whole chunk in place: value, gradient and moments have one dtype, f32 or f64, and there are no copies. */
 PCC_KERNEL void pcc_update_plain(PccUpdateRule rule, const PccUpdateTerms *terms, const PccParam *param, PccChunk chunk,
-                                 char *weights)
+                                 const PccStep *s)
 {
     const bool wide = param->value.dtype == PCC_F64;
     const size_t at = (size_t)chunk.first * (wide ? sizeof(double) : sizeof(float));
-    (wide ? rule.f64 : rule.f32)(terms, chunk.count, weights + param->value.offset + at, weights + param->gradient + at,
+    char *weights = s->weights;
+    (wide ? rule.f64 : rule.f32)(terms, chunk.count, weights + param->value.offset + at, pcc_gradient(s, param) + at,
                                  param->moment1 == PCC_NONE ? NULL : weights + param->moment1 + at,
                                  param->moment2 == PCC_NONE ? NULL : weights + param->moment2 + at);
 }
@@ -50,7 +51,7 @@ PCC_KERNEL void pcc_update_part(PccUpdateRule rule, const PccUpdateTerms *terms,
     }
 #endif
     (void)done;
-    pcc_update_plain(rule, terms, param, chunk, s->weights);
+    pcc_update_plain(rule, terms, param, chunk, s);
 }
 
 /* The pass over the weights. */
@@ -89,11 +90,24 @@ PCC_KERNEL PccUpdate pcc_apply_rule(PccUpdateRule rule, PccUpdateTerms terms, co
     return result;
 }
 
-#define PCC_DEFINE_OPTIMIZER(name, rule)                                               \
-    PCC_KERNEL PccUpdate pcc_##name(const PccParam *params, int64_t count, PccStep *s) \
-    {                                                                                  \
-        const PccUpdateRule rules = {pcc_##rule##_chunk_f32, pcc_##rule##_chunk_f64};  \
-        return pcc_apply_rule(rules, pcc_##name##_terms(s), params, count, s);         \
+PCC_KERNEL void pcc_add_update(PccUpdate *sum, PccUpdate part)
+{
+    sum->rounded += part.rounded;
+    sum->lost += part.lost;
+}
+
+/* pcc_NAME_from: of `count` parameters from index `first` of the table, in an update that needs no norm. */
+#define PCC_DEFINE_OPTIMIZER(name, rule)                                                                     \
+    PCC_KERNEL PccUpdate pcc_##name##_from(const PccParam *params, int64_t first, int64_t count, PccStep *s) \
+    {                                                                                                        \
+        const PccUpdateRule rules = {pcc_##rule##_chunk_f32, pcc_##rule##_chunk_f64};                        \
+        PccUpdateTerms terms = pcc_##name##_terms(s);                                                        \
+        terms.first = first;                                                                                 \
+        return pcc_apply_rule(rules, terms, params + first, count, s);                                       \
+    }                                                                                                        \
+    PCC_KERNEL PccUpdate pcc_##name(const PccParam *params, int64_t count, PccStep *s)                       \
+    {                                                                                                        \
+        return pcc_##name##_from(params, 0, count, s);                                                       \
     }
 PCC_DEFINE_OPTIMIZER(sgd, sgd)
 PCC_DEFINE_OPTIMIZER(adam, adam)
@@ -102,15 +116,21 @@ PCC_DEFINE_OPTIMIZER(lion, lion)
 
 #ifdef PCC_NARROW
 /* AdamW whose moments are stored in 8 bits where the parameter says so. */
-PCC_KERNEL PccUpdate pcc_adamw8bit(const PccParam *params, int64_t count, PccStep *s)
+PCC_KERNEL PccUpdate pcc_adamw8bit_from(const PccParam *params, int64_t first, int64_t count, PccStep *s)
 {
     const PccUpdateRule rules = {pcc_adam_chunk_f32, pcc_adam_chunk_f64};
     PccUpdateTerms terms = pcc_adamw_terms(s);
     PccMaps8 maps;
     pcc_map8_make(true, &maps.with_sign);
     pcc_map8_make(false, &maps.without);
+    terms.first = first;
     terms.maps = &maps;
-    return pcc_apply_rule(rules, terms, params, count, s);
+    return pcc_apply_rule(rules, terms, params + first, count, s);
+}
+
+PCC_KERNEL PccUpdate pcc_adamw8bit(const PccParam *params, int64_t count, PccStep *s)
+{
+    return pcc_adamw8bit_from(params, 0, count, s);
 }
 #endif
 

@@ -29,11 +29,21 @@ PCC_KERNEL PccOut pcc_stage_at(const PccStage *at, size_t offset, PccDtype dtype
 }
 
 /* The block as an f32 row: in place, or widened into the buffer. */
+PCC_KERNEL float *pcc_stage_stored(const PccStage *at, PccOut stored, float *buffer)
+{
+    pcc_read((PccIn){stored.data, stored.dtype}, 0, at->count, buffer);
+    return pcc_write_to(stored, 0, buffer);
+}
+
 PCC_KERNEL float *pcc_stage_row(const PccStage *at, size_t offset, PccDtype dtype, float *buffer)
 {
-    PccOut stored = pcc_stage_at(at, offset, dtype);
-    pcc_read((PccIn){stored.data, dtype}, 0, at->count, buffer);
-    return pcc_write_to(stored, 0, buffer);
+    return pcc_stage_stored(at, pcc_stage_at(at, offset, dtype), buffer);
+}
+
+PCC_KERNEL const float *pcc_stage_gradient(const PccStage *at, float *buffer)
+{
+    const PccOut whole = {pcc_gradient(at->s, at->param), at->param->gradient_dtype};
+    return pcc_stage_stored(at, pcc_out_at(whole, at->first), buffer);
 }
 
 /* ---- moments -------------------------------------------------------------------------------------------------- */
@@ -196,7 +206,7 @@ PCC_KERNEL void pcc_update_stage(const PccUpdateTerms *terms, PccUpdateChunk rul
     const PccStageMoment first = {param->moment1, param->absmax1, PCC_DRAW_MOMENT1, maps ? &maps->with_sign : NULL};
     const PccStageMoment second = {param->moment2, param->absmax2, PCC_DRAW_MOMENT2, maps ? &maps->without : NULL};
     float *weight = pcc_load_weight(at, weight_row);
-    const float *gradient = pcc_stage_row(at, param->gradient, param->gradient_dtype, gradient_row);
+    const float *gradient = pcc_stage_gradient(at, gradient_row);
     float *moment1 = pcc_load_moment(at, &first, moment1_row), *moment2 = pcc_load_moment(at, &second, moment2_row);
     rule(terms, at->count, weight, gradient, moment1, moment2);
     pcc_store_moment(at, &first, moment1);
@@ -217,7 +227,7 @@ PCC_SHARED void pcc_update_staged(const PccUpdateTerms *terms, PccUpdateChunk ru
 {
     PccDraws draws;
     const bool is_drawn = pcc_is_drawn(param);
-    const PccRoundingKey key = is_drawn ? pcc_rounding_key(s->seed, chunk.param) : (PccRoundingKey){0};
+    const PccRoundingKey key = is_drawn ? pcc_rounding_key(s->seed, terms->first + chunk.param) : (PccRoundingKey){0};
     draws.update = (uint32_t)s->update;
     PccStage at = {.s = s, .param = param, .first = chunk.first, .draws = is_drawn ? &draws : NULL};
     const int64_t end = chunk.first + chunk.count;

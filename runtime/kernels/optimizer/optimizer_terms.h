@@ -15,6 +15,7 @@ typedef struct PccUpdateTerms {
     double inverse_second;       /* adam: 1 / sqrt(1 - beta2^t) */
     double coupled_decay;        /* L2 penalty: this times the weight is added to the gradient */
     double decoupled_decay;      /* the weight is multiplied by 1 - this */
+    int64_t first;               /* index of the first parameter, by which random bits are drawn */
     const struct PccMaps8 *maps; /* of 8-bit moments; NULL: there are none */
 } PccUpdateTerms;
 
@@ -25,7 +26,7 @@ PCC_KERNEL int64_t pcc_param_elements(const PccParam *param)
 
 PCC_KERNEL PccUpdateTerms pcc_plain_terms(const PccStep *s)
 {
-    PccUpdateTerms terms = {s->hyper, 0, 0, 0, 0, 0, NULL};
+    PccUpdateTerms terms = {s->hyper, 0, 0, 0, 0, 0, 0, NULL};
     return terms;
 }
 
