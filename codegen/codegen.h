@@ -20,6 +20,9 @@ typedef struct EmitOptions {
     size_t export_template_bytes;
     const int64_t *export_splices; /* [splice_count][4] */
     int64_t splice_count;
+    const int64_t *export_grids; /* [grid_count][5] of quantised weights, and [step_count][2] of all of them */
+    const double *export_steps;
+    int64_t grid_count, step_count;
     const void *embedded_weights; /* the weights file's bytes as a part of the text; NULL: weights_name is read */
     size_t embedded_bytes;
 } EmitOptions;

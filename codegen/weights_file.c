@@ -61,6 +61,18 @@ static int add_template(PccStTensor *tensors, int count, const EmitOptions *emit
                                      .rank = 2,
                                      .dims = {emit->splice_count, 4},
                                      .data = emit->export_splices};
+    if (emit->grid_count == 0)
+        return count;
+    tensors[count++] = (PccStTensor){.name = "pcc.export.grids",
+                                     .dtype = PCC_I64,
+                                     .rank = 2,
+                                     .dims = {emit->grid_count, 5},
+                                     .data = emit->export_grids};
+    tensors[count++] = (PccStTensor){.name = "pcc.export.steps",
+                                     .dtype = PCC_F64,
+                                     .rank = 2,
+                                     .dims = {emit->step_count, 2},
+                                     .data = emit->export_steps};
     return count;
 }
 
@@ -68,7 +80,7 @@ void write_weights(const Program *program, const Options *options, const EmitOpt
 {
     Graph *train = program->train;
     Weights weights = plan_weights(train, program->evaluate, options, train->arena);
-    int most = weights.param_count + weights.state_count + weights.constant_count + 2, count = 0;
+    int most = weights.param_count + weights.state_count + weights.constant_count + 4, count = 0;
     PccStTensor *tensors = NEW_ARRAY(train->arena, PccStTensor, most);
     count = add_params(tensors, count, &weights);
     count = add_tensors(tensors, count, weights.states, weights.state_count);

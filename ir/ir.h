@@ -276,6 +276,8 @@ struct Graph {
     const char *batch_symbol;     /* what the model's file calls that axis, or NULL */
     const DeclaredAxes *declared; /* of the model's inputs and outputs, as its importer knows them */
     int declared_count;
+    const char **quantised; /* integers that only DequantizeLinear reads: weights once --trainable names them */
+    int quantised_count;
     Binding *gradients, *updates;
     int gradient_count, update_count;
     Value **scalars; /* what const_float() made */

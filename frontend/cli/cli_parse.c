@@ -311,6 +311,10 @@ ImportOptions import_options(Arena *arena, Diagnostics *diagnostics, const Comma
                            .binding_count = line->bindings.count,
                            .output = line->output,
                            .labels = line->labels,
+                           .trainable = line->trainable.items,
+                           .trainable_count = line->trainable.count,
+                           .freeze = line->freeze.items,
+                           .freeze_count = line->freeze.count,
                            .widen = strcmp(line->precision, "64-true") == 0};
 }
 

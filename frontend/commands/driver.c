@@ -377,6 +377,12 @@ void attach_export_template(Compilation *c, EmitOptions *emit)
     if (c->export_template.splice_count > 0)
         emit->export_splices = &c->export_template.splices->offset; /* four int64 each */
     emit->splice_count = c->export_template.splice_count;
+    if (c->export_template.grid_count > 0) {
+        emit->export_grids = &c->export_template.grids->param; /* five int64 each */
+        emit->export_steps = &c->export_template.entries->scale;
+    }
+    emit->grid_count = c->export_template.grid_count;
+    emit->step_count = c->export_template.entry_count;
 }
 
 Emitted emit_source(Compilation *c, EmitOptions *emit)

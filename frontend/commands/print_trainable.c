@@ -2,6 +2,8 @@
  * Constant nodes that could be weights. */
 #include "frontend/commands/print_trainable.h"
 
+#include <string.h>
+
 #include "frontend/onnx/name_table.h"
 #include "frontend/import/onnx_model.h"
 
@@ -24,6 +26,14 @@ static NameTable stored_values(Compilation *c)
     return table;
 }
 
+static bool is_quantised(const Graph *graph, const char *name)
+{
+    for (int i = 0; i < graph->quantised_count; i++)
+        if (strcmp(graph->quantised[i], name) == 0)
+            return true;
+    return false;
+}
+
 static Row make_row(const TensorProto *tensor, const NameTable *stored, const Judge *judge)
 {
     const char *name = tensor->name ? tensor->name : "";
@@ -36,6 +46,8 @@ static Row make_row(const TensorProto *tensor, const NameTable *stored, const Ju
         row = (Row){name, -1, value->type, {false, "a running statistic of BatchNormalization"}};
     else if (dtype_from_onnx(tensor->data_type, &dtype) && is_float(dtype))
         row.verdict = (Verdict){false, value ? "a constant of the graph" : "no node reads it"};
+    else if (is_quantised(judge->graph, name))
+        row.verdict = (Verdict){false, "a quantised tensor, which trains only where --trainable names it"};
     else
         row.verdict = (Verdict){false, "not floating-point"};
     if (value)

@@ -286,7 +286,7 @@ Value *import_constant(Import *import, const Body *body, const NodeProto *node)
 {
     Value *value = constant_value(import, body, node_origin(import, body, node), node);
     const char *name = node_output(node, 0);
-    if (!value || !name || body->repeated || value->narrow) {
+    if (!value || !name || body->repeated || (value->narrow && is_float(value->type.dtype))) {
         return value;
     }
     value->name = arena_printf(import->arena, "%s%s", body->prefix, name);

@@ -25,7 +25,7 @@ static void define_initializer(Import *import, const Body *body, Scope *scope, c
     Value *value = value_create(import->graph, kind, widened, arena_printf(import->arena, "%s%s", body->prefix, name));
     value->data = data;
     value->narrow = is_narrow_format ? tensor->data_type : 0;
-    if (!is_float(type->dtype)) {
+    if (!is_float(type->dtype) && !body->repeated) {
         name_table_set(&import->stored_integers, import->arena, value->name, value);
     }
     define_value(import, scope, NO_ORIGIN, name, value);
@@ -233,11 +233,14 @@ static bool normalise(Import *import, const Body *body, const Scope *scope, cons
     return infer_node(graph, node);
 }
 
-/* The node's results, constants where it folds; false after unsupported(). */
+/* The node's results, constants where it folds; false after error() or unsupported(). */
 static bool fold_outputs(Import *import, const Body *body, Node *node, Value ***results)
 {
     Value **constants = NEW_ARRAY(import->arena, Value *, node->output_count);
     *results = node->outputs;
+    if (!train_integers(import, node)) {
+        return false;
+    }
     if (fold_results(import, node, constants)) {
         *results = constants;
         note_filling(import, body, node, constants[0]);
@@ -273,6 +276,7 @@ static Node *import_row(Import *import, const Body *body, Scope *scope, const No
     import->graph->origin = origin;
     Node *node = node_create(import->graph, op, input_count, operands, count_outputs(op, from));
     name_outputs(import, body, from, node);
+    note_integer_readers(import, node);
     bool imported = normalise(import, body, scope, from, node) && fold_outputs(import, body, node, results);
     return imported ? node : NULL;
 }
@@ -364,6 +368,7 @@ static Graph *import_graph(OnnxModel *model, const ImportOptions *options, Rebat
     import_outputs(import, &scope);
     declare_axes(import, proto->graph);
     unfold_weights(import);
+    finish_integers(import);
     separate_statistics(import);
     import->graph->origin = NO_ORIGIN;
     return import->graph;

@@ -29,6 +29,7 @@ struct OnnxModel {
     ExternalFiles *external;
     NameTable signature_kinds; /* name -> const char */
     NameTable folded_from;     /* name -> const char: a list in Python's form */
+    NameTable grids;           /* name -> OnnxGrid: of the quantised weights that the last import made parameters */
     bool has_signature;        /* of the whole module: a name that it lacks is no parameter */
 };
 
@@ -88,9 +89,12 @@ typedef struct Import {
     Graph *graph;
     NameTable latent; /* Constant nodes of one float, and what ConstantOfShape makes of a shape that the file stores:
                        * parameters once a reader shows that they are weights; name -> Value */
-    NameTable folded_views;    /* what only moves latent values, folded: name -> FoldedView of onnx_latent.c */
-    NameTable stored_integers; /* initializers and Constant nodes, which may be shapes: name -> Value */
-    Value absent;              /* an optional formal input of a function that a call leaves out */
+    NameTable folded_views;             /* what only moves latent values, folded: name -> FoldedView of onnx_latent.c */
+    NameTable stored_integers;          /* initializers and Constant nodes, which may be shapes: name -> Value */
+    struct QuantisedWeight **quantised; /* those of them that DequantizeLinear may read (onnx_quantised.c) */
+    int quantised_count;
+    NameTable quantised_by_name;
+    Value absent; /* an optional formal input of a function that a call leaves out */
     NameTable functions;
     NameTable read;       /* the names that some node of the graph reads, needed or not */
     const char **results; /* the names of the values that the import is for */
@@ -288,7 +292,7 @@ bool rebatch_knew(Import *import, const Body *body, const NodeProto *from); /* t
 /* The values of a binding as data of that type; one value fills it. Fatal when they do not fit. */
 const void *bound_data(const Import *import, const InputBinding *binding, const Type *type);
 
-/* ---- bind_dims.c, onnx_latent.c, onnx_states.c
+/* ---- bind_dims.c, onnx_latent.c, onnx_quantised.c, onnx_states.c
  * -------------------------------------------------------------------------------------- */
 
 /* Defines the graph's inputs that are no initializers. */
@@ -303,6 +307,13 @@ void note_folded_view(Import *import, const Body *body, const Node *node, Value 
 /* Makes the latent floats parameters that a weight's place reads through such nodes, which come back. After all nodes.
  */
 void unfold_weights(Import *import);
+
+/* Notes the node as a reader of stored integers that are no quantised weights to it. */
+void note_integer_readers(Import *import, const Node *node);
+/* Where the node dequantises stored integers that --trainable names, they become a parameter; false after error(). */
+bool train_integers(Import *import, Node *node);
+/* Fatal where such integers have another reader; graph->quantised. After all nodes and outputs. */
+void finish_integers(Import *import);
 
 /* graph->declared: what the file calls the axes of inputs, outputs and the value that --output names. */
 void declare_axes(Import *import, const GraphProto *graph);

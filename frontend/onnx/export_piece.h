@@ -58,10 +58,13 @@ typedef struct Piece {
 typedef struct Exporter {
     Arena *arena;
     Diagnostics *diagnostics;
-    const char *prefix;    /* of the names in the graph being copied, as the import gives them to branches; "": main */
-    bool trained_branches; /* some trained name has a prefix */
-    NameTable trained;     /* name -> const OnnxTrained */
-    NameTable reshaped;    /* name -> const OnnxReshaped */
+    const char *prefix;     /* of the names in the graph being copied, as the import gives them to branches; "": main */
+    bool trained_branches;  /* some trained name has a prefix */
+    NameTable trained;      /* name -> const OnnxTrained */
+    NameTable reshaped;     /* name -> const OnnxReshaped */
+    const NameTable *grids; /* name -> const OnnxGrid */
+    NameTable grid_rows;    /* name -> OnnxGridRow of result->grids, once it is there */
+    OnnxTemplate *result;   /* has room for the grids of all that is trained */
 } Exporter;
 
 typedef struct TensorHead {

@@ -304,10 +304,27 @@ static void copy_model(Exporter *exporter, const OnnxModel *model, Piece *piece)
     }
 }
 
+/* Room for the grids of all that is trained. */
+static void reserve_grids(Exporter *exporter, int trained_count, const OnnxTrained *trained)
+{
+    int count = 0;
+    int64_t entries = 0;
+    for (int i = 0; i < trained_count; i++) {
+        const OnnxGrid *grid = name_table_find(exporter->grids, trained[i].name);
+        count += grid != NULL;
+        entries += grid ? grid->entry_count : 0;
+    }
+    exporter->result->grids = NEW_ARRAY(exporter->arena, OnnxGridRow, count + 1);
+    exporter->result->entries = NEW_ARRAY(exporter->arena, OnnxGridEntry, entries + 1);
+}
+
 bool onnx_export_template(const OnnxModel *model, Arena *arena, int trained_count, const OnnxTrained *trained,
                           int reshaped_count, const OnnxReshaped *reshaped, OnnxTemplate *result)
 {
-    Exporter exporter = {.arena = arena, .diagnostics = model->diagnostics, .prefix = ""};
+    *result = (OnnxTemplate){0};
+    Exporter exporter = {
+        .arena = arena, .diagnostics = model->diagnostics, .prefix = "", .grids = &model->grids, .result = result};
+    reserve_grids(&exporter, trained_count, trained);
     for (int i = 0; i < trained_count; i++) {
         name_table_set(&exporter.trained, arena, trained[i].name, (void *)(uintptr_t)&trained[i]);
         exporter.trained_branches |= strchr(trained[i].name, '/') != NULL;
@@ -324,7 +341,10 @@ bool onnx_export_template(const OnnxModel *model, Arena *arena, int trained_coun
                 failed ? "there is not enough memory for its template" : "it would pass protobuf's 2 GiB");
         return false;
     }
-    *result = (OnnxTemplate){piece.bytes.bytes, piece.bytes.size, piece.splices, piece.splice_count};
+    result->bytes = piece.bytes.bytes;
+    result->size = piece.bytes.size;
+    result->splices = piece.splices;
+    result->splice_count = piece.splice_count;
     return true;
 }
 

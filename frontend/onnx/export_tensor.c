@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "frontend/onnx/export_piece.h"
+#include "ir/narrow.h"
 
 static void add_splice(Exporter *exporter, Piece *piece, OnnxSplice splice, uint64_t bytes)
 {
@@ -90,16 +91,49 @@ static bool is_data(uint32_t number)
            number == TENSOR_UINT64_DATA || number == TENSOR_EXTERNAL_DATA || number == TENSOR_DATA_LOCATION;
 }
 
-void add_payload(Exporter *exporter, Piece *piece, const TensorHead *head)
+static uint64_t payload_bytes(const TensorHead *head)
 {
+    const int64_t count = element_count(&head->trained->type);
+    const NarrowFormat *format = narrow_format(head->data_type);
     Dtype dtype = DTYPE_F32;
     dtype_from_onnx((int)head->data_type, &dtype);
-    uint64_t bytes = (uint64_t)element_count(&head->trained->type) * (uint64_t)dtype_info[dtype].bytes;
+    return (uint64_t)(format ? narrow_bytes(format, count) : count * dtype_info[dtype].bytes);
+}
+
+/* The parameter's grid, for a payload of integers; NULL: there is none. */
+static const OnnxGrid *payload_grid(const Exporter *exporter, const TensorHead *head)
+{
+    Dtype dtype = DTYPE_F32;
+    const bool integers = held_dtype_from_onnx(head->data_type, &dtype) && !is_float(dtype);
+    return integers ? name_table_find(exporter->grids, head->trained->name) : NULL;
+}
+
+/* The row of the parameter's grid in the template; both branches of an If may have a tensor of that name. */
+static int64_t grid_row(Exporter *exporter, const OnnxGrid *grid, const OnnxTrained *trained)
+{
+    OnnxTemplate *result = exporter->result;
+    OnnxGridRow *row = name_table_find(&exporter->grid_rows, trained->name);
+    if (!row) {
+        row = &result->grids[result->grid_count++];
+        *row = (OnnxGridRow){trained->index, result->entry_count, grid->extent, grid->inner, grid->block};
+        name_table_set(&exporter->grid_rows, exporter->arena, trained->name, row);
+        for (int64_t i = 0; i < grid->entry_count; i++) {
+            result->entries[result->entry_count++] = grid->entries[i];
+        }
+    }
+    return row - result->grids;
+}
+
+void add_payload(Exporter *exporter, Piece *piece, const TensorHead *head)
+{
+    enum { ON_A_GRID = 2 };
+    const uint64_t bytes = payload_bytes(head);
+    const OnnxGrid *grid = payload_grid(exporter, head);
     wire_tag(&piece->bytes, TENSOR_RAW_DATA, WIRE_LENGTH);
     wire_varint(&piece->bytes, bytes);
     OnnxSplice splice = {.offset = (int64_t)piece->bytes.size,
-                         .kind = head->trained->kind,
-                         .index = head->trained->index,
+                         .kind = grid ? ON_A_GRID : head->trained->kind,
+                         .index = grid ? grid_row(exporter, grid, head->trained) : head->trained->index,
                          .data_type = head->data_type};
     add_splice(exporter, piece, splice, bytes);
 }

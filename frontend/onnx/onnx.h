@@ -86,6 +86,9 @@ typedef struct ImportOptions {
     const char *labels; /* an input that is kept though nothing that is needed reads it, or NULL */
     bool any_output;    /* there is no loss: every output may be left out, as long as one can be imported */
     bool widen;         /* every float of the model is f64, so that its constants fold in double (64-true) */
+    const char *const *trainable; /* globs: quantised weights that train, less those that `freeze` names */
+    const char *const *freeze;
+    int trainable_count, freeze_count;
 } ImportOptions;
 
 /* "NAME=N", "INPUT=1x3x224x224" (an empty list of dims is a scalar) and "INPUT=VALUE,..."; false when the text is not
@@ -118,17 +121,41 @@ typedef struct OnnxReshaped {
     Type from, to; /* of one rank */
 } OnnxReshaped;
 
+typedef struct OnnxGridEntry {
+    double scale, zero;
+} OnnxGridEntry;
+
+/* Where the numbers of a quantised weight lie: scale · (integer - zero). One entry for all has extent 1; else an axis
+ * of `extent` positions, each of `inner` elements, has one for each position (block 0), or the rows along it, which
+ * every element of a position has of its own, have one for each `block` positions. */
+typedef struct OnnxGrid {
+    int64_t extent, inner, block;
+    int64_t entry_count;
+    OnnxGridEntry *entries; /* pairs of f64, as pcc.export.steps has them */
+} OnnxGrid;
+
 /* Where a payload goes: before the template's byte `offset`. In this layout for pcc.export.splices (i64 [n, 4]). */
 typedef struct OnnxSplice {
-    int64_t offset, kind, index;
-    int64_t data_type; /* TensorProto.DataType of the payload: FLOAT 1, FLOAT16 10, DOUBLE 11, BFLOAT16 16 */
+    int64_t offset;
+    int64_t kind, index; /* OnnxTrained's, or 2 and a row of `grids` */
+    int64_t data_type; /* TensorProto.DataType of the payload: FLOAT 1, FLOAT16 10, DOUBLE 11, BFLOAT16 16; integers on
+                        * a grid: 8, 16 or 32 bits, UINT4 21, INT4 22, UINT2 25, INT2 26 */
 } OnnxSplice;
+
+/* A parameter that goes back to its grid, whose entries begin at `first`: a row of pcc.export.grids (i64 [n, 5]). */
+typedef struct OnnxGridRow {
+    int64_t param, first, extent, inner, block;
+} OnnxGridRow;
 
 typedef struct OnnxTemplate {
     uint8_t *bytes; /* the ModelProto less the payloads */
     size_t size;
     OnnxSplice *splices; /* by ascending offset */
     int splice_count;
+    OnnxGridRow *grids;
+    int grid_count;
+    OnnxGridEntry *entries; /* of all grids: pcc.export.steps (f64 [n, 2]) */
+    int64_t entry_count;
 } OnnxTemplate;
 
 /* Everything but the trained tensors' data and the declared dims of reshaped values is copied from the file byte for

@@ -13,8 +13,10 @@ static bool is_judged(const Value *value)
 /* A glob that matches nothing is a mistake. */
 static void check_globs(Graph *graph, const char *option, const char *const *globs, int count)
 {
-    const char **names = NEW_ARRAY(graph->arena, const char *, graph->value_count + 1);
+    const char **names = NEW_ARRAY(graph->arena, const char *, graph->value_count + graph->quantised_count + 1);
     int name_count = 0;
+    for (int i = 0; i < graph->quantised_count; i++)
+        names[name_count++] = graph->quantised[i];
     for (int i = 0; i < graph->value_count; i++)
         if (graph->values[i] && graph->values[i]->name &&
             (graph->values[i]->kind == VALUE_PARAM || graph->values[i]->kind == VALUE_STATE))
@@ -113,8 +115,33 @@ void warn_unreached(const Graph *before, const Graph *after, const Options *opti
                 named.count == 1 ? "it stays" : "they stay", named.count == 1 ? "it is" : "they are");
 }
 
+static const char *list_quantised(const Graph *graph)
+{
+    NameList named = {graph->arena, "", 0};
+    for (int i = 0; i < graph->quantised_count; i++)
+        add_name(&named, graph->quantised[i]);
+    return named.text;
+}
+
+/* Integers are what a model is deployed as, or the frozen part below an adapter: they train where the user says so. */
+static void note_quantised(const Graph *graph, const Options *options)
+{
+    if (graph->quantised_count > 0 && options->trainable_count == 0)
+        note(
+            graph->diagnostics, NO_ORIGIN,
+            "%d quantised tensor%s (%s) %s as integers; --trainable GLOB trains what it names on its grid, and nothing "
+            "else",
+            graph->quantised_count, graph->quantised_count == 1 ? "" : "s", list_quantised(graph),
+            graph->quantised_count == 1 ? "stays" : "stay");
+}
+
 static _Noreturn void nothing_learns(const Graph *graph, int judged)
 {
+    if (graph->quantised_count > 0)
+        fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
+              "no float of the model is trainable, but quantised tensors are, on their grids: name them, as in "
+              "--trainable '%s' (%d: %s); `--print trainable` lists them",
+              graph->quantised[0], graph->quantised_count, list_quantised(graph));
     if (judged == 0)
         fatal(graph->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
               "the model holds no float initializer and no weight in a Constant or ConstantOfShape node: there is "
@@ -124,15 +151,24 @@ static _Noreturn void nothing_learns(const Graph *graph, int judged)
           "no initializer of the model is trainable; `--print trainable` says why, --trainable GLOB overrules it");
 }
 
+/* Scales of a quantisation, which nodes have as constants: nobody asks of them whether they learn. */
+static bool is_unread(const Value *value, const int *uses, const Options *options)
+{
+    return is_judged(value) && uses[value->id] == 0 && !is_named_literally(value->name, options);
+}
+
 void trainable(Graph *graph, const Options *options)
 {
     check_globs(graph, "--trainable", options->trainable, options->trainable_count);
     check_globs(graph, "--freeze", options->freeze, options->freeze_count);
     const Judge judge = make_judge(graph, options);
     warn_statistics(&judge);
+    const int *uses = count_uses(graph);
     int learning = 0, judged = 0;
     for (int i = 0; i < graph->value_count; i++) {
         Value *value = graph->values[i];
+        if (is_unread(value, uses, options))
+            value->kind = VALUE_CONST;
         if (!is_judged(value))
             continue;
         judged++;
@@ -143,5 +179,6 @@ void trainable(Graph *graph, const Options *options)
     }
     if (learning == 0 && graph->diagnostics->error_count == 0)
         nothing_learns(graph, judged);
+    note_quantised(graph, options);
     warn_rows_of_batch(&judge);
 }
