@@ -1,0 +1,271 @@
+/* test_import_quantised.c: weights that are stored as integers: what of them becomes a parameter, what the export makes
+ * of it, and what is refused. */
+#include "model_support.h"
+
+#include <math.h>
+
+enum { FLOAT = 1, UINT8 = 2, INT8 = 3, INT32 = 6, INT4 = 22 }; /* TensorProto.DataType */
+
+static const char *const all[] = {"*"}, *const q_alone[] = {"q"};
+static const ImportOptions none_named = {0};
+static const ImportOptions all_named = {.trainable = all, .trainable_count = 1};
+
+static void add_tensor(WireBuffer *graph, const char *name, int type, int rank, const int64_t *dims, const void *bytes,
+                       size_t size)
+{
+    WireBuffer tensor = raw_tensor(name, type, rank, dims, bytes, size);
+    add_field(graph, 5, &tensor);
+}
+
+static void add_dequantise(WireBuffer *graph, const char *name, const char *inputs, const char *output, int axis,
+                           int block_size)
+{
+    WireBuffer attributes = {0};
+    add_int_attribute(&attributes, "axis", axis);
+    if (block_size) {
+        add_int_attribute(&attributes, "block_size", block_size);
+    }
+    add_node_of(graph, 1, "DequantizeLinear", NULL, name, inputs, output, &attributes);
+}
+
+static const int8_t integers[6] = {-128, 0, 1, 2, 3, 127};
+
+/* y = x · dequantised(q [2, 3]), q with a scale and a zero point a column; `extra` is more of the graph, or NULL. */
+static const char *write_columns(ModelTest *test, const float scales[3], WireBuffer *extra)
+{
+    WireBuffer graph = {0};
+    const int8_t zeros[3] = {0, 1, -1};
+    add_value(&graph, 11, "x", FLOAT, 2, DIMS(4, 2), NULL);
+    add_tensor(&graph, "q", INT8, 2, DIMS(2, 3), integers, sizeof integers);
+    add_tensor(&graph, "s", FLOAT, 1, DIMS(3), scales, 3 * sizeof(float));
+    add_tensor(&graph, "z", INT8, 1, DIMS(3), zeros, sizeof zeros);
+    add_dequantise(&graph, "dequantise", "q s z", "w", 1, 0);
+    add_node(&graph, "MatMul", "product", "x w", "y");
+    if (extra) {
+        wire_append(&graph, extra->bytes, extra->size);
+        wire_free(extra);
+    }
+    add_value(&graph, 12, "y", FLOAT, 2, DIMS(4, 3), NULL);
+    return write_model(test, &graph, 21, NULL);
+}
+
+static const float scales[3] = {0.5f, 0.25f, 2};
+
+static void test_the_named_become_parameters(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_columns(test, scales, NULL), &all_named);
+    const Value *q = value_named(graph, "q");
+    assert_int_equal(q->kind, VALUE_PARAM);
+    const Type want = TYPE(DTYPE_F32, 2, 3);
+    assert_true(same_type(&q->type, &want));
+    assert_memory_equal(q->data, ((float[]){-64, -0.25f, 4, 1, 0.5f, 256}), 6 * sizeof(float));
+    assert_int_equal(node_count(graph), 3);
+    assert_string_equal(graph->first->op->name, "QuantizeLinear");
+    assert_ptr_equal(graph->first->inputs[0], q);
+    assert_int_equal(graph->first->outputs[0]->type.dtype, DTYPE_I8);
+    assert_string_equal(graph->first->next->op->name, "DequantizeLinear");
+    assert_int_equal(graph->quantised_count, 0);
+}
+
+static void test_others_stay_constants(void **state)
+{
+    ModelTest *test = *state;
+    const ImportOptions frozen = {.trainable = all, .trainable_count = 1, .freeze = q_alone, .freeze_count = 1};
+    const ImportOptions *options[] = {&none_named, &frozen};
+    for (int i = 0; i < 2; i++) {
+        Graph *graph = imported(test, write_columns(test, scales, NULL), options[i]);
+        assert_int_equal(node_count(graph), 1);
+        assert_int_equal(value_named(graph, "w")->kind, VALUE_CONST);
+        assert_int_equal(graph->quantised_count, 1);
+        assert_string_equal(graph->quantised[0], "q");
+    }
+}
+
+static void assert_named_refused(ModelTest *test, const char *path, ExitStatus status, const char *part)
+{
+    ASSERT_LEAVES(test->fixture, status, import_with(test, path, &all_named));
+    assert_message(test->fixture, part);
+}
+
+static void test_a_scale_must_be_a_step(void **state)
+{
+    ModelTest *test = *state;
+    const float bad[] = {0, -0.5f, NAN, INFINITY, -0.0f};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *path = write_columns(test, (float[]){1, 1, bad[i]}, NULL);
+        assert_named_refused(test, path, EXIT_STATUS_INPUT, "node 'dequantise' (DequantizeLinear): scale 2 of 'q'");
+        imported(test, path, &none_named); /* as a constant it is the model's affair */
+    }
+}
+
+static void test_counts_must_agree(void **state)
+{
+    ModelTest *test = *state;
+    const struct {
+        int axis, block_size, rank;
+        int64_t dims[2];
+        const char *part;
+    } cases[] = {{1, 0, 1, {2}, "input 1 is f32[2]"},
+                 {0, 0, 1, {3}, "input 1 is f32[3]"},
+                 {7, 0, 1, {3}, "axis"},
+                 {1, 2, 2, {2, 3}, "input 1 is f32[2,3]"},
+                 {1, 2, 1, {3}, "input 1 is f32[3]"},
+                 {1, 1 << 30, 2, {2, 2}, "input 1 is f32[2,2]"},
+                 {1, -2, 2, {2, 2}, "input 1 is f32[2,2]"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        WireBuffer graph = {0};
+        const float ones[6] = {1, 1, 1, 1, 1, 1};
+        int64_t count = cases[i].dims[0] * (cases[i].rank == 2 ? cases[i].dims[1] : 1);
+        add_tensor(&graph, "q", INT8, 2, DIMS(2, 3), integers, sizeof integers);
+        add_tensor(&graph, "s", FLOAT, cases[i].rank, cases[i].dims, ones, (size_t)count * sizeof(float));
+        add_dequantise(&graph, "dequantise", "q s", "y", cases[i].axis, cases[i].block_size);
+        add_value(&graph, 12, "y", FLOAT, 2, DIMS(2, 3), NULL);
+        assert_named_refused(test, write_model(test, &graph, 21, NULL), EXIT_STATUS_INPUT, cases[i].part);
+    }
+}
+
+static void test_integers_have_no_other_reader(void **state)
+{
+    ModelTest *test = *state;
+    const struct {
+        const char *op, *name, *inputs;
+    } readers[] = {{"Cast", "other", "q"},
+                   {"Transpose", "turned", "q"},
+                   {"DequantizeLinear", "coarser", "q s2 z"},
+                   {"DequantizeLinear", "shifted", "q s"},
+                   {"DequantizeLinear", "zero", "z s2 q"}};
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+        WireBuffer extra = {0}, attributes = {0};
+        const bool dequantises = strcmp(readers[i].op, "DequantizeLinear") == 0;
+        add_tensor(&extra, "s2", FLOAT, 1, DIMS(3), (float[]){1, 1, 1}, 3 * sizeof(float));
+        if (strcmp(readers[i].op, "Cast") == 0) {
+            add_int_attribute(&attributes, "to", FLOAT);
+        }
+        if (i == 4) { /* q as a zero point */
+            add_tensor(&extra, "p", INT8, 2, DIMS(2, 3), integers, sizeof integers);
+            add_tensor(&extra, "s6", FLOAT, 2, DIMS(2, 3), (float[]){1, 1, 1, 1, 1, 1}, 6 * sizeof(float));
+            add_dequantise(&extra, "zero", "p s6 q", "v", 1, 1);
+        } else {
+            add_node_of(&extra, 1, readers[i].op, NULL, readers[i].name, readers[i].inputs, "v",
+                        dequantises ? NULL : &attributes);
+        }
+        add_value(&extra, 12, "v", FLOAT, 2, DIMS(2, 3), NULL);
+        const char *path = write_columns(test, scales, &extra);
+        assert_named_refused(test, path, EXIT_STATUS_UNSUPPORTED,
+                             arena_printf(test->fixture->arena, "node '%s'", readers[i].name));
+        Graph *graph = imported(test, path, &none_named);
+        assert_int_equal(graph->quantised_count, i == 4); /* p, of which q is the zero point */
+    }
+}
+
+/* Two nodes on one grid read one parameter; an output of integers is another reader. */
+static void test_readers_on_one_grid_share_the_parameter(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer again = {0}, output = {0};
+    add_dequantise(&again, "again", "q s z", "v", 1, 0);
+    add_value(&again, 12, "v", FLOAT, 2, DIMS(2, 3), NULL);
+    Graph *graph = imported(test, write_columns(test, scales, &again), &all_named);
+    assert_int_equal(node_count(graph), 4);
+    assert_ptr_equal(value_named(graph, "v")->producer->inputs[0], value_named(graph, "w")->producer->inputs[0]);
+    add_value(&output, 12, "q", INT8, 2, DIMS(2, 3), NULL);
+    assert_named_refused(test, write_columns(test, scales, &output), EXIT_STATUS_UNSUPPORTED, "the integers 'q'");
+}
+
+/* ---- the export template ---- */
+
+static OnnxTemplate template_of(ModelTest *test, const Graph *graph, int64_t index)
+{
+    OnnxTemplate result;
+    const OnnxTrained trained = {"q", 0, index, value_named(graph, "q")->type};
+    assert_true(onnx_export_template(test->model, test->fixture->arena, 1, &trained, 0, NULL, &result));
+    return result;
+}
+
+static void test_the_grid_goes_into_the_template(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_columns(test, scales, NULL), &all_named);
+    OnnxTemplate template = template_of(test, graph, 7);
+    assert_int_equal(template.splice_count, 1);
+    assert_int_equal(template.splices[0].kind, 2);
+    assert_int_equal(template.splices[0].index, 0);
+    assert_int_equal(template.splices[0].data_type, INT8);
+    assert_int_equal(template.grid_count, 1);
+    const OnnxGridRow want = {.param = 7, .first = 0, .extent = 3, .inner = 1, .block = 0};
+    assert_memory_equal(template.grids, &want, sizeof want);
+    assert_int_equal(template.entry_count, 3);
+    const OnnxGridEntry entries[3] = {{0.5, 0}, {0.25, 1}, {2, -1}};
+    assert_memory_equal(template.entries, entries, sizeof entries);
+    onnx_template_free(&template);
+}
+
+/* q, int4 [5, 3] from a file beside the model, in blocks of 2 rows; its values are -8, -7, ... */
+static const char *write_blocks(ModelTest *test)
+{
+    uint8_t packed[8] = {0};
+    float steps[9];
+    for (int i = 0; i < 15; i++) {
+        packed[i / 2] |= (uint8_t)(((i - 8) & 15) << (i % 2 * 4));
+    }
+    for (int i = 0; i < 9; i++) {
+        steps[i] = (float)(i + 1);
+    }
+    write_file(test, "weights.bin", packed, sizeof packed);
+    WireBuffer graph = {0}, tensor = {0}, entry = {0};
+    wire_int(&tensor, 1, 5);
+    wire_int(&tensor, 1, 3);
+    wire_int(&tensor, 2, INT4);
+    wire_string(&tensor, 8, "q");
+    wire_string(&entry, 1, "location");
+    wire_string(&entry, 2, "weights.bin");
+    add_field(&tensor, 13, &entry);
+    wire_int(&tensor, 14, 1);
+    add_field(&graph, 5, &tensor);
+    add_tensor(&graph, "s", FLOAT, 2, DIMS(3, 3), steps, sizeof steps);
+    add_value(&graph, 11, "x", FLOAT, 2, DIMS(4, 5), NULL);
+    add_dequantise(&graph, "dequantise", "q s", "w", -2, 2);
+    add_node(&graph, "MatMul", "product", "x w", "y");
+    add_value(&graph, 12, "y", FLOAT, 2, DIMS(4, 3), NULL);
+    return write_model(test, &graph, 21, NULL);
+}
+
+static void test_blocks_of_an_external_tensor(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_blocks(test), &all_named);
+    const float *w = value_named(graph, "q")->data;
+    for (int i = 0; i < 15; i++) {
+        assert_true(w[i] == (float)((i - 8) * (i / 6 * 3 + i % 3 + 1)));
+    }
+    OnnxTemplate template = template_of(test, graph, 0);
+    const OnnxGridRow want = {.extent = 5, .inner = 3, .block = 2};
+    assert_memory_equal(template.grids, &want, sizeof want);
+    assert_int_equal(template.entry_count, 9);
+    /* Eight bytes put in make a model without external data. */
+    const uint8_t payload[8] = {0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0x0e};
+    WireBuffer file = {0};
+    const size_t at = (size_t) template.splices[0].offset;
+    wire_append(&file, template.bytes, at);
+    wire_append(&file, payload, sizeof payload);
+    wire_append(&file, template.bytes + at, template.size - at);
+    graph = imported(test, write_file(test, "spliced.onnx", file.bytes, file.size), &none_named);
+    wire_free(&file);
+    onnx_template_free(&template);
+    const float *again = value_named(graph, "w")->data;
+    for (int i = 0; i < 15; i++) {
+        assert_true(again[i] == (float)((i < 8 ? i : i - 16) * (i / 6 * 3 + i % 3 + 1)));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MODEL_TEST(test_the_named_become_parameters),     MODEL_TEST(test_others_stay_constants),
+        MODEL_TEST(test_a_scale_must_be_a_step),          MODEL_TEST(test_counts_must_agree),
+        MODEL_TEST(test_integers_have_no_other_reader),   MODEL_TEST(test_readers_on_one_grid_share_the_parameter),
+        MODEL_TEST(test_the_grid_goes_into_the_template), MODEL_TEST(test_blocks_of_an_external_tensor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
