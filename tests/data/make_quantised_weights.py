@@ -92,11 +92,11 @@ save([dequantise('u8', 'u8_scale', 'u8_zero'),
       helper.make_node('MatMul', ['h4', 'node_float'], ['h5'], 'fifth'),
       helper.make_node('DequantizeLinear', ['node', 'node_scale'], ['node_again'], 'again', axis=0),
       helper.make_node('MatMul', ['h5', 'node_again'], ['y'], 'sixth')],
-     [integers('u8', TensorProto.UINT8, draw(0, 255, 7, 10)), constant('u8_scale', numpy.float32(0.004)),
+     [integers('u8', TensorProto.UINT8, draw(0, 255, 24, 10)), constant('u8_scale', numpy.float32(0.004)),
       constant('u8_zero', numpy.uint8(131)),
       integers('i4', TensorProto.INT4, draw(-8, 7, 10, 9)), constant('i4_scale', scales(3, 9)),
       integers('u4', TensorProto.UINT4, draw(0, 15, 9, 6)), constant('u4_scale', scales(9, 2)),
       integers('u4_zero', TensorProto.UINT4, draw(5, 10, 9, 2)),
       integers('i16', TensorProto.INT16, draw(-2000, 2000, 6, 6)), constant('i16_scale', scales(6) / 128),
       constant('node_scale', scales(6) / 16)],
-     [4, 7], [4, 6], folder / 'quantised_grids.onnx', 21)
+     [4, 24], [4, 6], folder / 'quantised_grids.onnx', 21)

@@ -1,0 +1,53 @@
+#!/bin/bash
+# Weights that are stored as integers: they train on their grids where --trainable names them, and go back as integers.
+. "$(dirname "$0")/support.sh"
+static=$SOURCE/tests/data/quantised_static.onnx # as quantize_static writes it: int8 weights, int32 biases
+grids=$SOURCE/tests/data/quantised_grids.onnx   # other types, blocks, a Constant
+
+# A model of nothing else says what would train, and a model with floats, too, that the integers do not.
+expect 1 "--trainable 'conv1.bias_quantized' (6: 'conv1.bias_quantized', 'conv1.weight_quantized'" \
+    "$PCC" "$static" --batch 4 -o train.c
+expect 0 '^fixed .* i8.4,1,3,3. *conv1.weight_quantized: a quantised tensor' "$PCC" "$static" --batch 4 --print trainable
+expect 2 "matches no initializer; did you mean 'fc.weight_quantized'" \
+    "$PCC" "$static" --batch 4 --trainable fc.weight_quantised -o train.c
+expect 0 '^6 of 26 initializers train: 537 of' "$PCC" "$static" --batch 4 --trainable '*_quantized' --print trainable
+expect 0 '' "$PCC" "$static" --batch 4 --trainable '*' -o all.c
+[ ! -s output ] || fail "scales are spoken of: $(cat output)"
+expect 0 '' "$PCC" "$static" --batch 4 --trainable '*weight_quantized' --freeze 'conv1*' --print trainable
+grep -q '^2 of ' output || fail "--freeze does not hold quantised weights: $(tail -1 output)"
+
+# The gradients are the reference evaluator's, in double and in every mode.
+for precision in 64-true 32-true 16-mixed bf16-mixed 16-true bf16-true; do
+    expect 0 '^ok: .* agree' "$PCC" verify "$static" --batch 4 --trainable '*_quantized' --precision $precision
+    "$PCC" "$static" --batch 4 --trainable '*_quantized' --precision $precision -o train.cu >output 2>&1 ||
+        fail "no CUDA program in $precision: $(head -c 600 output)"
+done
+
+for precision in 64-true 16-mixed bf16-true; do
+    expect 0 '^ok: .* agree' "$PCC" verify "$grids" --loss mse --trainable '*' --precision $precision
+done
+
+# What did not change is the file's to the byte: each float is rounded to the integer that it was.
+for model in static grids; do
+    options="--batch 4"
+    [ $model = grids ] && options="--loss mse"
+    expect 0 '' "$PCC" "${!model}" $options --trainable '*' -o $model
+    expect 0 '' ./$model --data synthetic --steps 2 --quiet --lr 0 --weight-decay 0 --export same.onnx
+    same_bytes same.onnx "${!model}"
+
+    # Training lowers the loss of the samples that it sees.
+    expect 0 '' ./$model --data synthetic --epochs 40 --lr 3e-3 --quiet --log log.jsonl --save trained.safetensors \
+        --export trained.onnx
+    trained_loss=$(grep -o '"val_loss":[^,]*' output | tail -1)
+    awk -F'"loss":' '/"step"/ { split($2, loss, ","); sum[++n] = loss[1] }
+        END { for (i = 1; i <= n / 40; i++) { first += sum[i]; last += sum[n + 1 - i] }; exit !(last < 0.9 * first) }' \
+        log.jsonl || fail "$model does not train: $(sed -n '1p;$p' log.jsonl)"
+    cmp -s trained.onnx same.onnx && fail "training changed nothing of $model"
+
+    # The exported model starts where the rounded weights are, and is exported as it is.
+    expect 0 '' "$PCC" trained.onnx $options --trainable '*' -o again
+    expect 0 '' ./again --data synthetic --steps 1 --quiet --lr 0 --weight-decay 0 --export again.onnx
+    same_bytes again.onnx trained.onnx
+    # A forward pass rounds, so the floats that were trained and the integers of the export compute the same.
+    expect 0 "$trained_loss," ./again --data synthetic --eval
+done
