@@ -186,12 +186,25 @@ static void keep_scale(Graph *graph, Node *node)
         node->inputs[1] = const_create(graph, scale->type, scale->data, scale->name);
 }
 
+static bool is_cast(const Node *node)
+{
+    return node && strcmp(node->op->name, "Cast") == 0;
+}
+
+/* PyTorch's exporter casts what QuantizeLinear gives to the type that it has. */
+static Value *behind_idle_casts(Value *x)
+{
+    while (is_cast(x->producer) && x->producer->inputs[0]->type.dtype == x->type.dtype)
+        x = x->producer->inputs[0];
+    return x;
+}
+
 /* The float that an integer tensor was rounded and saturated from, so that the gradient has a way; or x in `dtype`. */
 static Value *build_grid_value(Graph *graph, Value *x, Dtype dtype)
 {
-    const Node *cast = x->producer;
-    bool is_rounded = cast && strcmp(cast->op->name, "Cast") == 0 && cast->inputs[0]->producer &&
-                      strcmp(cast->inputs[0]->producer->op->name, "Saturate") == 0;
+    const Node *cast = behind_idle_casts(x)->producer;
+    bool is_rounded =
+        is_cast(cast) && cast->inputs[0]->producer && strcmp(cast->inputs[0]->producer->op->name, "Saturate") == 0;
     return build_cast(graph, is_rounded ? cast->inputs[0] : x, dtype);
 }
 
