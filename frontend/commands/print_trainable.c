@@ -26,6 +26,8 @@ static NameTable stored_values(Compilation *c)
     return table;
 }
 
+static const Verdict quantised_verdict = {false, "a quantised tensor, which trains only where --trainable names it"};
+
 static bool is_quantised(const Graph *graph, const char *name)
 {
     for (int i = 0; i < graph->quantised_count; i++)
@@ -47,7 +49,7 @@ static Row make_row(const TensorProto *tensor, const NameTable *stored, const Ju
     else if (dtype_from_onnx(tensor->data_type, &dtype) && is_float(dtype))
         row.verdict = (Verdict){false, value ? "a constant of the graph" : "no node reads it"};
     else if (is_quantised(judge->graph, name))
-        row.verdict = (Verdict){false, "a quantised tensor, which trains only where --trainable names it"};
+        row.verdict = quantised_verdict;
     else
         row.verdict = (Verdict){false, "not floating-point"};
     if (value)
@@ -75,8 +77,12 @@ static int add_other_rows(Compilation *c, const Judge *judge, Row *rows, int cou
         name_table_set(&listed, c->arena, rows[i].name, &rows[i]);
     for (int i = 0; i < c->imported->value_count; i++) {
         const Value *value = c->imported->values[i];
-        if (value && value->kind == VALUE_PARAM && value->name && !name_table_find(&listed, value->name))
+        if (!value || !value->name || name_table_find(&listed, value->name))
+            continue;
+        if (value->kind == VALUE_PARAM)
             rows[count++] = (Row){value->name, value->id, value->type, judge_tensor(judge, value)};
+        else if (value->kind == VALUE_CONST && is_quantised(c->imported, value->name))
+            rows[count++] = (Row){value->name, -1, value->type, quantised_verdict};
     }
     return count;
 }

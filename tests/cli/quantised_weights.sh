@@ -3,8 +3,9 @@
 . "$(dirname "$0")/support.sh"
 static=$SOURCE/tests/data/quantised_static.onnx # as quantize_static writes it: int8 weights, int32 biases
 grids=$SOURCE/tests/data/quantised_grids.onnx   # other types, blocks, a Constant
+torch=$SOURCE/tests/data/quantised_torch.onnx   # as PyTorch's TorchScript exporter writes it, all in Constants
 
-# A model of nothing else says what would train, and a model with floats, too, that the integers do not.
+# A model of nothing else says what would train, and one with floats, too, that the integers do not.
 expect 1 "--trainable 'conv1.bias_quantized' (6: 'conv1.bias_quantized', 'conv1.weight_quantized'" \
     "$PCC" "$static" --batch 4 -o train.c
 expect 0 '^fixed .* i8.4,1,3,3. *conv1.weight_quantized: a quantised tensor' "$PCC" "$static" --batch 4 --print trainable
@@ -15,6 +16,22 @@ expect 0 '' "$PCC" "$static" --batch 4 --trainable '*' -o all.c
 [ ! -s output ] || fail "scales are spoken of: $(cat output)"
 expect 0 '' "$PCC" "$static" --batch 4 --trainable '*weight_quantized' --freeze 'conv1*' --print trainable
 grep -q '^2 of ' output || fail "--freeze does not hold quantised weights: $(tail -1 output)"
+
+three=$(tensor b 01 3 00000040000040c00000003f)$(graph_input x 01 '4 3')$(graph_output y 01 '4 3')
+write_graph mixed.onnx "$(node d DequantizeLinear 'q s' w)$(node a Add 'x w' h)$(node c Add 'h b' y)$(
+    tensor q 03 3 ff007f)$(tensor s 01 '' 0000003f)$three"
+expect 0 "note: 1 quantised tensor ('q') stays as integers; --trainable GLOB" "$PCC" mixed.onnx --loss mse -o train.c
+expect 0 '' "$PCC" mixed.onnx --loss mse --trainable b -o train.c
+[ ! -s output ] || fail "the user has chosen, and is told: $(cat output)"
+expect 0 '' "$PCC" mixed.onnx --loss mse --trainable '?' -o train.c
+write_graph bad.onnx "$(node d DequantizeLinear 'q s' w)$(node a Add 'x w' y)$(tensor q 03 3 ff007f)$(
+    tensor s 01 '' 000000bf)$three"
+expect 1 "error: node 'd' (DequantizeLinear): scale 0 of 'q', which --trainable names, is -0.5" \
+    "$PCC" bad.onnx --loss mse --trainable '*' -o train.c
+
+expect 1 "no float of the model is trainable, but quantised tensors are" "$PCC" "$torch" -o train.c
+expect 0 '^fixed .* i8.5,144. */fc/Constant.*: a quantised tensor' "$PCC" "$torch" --print trainable
+expect 0 '^ok: .* agree' "$PCC" verify "$torch" --trainable '*' --precision 64-true
 
 # The gradients are the reference evaluator's, in double and in every mode.
 for precision in 64-true 32-true 16-mixed bf16-mixed 16-true bf16-true; do
@@ -28,7 +45,7 @@ for precision in 64-true 16-mixed bf16-true; do
 done
 
 # What did not change is the file's to the byte: each float is rounded to the integer that it was.
-for model in static grids; do
+for model in static grids torch; do
     options="--batch 4"
     [ $model = grids ] && options="--loss mse"
     expect 0 '' "$PCC" "${!model}" $options --trainable '*' -o $model

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Writes two models beside itself whose weights are stored as integers, for DequantizeLinear to read.
+"""Writes three models beside itself whose weights are stored as integers, for DequantizeLinear to read.
 
 quantised_static.onnx: a small convolutional network as onnxruntime's quantize_static leaves it in the QDQ format: weights int8 for
 each output channel, biases int32, activations uint8. quantised_grids.onnx: other types and layouts of such weights: uint8 with a
 zero point, int4 in blocks that do not divide the axis, uint4 in blocks of the last axis, int16, and int8 in a Constant
-node and read twice."""
+node and read twice. quantised_torch.onnx: a network that PyTorch quantised, as its TorchScript exporter writes it: all
+weights in Constant nodes, and casts between QuantizeLinear and DequantizeLinear that change nothing."""
 import pathlib
 import tempfile
 
 import numpy
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import quantization
 
@@ -100,3 +102,25 @@ save([dequantise('u8', 'u8_scale', 'u8_zero'),
       integers('i16', TensorProto.INT16, draw(-2000, 2000, 6, 6)), constant('i16_scale', scales(6) / 128),
       constant('node_scale', scales(6) / 16)],
      [4, 24], [4, 6], folder / 'quantised_grids.onnx', 21)
+
+# ---- quantised_torch.onnx ----
+
+
+class Network(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.quantise, self.dequantise = torch.ao.quantization.QuantStub(), torch.ao.quantization.DeQuantStub()
+        self.conv, self.relu, self.fc = torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Linear(4 * 36, 5)
+
+    def forward(self, x):
+        return self.dequantise(self.fc(self.relu(self.conv(self.quantise(x))).flatten(1)))
+
+
+torch.manual_seed(0)
+network = Network().eval()
+network.qconfig = torch.ao.quantization.get_default_qconfig(torch.backends.quantized.engine)
+torch.ao.quantization.prepare(network, inplace=True)
+network(torch.randn(16, 1, 8, 8))
+torch.ao.quantization.convert(network, inplace=True)
+torch.onnx.export(network, torch.randn(4, 1, 8, 8), folder / 'quantised_torch.onnx', opset_version=17, dynamo=False,
+                  input_names=['x'], output_names=['y'])
