@@ -210,6 +210,13 @@ void rebatch_results(Import *import, const Body *body, const NodeProto *from, co
     }
 }
 
+void rebatch_shared(Import *import, const Value *value)
+{
+    if (rebatch_size(import->rebatch)) {
+        set_place(import, value, PLACE_NONE);
+    }
+}
+
 /* A loss finds the samples of an output on the first axis, or on one that is all theirs ([time, batch, ...]). */
 void rebatch_output(Import *import, const char *name, const Value *value)
 {

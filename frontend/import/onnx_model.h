@@ -283,6 +283,8 @@ void rebatch_input(Import *import, const Value *value);
 /* Before a node's types are inferred, and when its results are there. Fatal when samples might mix. */
 void rebatch_operands(Import *import, const Body *body, const NodeProto *from, Node *node);
 void rebatch_results(Import *import, const Body *body, const NodeProto *from, const Node *node, Value *const *results);
+void rebatch_shared(Import *import,
+                    const Value *value); /* computed from stored tensors alone, by no node of the file */
 void rebatch_output(Import *import, const char *name, const Value *value);
 _Noreturn void rebatch_refuse(Import *import, Origin origin, const char *why);
 bool rebatch_knew(Import *import, const Body *body, const NodeProto *from); /* the recorded import had its results */

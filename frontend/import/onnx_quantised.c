@@ -189,6 +189,7 @@ static bool make_parameter(Import *import, QuantisedWeight *weight, Node *reader
     set_int(graph, quantize, "output_dtype",
             integers->narrow ? integers->narrow : dtype_info[integers->type.dtype].onnx);
     weight->on_grid = build_finish(graph, quantize);
+    rebatch_shared(import, weight->on_grid);
     graph->cursor = NULL;
     name_table_set(&import->model->grids, import->model->arena, weight->name, grid);
     return true;
