@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { FLOAT = 1, UINT8 = 2, INT8 = 3, INT32 = 6, INT4 = 22 }; /* TensorProto.DataType */
+enum { FLOAT = 1, INT8 = 3, INT4 = 22 }; /* TensorProto.DataType */
 
 static const char *const all[] = {"*"}, *const q_alone[] = {"q"};
 static const ImportOptions none_named = {0};
@@ -31,11 +31,11 @@ static void add_dequantise(WireBuffer *graph, const char *name, const char *inpu
 static const int8_t integers[6] = {-128, 0, 1, 2, 3, 127};
 
 /* y = x · dequantised(q [2, 3]), q with a scale and a zero point a column; `extra` is more of the graph, or NULL. */
-static const char *write_columns(ModelTest *test, const float scales[3], WireBuffer *extra)
+static const char *write_samples(ModelTest *test, int64_t samples, const float scales[3], WireBuffer *extra)
 {
     WireBuffer graph = {0};
     const int8_t zeros[3] = {0, 1, -1};
-    add_value(&graph, 11, "x", FLOAT, 2, DIMS(4, 2), NULL);
+    add_value(&graph, 11, "x", FLOAT, 2, DIMS(samples, 2), NULL);
     add_tensor(&graph, "q", INT8, 2, DIMS(2, 3), integers, sizeof integers);
     add_tensor(&graph, "s", FLOAT, 1, DIMS(3), scales, 3 * sizeof(float));
     add_tensor(&graph, "z", INT8, 1, DIMS(3), zeros, sizeof zeros);
@@ -45,8 +45,13 @@ static const char *write_columns(ModelTest *test, const float scales[3], WireBuf
         wire_append(&graph, extra->bytes, extra->size);
         wire_free(extra);
     }
-    add_value(&graph, 12, "y", FLOAT, 2, DIMS(4, 3), NULL);
+    add_value(&graph, 12, "y", FLOAT, 2, DIMS(samples, 3), NULL);
     return write_model(test, &graph, 21, NULL);
+}
+
+static const char *write_columns(ModelTest *test, const float scales[3], WireBuffer *extra)
+{
+    return write_samples(test, 4, scales, extra);
 }
 
 static const float scales[3] = {0.5f, 0.25f, 2};
@@ -66,6 +71,17 @@ static void test_the_named_become_parameters(void **state)
     assert_int_equal(graph->first->outputs[0]->type.dtype, DTYPE_I8);
     assert_string_equal(graph->first->next->op->name, "DequantizeLinear");
     assert_int_equal(graph->quantised_count, 0);
+}
+
+/* A file whose batch is fixed at 1. */
+static void test_they_are_the_same_for_every_sample(void **state)
+{
+    ModelTest *test = *state;
+    const ImportOptions options = {.trainable = all, .trainable_count = 1, .batch = 5};
+    Graph *graph = imported(test, write_samples(test, 1, scales, NULL), &options);
+    const Type want = TYPE(DTYPE_F32, 5, 3);
+    assert_int_equal(value_named(graph, "q")->kind, VALUE_PARAM);
+    assert_true(same_type(&graph->outputs[0]->type, &want));
 }
 
 static void test_others_stay_constants(void **state)
@@ -262,10 +278,15 @@ static void test_blocks_of_an_external_tensor(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MODEL_TEST(test_the_named_become_parameters),     MODEL_TEST(test_others_stay_constants),
-        MODEL_TEST(test_a_scale_must_be_a_step),          MODEL_TEST(test_counts_must_agree),
-        MODEL_TEST(test_integers_have_no_other_reader),   MODEL_TEST(test_readers_on_one_grid_share_the_parameter),
-        MODEL_TEST(test_the_grid_goes_into_the_template), MODEL_TEST(test_blocks_of_an_external_tensor),
+        MODEL_TEST(test_the_named_become_parameters),
+        MODEL_TEST(test_they_are_the_same_for_every_sample),
+        MODEL_TEST(test_others_stay_constants),
+        MODEL_TEST(test_a_scale_must_be_a_step),
+        MODEL_TEST(test_counts_must_agree),
+        MODEL_TEST(test_integers_have_no_other_reader),
+        MODEL_TEST(test_readers_on_one_grid_share_the_parameter),
+        MODEL_TEST(test_the_grid_goes_into_the_template),
+        MODEL_TEST(test_blocks_of_an_external_tensor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
