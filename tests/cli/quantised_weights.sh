@@ -33,8 +33,8 @@ expect 1 "no float of the model is trainable, but quantised tensors are" "$PCC" 
 expect 0 '^fixed .* i8.5,144. */fc/Constant.*: a quantised tensor' "$PCC" "$torch" --print trainable
 expect 0 '^ok: .* agree' "$PCC" verify "$torch" --trainable '*' --precision 64-true
 
-# The gradients are the reference evaluator's, in double and in every mode.
-for precision in 64-true 32-true 16-mixed bf16-mixed 16-true bf16-true; do
+# The gradients are the reference evaluator's, in double, in a mode of each kind.
+for precision in 64-true 32-true bf16-mixed 16-true; do
     expect 0 '^ok: .* agree' "$PCC" verify "$static" --batch 4 --trainable '*_quantized' --precision $precision
     "$PCC" "$static" --batch 4 --trainable '*_quantized' --precision $precision -o train.cu >output 2>&1 ||
         fail "no CUDA program in $precision: $(head -c 600 output)"
