@@ -39,10 +39,23 @@ static bool infer_loss_scale(Graph *graph, Node *node)
     return true;
 }
 
-static bool infer_nothing(Graph *graph, Node *node)
+static bool infer_apply(Graph *graph, Node *node)
 {
-    (void)graph;
-    return node->input_count % 2 == 0;
+    const int count = node->input_count / 2;
+    for (int i = 0; i < count; i++)
+        if (!node->inputs[i] || !node->inputs[count + i] ||
+            !same_dims(&node->inputs[i]->type, &node->inputs[count + i]->type))
+            return REJECT(graph, node, "operand %d has no gradient of its dims", i);
+    return node->input_count % 2 == 0 || REJECT(graph, node, "%d operands are no pairs", node->input_count);
+}
+
+/* The reference has an optimizer of its own. */
+static void evaluate_nothing(Arena *arena, const Node *node, const Tensor *inputs, Tensor *outputs)
+{
+    (void)arena;
+    (void)node;
+    (void)inputs;
+    (void)outputs;
 }
 
 /* The reference needs no scaling. */
@@ -106,7 +119,8 @@ const Op fused_ops[] = {
         .internal = true,
         .precision = CLASS_NONE,
         .kind = OP_UPDATE,
-        .infer = infer_nothing,
+        .infer = infer_apply,
+        .evaluate = evaluate_nothing,
     },
     {0},
 };

@@ -18,6 +18,7 @@ typedef struct Applier {
     Binding *waiting; /* gradients that may be applied */
     int waiting_count;
     int64_t waiting_bytes;
+    bool applied; /* some are */
 } Applier;
 
 static const Value *used_buffer(Value *value)
@@ -71,6 +72,7 @@ static void insert_node(Applier *a, Node *before)
     node_create(graph, find_op("ApplyGradients", strlen("ApplyGradients")), 2 * count, operands, 0);
     a->waiting_count = 0;
     a->waiting_bytes = 0;
+    a->applied = true;
 }
 
 static void insert_nodes(Applier *a)
@@ -87,10 +89,11 @@ static void insert_nodes(Applier *a)
             a->waiting[a->waiting_count++] = gradient;
             a->waiting_bytes += type_bytes(&gradient.value->type);
         }
-        if (a->waiting_bytes >= LEAST_BYTES)
+        if (a->waiting_bytes >= LEAST_BYTES && behind)
             insert_node(a, behind);
     }
-    insert_node(a, NULL);
+    if (a->applied) /* else the update behind the step does as well */
+        insert_node(a, NULL);
 }
 
 void apply_gradients(Graph *graph, const Options *options)
