@@ -39,6 +39,10 @@ static bool agrees(Comparison *comparison, const Value *value, const Tensor *act
         return false;
     }
     const double tolerance = exact.f ? tolerance_of(comparison, &exact, &rounded) : 0;
+    if (!isfinite(tolerance)) {
+        snprintf(message, MESSAGE_BYTES, "%s has no tolerance: rounding makes it not finite", what);
+        return false;
+    }
     if (exact.f && tolerance > sqrt(comparison->roundoff) * scale_of(&exact))
         snprintf(message, MESSAGE_BYTES, "%s is vague: within %.1e", what, tolerance);
     for (int64_t i = 0; i < element_count(&exact.type); i++) {
