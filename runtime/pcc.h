@@ -96,7 +96,8 @@ PccStep *pcc_step_context(PccSession *session);
 int pcc_keep_outputs(PccSession *session, PccError *error);
 
 /* A graph output after pcc_evaluate, or after pcc_backward where outputs are kept, valid until the next call; a
- * parameter, state or constant. The description may be NULL. NULL when there is none of that name. */
+ * parameter, state or constant. The description may be NULL. NULL when there is none of that name, or when the step
+ * that ran last overwrote it. */
 const void *pcc_output(const PccSession *session, const char *name, const PccTensor **description);
 void *pcc_tensor(PccSession *session, const char *name, const PccTensor **description);
 
