@@ -37,6 +37,44 @@ same_numbers() { # MODEL KINDS OPTIONS...
 same_numbers gpt2 "fused auto all" --loss causal-lm
 same_numbers resnet_ts "auto" # nothing of it is made again on the way
 
+# ---- gated activations, with views in between ----
+floats() { # COUNT SALT: hexadecimal, of either sign, from 1/8 to 1/2
+    local i
+    for ((i = 0; i < $1; i++)); do
+        printf '%02x%02x%02x%s' $(((i * 37 + $2) % 256)) $(((i * 91 + $2) % 256)) $(((i * 53 + $2) % 256)) "${signs[(i + $2) * 5 % 7 % 2]}"
+    done
+}
+signs=(3e be)
+halves="$(node first MatMul 'x w' h)$(node halves Split h 'a b' "$(int_attribute axis 1)")"
+silu="$(node gate Sigmoid a s)$(node silu Mul 's a' g)"
+weights="$(tensor w 01 '3 8' "$(floats 24 3)")$(tensor v 01 '4 3' "$(floats 12 8)")"
+ends="$(node last MatMul 'y v' z)$weights$(graph_input x 01 'N 3')$(graph_output z 01 'N 3')"
+whole=ffffffffffffffff two=0200000000000000 four=0400000000000000
+shapes="$(tensor pairs 07 3 $whole$two$two)$(tensor rows 07 2 $whole$four)"
+write_graph plain.onnx "$halves$silu$(node product Mul 'g b' y)$ends"
+write_graph reshaped.onnx "$halves$silu$(node turn_g Reshape 'g pairs' g2)$(node turn_b Reshape 'b pairs' b2)$(
+    node product Mul 'g2 b2' y2)$(node back Reshape 'y2 rows' y)$shapes$ends"
+write_graph transposed.onnx "$halves$silu$(node turn_g Transpose g g2)$(node turn_b Transpose b b2)$(
+    node product Mul 'g2 b2' y2)$(node back Transpose y2 y)$ends"
+write_graph inside.onnx "$halves$(node gate Sigmoid a s)$(node turn_s Reshape 's pairs' s2)$(node turn_a Reshape 'a pairs' a2)$(
+    node silu Mul 's2 a2' g2)$(node back Reshape 'g2 rows' g)$(node product Mul 'g b' y)$shapes$ends"
+after() { # MODEL KIND: the training graph
+    "$PCC" $1.onnx --batch 4 --loss cross-entropy --recompute $2 --dump-after recompute
+}
+for model in plain transposed inside; do # the clone of `reshaped` would be in a loop of other dims
+    [ "$(after $model fused | grep -c ' = Mul(')" -gt "$(after $model none | grep -c ' = Mul(')" ] ||
+        fail "$model.onnx: nothing is computed again"
+done
+for model in plain reshaped transposed inside; do
+    for kind in none fused; do
+        "$PCC" $model.onnx --batch 4 --loss cross-entropy --recompute $kind -o $kind ||
+            fail "$model.onnx does not build ($kind)"
+        ./$kind --data synthetic --steps 5 --lr 0.1 --seed 1 --quiet --save $kind.safetensors >output 2>&1 ||
+            fail "$model.onnx does not train ($kind): $(head -c 600 output)"
+    done
+    cmp -s none.safetensors fused.safetensors || fail "$model.onnx: --recompute fused changes the numbers"
+done
+
 # ---- budgets ----
 chosen() { # SIZE: the last kind that was tried
     "$PCC" vit.onnx --batch 8 --clip-norm 1 --memory-budget "$1" -v -o train.c 2>&1 |

@@ -66,10 +66,11 @@ text_field() {
 
 # ---- parts of a GraphProto ----
 
-node() { # NAME OP INPUTS OUTPUT [ATTRIBUTES]
-    local inputs= input
-    for input in $3; do inputs=$inputs$(text_field 1 "$input"); done
-    field 1 "$inputs$(text_field 2 "$4")$(text_field 3 "$1")$(text_field 4 "$2")${5:-}"
+node() { # NAME OP INPUTS OUTPUTS [ATTRIBUTES]
+    local values= value
+    for value in $3; do values=$values$(text_field 1 "$value"); done
+    for value in $4; do values=$values$(text_field 2 "$value"); done
+    field 1 "$values$(text_field 3 "$1")$(text_field 4 "$2")${5:-}"
 }
 
 int_attribute() { # NAME VALUE
