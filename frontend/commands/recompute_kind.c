@@ -2,6 +2,12 @@
  * exactly only after fusion and memory planning. */
 #include "frontend/commands/recompute_kind.h"
 
+#include <math.h>
+
+/* In larger graphs the peak is what the backward pass finds in memory, of which `fused` keeps less; in smaller ones it
+ * may be what a loop of the backward pass makes at once, and to compile again takes some milliseconds. */
+enum { MAX_COMPARED_NODES = 100 };
+
 /* Bytes of weights and arena of the program that this kind gives. Warnings are left to the final compile. */
 static int64_t program_bytes(Compilation *c, RecomputeKind kind)
 {
@@ -9,6 +15,7 @@ static int64_t program_bytes(Compilation *c, RecomputeKind kind)
     EmitOptions emit = {.model_path = "", .command_line = "", .source_name = "", .weights_name = ""};
     Options options = c->options;
     options.recompute = kind;
+    options.init_random = false; /* sizes are the same */
     options.observe = NULL;
     options.dump_after = NULL;
     const Program program = run_pipeline(graph_clone(c->imported), &options);
@@ -20,38 +27,62 @@ static int64_t program_bytes(Compilation *c, RecomputeKind kind)
     return emitted.weights_bytes + emitted.arena_bytes;
 }
 
-static void choose_least(Compilation *c)
+/* The first of the kinds that take the least. */
+static RecomputeKind least_of(Compilation *c, const RecomputeKind *kinds, int count)
 {
-    const RecomputeKind most = c->options.recompute;
     int64_t least = INT64_MAX;
-    for (RecomputeKind kind = RECOMPUTE_NONE; kind <= most; kind++) {
-        const int64_t bytes = program_bytes(c, kind);
+    RecomputeKind chosen = kinds[0];
+    for (int i = 0; i < count; i++) {
+        const int64_t bytes = program_bytes(c, kinds[i]);
         if (bytes < least)
-            c->options.recompute = kind;
+            chosen = kinds[i];
         least = bytes < least ? bytes : least;
     }
+    return chosen;
 }
 
-static void choose_first_within(Compilation *c, double budget)
+/* In MiB from one on, rounded up so that a budget of that size is enough. */
+static const char *text_of_bytes(Arena *arena, int64_t bytes)
+{
+    return bytes < 1 << 20 ? arena_printf(arena, "%lld bytes", (long long)bytes)
+                           : arena_printf(arena, "%.2f MiB", ceil((double)bytes / 0x1p20 * 100) / 100);
+}
+
+static RecomputeKind first_within(Compilation *c, double budget, const RecomputeKind *kinds, int count)
 {
     int64_t least = INT64_MAX;
-    for (RecomputeKind kind = c->options.recompute; kind < RECOMPUTE_KINDS; kind++) {
-        const int64_t bytes = program_bytes(c, kind);
-        c->options.recompute = kind;
+    for (int i = 0; i < count; i++) {
+        const int64_t bytes = program_bytes(c, kinds[i]);
         if ((double)bytes <= budget)
-            return;
+            return kinds[i];
         least = bytes < least ? bytes : least;
     }
     fatal(&c->diagnostics, EXIT_STATUS_INPUT, NO_ORIGIN,
-          "--memory-budget %s: weights and arena of a step take %.2f MiB at least; choose a smaller --batch, or a "
+          "--memory-budget %s: weights and arena of a step take %s at least; choose a smaller --batch, or a "
           "--precision with smaller weights",
-          c->line.memory_budget, (double)least / 0x1p20);
+          c->line.memory_budget, text_of_bytes(c->imported->arena, least));
+}
+
+static bool is_small(const Graph *graph)
+{
+    int count = 0;
+    for (const Node *node = graph->first; node && count <= MAX_COMPARED_NODES; node = node->next)
+        count++;
+    return count <= MAX_COMPARED_NODES;
 }
 
 void choose_recompute(Compilation *c)
 {
-    if (c->line.memory_budget)
-        choose_first_within(c, size_in_bytes(c->line.memory_budget));
-    else if (c->options.recompute > RECOMPUTE_FUSED)
-        choose_least(c);
+    static const RecomputeKind by_cost[] = {RECOMPUTE_NONE, RECOMPUTE_FUSED, RECOMPUTE_AUTO, RECOMPUTE_ALL};
+    static const RecomputeKind by_default[] = {RECOMPUTE_FUSED, RECOMPUTE_NONE, RECOMPUTE_AUTO, RECOMPUTE_ALL};
+    const RecomputeKind given = c->options.recompute;
+    if (c->line.memory_budget && c->line.recompute)
+        c->options.recompute =
+            first_within(c, size_in_bytes(c->line.memory_budget), by_cost + given, RECOMPUTE_KINDS - (int)given);
+    else if (c->line.memory_budget)
+        c->options.recompute = first_within(c, size_in_bytes(c->line.memory_budget), by_default, RECOMPUTE_KINDS);
+    else if (given > RECOMPUTE_FUSED)
+        c->options.recompute = least_of(c, by_cost, (int)given + 1);
+    else if (!c->line.recompute && is_small(c->imported))
+        c->options.recompute = least_of(c, by_default, 2);
 }
