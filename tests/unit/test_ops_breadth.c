@@ -200,7 +200,7 @@ static void half_a_spectrum_is_enough(void **state)
 
 /* ---- com.microsoft ---- */
 
-static void fused_operators_of_onnxruntime(void **state)
+static void fused_products_and_norms_of_onnxruntime(void **state)
 {
     static const GradientCase cases[] = {
         {"param %0 : f64[4,2,3] = data\nparam %1 : f64[5,2,4] = data\n%2 = FusedMatMul(%0, %1) {alpha=0.5, transA=1, "
@@ -229,6 +229,13 @@ static void fused_operators_of_onnxruntime(void **state)
         {"param %0 : f64[2,3] = data\nparam %1 : f64[4,3] = data\nparam %2 : f64[4] = data\n"
          "%3 = FusedGemm(%0, %1, %2) {activation=\"Sigmoid\", transB=1}\noutput %3",
          -1, 1},
+    };
+    CHECK_ALL(state, cases);
+}
+
+static void attention_of_onnxruntime(void **state)
+{
+    static const GradientCase cases[] = {
         {"param %0 : f64[2,3,8] = data\nparam %1 : f64[2,4,8] = data\nparam %2 : f64[2,4,6] = data\n"
          "param %3 : f64[22] = data\nconst %4 : i32[2,4] = {1, 1, 0, 1, 1, 1, 1, 1}\nparam %5 : f64[1,2,3,4] = data\n"
          "%6 = MultiHeadAttention(%0, %1, %2, %3, %4, %5) {num_heads=2}\noutput %6",
@@ -318,26 +325,25 @@ static void unique_may_leave_out_its_values(void **state)
 
 /* ---- what is refused ---- */
 
-static void what_does_not_fit_is_refused(void **state)
+typedef struct Refusal {
+    const char *body, *message;
+} Refusal;
+
+static void refuse_all(void **state, const Refusal *cases, size_t count)
 {
-    static const struct {
-        const char *body, *message;
-    } cases[] = {
-        {"param %0 : f64[4,6] = data\nconst %1 : f64[4,2] = {1, 1, 1, 1, 1, 1, 1, 1}\n"
-         "%2 = QuantizeLinear(%0, %1) {block_size=9223372036854775807}\noutput %2",
-         "or one a block"},
-        {"param %0 : f64[1,1,2] = data\nconst %1 : i64[1,1,2] = {0, 1}\n"
-         "%2 = MaxUnpool(%0, %1) {kernel_shape=[2], pads=[9223372036854775807, 9223372036854775807]}\noutput %2",
-         "no pool of these attributes"},
-        {"param %0 : f64[1,2,3] = data\nconst %1 : i64[4] = {1, 1, 65536, 65536}\n%2 = AffineGrid(%0, %1)\noutput %2",
-         "a table of 4294967296 by 3"},
+    for (size_t i = 0; i < count; i++)
+        assert_refused(*state, cases[i].body, cases[i].message);
+}
+
+#define REFUSE_ALL(state, cases) refuse_all((state), (cases), sizeof(cases) / sizeof *(cases))
+
+static void operands_that_do_not_fit_are_refused(void **state)
+{
+    static const Refusal cases[] = {
         {"param %0 : f64[2,4] = data\nconst %1 : i64[1,2] = {0, 1}\nparam %2 : f64[2,4] = data\n"
          "param %3 : f64[2,4] = data\nparam %4 : f64[4] = data\nconst %5 : i64[2,2] = {1, 1, 1, 1}\n"
          "%6, %7 = EmbedLayerNormalization(%1, _, %2, %3, _, %4, %4, %5)\noutput %6\noutput %7",
          "beside ids of i64[1,2]"},
-        {"param %0 : f64[2,3,16] = data\n%1 = GroupQueryAttention(%0) {num_heads=4611686018427387904, "
-         "kv_num_heads=4611686018427387904}\noutput %1",
-         "of 4611686018427387904 heads"},
         {"const %0 : u8[1,1,2,2] = {1, 2, 3, 4}\nconst %1 : f64[] = {1}\nconst %2 : u8[] = {0}\n"
          "const %3 : u8[2,1,1,1] = {1, 2}\nconst %4 : f64[2,1,1,1] = {1, 2}\n"
          "%5 = QLinearConv(%0, %1, %2, %3, %4, %2, %1, %2)\noutput %5",
@@ -346,6 +352,19 @@ static void what_does_not_fit_is_refused(void **state)
         {"param %0 : f64[2,3,8] = data\nparam %1 : f64[8] = data\nparam %2 : f64[8,1] = data\n"
          "%3 = SkipLayerNormalization(%0, %0, %1, _, %2)\noutput %3",
          "the bias f64[8,1] does not broadcast"},
+        {"param %0 : f64[1,2,5,5] = data\nparam %1 : f64[3,2,3,3] = data\nparam %2 : f64[1,18,3,3] = data\n"
+         "param %3 : f64[4] = data\n%4 = DeformConv(%0, %1, %2, %3)\noutput %4",
+         "input 3, the bias, is f64[4]; it must be a vector of 3 elements"},
+    };
+    REFUSE_ALL(state, cases);
+}
+
+static void attention_that_does_not_fit_is_refused(void **state)
+{
+    static const Refusal cases[] = {
+        {"param %0 : f64[2,3,16] = data\n%1 = GroupQueryAttention(%0) {num_heads=4611686018427387904, "
+         "kv_num_heads=4611686018427387904}\noutput %1",
+         "of 4611686018427387904 heads"},
         {"param %0 : f64[1,3,8] = data\nparam %1 : f64[8,24] = data\nparam %2 : f64[25] = data\n"
          "%3 = MicrosoftAttention(%0, %1, %2) {num_heads=2}\noutput %3",
          "input 2, the bias, is f64[25]; it must be a vector of 24 elements"},
@@ -362,9 +381,21 @@ static void what_does_not_fit_is_refused(void **state)
          "%3, %4, %5 = MultiHeadAttention(%0, %0, %0, _, _, _, %1, %2) {num_heads=2}\noutput %3\noutput %4\n"
          "output %5",
          "input 6, the past, is f64[1,3,2,4]; it must be f64[1,2,2,4]"},
-        {"param %0 : f64[1,2,5,5] = data\nparam %1 : f64[3,2,3,3] = data\nparam %2 : f64[1,18,3,3] = data\n"
-         "param %3 : f64[4] = data\n%4 = DeformConv(%0, %1, %2, %3)\noutput %4",
-         "input 3, the bias, is f64[4]; it must be a vector of 3 elements"},
+    };
+    REFUSE_ALL(state, cases);
+}
+
+static void attributes_out_of_bounds_are_refused(void **state)
+{
+    static const Refusal cases[] = {
+        {"param %0 : f64[4,6] = data\nconst %1 : f64[4,2] = {1, 1, 1, 1, 1, 1, 1, 1}\n"
+         "%2 = QuantizeLinear(%0, %1) {block_size=9223372036854775807}\noutput %2",
+         "or one a block"},
+        {"param %0 : f64[1,1,2] = data\nconst %1 : i64[1,1,2] = {0, 1}\n"
+         "%2 = MaxUnpool(%0, %1) {kernel_shape=[2], pads=[9223372036854775807, 9223372036854775807]}\noutput %2",
+         "no pool of these attributes"},
+        {"param %0 : f64[1,2,3] = data\nconst %1 : i64[4] = {1, 1, 65536, 65536}\n%2 = AffineGrid(%0, %1)\noutput %2",
+         "a table of 4294967296 by 3"},
         {"param %0 : f64[2] = data\n%1 = Cast(%0) {to=4294967297}\noutput %1",
          "attribute 'to' is ONNX data type 4294967297"},
         {"param %0 : f64[2,2] = data\n%1 = EyeLike(%0) {dtype=4294967297}\noutput %1",
@@ -375,9 +406,7 @@ static void what_does_not_fit_is_refused(void **state)
          "%2 = QuantizeLinear(%0, %1) {output_dtype=4294967299}\noutput %2",
          "attribute 'output_dtype' is ONNX data type 4294967299"},
     };
-    Fixture *f = *state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_refused(f, cases[i].body, cases[i].message);
+    REFUSE_ALL(state, cases);
 }
 
 int main(void)
@@ -391,12 +420,15 @@ int main(void)
         TEST_WITH_FIXTURE(transforms_and_determinants),
         TEST_WITH_FIXTURE(determinants_have_the_sign_of_the_rows_order),
         TEST_WITH_FIXTURE(half_a_spectrum_is_enough),
-        TEST_WITH_FIXTURE(fused_operators_of_onnxruntime),
+        TEST_WITH_FIXTURE(fused_products_and_norms_of_onnxruntime),
+        TEST_WITH_FIXTURE(attention_of_onnxruntime),
         TEST_WITH_FIXTURE(what_is_rounded_passes_its_gradient_on),
         TEST_WITH_FIXTURE(quantised_by_rows_and_by_blocks),
         TEST_WITH_FIXTURE(products_of_quantised_tensors),
         TEST_WITH_FIXTURE(unique_may_leave_out_its_values),
-        TEST_WITH_FIXTURE(what_does_not_fit_is_refused),
+        TEST_WITH_FIXTURE(operands_that_do_not_fit_are_refused),
+        TEST_WITH_FIXTURE(attention_that_does_not_fit_is_refused),
+        TEST_WITH_FIXTURE(attributes_out_of_bounds_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
