@@ -258,6 +258,10 @@ static void attention_of_onnxruntime(void **state)
          "data\n"
          "%4 = MicrosoftRotaryEmbedding(%0, %1, %2, %3) {interleaved=1}\noutput %4",
          -1, 1},
+        {"param %0 : f64[1,2,3,6] = data\nconst %1 : i64[1] = {1}\nparam %2 : f64[5,2] = data\nparam %3 : f64[5,2] = "
+         "data\n"
+         "%4 = MicrosoftRotaryEmbedding(%0, %1, %2, %3) {num_heads=2, rotary_embedding_dim=4}\noutput %4",
+         -1, 1},
     };
     CHECK_ALL(state, cases);
 }
@@ -385,6 +389,40 @@ static void attention_that_does_not_fit_is_refused(void **state)
     REFUSE_ALL(state, cases);
 }
 
+static void angles_that_do_not_fit_are_refused(void **state)
+{
+    static const Refusal cases[] = {
+        {"param %0 : f64[1,3,8] = data\nconst %1 : i64[1,3] = {0, 1, 2}\nparam %2 : f64[5,4] = data\n"
+         "%3 = RotaryEmbedding(%0, %2, %2, %1) {num_heads=2}\noutput %3",
+         "input 1 is f64[5,4]; it must have rank 2, and 2 angles in a row"},
+        {"param %0 : f64[1,3,8] = data\nconst %1 : i64[1,3] = {0, 1, 2}\nparam %2 : f64[5,1] = data\n"
+         "%3 = RotaryEmbedding(%0, %2, %2, %1) {num_heads=2}\noutput %3",
+         "input 1 is f64[5,1]; it must have rank 2, and 2 angles in a row"},
+        {"param %0 : f64[1,3,8] = data\nparam %1 : f64[1,3,1] = data\nparam %2 : f64[1,3,2] = data\n"
+         "%3 = RotaryEmbedding(%0, %1, %2) {num_heads=2, rotary_embedding_dim=2}\noutput %3",
+         "input 2 is f64[1,3,2]; it must have rank 3, and 1 angles in a row"},
+        {"param %0 : f64[1,2,3,4] = data\nconst %1 : i64[1] = {1}\nparam %2 : f64[5,4] = data\n"
+         "%3 = MicrosoftRotaryEmbedding(%0, %1, %2, %2)\noutput %3",
+         "input 2 is f64[5,4]; it must have rank 2, and 2 angles in a row"},
+        {"param %0 : f64[1,3,8] = data\nconst %1 : i64[1] = {1}\nparam %2 : f64[5,2] = data\n"
+         "%3 = MicrosoftRotaryEmbedding(%0, %1, %2, %2) {num_heads=2, rotary_embedding_dim=2}\noutput %3",
+         "input 2 is f64[5,2]; it must have rank 2, and 1 angles in a row"},
+        {"param %0 : f64[1,3,8] = data\nparam %1 : f64[1,3,4] = data\nparam %2 : f64[4,3] = data\n"
+         "%3, _, _ = GroupQueryAttention(%0, %1, %1, _, _, _, _, %2, %2) {num_heads=2, kv_num_heads=1, do_rotary=1}\n"
+         "output %3",
+         "input 7 is f64[4,3]; it must have rank 2, 3 rows at least, and 1 to 2 angles in a row"},
+        {"param %0 : f64[1,3,8] = data\nparam %1 : f64[1,3,4] = data\nparam %2 : f64[2,2] = data\n"
+         "%3, _, _ = GroupQueryAttention(%0, %1, %1, _, _, _, _, %2, %2) {num_heads=2, kv_num_heads=1, do_rotary=1}\n"
+         "output %3",
+         "input 7 is f64[2,2]; it must have rank 2, 3 rows at least"},
+        {"param %0 : f64[1,3,8] = data\nparam %1 : f64[1,3,4] = data\nparam %2 : f64[4,2] = data\n"
+         "param %3 : f64[4,1] = data\n%4, _, _ = GroupQueryAttention(%0, %1, %1, _, _, _, _, %2, %3) {num_heads=2, "
+         "kv_num_heads=1, do_rotary=1}\noutput %4",
+         "input 8 is f64[4,1], and input 7, the cosines, f64[4,2]"},
+    };
+    REFUSE_ALL(state, cases);
+}
+
 static void attributes_out_of_bounds_are_refused(void **state)
 {
     static const Refusal cases[] = {
@@ -428,6 +466,7 @@ int main(void)
         TEST_WITH_FIXTURE(unique_may_leave_out_its_values),
         TEST_WITH_FIXTURE(operands_that_do_not_fit_are_refused),
         TEST_WITH_FIXTURE(attention_that_does_not_fit_is_refused),
+        TEST_WITH_FIXTURE(angles_that_do_not_fit_are_refused),
         TEST_WITH_FIXTURE(attributes_out_of_bounds_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

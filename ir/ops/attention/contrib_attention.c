@@ -326,7 +326,13 @@ static bool contrib_rotary_infer(Graph *graph, Node *node)
         return REJECT_UNSUPPORTED(graph, node, "attribute 'is_packed_batching' is 1");
     if (element_count(ids) != 1 && (ids->rank != 2 || ids->dims[0] != batch || ids->dims[1] != length))
         return REJECT(graph, node, "position_ids are %s", type_text(graph->arena, ids));
-    return infer_like_first(graph, node);
+    const int64_t width = attr_int(node, "rotary_embedding_dim"),
+                  all = x->rank == 4 ? x->dims[3] : x->dims[2] / rotary_heads(node);
+    if (width < 0 || width > all || (width ? width : all) % 2 != 0)
+        return REJECT(graph, node, "attribute 'rotary_embedding_dim' is %" PRId64 " of %" PRId64 " channels a head",
+                      width, all);
+    return check_rotary_cache(graph, node, 2, 2, width ? width : all) &&
+           check_rotary_cache(graph, node, 3, 2, width ? width : all) && infer_like_first(graph, node);
 }
 
 static Value *build_rotated(Graph *graph, Value *x, Value *ids, Value *cosines, Value *sines, const Node *node,
@@ -365,6 +371,25 @@ static int64_t width_of_heads(const Node *node)
     return q->dims[2] % all == 0 ? q->dims[2] / all : 0;
 }
 
+/* The width of the cache says how many channels of a head rotate. */
+static bool check_group_query_caches(Graph *graph, Node *node, int64_t width)
+{
+    if (!attr_int(node, "do_rotary"))
+        return true;
+    if (!input(node, COSINES) || !input(node, SINES))
+        return REJECT(graph, node, "do_rotary needs cos_cache and sin_cache");
+    const Type *cosines = &node->inputs[COSINES]->type, *sines = &node->inputs[SINES]->type;
+    const int64_t length = node->inputs[QUERY]->type.dims[1];
+    if (cosines->rank != 2 || cosines->dims[1] < 1 || cosines->dims[1] > width / 2 || cosines->dims[0] < length)
+        return REJECT(graph, node,
+                      "input %d is %s; it must have rank 2, %" PRId64 " rows at least, and 1 to %" PRId64
+                      " angles in a row",
+                      COSINES, type_text(graph->arena, cosines), length, width / 2);
+    return same_dims(sines, cosines) ||
+           REJECT(graph, node, "input %d is %s, and input %d, the cosines, %s", SINES, type_text(graph->arena, sines),
+                  COSINES, type_text(graph->arena, cosines));
+}
+
 static bool group_query_infer(Graph *graph, Node *node)
 {
     const Type *q = &node->inputs[QUERY]->type;
@@ -382,8 +407,8 @@ static bool group_query_infer(Graph *graph, Node *node)
     for (int i = 3; i <= 4; i++)
         if (has_length(input(node, i)))
             return REJECT_UNSUPPORTED(graph, node, "a cache of keys and values, whose length depends on data");
-    if (attr_int(node, "do_rotary") && (!input(node, COSINES) || !input(node, SINES)))
-        return REJECT(graph, node, "do_rotary needs cos_cache and sin_cache");
+    if (!check_group_query_caches(graph, node, width))
+        return false;
     const Type cache = make_type(q->dtype, 4, (int64_t[]){q->dims[0], kv, q->dims[1], width});
     return set_output_type(graph, node, 0,
                            make_type(q->dtype, 3, (int64_t[]){q->dims[0], q->dims[1], heads * width})) &&

@@ -52,6 +52,17 @@ static void expand_rotary(Graph *graph, Node *node, Value **replacements)
     replacements[0] = node->inputs[0]->type.rank == 3 ? build_joined_heads(graph, y) : y;
 }
 
+bool check_rotary_cache(Graph *graph, Node *node, int i, int rank, int64_t rotated)
+{
+    const Type *cache = &node->inputs[i]->type;
+    if (cache->rank == rank && cache->dims[rank - 1] == rotated / 2)
+        return true;
+    return REJECT(graph, node,
+                  "input %d is %s; it must have rank %d, and %" PRId64
+                  " angles in a row, half of the channels that rotate",
+                  i, type_text(graph->arena, cache), rank, rotated / 2);
+}
+
 static bool infer_rotary(Graph *graph, Node *node)
 {
     const Type *x = &node->inputs[0]->type;
@@ -64,9 +75,8 @@ static bool infer_rotary(Graph *graph, Node *node)
         return REJECT(graph, node, "attribute 'rotary_embedding_dim' is %" PRId64 " of %" PRId64 " channels a head",
                       width, all);
     for (int i = 1; i <= 2; i++)
-        if (node->inputs[i]->type.rank != (input(node, 3) ? 2 : 3))
-            return REJECT(graph, node, "input %d is %s; it must have rank %d", i,
-                          type_text(graph->arena, &node->inputs[i]->type), input(node, 3) ? 2 : 3);
+        if (!check_rotary_cache(graph, node, i, input(node, 3) ? 2 : 3, width ? width : all))
+            return false;
     return infer_like_first(graph, node);
 }
 

@@ -15,6 +15,10 @@ Value *build_joined_heads(Graph *graph, Value *y);
 /* k or v[B, heads/group, T, D] with each head repeated for its group of queries' heads. */
 Value *build_repeated_heads(Graph *graph, Value *x, int64_t group);
 
+/* Input i, cosines or sines of RotaryEmbedding: false after error() unless a row has an angle for each pair of the
+ * `rotated` channels. */
+bool check_rotary_cache(Graph *graph, Node *node, int i, int rank, int64_t rotated);
+
 /* Scores with a mask, or NULL: bool, or to be added. */
 Value *build_masked_scores(Graph *graph, Value *scores, Value *mask);
 /* Softmax over the keys; 0 for a query that sees none. */
