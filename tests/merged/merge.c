@@ -125,5 +125,6 @@ Options merged_options(const char *precision)
                      .optimizer = "sgd",
                      .accumulate = 1,
                      .verify = true,
+                     .recompute = RECOMPUTE_FUSED,
                      .declared = every_initializer_learns};
 }

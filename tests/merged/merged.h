@@ -54,7 +54,8 @@ const void *case_input(const Case *test, const char *name);
 /* Copies each case's graph into one, under names "CASE/NAME", with outputs "CASE/output I" and a scalar output "loss":
  * the sum of all float outputs times fixed weights. */
 Graph *merge_cases(Arena *arena, Diagnostics *diagnostics, const Case *cases, int count);
-/* Every initializer learns, the output "loss" is the loss, and the verifier runs after each pass. */
+/* Every initializer learns, the output "loss" is the loss, and the verifier runs after each pass; the rest is as pcc
+ * has it by default. */
 Options merged_options(const char *precision);
 
 /* ---- batch.c: cases as one program ---- */
