@@ -123,10 +123,11 @@ static int channel_operand(const Node *add, int axis)
 /* Is X read by the normalisation and its gradient alone? */
 static bool only_normalised(Node *const *readers, const Value *x)
 {
-    for (; readers && *readers; readers++)
-        if (strncmp((*readers)->op->name, "BatchNormalization", 18) != 0 ||
-            (*readers)->inputs[is_op(*readers, "BatchNormalizationGrad")] != x)
+    for (; readers && *readers; readers++) {
+        const bool forward = is_op(*readers, "BatchNormalizationTraining") && (*readers)->inputs[0] == x;
+        if (!forward && !(is_op(*readers, "BatchNormalizationGrad") && (*readers)->inputs[1] == x))
             return false;
+    }
     return true;
 }
 
