@@ -475,6 +475,8 @@ struct Op {
     int (*follow_axis)(const Node *node, int i, int axis);
     /* Instead of it in rows whose outputs have axes of their own: the axis of output `output`. */
     int (*follow_axis_to)(const Node *node, int i, int axis, int output);
+    /* Operand i holds indices or classes of 0 ... n - 1: n; else -1. NULL: none does, or it is not known. */
+    int64_t (*index_count)(const Node *node, int i);
     /* Sets every present output's type; false after error() with the node's origin. */
     bool (*infer)(Graph *graph, Node *node);
     /* Adds to the cotangents of the inputs (see Differentiator below). NULL: the operator propagates no gradient. */

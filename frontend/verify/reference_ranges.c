@@ -47,50 +47,10 @@ static bool is_op(const Node *node, const char *const *names)
 /* ---- where ranges begin: indices and classes ----------------------------------------------------------------------
  */
 
-typedef struct IndexUse {
-    const char *op;
-    int operand;      /* the one that holds indices or classes */
-    int extent_of;    /* the operand whose axis bounds them; -1: output 0 */
-    const char *axis; /* the attribute that names the axis, or NULL: fixed_axis */
-    int fixed_axis;
-} IndexUse;
-
-static const IndexUse index_uses[] = {
-    {"Gather", 1, 0, "axis", 0},
-    {"GatherElements", 1, 0, "axis", 0},
-    {"ScatterElements", 1, 0, "axis", 0},
-    {"OneHot", 0, -1, "axis", 0},
-    {"CrossEntropy", 1, 0, "axis", 0},
-    {"SoftmaxCrossEntropyLoss", 1, 0, NULL, 1},
-    {"NegativeLogLikelihoodLoss", 1, 0, NULL, 1},
-};
-
-/* Tuples of indices: the smallest of the axes that they index bounds them all. */
-static Range tuple_range(const Node *node)
-{
-    const Type *data = &input(node, 0)->type, *indices = &input(node, 1)->type;
-    const bool gathers = strcmp(node->op->name, "GatherND") == 0;
-    const int first = gathers ? (int)attr_int(node, "batch_dims") : 0;
-    Range range = {0, INFINITY};
-    for (int k = 0; indices->rank > 0 && k < indices->dims[indices->rank - 1] && first + k < data->rank; k++)
-        range.most = fmin(range.most, (double)data->dims[first + k] - 1);
-    return range;
-}
-
 static Range index_range(const Node *node, int operand)
 {
-    static const char *const tuples[] = {"GatherND", "ScatterND", NULL};
-    if (operand == 1 && is_op(node, tuples))
-        return tuple_range(node);
-    for (size_t k = 0; k < sizeof index_uses / sizeof *index_uses; k++) {
-        const IndexUse *use = &index_uses[k];
-        if (use->operand != operand || strcmp(node->op->name, use->op) != 0)
-            continue;
-        const Type *type = use->extent_of < 0 ? &node->outputs[0]->type : &input(node, use->extent_of)->type;
-        int64_t axis = use->axis ? attr_int(node, use->axis) : use->fixed_axis;
-        return (Range){0, (double)type->dims[axis < 0 ? axis + type->rank : axis] - 1};
-    }
-    return ANYTHING;
+    const int64_t count = node->op->index_count ? node->op->index_count(node, operand) : -1;
+    return count < 0 ? ANYTHING : (Range){0, (double)count - 1};
 }
 
 /* ---- where ranges begin: hints ------------------------------------------------------------------------------------

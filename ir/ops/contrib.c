@@ -238,6 +238,12 @@ static bool check_like_ids(Graph *graph, Node *node, int i, bool one_row)
                   type_text(graph->arena, ids));
 }
 
+static int64_t embed_index_count(const Node *node, int i)
+{
+    const int table = i == IDS ? WORDS : i == SEGMENTS ? SEGMENT_TABLE : i == POSITION_IDS ? POSITIONS : -1;
+    return table >= 0 && input(node, table) ? node->inputs[table]->type.dims[0] : -1;
+}
+
 static bool embed_infer(Graph *graph, Node *node)
 {
     const Type *ids = &node->inputs[IDS]->type, *words = &node->inputs[WORDS]->type;
@@ -431,8 +437,8 @@ const Op contrib_ops[] = {
     {CONTRIB(EmbedLayerNormalization, CLASS_KEEP),
      .inputs = "Ids:int, Segments:int?, Words:float, Positions:float, SegmentTable:float?, Gamma:float, Beta:float, "
                "Mask:int?, PositionIds:int?",
-     .outputs = "Y, MaskIndex?, Sum?", .attributes = "epsilon:float=1e-12, mask_index_type:int=0", .infer = embed_infer,
-     .expand = embed_expand},
+     .outputs = "Y, MaskIndex?, Sum?", .attributes = "epsilon:float=1e-12, mask_index_type:int=0",
+     .index_count = embed_index_count, .infer = embed_infer, .expand = embed_expand},
     {CONTRIB(FusedConv, CLASS_LOWER), .inputs = "X:float, W:float, B:float?, Z:float?",
      .roles = {ROLE_DATA, ROLE_WEIGHT, ROLE_WEIGHT}, .outputs = "Y",
      .attributes = "activation:string=, activation_params:floats, auto_pad:string=NOTSET, dilations:ints, group:int=1, "

@@ -185,6 +185,12 @@ static int one_hot_follow_axis(const Node *node, int i, int axis)
     return i == 0 ? axis + (axis >= axis_of(node, node->outputs[0]->type.rank)) : -1;
 }
 
+static int64_t one_hot_index_count(const Node *node, int i)
+{
+    const Type *y = &node->outputs[0]->type;
+    return i == 0 ? y->dims[axis_of(node, y->rank)] : -1;
+}
+
 /* values[1] is summed where the index is, values[0] elsewhere. */
 static void one_hot_gradient(Differentiator *d, Node *node)
 {
@@ -275,6 +281,7 @@ const Op index_ops[] = {
      .kind = OP_KERNEL,
      .upgrade = gather_upgrade,
      .follow_axis = gather_follow_axis,
+     .index_count = indexed_along_axis,
      .infer = gather_infer,
      .gradient = gather_gradient,
      .evaluate = gather_evaluate},
@@ -298,6 +305,7 @@ const Op index_ops[] = {
      .kind = OP_KERNEL,
      .upgrade = one_hot_upgrade,
      .follow_axis = one_hot_follow_axis,
+     .index_count = one_hot_index_count,
      .infer = one_hot_infer,
      .gradient = one_hot_gradient,
      .evaluate = one_hot_evaluate},

@@ -400,6 +400,11 @@ static int loss_follow_axis(const Node *node, int i, int axis)
     return i == 1 ? axis : i == 0 && axis != 1 ? axis - (axis > 1) : -1;
 }
 
+static int64_t loss_index_count(const Node *node, int i)
+{
+    return i == 1 ? node->inputs[0]->type.dims[1] : -1;
+}
+
 const Op loss_ops[] = {
     {.name = "SoftmaxCrossEntropyLoss",
      .inputs = "scores:float, labels:int, weights:float?",
@@ -409,6 +414,7 @@ const Op loss_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,
      .follow_axis = loss_follow_axis,
+     .index_count = loss_index_count,
      .infer = infer_onnx_loss,
      .expand = expand_softmax_cross_entropy},
     {.name = "NegativeLogLikelihoodLoss",
@@ -419,6 +425,7 @@ const Op loss_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,
      .follow_axis = loss_follow_axis,
+     .index_count = loss_index_count,
      .infer = infer_onnx_loss,
      .expand = expand_nll},
     {.name = "CrossEntropy",
@@ -429,6 +436,7 @@ const Op loss_ops[] = {
      .stands_for = "SoftmaxCrossEntropyLoss",
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
+     .index_count = indexed_along_axis,
      .infer = infer_cross_entropy,
      .gradient = cross_entropy_gradient,
      .evaluate = evaluate_cross_entropy},

@@ -408,6 +408,27 @@ static int gather_nd_follow_axis(const Node *node, int i, int axis)
     return axis < known ? axis : -1;
 }
 
+/* Of tuples of indices into the axes of operand 0 from `first` on: the smallest axis bounds them all. */
+static int64_t tuple_index_count(const Node *node, int i, int64_t first)
+{
+    const Type *data = &node->inputs[0]->type, *indices = &node->inputs[1]->type;
+    int64_t count = -1;
+    for (int64_t k = 0; i == 1 && indices->rank > 0 && k < indices->dims[indices->rank - 1] && first + k < data->rank;
+         k++)
+        count = count < 0 || data->dims[first + k] < count ? data->dims[first + k] : count;
+    return count;
+}
+
+static int64_t gather_nd_index_count(const Node *node, int i)
+{
+    return tuple_index_count(node, i, attr_int(node, "batch_dims"));
+}
+
+static int64_t scatter_nd_index_count(const Node *node, int i)
+{
+    return tuple_index_count(node, i, 0);
+}
+
 /* ---- TensorScatter: a step's rows into a cache
  * -----------------------------------------------------------------------
  */
@@ -458,8 +479,8 @@ static void tensor_scatter_expand(Graph *graph, Node *node, Value **replacements
 #define SCATTER_ELEMENTS_ROW                                                                                      \
     .inputs = "Data, Indices:int, Updates", .roles = {ROLE_SCATTERED, ROLE_DATA, ROLE_SCATTERED}, .outputs = "Y", \
     .attributes = "axis:int=0, reduction:string=none", .since = 18, .precision = CLASS_KEEP, .kind = OP_KERNEL,   \
-    .upgrade = scatter_upgrade, .infer = scatter_elements_infer, .gradient = scatter_gradient,                    \
-    .evaluate = scatter_elements_evaluate
+    .upgrade = scatter_upgrade, .index_count = indexed_along_axis, .infer = scatter_elements_infer,               \
+    .gradient = scatter_gradient, .evaluate = scatter_elements_evaluate
 
 #define GATHER_GRAD_ROW(NAME, PREFIX)                                                                \
     .name = #NAME, .inputs = "dY:float, Indices:int", .outputs = "dX", .since = 1, .internal = true, \
@@ -476,6 +497,7 @@ const Op scatter_ops[] = {
      .kind = OP_KERNEL,
      .upgrade = indices_upgrade,
      .follow_axis = gather_elements_follow_axis,
+     .index_count = indexed_along_axis,
      .infer = gather_elements_infer,
      .gradient = gather_gradient,
      .evaluate = gather_elements_evaluate},
@@ -489,6 +511,7 @@ const Op scatter_ops[] = {
      .kind = OP_KERNEL,
      .upgrade = indices_upgrade,
      .follow_axis = gather_nd_follow_axis,
+     .index_count = gather_nd_index_count,
      .infer = gather_nd_infer,
      .gradient = gather_gradient,
      .evaluate = gather_nd_evaluate},
@@ -517,6 +540,7 @@ const Op scatter_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_KERNEL,
      .upgrade = scatter_upgrade,
+     .index_count = scatter_nd_index_count,
      .infer = scatter_nd_infer,
      .gradient = scatter_gradient,
      .evaluate = scatter_nd_evaluate},

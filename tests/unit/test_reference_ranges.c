@@ -27,6 +27,24 @@ static void test_indices(void **state)
                  "%2 = GatherND(%1, %0)\noutput %2", 0, 2, true);
     assert_range(*state, IDS "const %2 : i64[] = {7}\nconst %3 : f32[2] = {0x0p+0, 0x1p+0}",
                  "%4 = OneHot(%0, %2, %3) {axis=-1}\noutput %4", 0, 6, true);
+    assert_range(*state,
+                 "input %0 \"tuples\" : i64[6,2]\nparam %1 \"d\" : f32[4,3] = {" ROW ", " ROW ", " ROW "}\n"
+                 "param %2 \"u\" : f32[6] = {" ROW ", 0x0p+0, 0x0p+0}",
+                 "%3 = ScatterND(%1, %0, %2)\noutput %3", 0, 2, true);
+    assert_range(*state, "input %0 \"classes\" : i64[2]\nparam %1 \"d\" : f32[2,4] = {" ROW ", " ROW "}",
+                 "%2 = SoftmaxCrossEntropyLoss(%1, %0)\noutput %2", 0, 3, true);
+    /* of operators that expand into lookups */
+    assert_range(*state,
+                 IDS "param %2 \"b\" : f32[4] = {" ROW "}\nparam %3 \"at\" : f32[3,4] = {" ROW ", " ROW ", " ROW "}",
+                 "%4, _ = EmbedLayerNormalization(%0, _, %1, %3, _, %2, %2)\noutput %4", 0, 10, true);
+    assert_range(*state,
+                 "input %0 \"at\" : i64[1,1]\nparam %1 \"x\" : f32[1,1,2] = {0x0p+0, 0x1p+0}\n"
+                 "param %2 \"cache\" : f32[4,1] = {" ROW "}",
+                 "%3 = RotaryEmbedding(%1, %2, %2, %0) {num_heads=1}\noutput %3", 0, 3, true);
+    assert_range(*state,
+                 "input %0 \"at\" : i64[1]\nparam %1 \"x\" : f32[1,2,2] = {" ROW "}\n"
+                 "param %2 \"cache\" : f32[4,1] = {" ROW "}",
+                 "%3 = MicrosoftRotaryEmbedding(%1, %0, %2, %2) {num_heads=1}\noutput %3", 0, 2, true);
     /* the smallest of two tables */
     assert_range(*state, IDS "param %2 \"small\" : f32[2,4] = {" ROW ", " ROW "}",
                  "%3 = Gather(%1, %0) {axis=0}\n%4 = Gather(%2, %0) {axis=0}\noutput %3\noutput %4", 0, 1, true);

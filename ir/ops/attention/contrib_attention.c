@@ -347,6 +347,14 @@ static Value *build_rotated(Graph *graph, Value *x, Value *ids, Value *cosines, 
     return build_finish(graph, rotary);
 }
 
+/* A single position is that of the first row. */
+static int64_t contrib_rotary_index_count(const Node *node, int i)
+{
+    const Type *x = &node->inputs[0]->type, *ids = &node->inputs[1]->type;
+    const int64_t rows = node->inputs[2]->type.dims[0], length = x->rank == 4 ? x->dims[2] : x->dims[1];
+    return i != 1 ? -1 : ids->rank == 2 ? rows : rows - length + 1;
+}
+
 static void contrib_rotary_expand(Graph *graph, Node *node, Value **replacements)
 {
     Value *x = node->inputs[0];
@@ -483,6 +491,7 @@ const Op contrib_attention_ops[] = {
      .attributes = "interleaved:int=0, is_packed_batching:int=0, num_heads:int=0, rotary_embedding_dim:int=0, "
                    "scale:float=1",
      .precision = CLASS_FOLLOW,
+     .index_count = contrib_rotary_index_count,
      .infer = contrib_rotary_infer,
      .expand = contrib_rotary_expand},
     {0},

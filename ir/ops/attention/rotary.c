@@ -87,6 +87,11 @@ static int rotary_follow_axis(const Node *node, int i, int axis)
     return axis == 0 && !chosen ? 0 : -1;
 }
 
+static int64_t rotary_index_count(const Node *node, int i)
+{
+    return i == 3 ? node->inputs[1]->type.dims[0] : -1;
+}
+
 const Op rotary_ops[] = {
     {.name = "RotaryEmbedding",
      .inputs = "X, cos_cache, sin_cache, position_ids?",
@@ -96,6 +101,7 @@ const Op rotary_ops[] = {
      .precision = CLASS_FOLLOW,
      .kind = OP_EXPAND,
      .follow_axis = rotary_follow_axis,
+     .index_count = rotary_index_count,
      .infer = infer_rotary,
      .expand = expand_rotary},
     {0},

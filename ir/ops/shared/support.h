@@ -41,6 +41,13 @@ static inline int axis_of(const Node *node, int rank)
     return (int)(axis < 0 ? axis + rank : axis);
 }
 
+/* Op.index_count where operand 1 indexes that axis of operand 0. */
+static inline int64_t indexed_along_axis(const Node *node, int i)
+{
+    const Type *x = &node->inputs[0]->type;
+    return i == 1 ? x->dims[axis_of(node, x->rank)] : -1;
+}
+
 /* A set of axes from an optional list; false with a message on an axis that is out of range or repeated. */
 static inline bool resolve_axes(Graph *graph, const Node *node, int count, const int64_t *axes, int rank,
                                 bool chosen[MAX_RANK])
