@@ -4,10 +4,6 @@
 
 #include <math.h>
 
-/* In larger graphs the peak is what the backward pass finds in memory, of which `fused` keeps less; in smaller ones it
- * may be what a loop of the backward pass makes at once, and to compile again takes some milliseconds. */
-enum { MAX_COMPARED_NODES = 100 };
-
 /* Bytes of weights and arena of the program that this kind gives. Warnings are left to the final compile. */
 static int64_t program_bytes(Compilation *c, RecomputeKind kind)
 {
@@ -63,14 +59,6 @@ static RecomputeKind first_within(Compilation *c, double budget, const Recompute
           c->line.memory_budget, text_of_bytes(c->imported->arena, least));
 }
 
-static bool is_small(const Graph *graph)
-{
-    int count = 0;
-    for (const Node *node = graph->first; node && count <= MAX_COMPARED_NODES; node = node->next)
-        count++;
-    return count <= MAX_COMPARED_NODES;
-}
-
 void choose_recompute(Compilation *c)
 {
     static const RecomputeKind by_cost[] = {RECOMPUTE_NONE, RECOMPUTE_FUSED, RECOMPUTE_AUTO, RECOMPUTE_ALL};
@@ -83,6 +71,4 @@ void choose_recompute(Compilation *c)
         c->options.recompute = first_within(c, size_in_bytes(c->line.memory_budget), by_default, RECOMPUTE_KINDS);
     else if (given > RECOMPUTE_FUSED)
         c->options.recompute = least_of(c, by_cost, (int)given + 1);
-    else if (!c->line.recompute && is_small(c->imported))
-        c->options.recompute = least_of(c, by_default, 2);
 }

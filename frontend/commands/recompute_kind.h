@@ -5,9 +5,8 @@
 #include "frontend/commands/driver.h"
 
 /* Settles c->options.recompute. Without a budget: of `auto` and `all` the kind that takes the least memory, up to the
- * one that --recompute names; where it names none, fused, or none in a small graph that takes less with it. With a
- * budget: the first kind with which weights and arena fit, from the named one on, or else of fused, none, auto and all;
- * a fatal error when none does. Leaves c->imported as it is. */
+ * one that --recompute names. With a budget: the first kind with which weights and arena fit, from the named one on, or
+ * else of fused, none, auto and all; a fatal error when none does. Leaves c->imported as it is. */
 void choose_recompute(Compilation *c);
 
 #endif
