@@ -62,6 +62,7 @@ typedef struct Emitter {
     int literal_count;
     const char **literal_names; /* by value id of `graph` */
     const char **buffer_names;  /* likewise: name_buffers() */
+    bool *named;                /* likewise: the function that is printed names the buffer */
     int64_t update_scratch;     /* where in the arena update() has its scratch, behind everything else */
     const int64_t *bound;       /* likewise: where in the weights block a gradient or new state goes; -1: elsewhere */
     const int *applied;         /* likewise: 1 + the index of the parameter whose gradient step() applies; 0: none */

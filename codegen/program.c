@@ -208,34 +208,46 @@ static void print_node(Emitter *e, Text *text, const Node *node, int position)
     }
 }
 
-/* step() or evaluate(): the calls of a graph, in order, with its buffers as enumerators. */
-static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const char *name)
+/* Compilers take more than linear time for a function: longer ones are printed in parts of so many nodes. */
+enum { NODES_OF_A_PART = 1000 };
+
+static void begin_function(Emitter *e, Graph *graph, MemoryPlan plan)
 {
-    Text *calls = text_create(e->arena), *text = text_create(e->arena);
     e->graph = graph;
     e->plan = plan;
-    e->buffers = text_create(e->arena);
     e->literal_names = NEW_ARRAY(e->arena, const char *, graph->value_count + 1);
     e->buffer_names = name_buffers(e);
     e->bound = bound_offsets(e);
     e->applied = applied_params(e);
-    calls->depth = 1;
-    e->buffers->depth = 2;
-    int position = 0;
-    for (const Node *node = graph->first; node; node = node->next, position++) {
+    e->named = NEW_ARRAY(e->arena, bool, graph->value_count + 1);
+}
+
+/* The calls of at most `most` nodes from `node` on, whose position is *position; returns the node behind them. */
+static const Node *print_calls(Emitter *e, Text *calls, const Node *node, int *position, int most)
+{
+    const Graph *graph = e->graph;
+    for (; node && most > 0; node = node->next, ++*position, most--) {
         if (node->op->kind != OP_VIEW) {
-            print_node(e, calls, node, position);
+            print_node(e, calls, node, *position);
             print_watched(e, calls, node);
         }
-        if (position == plan.outputs_made)
-            line(calls, "pcc_copy_outputs(s, 0x%llx);", (unsigned long long)plan.outputs_bytes);
+        if (*position == e->plan.outputs_made)
+            line(calls, "pcc_copy_outputs(s, 0x%llx);", (unsigned long long)e->plan.outputs_bytes);
         if (graph->gradient_count > 0 && node == graph->loss->producer) {
             blank(calls);
             line(calls, "/* backward */");
         }
     }
+    return node;
+}
+
+/* A function of these statements, with the buffers that they name as enumerators. */
+static void print_whole(Emitter *e, Text *text, const char *qualifiers, const char *name, const Text *statements)
+{
+    e->buffers = text_create(e->arena);
+    e->buffers->depth = 2;
     print_buffers(e);
-    line(text, "static void %s(PccStep *s)", name);
+    line(text, "static %svoid %s(PccStep *s)", qualifiers, name);
     line(text, "{");
     if (e->buffers->length > 0) {
         line(text, "enum {");
@@ -243,15 +255,53 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
         line(text, "};");
     }
     line(text, "char *const a = s->arena, *const w = s->weights;");
-    line(text, "(void)w;");
-    if (e->options->check_numerics)
-        line(text, "pcc_watch_begin();");
-    blank(text);
-    append(text, "%s", calls->data);
-    blank(text);
-    e->options->target->printers->loss(e, text, operand_address(e, graph->loss));
+    line(text, *qualifiers ? "(void)a, (void)w;" : "(void)w;");
+    append(text, "%s", statements->data);
     line(text, "}");
     blank(text);
+}
+
+static Text *begin_statements(Emitter *e)
+{
+    Text *statements = text_create(e->arena);
+    statements->depth = 1;
+    memset(e->named, 0, (size_t)e->graph->value_count * sizeof *e->named);
+    return statements;
+}
+
+/* NAME_1(), NAME_2(), ... into `text`, and their calls into `calls`. */
+static void print_parts(Emitter *e, Text *text, Text *calls, const char *name)
+{
+    const Node *node = e->graph->first;
+    for (int part = 1, position = 0; node; part++) {
+        Text *statements = begin_statements(e);
+        const char *own = arena_printf(e->arena, "%s_%d", name, part);
+        blank(statements);
+        node = print_calls(e, statements, node, &position, NODES_OF_A_PART);
+        print_whole(e, text, "__attribute__((noinline)) ", own, statements);
+        line(calls, "%s(s);", own);
+    }
+}
+
+/* step() or evaluate(): the calls of a graph, in order, with its buffers as enumerators. */
+static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const char *name)
+{
+    begin_function(e, graph, plan);
+    Text *text = text_create(e->arena), *calls = text_create(e->arena);
+    const bool has_parts = graph->linked_nodes > NODES_OF_A_PART;
+    calls->depth = 1;
+    if (has_parts)
+        print_parts(e, text, calls, name);
+    Text *statements = begin_statements(e);
+    if (e->options->check_numerics)
+        line(statements, "pcc_watch_begin();");
+    blank(statements);
+    append(statements, "%s", calls->data);
+    if (!has_parts)
+        print_calls(e, statements, graph->first, &(int){0}, graph->linked_nodes);
+    blank(statements);
+    e->options->target->printers->loss(e, statements, operand_address(e, graph->loss));
+    print_whole(e, text, "", name, statements);
     return text;
 }
 
