@@ -269,13 +269,13 @@ static Text *begin_statements(Emitter *e)
     return statements;
 }
 
-/* NAME_1(), NAME_2(), ... into `text`, and their calls into `calls`. */
+/* NAME_part1(), NAME_part2(), ... into `text`, and their calls into `calls`. Buffers' names end in _NUMBER. */
 static void print_parts(Emitter *e, Text *text, Text *calls, const char *name)
 {
     const Node *node = e->graph->first;
     for (int part = 1, position = 0; node; part++) {
         Text *statements = begin_statements(e);
-        const char *own = arena_printf(e->arena, "%s_%d", name, part);
+        const char *own = arena_printf(e->arena, "%s_part%d", name, part);
         blank(statements);
         node = print_calls(e, statements, node, &position, NODES_OF_A_PART);
         print_whole(e, text, "__attribute__((noinline)) ", own, statements);
