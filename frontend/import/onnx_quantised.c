@@ -3,12 +3,12 @@
  * One that --trainable names becomes a float of the integers' name, scale · (q - zero), behind it a QuantizeLinear with
  * the same grid: training is quantisation-aware, and the export rounds the weight to the grid once more. It cannot be
  * where something else reads the integers, too. */
-#include <fnmatch.h>
 #include <math.h>
 #include <string.h>
 
 #include "frontend/import/onnx_model.h"
 #include "ir/narrow.h"
+#include "ir/text/words.h"
 
 /* Integers that DequantizeLinear may read. */
 typedef struct QuantisedWeight {
@@ -150,21 +150,11 @@ static const void *dequantised(Import *import, const Value *integers, const Onnx
 
 /* ---- the parameter ---- */
 
-static bool matches(const char *const *globs, int count, const char *name)
-{
-    for (int i = 0; i < count; i++) {
-        if (fnmatch(globs[i], name, 0) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_named(const Import *import, const QuantisedWeight *weight)
 {
     const ImportOptions *options = import->options;
-    return matches(options->trainable, options->trainable_count, weight->name) &&
-           !matches(options->freeze, options->freeze_count, weight->name);
+    return matches_any(weight->name, options->trainable, options->trainable_count) &&
+           !matches_any(weight->name, options->freeze, options->freeze_count);
 }
 
 /* The parameter, and before `reader` the QuantizeLinear that puts it on the reader's grid; false after error(). */

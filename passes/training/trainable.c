@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "ir/text/words.h"
 #include "passes/training/trainable.h"
 
 static bool is_judged(const Value *value)

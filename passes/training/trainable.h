@@ -37,7 +37,6 @@ bool is_buffer_name(const char *name);
 
 /* ---- verdict.c ---- */
 
-bool matches_any(const char *name, const char *const *globs, int count);
 Declaration declaration_of(const Judge *judge, const Value *value); /* the exporter's */
 bool is_statistic(const Judge *judge, const Value *value);          /* of BatchNormalization */
 

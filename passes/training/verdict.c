@@ -3,17 +3,8 @@
  * What the command line says decides, then what the exporter declares, then what the tensor is: exporters fold
  * parameters into tensors with generated names, which must learn, and lift constants under names of the same kind,
  * which must not. What a reader does with the value and what its numbers look like say more than its name. */
-#include <fnmatch.h>
-
+#include "ir/text/words.h"
 #include "passes/training/trainable.h"
-
-bool matches_any(const char *name, const char *const *globs, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (fnmatch(globs[i], name, 0) == 0)
-            return true;
-    return false;
-}
 
 static Verdict learns(const char *reason)
 {
