@@ -125,9 +125,9 @@ PCC_SHARED double pcc_squares_16(int64_t count, PccIn g)
     return total;
 }
 
-PCC_KERNEL double pcc_gradient_squares(const PccParam *param, PccChunk chunk, const char *weights)
+PCC_KERNEL double pcc_gradient_squares(const PccParam *param, PccChunk chunk, const PccStep *s)
 {
-    const char *g = weights + param->gradient;
+    const char *g = pcc_gradient(s, param);
     if (param->gradient_dtype == PCC_F64)
         return pcc_squares_f64(chunk.count, (const double *)(const void *)g + chunk.first);
     if (param->gradient_dtype == PCC_F32)
@@ -145,19 +145,19 @@ PCC_KERNEL void pcc_chunk_squares(const PccParam *params, int64_t count, int64_t
         int64_t end;
         PccChunk at = pcc_thread_chunks(params, count, size, chunks, &end);
         for (; at.id < end; pcc_next_chunk(params, size, end, &at))
-            squares[at.id] = pcc_gradient_squares(params + at.param, at, s->weights);
+            squares[at.id] = pcc_gradient_squares(params + at.param, at, s);
     }
 }
 
 /* Whether a gradient whose squares add up to `squares` is finite. Squares of finite f64 may overflow, so the elements
  * themselves are checked then. */
-PCC_KERNEL bool pcc_gradient_is_finite(const PccParam *param, double squares, const char *weights)
+PCC_KERNEL bool pcc_gradient_is_finite(const PccParam *param, double squares, const PccStep *s)
 {
     if (squares - squares == 0)
         return true;
     if (param->gradient_dtype != PCC_F64)
         return false;
-    const double *g = (const double *)(weights + param->gradient);
+    const double *g = (const double *)pcc_gradient(s, param);
     for (int64_t i = 0; i < pcc_param_elements(param); i++)
         if (g[i] - g[i] != 0)
             return false;
@@ -175,7 +175,7 @@ PCC_KERNEL PccUpdate pcc_gradient_norm(const PccParam *params, int64_t count, co
         double own = 0;
         for (int64_t first = 0; first < pcc_param_elements(params + p); first += size)
             own += squares[id++];
-        if (result.first_overflow < 0 && !pcc_gradient_is_finite(params + p, own, s->weights))
+        if (result.first_overflow < 0 && !pcc_gradient_is_finite(params + p, own, s))
             result.first_overflow = p;
         total += own;
     }
