@@ -122,10 +122,10 @@ static const char *root_address(Emitter *e, Value *root)
             return arena_printf(e->arena, "GRADIENT(%s, %d)", value_c_type(root), e->applied[root->id] - 1);
         if (e->bound[root->id] >= 0)
             return in_weights(e, root, e->bound[root->id]);
+        if (e->plan.offset[root->id] < 0)
+            break;
         e->named[root->id] = true;
-        if (e->plan.offset[root->id] >= 0)
-            return arena_printf(e->arena, "AT(%s, a, %s)", value_c_type(root), arena_buffer_name(e, root));
-        break;
+        return arena_printf(e->arena, "AT(%s, a, %s)", value_c_type(root), arena_buffer_name(e, root));
     }
     internal_error(e->graph->diagnostics, NO_ORIGIN, "value %%%d (%s) has no place in memory", root->id,
                    root->name ? root->name : "unnamed");
@@ -142,7 +142,7 @@ void print_buffers(Emitter *e)
 {
     for (int i = 0; i < e->graph->value_count; i++) {
         Value *value = e->graph->values[i];
-        if (!value || !e->named[i] || e->plan.offset[i] < 0)
+        if (!e->named[i])
             continue;
         const char *name = e->buffer_names[i];
         line(e->buffers, "%s = 0x%llx, /* %s%s%s live %d..%d */", arena_buffer_name(e, value),

@@ -116,11 +116,10 @@ bool applies_gradients(const Weights *weights)
 
 void place_made_gradients(Weights *weights, const Graph *train, const MemoryPlan *plan)
 {
-    for (int i = 0; i < train->gradient_count; i++) {
-        const Binding *gradient = &train->gradients[i];
-        weights->param_states[param_index(weights, gradient->target)].made =
-            plan->offset[window_of(gradient->value).base->id];
-    }
+    for (const Node *node = train->first; node; node = node->next)
+        for (int i = 0; node->op->kind == OP_UPDATE && i < node->input_count / 2; i++)
+            weights->param_states[param_index(weights, node->inputs[i])].made =
+                plan->offset[window_of(node->inputs[node->input_count / 2 + i]).base->id];
 }
 
 bool updates_narrow(const Weights *weights, const Options *options)

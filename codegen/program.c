@@ -461,14 +461,6 @@ static void print_update(Emitter *e, Text *text)
     blank(text);
 }
 
-static bool applies(const Graph *train)
-{
-    const Node *node = train->first;
-    while (node && node->op->kind != OP_UPDATE)
-        node = node->next;
-    return node;
-}
-
 Emitted emit_program(const Program *program, const Options *options, const EmitOptions *emit)
 {
     Graph *train = program->train;
@@ -479,8 +471,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     Instances instances = {0};
     MemoryPlan train_plan = plan_memory(train, options->target);
     MemoryPlan evaluate_plan = plan_memory(program->evaluate, options->target);
-    if (applies(train))
-        place_made_gradients(&weights, train, &train_plan);
+    place_made_gradients(&weights, train, &train_plan);
     /* Of both plans: a multiple of the target's alignment. */
     const int64_t activation_bytes = pcc_max_i64(train_plan.arena_bytes, evaluate_plan.arena_bytes);
     const int64_t update_bytes = printers->update_scratch ? printers->update_scratch(&weights) : 0;

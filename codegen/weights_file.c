@@ -47,6 +47,11 @@ static int add_params(PccStTensor *tensors, int count, const Weights *weights)
     return count;
 }
 
+static PccStTensor table(const char *name, PccDtype dtype, int64_t rows, int64_t columns, const void *data)
+{
+    return (PccStTensor){.name = name, .dtype = dtype, .rank = 2, .dims = {rows, columns}, .data = data};
+}
+
 static int add_template(PccStTensor *tensors, int count, const EmitOptions *emit)
 {
     if (!emit->export_template)
@@ -56,23 +61,11 @@ static int add_template(PccStTensor *tensors, int count, const EmitOptions *emit
                                      .rank = 1,
                                      .dims = {(int64_t)emit->export_template_bytes},
                                      .data = emit->export_template};
-    tensors[count++] = (PccStTensor){.name = "pcc.export.splices",
-                                     .dtype = PCC_I64,
-                                     .rank = 2,
-                                     .dims = {emit->splice_count, 4},
-                                     .data = emit->export_splices};
+    tensors[count++] = table("pcc.export.splices", PCC_I64, emit->splice_count, 4, emit->export_splices);
     if (emit->grid_count == 0)
         return count;
-    tensors[count++] = (PccStTensor){.name = "pcc.export.grids",
-                                     .dtype = PCC_I64,
-                                     .rank = 2,
-                                     .dims = {emit->grid_count, 5},
-                                     .data = emit->export_grids};
-    tensors[count++] = (PccStTensor){.name = "pcc.export.steps",
-                                     .dtype = PCC_F64,
-                                     .rank = 2,
-                                     .dims = {emit->step_count, 2},
-                                     .data = emit->export_steps};
+    tensors[count++] = table("pcc.export.grids", PCC_I64, emit->grid_count, 5, emit->export_grids);
+    tensors[count++] = table("pcc.export.steps", PCC_F64, emit->step_count, 2, emit->export_steps);
     return count;
 }
 

@@ -12,7 +12,7 @@ for options in "--precision 32-true" "--precision bf16-true --optimizer adamw8bi
     expect 0 "" "$PCC" vit.onnx --batch 4 $options --emit lib -o model.c
     [ "$(applications model.c)" -ge 4 ] || fail "$options: $(applications model.c) applications"
     # shellcheck disable=SC2086
-    expect 0 "" "$CC" $CFLAGS -fopenmp -Wall -Wextra -Werror -I"$(dirname "$PCC")/include" "$(dirname "$0")/apply.c" model.c \
+    expect 0 "" "$CC" $CFLAGS -fopenmp -Wall -Wextra -Werror -I"$(dirname "$PCC")/include" "$SOURCE/tests/cli/apply.c" model.c \
         "$(dirname "$PCC")/runtime/libpcc-runtime.a" -lz -lm -o both
     expect 0 "" ./both
 done
