@@ -82,7 +82,7 @@ static void compare_gradients(const Batch *batch, Result *const *results)
 
 void check_emitted(const Case *cases, int count, const char *folder, Result *const *results)
 {
-    Batch batch = open_batch(cases, count, "32-true", "-Og", folder);
+    Batch batch = open_batch(cases, count, "32-true", folder);
     run_batch(&batch);
     for (int i = 0; i < count; i++)
         compare_outputs(&batch, &cases[i], results[i]);

@@ -7,7 +7,7 @@
 
 #include "conformance.h"
 
-enum { BATCH_CASES = 48 };
+enum { BATCH_CASES = 210 };
 
 static const char *node_tests, *work_folder;
 static char *names[MAX_CASES];

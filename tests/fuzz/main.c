@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 
-enum { BATCH_CASES = 50, DEFAULT_COUNT = 500 };
+enum { PRECISION_SEEDS = 50, BATCH_CASES = 125, DEFAULT_COUNT = 500 };
 
 typedef struct Run {
     uint64_t first;
@@ -16,11 +16,19 @@ typedef struct Run {
     const Case *only; /* instead of the seed's */
 } Run;
 
-/* Most batches in double, where a wrong number cannot hide. */
+enum { IN_DOUBLE, IN_SINGLE, IN_HALF };
+static const char *const precisions[] = {"64-true", "32-true", "bf16-mixed"};
+
+/* Most seeds in double, where a wrong number cannot hide. */
+static int precision_index(uint64_t seed)
+{
+    const uint64_t part = seed / PRECISION_SEEDS;
+    return part % 10 == 9 ? IN_HALF : part % 5 == 3 ? IN_SINGLE : IN_DOUBLE;
+}
+
 static const char *precision_of(uint64_t seed)
 {
-    const uint64_t batch = seed / BATCH_CASES;
-    return batch % 10 == 9 ? "bf16-mixed" : batch % 5 == 3 ? "32-true" : "64-true";
+    return precisions[precision_index(seed)];
 }
 
 static void generate(Arena *arena, Diagnostics *diagnostics, uint64_t seed, Case *test)
@@ -111,10 +119,12 @@ static int run_seeds(uint64_t first, int count, const char *folder)
     int *indices = calloc((size_t)count + 1, sizeof *indices), failed = 0, vague = 0;
     if (!results || !indices)
         return EXIT_FAILURE;
-    for (int i = 0; i < count; i++) {
-        indices[i] = i;
-        results[i].samples = (int64_t)((first + (uint64_t)i) / BATCH_CASES); /* cases of one precision go together */
-    }
+    for (int precision = IN_DOUBLE, listed = 0; precision <= IN_HALF; precision++)
+        for (int i = 0; i < count; i++)
+            if (precision_index(first + (uint64_t)i) == precision) {
+                indices[listed++] = i;
+                results[i].samples = precision; /* cases of one precision go together */
+            }
     run_children(&(Runner){check_seeds, results, &(Run){first, folder, NULL}}, indices, count, BATCH_CASES);
     for (int i = 0; i < count; i++) {
         vague += results[i].stage == STAGE_PASSED && *results[i].message;

@@ -99,7 +99,7 @@ static void compare_gradients(Comparison *comparison, Result *const *results)
 
 void check_cases(const Case *cases, int count, const char *precision, const char *folder, Result *const *results)
 {
-    Comparison comparison = {.batch = open_batch(cases, count, precision, "-O0", folder),
+    Comparison comparison = {.batch = open_batch(cases, count, precision, folder),
                              .roundoff = unit_roundoff(precision)};
     run_batch(&comparison.batch);
     evaluate_both(&comparison);

@@ -60,9 +60,9 @@ Graph *derive_batch(const Batch *batch, Tensor **tensors)
 static void compile(const Batch *batch, const char *source, const char *library)
 {
     const char *command = arena_printf(batch->arena,
-                                       "%s %s -march=native -fopenmp -shared -fPIC -Wall -Wextra -Werror "
+                                       "%s -march=native -fopenmp -shared -fPIC -Wall -Wextra -Werror "
                                        "-I '%s' '%s' -o '%s' -lm > '%s.log' 2>&1",
-                                       PCC_TEST_CC, batch->optimisation, PCC_TEST_INCLUDE, source, library, source);
+                                       PCC_TEST_CC, PCC_TEST_INCLUDE, source, library, source);
     if (system(command) != 0)
         fatal(batch->diagnostics, EXIT_STATUS_INTERNAL, NO_ORIGIN, "the C compiler refused %s: see %s.log", source,
               source);
@@ -85,12 +85,11 @@ static void load(Batch *batch, const char *library, const char *weights)
         fatal(batch->diagnostics, EXIT_STATUS_INTERNAL, NO_ORIGIN, "%s", batch->program ? error.message : dlerror());
 }
 
-Batch open_batch(const Case *cases, int count, const char *mode, const char *optimisation, const char *folder)
+Batch open_batch(const Case *cases, int count, const char *mode, const char *folder)
 {
     Graph *first = cases[0].graph;
     Batch batch = {.cases = cases,
                    .count = count,
-                   .optimisation = optimisation,
                    .arena = first->arena,
                    .diagnostics = first->diagnostics};
     const char *stem = arena_printf(batch.arena, "%s/%s", folder, cases[0].name);

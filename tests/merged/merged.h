@@ -63,15 +63,14 @@ Options merged_options(const char *precision);
 typedef struct Batch {
     const Case *cases;
     int count;
-    const char *optimisation;
     Arena *arena;
     Diagnostics *diagnostics;
     const PccProgram *program;
     PccSession *session;
 } Batch;
 
-/* Compiles the cases into files of `folder`, with "-O1" or the like, and loads the program. */
-Batch open_batch(const Case *cases, int count, const char *precision, const char *optimisation, const char *folder);
+/* Compiles the cases into files of `folder` and loads the program. */
+Batch open_batch(const Case *cases, int count, const char *precision, const char *folder);
 /* One step of the training graph, without an update. */
 void run_batch(Batch *batch);
 void close_batch(Batch *batch);

@@ -153,7 +153,7 @@ static void check_cases(const Runner *runner, Arena *arena, Diagnostics *diagnos
         results[i] = &runner->results[indices[i]];
     }
     set_results(runner->results, indices, count, STAGE_COMPILE, "");
-    comparison.batch = open_batch(cases, count, mode->name, "-Og", mode->folder);
+    comparison.batch = open_batch(cases, count, mode->name, mode->folder);
     if (comparison.batch.program->scaling.initial != 0)
         pcc_step_context(comparison.batch.session)->loss_scale = 16; /* not so large that f16 overflows */
     run_batch(&comparison.batch);
