@@ -8,7 +8,7 @@ toolkit=${CUDA_HOME:-${CUDA_PATH:-/usr/local/cuda}}
 command -v python3 >/dev/null || { echo "skipped: no python3"; exit 77; }
 command -v "${CXX:-g++}" >/dev/null || { echo "skipped: no ${CXX:-g++}"; exit 77; }
 build=$(dirname "$PCC")
-export CXXFLAGS="$CFLAGS" PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1
 
 expect 0 'prepared: 1 programs, ' python3 "$SOURCE/bench/gpu/prepare" prepared --build "$build" --tiny --models mlp \
     --precision bf16-true

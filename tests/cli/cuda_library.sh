@@ -2,6 +2,7 @@
 # CUDA programs as libraries: two in one executable, one beside a C program, the example of library use; under the
 # emulator, and built by nvcc where there is one. Losses are those of the C programs.
 . "$(dirname "$0")/support.sh"
+export CC=gcc CFLAGS=$CXXFLAGS # the emulator's OpenMP is GCC's
 build=$(dirname "$PCC")
 two=$SOURCE/tests/package/consumer/two.c
 runtime="$build/runtime/libpcc-runtime.a"

@@ -71,7 +71,7 @@ toolkit=${CUDA_HOME:-${CUDA_PATH:-/usr/local/cuda}}
     { echo "no emulator here: no program is built"; exit 0; }
 planned=$("$PCC" m.onnx --batch 64 --target cuda --print memory | sed -n 's/^device *\([0-9]*\) bytes.*/\1/p')
 expect 0 "" "$PCC" m.onnx --batch 64 -o m.cu
-CXXFLAGS=-Og "$SOURCE/scripts/emulate" --runtime "$(dirname "$PCC")" m.cu -o m >output 2>&1 || fail "$(head -c 600 output)"
+"$SOURCE/scripts/emulate" --runtime "$(dirname "$PCC")" m.cu -o m >output 2>&1 || fail "$(head -c 600 output)"
 expect 0 "ms_per_step" env PCC_EMULATOR_MEMORY="$planned" ./m --bench 1
 expect 70 "out of memory: mlp needs 0.5 MiB on the GPU" env PCC_EMULATOR_MEMORY=$((planned - 1)) ./m --bench 1
 expect 70 "of the GPU's 0.3 MiB were free; compile it with --batch [23][0-9], which may fit, instead of 64" \

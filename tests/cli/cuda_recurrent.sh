@@ -16,5 +16,4 @@ grep -q "pcc_gru_kernel" gru.cu || fail "the kernels are not in the standalone p
 expect 0 "recurrences  *2 " "$PCC" lstm.onnx --batch 3 --target cuda --gpu h200 --print roofline
 
 [ -f "$build/tests/cuda/libpcc_emulator.a" ] || { echo "no CUDA headers: nothing runs under the emulator"; exit 0; }
-export CXXFLAGS=-Og
 expect 0 "^ok: " "$PCC" verify lstm.onnx --batch 3 --target cuda --precision 16-mixed

@@ -2,6 +2,7 @@
 # --standalone for CUDA: two files that need nothing of pcc. Built in an empty folder, for the CPU under the emulator and
 # by nvcc where there is one.
 . "$(dirname "$0")/support.sh"
+export CC=gcc CFLAGS=$CXXFLAGS # the emulator's OpenMP is GCC's
 build=$(dirname "$PCC")
 make_mlp m.onnx
 expect 2 "no place for the runtime's file" "$PCC" m.onnx --batch 4 --standalone --embed-weights --emit cuda -o -

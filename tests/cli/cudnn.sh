@@ -98,7 +98,7 @@ toolkit=${CUDA_HOME:-${CUDA_PATH:-/usr/local/cuda}}
 [ "$(uname -m)" = x86_64 ] || { echo "the emulator is for x86-64: nothing is run"; exit 0; }
 build=$(dirname "$PCC")
 emulate() {
-    CXXFLAGS=$CFLAGS expect 0 '' "$SOURCE/scripts/emulate" --runtime "$build" "$1.cu" -o "$1"
+    expect 0 '' "$SOURCE/scripts/emulate" --runtime "$build" "$1.cu" -o "$1"
 }
 train() { # PROGRAM: its losses, a line each
     "./$1" --quiet --data synthetic --steps 3 --log "$1.jsonl" >/dev/null 2>"$1.errors" ||

@@ -8,7 +8,6 @@ toolkit=${CUDA_HOME:-${CUDA_PATH:-/usr/local/cuda}}
 command -v "${CXX:-g++}" >/dev/null || { echo "skipped: no ${CXX:-g++}"; exit 77; }
 build=$(dirname "$PCC")
 emulate=$SOURCE/scripts/emulate
-export CXXFLAGS="$CFLAGS"
 
 expect 2 'emulate \[--runtime BUILD\]' "$emulate" train.cu
 expect 1 'there is no file train.cu' "$emulate" train.cu -o train

@@ -84,15 +84,21 @@ static void kept_outputs_follow_the_steps(void)
     pcc_close(session);
 }
 
+static void require_outputs_of_evaluation(PccSession *session, const char *what)
+{
+    const double loss = pcc_evaluate(session, &feed).loss;
+    require(belong_to(logits_of(session), loss), what);
+}
+
 static void evaluation_always_has_outputs(int keep)
 {
     PccSession *session = open_session();
     PccError error;
     require(!keep || pcc_keep_outputs(session, &error) == PCC_OK, "outputs can be kept");
-    require(belong_to(logits_of(session), pcc_evaluate(session, &feed).loss), "outputs of an evaluation");
+    require_outputs_of_evaluation(session, "outputs of an evaluation");
     pcc_backward(session, &feed);
     pcc_update(session, 0.1);
-    require(belong_to(logits_of(session), pcc_evaluate(session, &feed).loss), "outputs of one after a step");
+    require_outputs_of_evaluation(session, "outputs of one after a step");
     pcc_close(session);
 }
 

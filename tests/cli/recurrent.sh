@@ -1,7 +1,7 @@
 #!/bin/bash
 # Recurrent models from end to end: programs of the zoo's lstm and gru, for this machine, against float64.
 . "$(dirname "$0")/support.sh"
-export CFLAGS="-Og -march=native $CFLAGS"
+export CFLAGS="-march=native $CFLAGS"
 
 expect 0 "" "$PCC" zoo lstm steps=5 features=6 hidden=20 classes=3 -o lstm.onnx
 expect 0 "^ok: " "$PCC" verify lstm.onnx --loss cross-entropy --batch 4 --precision bf16-mixed

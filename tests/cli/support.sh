@@ -6,7 +6,7 @@ folder=$(mktemp -d "${TMPDIR:-/tmp}/pcc-cli-$name-XXXXXX") || exit 1
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
 here=$folder
-export CFLAGS="${CFLAGS:-} -Og" # of what pcc builds: the tests are about files, not speed
+export CC CFLAGS CXXFLAGS # of what pcc builds
 
 fail() {
     echo "$name: $*" >&2
