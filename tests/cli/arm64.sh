@@ -9,7 +9,7 @@ for tool in $cross qemu-aarch64; do
     fi
 done
 # the host's zlib.h, as there is no other; --bench reads no file, so that nothing of zlib has to be linked
-arm64="$cross -std=gnu11 -O1 -fopenmp -Wall -Wextra -Wshadow -Werror -idirafter /usr/include
+arm64="$cross -std=gnu11 -Og -fopenmp -Wall -Wextra -Wshadow -Werror -idirafter /usr/include
     -idirafter /usr/include/$(gcc -print-multiarch) -static -Wl,--unresolved-symbols=ignore-all"
 
 loss_of() { # COMMAND...
@@ -22,7 +22,7 @@ for case in "vit 32-true" "vit bf16-true" "cnn 16-mixed"; do
     set -- $case
     "$PCC" "$1.onnx" --batch 2 --precision "$2" --standalone -o program.c || fail "$case: pcc failed"
     $arm64 program.c -o there -lm 2>output || fail "$case: $cross does not take it: $(head -5 output)"
-    "$CC" -Og -fopenmp program.c -o here -lz -lm || fail "$case: does not build"
+    "$CC" $CFLAGS -fopenmp program.c -o here -lz -lm || fail "$case: does not build"
     there=$(loss_of qemu-aarch64 ./there) here=$(loss_of ./here)
     awk -v a="$there" -v b="$here" 'BEGIN { exit !(a > 0 && a - b < 0.01 * b && b - a < 0.01 * b) }' ||
         fail "$case: the loss is '$there' on arm64, '$here' here"
