@@ -37,9 +37,9 @@ typedef struct WeightsBytes {
 typedef struct Emitted {
     const char *text; /* the C file */
     size_t length;
-    int64_t weights_bytes, arena_bytes; /* of the program's two blocks, as training uses them */
+    int64_t weights_bytes, arena_bytes; /* of the program's two blocks */
     int64_t update_scratch_bytes;       /* those of the arena that update() has, behind those of the steps */
-    int64_t unapplied_bytes; /* more of the weights block, where gradients are kept that step() otherwise applies */
+    int64_t unapplied_bytes; /* of the block of gradients, where they are kept that step() otherwise applies */
     const char *libraries;   /* linked besides the runtime: "-lcublasLt"; "": none */
     WeightsBytes weights;
 } Emitted;

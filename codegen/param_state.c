@@ -49,7 +49,7 @@ static int64_t place_moment(Weights *weights, const ParamState *state, int64_t e
     return place_weights(weights, elements * dtype_info[state->moment_dtype].bytes);
 }
 
-/* Behind everything else: memory that a program which applies them at once never touches. */
+/* Behind everything else: where a step applies them, they are a block of their own. */
 static void place_gradients(Weights *weights, const Graph *train)
 {
     for (int i = 0; i < train->gradient_count; i++) {
@@ -114,12 +114,23 @@ bool applies_gradients(const Weights *weights)
     return weights->param_count > 0 && weights->param_states[0].made >= 0;
 }
 
+/* They are a block of their own. */
+static void part_gradients(Weights *weights)
+{
+    weights->bytes -= weights->gradient_bytes;
+    for (int i = 0; i < weights->param_count; i++)
+        if (weights->param_states[i].gradient >= 0)
+            weights->param_states[i].gradient -= weights->bytes;
+}
+
 void place_made_gradients(Weights *weights, const Graph *train, const MemoryPlan *plan)
 {
     for (const Node *node = train->first; node; node = node->next)
         for (int i = 0; node->op->kind == OP_UPDATE && i < node->input_count / 2; i++)
             weights->param_states[param_index(weights, node->inputs[i])].made =
                 plan->offset[window_of(node->inputs[node->input_count / 2 + i]).base->id];
+    if (applies_gradients(weights))
+        part_gradients(weights);
 }
 
 bool updates_narrow(const Weights *weights, const Options *options)

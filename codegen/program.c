@@ -17,15 +17,10 @@ static double graph_flops(const Graph *graph)
     return sum;
 }
 
-/* Of the weights block, what every step uses. */
+/* In the weights block. */
 static int64_t kept_gradient_bytes(const Weights *w)
 {
     return applies_gradients(w) ? 0 : w->gradient_bytes;
-}
-
-static int64_t kept_bytes(const Weights *w)
-{
-    return w->bytes - w->gradient_bytes + kept_gradient_bytes(w);
 }
 
 static void print_header(Emitter *e, Text *text, const Program *program, int64_t arena_bytes)
@@ -52,7 +47,7 @@ static void print_header(Emitter *e, Text *text, const Program *program, int64_t
         text,
         " *   memory      weights %.2f MiB = parameters %.2f + states %.2f + constants %.2f + gradients %.2f + moments "
         "%.2f",
-        (double)kept_bytes(w) / mib, (double)w->param_bytes / mib, (double)w->state_bytes / mib,
+        (double)w->bytes / mib, (double)w->param_bytes / mib, (double)w->state_bytes / mib,
         (double)w->constant_bytes / mib, (double)kept_gradient_bytes(w) / mib, (double)w->moment_bytes / mib);
     if (w->copy_bytes + w->extra_bytes > 0)
         line(text, " *                       + 16-bit copies %.2f + masters or compensations %.2f",
@@ -125,16 +120,15 @@ static void print_params(Emitter *e, Text *text)
         const Stored *param = &w->params[i];
         const ParamState *state = &w->param_states[i];
         Text *fields = text_create(e->arena);
-        append(fields,
-               "{.value = %s, .gradient = %s, .moment1 = %s, .moment2 = %s, .gradient_dtype = %s, "
-               ".moment_dtype = %s",
+        append(fields, "{.value = %s, .gradient = %s",
                tensor_text(e->arena, param->name, &param->value->type, offset_text(e->arena, param->offset)),
-               offset_text(e->arena, state->gradient), offset_text(e->arena, state->moment1),
-               offset_text(e->arena, state->moment2), dtype_info[state->gradient_dtype].runtime,
-               dtype_info[state->moment_dtype].runtime);
+               offset_text(e->arena, state->gradient));
+        append_offset(fields, "made", state->made);
+        append(fields, ", .moment1 = %s, .moment2 = %s, .gradient_dtype = %s, .moment_dtype = %s",
+               offset_text(e->arena, state->moment1), offset_text(e->arena, state->moment2),
+               dtype_info[state->gradient_dtype].runtime, dtype_info[state->moment_dtype].runtime);
         if (state->rounding != PCC_NEAREST)
             append(fields, ", .rounding = %s", rounding_constant(state->rounding));
-        append_offset(fields, "made", state->made);
         append_offset(fields, "extra", state->extra);
         append_offset(fields, "absmax1", state->absmax1);
         append_offset(fields, "absmax2", state->absmax2);
@@ -396,9 +390,9 @@ static void print_table(Emitter *e, Text *text, Graph *train, const MemoryPlan *
     line(text, ".clip_norm = %s,", c_float(e->arena, e->options->clip_norm, DTYPE_F64));
     print_scaling(e, text);
     line(text, ".weights_bytes = 0x%llx,", (unsigned long long)w->bytes);
+    line(text, ".arena_bytes = 0x%llx,", (unsigned long long)arena_bytes);
     if (applies_gradients(w))
         line(text, ".gradient_bytes = 0x%llx,", (unsigned long long)w->gradient_bytes);
-    line(text, ".arena_bytes = 0x%llx,", (unsigned long long)arena_bytes);
     if (plan->outputs_made >= 0)
         line(text, ".outputs_bytes = 0x%llx,", (unsigned long long)plan->outputs_bytes);
     line(text, ".params = params,");
@@ -503,7 +497,7 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     print_main(&e, text);
     return (Emitted){text->data,
                      text->length,
-                     kept_bytes(&weights),
+                     weights.bytes,
                      arena_bytes,
                      update_bytes,
                      weights.gradient_bytes - kept_gradient_bytes(&weights),

@@ -2,7 +2,8 @@
  *
  * An emitted train.c defines one `static const PccProgram` and hands it to pcc_main() (or, as a library, exposes it).
  * The program owns no memory. The runtime allocates two blocks, both 64-byte aligned and zeroed:
- *   weights  lives as long as the program: parameters, states, constants, moments, gradients; offsets below are bytes
+ *   weights  lives as long as the program: parameters, states, constants, moments, mostly gradients; offsets below are
+ *            bytes
  *   arena    lives for one step: activations, cotangents, kernel scratch; planned by the compiler
  * Every name is the ONNX name. */
 #ifndef PCC_PROGRAM_H
@@ -12,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCC_PROGRAM_ABI 5
+#define PCC_PROGRAM_ABI 6
 #define PCC_MAX_RANK 8
 #define PCC_COUNT(array) ((int64_t)(sizeof(array) / sizeof(*(array))))
 #define PCC_NONE SIZE_MAX /* an offset that does not exist */
@@ -65,10 +66,10 @@ typedef struct PccCopy {
  * 16-bit moments are rounded to nearest where the value is (PCC_NEAREST), else stochastically. */
 typedef struct PccParam {
     PccTensor value;
-    size_t gradient;
-    size_t made;    /* where in the arena the gradient lies that step() applies (PccStep.at_once) */
-    size_t moment1; /* sgd: momentum buffer; adam, lion: m */
-    size_t moment2; /* adam: v */
+    size_t gradient; /* in PccStep.gradients */
+    size_t made;     /* where in the arena the gradient lies that step() applies (PccStep.at_once) */
+    size_t moment1;  /* sgd: momentum buffer; adam, lion: m */
+    size_t moment2;  /* adam: v */
     PccDtype gradient_dtype;
     PccDtype moment_dtype;
     PccRounding rounding;
@@ -120,8 +121,11 @@ typedef struct PccStep {
     uint64_t update; /* optimizer updates applied so far; update() uses update + 1 for bias correction */
     uint64_t micro;  /* micro-batch within the update, 0 … accumulate - 1; > 0: step() adds to the gradients */
     /* step() is an update too: it applies each gradient once nothing reads its parameter any more. Gradients are then
-     * made in the arena, and the weights block's last gradient_bytes are not used. */
+     * made in the arena, and `gradients` is not used. */
     bool at_once;
+    /* All gradients, where they are kept: the weights block, or program->gradient_bytes, which are allocated when they
+     * are first needed; until then NULL. */
+    char *gradients;
     bool deterministic;   /* Dropout is the identity (--probe) */
     double loss_scale;    /* multiplies the loss before differentiation; 1 without loss scaling */
     bool check_gradients; /* a gradient that is not finite skips the update, even if the norm is not needed */
@@ -146,12 +150,6 @@ typedef struct PccStep {
 
 #define PCC_FAILURE_ROOM 512
 
-/* Where a parameter's gradient is made. */
-static inline char *pcc_gradient(const PccStep *s, const PccParam *param)
-{
-    return s->at_once ? s->arena + param->made : s->weights + param->gradient;
-}
-
 /* Scratch that every kernel may use privately in each of its threads. */
 #define PCC_THREAD_SCRATCH ((size_t)2 << 20)
 
@@ -175,8 +173,8 @@ typedef struct PccProgram {
     double clip_norm;   /* 0: none */
     PccScaling scaling;
     size_t weights_bytes, arena_bytes;
-    size_t
-        gradient_bytes;   /* at the end of the weights block, if step() can apply gradients (PccStep.at_once); else 0 */
+    /* Of all gradients, if step() can apply them (PccStep.at_once); 0: they are in the weights block. */
+    size_t gradient_bytes;
     size_t outputs_bytes; /* at the start of the arena; 0: step() leaves its outputs in the arena, as evaluate() does */
     const PccParam *params;
     int64_t param_count;

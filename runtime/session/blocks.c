@@ -10,9 +10,10 @@
 
 /* The host's side of a program on a device. */
 struct PccHostView {
-    char *weights; /* as large as the block; untouched pages use no memory */
-    char *outputs; /* as large as the arena; the same applies */
-    bool is_stale; /* `weights`: a function ran since it was fetched */
+    char *weights;   /* as large as the block; untouched pages use no memory */
+    char *outputs;   /* as large as the arena; the same applies */
+    char *gradients; /* as large as the block of gradients; the same applies */
+    bool is_stale;   /* `weights`: a function ran since it was fetched */
     /* On the device: the inputs, then the target; where they are uploaded while the former are read; and the batch that
      * was uploaded. */
     void **slots, **staging;
@@ -21,24 +22,18 @@ struct PccHostView {
 
 /* ---- on the CPU ------------------------------------------------------------------------------------------------- */
 
-/* Of the weights block: gradients that are applied at once have no pages there. */
-static double blocks_weights_bytes(const PccProgram *program)
-{
-    return (double)(program->weights_bytes - program->gradient_bytes);
-}
-
 /* Pages are allocated when they are touched: without this check the system could kill the program in the middle of a
  * step. */
 static int blocks_check_memory(const PccProgram *program, PccError *error)
 {
-    const double needed = blocks_weights_bytes(program) + (double)program->arena_bytes;
+    const double needed = (double)program->weights_bytes + (double)program->arena_bytes;
     const double available = (double)pcc_available_memory("");
     if (needed <= available)
         return PCC_OK;
     return pcc_fail(error, PCC_ERR_INTERNAL,
                     "not enough memory: %s needs %.1f MiB for weights and %.1f MiB for a step, but %.1f MiB are "
                     "available; compile it with a smaller --batch",
-                    program->name, blocks_weights_bytes(program) / 0x1p20, (double)program->arena_bytes / 0x1p20,
+                    program->name, (double)program->weights_bytes / 0x1p20, (double)program->arena_bytes / 0x1p20,
                     available / 0x1p20);
 }
 
@@ -172,12 +167,19 @@ static int blocks_allocate_there(PccSession *session, PccError *error)
         return pcc_fail_memory(error);
     session->view->weights = pcc_allocate_block(program->weights_bytes);
     session->view->outputs = pcc_allocate_block(program->arena_bytes);
-    if (!session->view->weights || !session->view->outputs)
+    session->view->gradients = pcc_allocate_block(program->gradient_bytes);
+    if (!session->view->weights || !session->view->outputs || !session->view->gradients)
         return pcc_fail_memory(error);
     int status = program->device->open(step, session->device_number, error);
     if (!status)
         status = blocks_allocate_all_there(session, error);
     return status ? status : blocks_write_params(session, error);
+}
+
+/* NULL where the weights block has them, or nothing has kept them. */
+static char *blocks_own_gradients(const PccSession *session)
+{
+    return session->program->gradient_bytes > 0 ? session->step.gradients : NULL;
 }
 
 static void blocks_release_there(PccSession *session)
@@ -190,6 +192,7 @@ static void blocks_release_there(PccSession *session)
     program->device->release(step, step->weights);
     program->device->release(step, step->arena);
     program->device->release(step, step->outputs);
+    program->device->release(step, blocks_own_gradients(session));
     program->device->release(step, (void *)step->params);
     for (int64_t i = 0; i <= program->input_count; i++) {
         program->device->release(step, view->slots ? view->slots[i] : NULL);
@@ -198,6 +201,7 @@ static void blocks_release_there(PccSession *session)
     program->device->close(step);
     pcc_free_block(view->weights, program->weights_bytes);
     pcc_free_block(view->outputs, program->arena_bytes);
+    pcc_free_block(view->gradients, program->gradient_bytes);
     free(view->slots);
     free(view->staging);
     free(view);
@@ -220,6 +224,7 @@ void pcc_release_blocks(PccSession *session)
     pcc_free_block(session->step.weights, program->weights_bytes);
     pcc_free_block(session->step.arena, program->arena_bytes);
     pcc_free_block(session->step.outputs, program->outputs_bytes);
+    pcc_free_block(blocks_own_gradients(session), program->gradient_bytes);
     pcc_free_block(session->step.thread_scratch, (size_t)session->threads * PCC_THREAD_SCRATCH);
 }
 
@@ -256,18 +261,46 @@ void pcc_weights_forget(PccSession *session)
         session->view->is_stale = true;
 }
 
-int pcc_allocate_outputs(PccSession *session, PccError *error)
+/* A block that not every run needs. */
+static char *blocks_allocate_more(PccSession *session, size_t bytes, const char *what, PccError *error)
 {
     const PccProgram *program = session->program;
+    PccError cause = {.message = "out of memory"};
+    char *block = session->view ? program->device->allocate(&session->step, bytes, &cause) : pcc_allocate_block(bytes);
+    if (!block)
+        pcc_fail(error, PCC_ERR_INTERNAL, "%s: %s needs %.1f MiB more to keep %s", cause.message, program->name,
+                 (double)bytes / 0x1p20, what);
+    return block;
+}
+
+int pcc_allocate_outputs(PccSession *session, PccError *error)
+{
     PccStep *step = &session->step;
-    const size_t bytes = program->outputs_bytes;
-    if (bytes == 0 || step->outputs)
-        return PCC_OK;
-    step->outputs = session->view ? program->device->allocate(step, bytes, error) : pcc_allocate_block(bytes);
-    if (!step->outputs && !session->view)
-        pcc_fail(error, PCC_ERR_INTERNAL, "out of memory: %s needs %.1f MiB more to keep its outputs", program->name,
-                 (double)bytes / 0x1p20);
-    return step->outputs ? PCC_OK : error->status;
+    const size_t bytes = session->program->outputs_bytes;
+    if (bytes > 0 && !step->outputs)
+        step->outputs = blocks_allocate_more(session, bytes, "its outputs", error);
+    return bytes == 0 || step->outputs ? PCC_OK : error->status;
+}
+
+int pcc_allocate_gradients(PccSession *session, PccError *error)
+{
+    PccStep *step = &session->step;
+    const size_t bytes = session->program->gradient_bytes;
+    if (!step->gradients)
+        step->gradients = bytes > 0 ? blocks_allocate_more(session, bytes, "all gradients", error) : step->weights;
+    return step->gradients ? PCC_OK : error->status;
+}
+
+const char *pcc_host_gradients(const PccSession *session, PccError *error)
+{
+    const PccProgram *program = session->program;
+    PccStep *step = (PccStep *)&session->step;
+    if (program->gradient_bytes == 0)
+        return pcc_host_weights(session, error);
+    if (!session->view)
+        return step->gradients;
+    char *gradients = session->view->gradients;
+    return program->device->read(step, gradients, step->gradients, program->gradient_bytes, error) ? NULL : gradients;
 }
 
 const void *pcc_host_output(const PccSession *session, size_t offset, size_t bytes, PccError *error)

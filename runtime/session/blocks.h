@@ -19,8 +19,11 @@ char *pcc_weights_view(const PccSession *session);
 int pcc_weights_changed(PccSession *session, PccError *error);
 /* Discards changes of the host's view. */
 void pcc_weights_forget(PccSession *session);
-/* Allocates the memory to which step() copies its outputs. */
+/* Allocates the memory to which step() copies its outputs; that in which it keeps all gradients. */
 int pcc_allocate_outputs(PccSession *session, PccError *error);
+int pcc_allocate_gradients(PccSession *session, PccError *error);
+/* The block of gradients that the last step kept. NULL: *error says why. */
+const char *pcc_host_gradients(const PccSession *session, PccError *error);
 /* `bytes` of an output, at `offset` of the arena, after the functions that computed it. NULL: *error says why. */
 const void *pcc_host_output(const PccSession *session, size_t offset, size_t bytes, PccError *error);
 

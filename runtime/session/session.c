@@ -96,9 +96,16 @@ int pcc_session_status(const PccSession *session, PccError *error)
     return session->failure.status;
 }
 
-static void session_backward(PccSession *session, const PccFeed *feed, bool at_once)
+/* All gradients are kept, or were. */
+static void session_keep_gradients(PccSession *session)
 {
-    session->step.at_once = at_once;
+    session->step.at_once = false;
+    if (!session->failure.status)
+        pcc_allocate_gradients(session, &session->failure);
+}
+
+static void session_backward(PccSession *session, const PccFeed *feed)
+{
     session->outputs = session->program->outputs_bytes > 0 ? session->step.outputs : session->step.arena;
     session_begin(session, feed, session->program->step);
     session->step.micro++;
@@ -106,7 +113,8 @@ static void session_backward(PccSession *session, const PccFeed *feed, bool at_o
 
 void pcc_begin_backward(PccSession *session, const PccFeed *feed)
 {
-    session_backward(session, feed, false);
+    session_keep_gradients(session);
+    session_backward(session, feed);
 }
 
 double pcc_end_backward(PccSession *session)
@@ -123,6 +131,7 @@ double pcc_backward(PccSession *session, const PccFeed *feed)
 void pcc_begin_update(PccSession *session, double learning_rate)
 {
     session->step.hyper.lr = learning_rate;
+    session_keep_gradients(session);
     session_begin(session, NULL, session->program->update);
 }
 
@@ -132,7 +141,8 @@ void pcc_begin_step(PccSession *session, const PccFeed *feed, double learning_ra
     if (session->program->gradient_bytes > 0 && step->micro == 0) {
         step->hyper.lr = learning_rate;
         step->done = (PccUpdate){.first_overflow = -1};
-        session_backward(session, feed, true);
+        step->at_once = true;
+        session_backward(session, feed);
     } else {
         pcc_begin_backward(session, feed);
         pcc_begin_update(session, learning_rate);
@@ -142,7 +152,8 @@ void pcc_begin_step(PccSession *session, const PccFeed *feed, double learning_ra
 PccUpdate pcc_end_update(PccSession *session)
 {
     PccStep *step = &session->step;
-    if (!session_finish(session))
+    const bool is_done = step->at_once ? !session->failure.status : session_finish(session); /* done with the step */
+    if (!is_done)
         return (PccUpdate){.first_overflow = -1};
     bool skipped = step->done.first_overflow >= 0;
     step->micro = 0;
@@ -186,6 +197,7 @@ static void session_judge(PccSession *session, const PccFeed *feed, PccEvaluatio
 PccEvaluation pcc_evaluate(PccSession *session, const PccFeed *feed)
 {
     session->outputs = session->step.arena;
+    session->step.at_once = false;
     session_begin(session, feed, session->program->evaluate);
     if (!session_finish(session))
         return (PccEvaluation){.loss = (double)NAN};

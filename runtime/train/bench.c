@@ -44,8 +44,8 @@ static void bench_print(const PccProgram *program, const double *sorted, int64_t
     double median = (sorted[(steps - 1) / 2] + sorted[steps / 2]) / 2;
     printf("{\"ms_per_step_min\":%.4f,\"ms_per_step_median\":%.4f,\"arena_mib\":%.6f,\"weights_mib\":%.6f,"
            "\"peak_rss_mib\":%.3f,\"loss\":",
-           sorted[0], median, (double)program->arena_bytes / 0x1p20,
-           (double)(program->weights_bytes - program->gradient_bytes) / 0x1p20, bench_peak_mib());
+           sorted[0], median, (double)program->arena_bytes / 0x1p20, (double)program->weights_bytes / 0x1p20,
+           bench_peak_mib());
     pcc_json_write_number(stdout, loss);
     puts("}");
 }

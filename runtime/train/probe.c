@@ -97,8 +97,8 @@ static int probe_add(Probe *probe, const char *kind, const PccTensor *tensor, Pc
 static int probe_add_first_step(Probe *probe, double scale, PccError *error)
 {
     const PccProgram *program = probe->session->program;
-    const char *weights = pcc_host_weights(probe->session, error);
-    int status = weights ? PCC_OK : error->status;
+    const char *gradients = pcc_host_gradients(probe->session, error);
+    int status = gradients ? PCC_OK : error->status;
     for (int64_t i = 0; i < program->output_count && !status; i++) {
         const PccTensor *output = &program->outputs[i];
         const void *data = pcc_host_output(probe->session, output->offset, pcc_tensor_bytes(output), error);
@@ -107,7 +107,7 @@ static int probe_add_first_step(Probe *probe, double scale, PccError *error)
     for (int64_t i = 0; i < program->param_count && !status; i++) {
         const PccParam *param = &program->params[i];
         status =
-            probe_add(probe, "grad/", &param->value, param->gradient_dtype, weights + param->gradient, scale, error);
+            probe_add(probe, "grad/", &param->value, param->gradient_dtype, gradients + param->gradient, scale, error);
     }
     return status;
 }

@@ -152,7 +152,7 @@ inline void OptimizerCase::set_gradients()
 
 inline void OptimizerCase::update()
 {
-    step.weights = weights.data();
+    step.weights = step.gradients = weights.data();
     step.thread_scratch = scratch_.data();
     done = update_in_c(optimizer, params.data(), (int64_t)params.size(), &step);
     const bool skipped = done.first_overflow >= 0;
@@ -184,7 +184,7 @@ class DeviceCase
         cuda.host.failure = failure;
         cuda.host.stream = stream;
         cuda.host.mirror = mirror;
-        cuda.host.weights = weights_.at();
+        cuda.host.weights = cuda.host.gradients = weights_.at();
         cuda.host.thread_scratch = nullptr;
         cuda.get();
         copy(params_.at(), c.params.data(), c.params.size() * sizeof(PccParam));

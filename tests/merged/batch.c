@@ -157,7 +157,7 @@ bool batch_gradient(const Batch *batch, const char *parameter, Tensor *gradient)
         PccTensor place = param->value;
         place.dtype = param->gradient_dtype;
         const PccStep *step = pcc_step_context(batch->session);
-        *gradient = loaded_tensor(batch, &place, step->weights + param->gradient);
+        *gradient = loaded_tensor(batch, &place, step->gradients + param->gradient);
         for (int64_t k = 0; k < element_count(&gradient->type); k++)
             gradient->f[k] /= step->loss_scale;
         return true;

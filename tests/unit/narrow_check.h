@@ -85,6 +85,7 @@ static inline void narrow_add(Narrow *narrow, Storage storage, int64_t n)
 static inline void narrow_start(Narrow *narrow, PccHyper hyper)
 {
     narrow->s = (PccStep){.weights = aligned_alloc(64, narrow->bytes + 64), .loss_scale = 1, .hyper = hyper};
+    narrow->s.gradients = narrow->s.weights;
     narrow->s.thread_scratch = aligned_alloc(64, 4 * PCC_THREAD_SCRATCH);
     memset(narrow->s.weights, 0, narrow->bytes);
 }

@@ -118,6 +118,7 @@ static void set_up(Run *r, UpdateFunction optimizer, PccDtype dtype)
         r->params[p].moment2 = optimizer == run_sgd ? PCC_NONE : place(r, sizes[p]);
     }
     r->s = (PccStep){.weights = aligned_alloc(64, r->bytes), .loss_scale = 1};
+    r->s.gradients = r->s.weights;
     r->s.hyper =
         (PccHyper){.lr = 0.01, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .momentum = 0.9};
     r->s.thread_scratch = aligned_alloc(64, 4 * PCC_THREAD_SCRATCH);

@@ -9,6 +9,7 @@
 #include "../common/step.h"
 #include "../common/storage.h"
 #include "../common/typed.h"
+#include "optimizer_gradient.h"
 #include "optimizer_terms.h"
 
 #define PCC_UPDATE_CHUNK 16384 /* elements: AdamW's four arrays of them fit in the second-level cache */
