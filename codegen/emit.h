@@ -26,7 +26,7 @@ typedef struct Stored {
     int64_t offset; /* -1: a constant that is a part of the text */
 } Stored;
 
-/* What the optimizer keeps of a parameter: offsets in the weights block, -1: none. */
+/* What the optimizer keeps of a parameter: offsets in the weights block, or of gradients in their own, -1: none. */
 typedef struct ParamState {
     int64_t gradient, extra, moment1, moment2, absmax1, absmax2;
     int64_t made; /* where in the arena a step makes the gradient that applies it; -1: none does */
@@ -37,7 +37,7 @@ typedef struct ParamState {
 enum { COPY_DTYPES = 2 }; /* f16, bf16 */
 
 /* The weights block: parameters, copies, states, constants, masters and compensations, moments, gradients, in this
- * order. */
+ * order. Gradients that step() may apply are a block of their own. */
 typedef struct Weights {
     Stored *params, *states, *constants;
     Stored *copies; /* of parameters in 16 bits, behind the parameters: one for each dtype that a graph reads */
@@ -77,7 +77,8 @@ const Stored *find_copy(const Weights *weights, const Value *copy); /* by its pa
 int64_t place_weights(Weights *weights, int64_t bytes);             /* appends to the block; returns the offset */
 /* param_state.c */
 void place_param_states(Weights *weights, const Graph *train, const Options *options);
-/* Where step() makes the gradients that it applies; and does it apply them? All or none. */
+/* Where step() makes the gradients that it applies, and so that they are not in the weights block; and does it apply
+ * them? All or none. */
 void place_made_gradients(Weights *weights, const Graph *train, const MemoryPlan *plan);
 bool applies_gradients(const Weights *weights);
 bool updates_narrow(const Weights *weights, const Options *options); /* is anything stored in 16 or 8 bits? */
@@ -141,9 +142,10 @@ typedef struct Printers {
     /* The ends of step() and evaluate(), whose loss lies at `address`, and the body of update(). */
     void (*loss)(Emitter *e, Text *text, const char *address);
     void (*update)(Emitter *e, Text *text);
-    /* The body of apply(s, first, count), which applies the gradients of `count` parameters from index `first`; NULL:
-     * the target's programs do not. */
+    /* The body of apply(s, first, count), which applies the gradients of `count` parameters from index `first`, and of
+     * begin_apply(s), which runs before the first of them; NULL: there is none. */
     void (*apply)(Emitter *e, Text *text);
+    void (*begin_apply)(Emitter *e, Text *text);
     /* Bytes of scratch in the arena that update() takes; NULL: none. */
     int64_t (*update_scratch)(const Weights *weights);
     const char *device; /* the PccDevice that the program runs on; NULL: none, it runs on the CPU */

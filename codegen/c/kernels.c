@@ -183,6 +183,5 @@ static const Printers printers = {.prologue = print_prologue,
 const Target target_c = {.name = "c",
                          .alignment = 64,
                          .literal_bytes = 2048,
-                         .applies = true,
                          .kernels = (const Kernel *const[]){kernels, NULL},
                          .printers = &printers};

@@ -51,11 +51,32 @@ void print_cuda_loss(Emitter *e, Text *text, const char *address)
     line(text, "pcc_keep_loss(%s, s);", address);
 }
 
-void print_cuda_update(Emitter *e, Text *text)
+/* NAME(...) of a whole update. */
+static void print_update_call(Emitter *e, Text *text, const char *name)
 {
     const char *scaling = scaling_text(e);
     line(text, "const PccScaling scaling = %s;", *scaling ? scaling : "{}");
-    line(text, "pcc_%s(params, s->params, PCC_COUNT(params), scaling, s->arena + 0x%llx, &s->mirror->done,",
-         e->options->optimizer, (unsigned long long)e->update_scratch);
+    line(text, "%s(params, s->params, PCC_COUNT(params), scaling, s->arena + 0x%llx, &s->mirror->done,", name,
+         (unsigned long long)e->update_scratch);
     line(text, "        &s->mirror->loss_scaling, s);");
+}
+
+void print_cuda_update(Emitter *e, Text *text)
+{
+    print_update_call(e, text, arena_printf(e->arena, "pcc_%s", e->options->optimizer));
+}
+
+void print_cuda_begin_apply(Emitter *e, Text *text)
+{
+    line(text, "if (!s->at_once)");
+    line(text, "    return;");
+    print_update_call(e, text, arena_printf(e->arena, "pcc_%s_begin", e->options->optimizer));
+}
+
+void print_cuda_apply(Emitter *e, Text *text)
+{
+    line(text, "if (s->at_once)");
+    line(text, "    pcc_%s_from(params, s->params, PCC_COUNT(params), first, count, s->arena + 0x%llx,",
+         e->options->optimizer, (unsigned long long)e->update_scratch);
+    line(text, "            &s->mirror->done, s);");
 }

@@ -47,5 +47,7 @@ const char *cuda_absent(const KernelCall *call, bool may_be_float, bool is_input
 void print_cuda_store(Text *text, StorePlace place, const char *name);
 void print_cuda_loss(Emitter *e, Text *text, const char *address);
 void print_cuda_update(Emitter *e, Text *text);
+void print_cuda_begin_apply(Emitter *e, Text *text);
+void print_cuda_apply(Emitter *e, Text *text);
 
 #endif

@@ -37,6 +37,8 @@ void print_cuda_prologue(Emitter *e, Text *text, const Program *program, bool na
          "/* Typed pointers: into a block of the device's memory at a byte offset, to what the step was given. */");
     line(text, "#define AT(type, block, offset) ((type *)(void *)((block) + (offset)))");
     line(text, "#define INPUT(type, index) ((const type *)s->inputs[index])");
+    if (applies_gradients(e->weights))
+        line(text, "#define GRADIENT(type, index) ((type *)(void *)pcc_gradient(s, &params[index]))");
     line(text, "#define TARGET(type) ((const type *)s->target)");
     blank(text);
 }

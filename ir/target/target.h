@@ -103,7 +103,6 @@ struct Target {
     int64_t literal_bytes; /* constants up to this size are a part of the text; the others are in memory */
     bool splits_masters;   /* f32 masters of bf16 weights are kept as the 16 bits that the weights leave of them */
     bool passes_step;      /* to every kernel, as the last argument */
-    bool applies;          /* a step may apply gradients before all of them are made: pass `apply` */
     const Kernel *const *kernels;    /* tables ended by a row without a name; ended by NULL */
     const struct Printers *printers; /* of the code generator (codegen/emit.h) */
     /* Of GPUs. A target that was chosen by options is a copy with these set. */

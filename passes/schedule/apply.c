@@ -99,7 +99,7 @@ static void insert_nodes(Applier *a)
 void apply_gradients(Graph *graph, const Options *options)
 {
     const bool needs_all = options->clip_norm > 0 || options->accumulate > 1 || policy_loss_scale(options) != 1;
-    if (needs_all || !options->target->applies)
+    if (needs_all)
         return;
     Applier applier = {.graph = graph};
     graph->origin = NO_ORIGIN;

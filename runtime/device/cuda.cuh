@@ -1,5 +1,5 @@
 /* cuda.cuh: the device of CUDA programs (device.h): one GPU, a stream of functions and one of uploads, and one CUDA
- * graph for each of the program's functions.
+ * graph for each of the program's functions, two for step().
  *
  * A function's launches never change between steps: values that do (the number of valid samples, the learning rate, the
  * loss scale ...) are read from the step's mirror, which begin() writes first. So the first run captures the launches
@@ -14,11 +14,12 @@
 
 #include "device.h"
 
-#define PCC_CUDA_FUNCTIONS 3 /* functions of a program: step, evaluate, update */
+#define PCC_CUDA_GRAPHS 4 /* step, step that applies gradients at once, evaluate, update */
 
 /* A function of the program and the graph of its launches. */
 struct PccCudaGraph {
     void (*function)(PccStep *);
+    bool at_once;          /* the step's: its launches are others */
     cudaGraphExec_t graph; /* NULL: it could not be captured */
 };
 
@@ -41,7 +42,7 @@ struct PccCuda {
     PccCudaRun runs[PCC_IN_FLIGHT];
     int64_t begun, done; /* functions so far */
     char failure[PCC_FAILURE_ROOM];
-    PccCudaGraph graphs[PCC_CUDA_FUNCTIONS];
+    PccCudaGraph graphs[PCC_CUDA_GRAPHS];
     int graph_count;
     PccCudaLibrary cublas; /* kernels/gemm/gemm_cublas.cuh */
     PccCudaLibrary cudnn;  /* kernels/conv/conv_cudnn.cuh */
@@ -228,16 +229,16 @@ static int pcc_cuda_read(PccStep *step, void *to, const void *from, size_t bytes
     return status ? status : pcc_cuda_wait(step, error);
 }
 
-/* The graph of a function, made when it runs for the first time. */
+/* The graph of a function, made when it runs for the first time, with and without applying gradients at once. */
 static PccCudaGraph *pcc_cuda_graph(PccStep *step, void (*function)(PccStep *))
 {
     PccCuda *cuda = pcc_cuda_of(step);
     for (int i = 0; i < cuda->graph_count; i++)
-        if (cuda->graphs[i].function == function)
+        if (cuda->graphs[i].function == function && cuda->graphs[i].at_once == step->at_once)
             return &cuda->graphs[i];
     PccCudaGraph *made = &cuda->graphs[cuda->graph_count++];
     cudaGraph_t captured = NULL;
-    *made = {function, NULL};
+    *made = {function, step->at_once, NULL};
     cudaError_t status = cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeRelaxed);
     if (status == cudaSuccess) {
         function(step);

@@ -18,7 +18,7 @@ for options in "--precision 32-true" "--precision bf16-true --optimizer adamw8bi
 done
 
 # what needs all gradients together
-for options in "--clip-norm 1" "--accumulate 2" "--precision 16-mixed" "--target cuda"; do
+for options in "--clip-norm 1" "--accumulate 2" "--precision 16-mixed" "--clip-norm 1 --target cuda"; do
     expect 0 "" "$PCC" vit.onnx --batch 4 $options --emit $([ "${options#*cuda}" = "$options" ] && echo c || echo cuda) -o all
     [ "$(applications all)" = 0 ] || fail "$options: gradients are applied before all are made"
 done

@@ -9,7 +9,13 @@
  *
  * Everything is decided on the device, in launches whose shapes depend on `params` only. In the device's copy of the
  * step, `update` is incremented unless the update is skipped, `micro` is reset to 0 and `loss_scale` is set for the
- * next update. */
+ * next update.
+ *
+ * In two parts, for a step that applies gradients at once (PccStep.at_once), whose update needs no norm:
+ *
+ *   pcc_NAME_begin(params, on_device, count, scaling, scratch, done, loss_scale, s)
+ *   pcc_NAME_from(params, on_device, count, first, own, scratch, done, s)
+ *       the `own` parameters from index `first`, any number of times behind it; nothing else of the step changes */
 #ifndef PCC_OPTIMIZER_CUH
 #define PCC_OPTIMIZER_CUH
 
@@ -36,7 +42,7 @@ static inline PccUpdateKinds pcc_update_kinds(const PccParam *params, int64_t co
     return kinds;
 }
 
-/* The pass over the weights: one launch, except for programs with f64 and other dtypes. */
+/* A pass over weights: one launch, except where they are f64 and others. */
 template <class Optimizer, class Maps>
 static void pcc_update_weights(PccUpdateKinds kinds, const PccParam *on_device, PccUpdatePlan plan, PccUpdate *done,
                                PccStep *s)
@@ -57,45 +63,74 @@ static void pcc_update_weights(PccUpdateKinds kinds, const PccParam *on_device, 
 }
 
 template <class Optimizer, class Maps>
-static void pcc_apply_update(const Maps &maps, const PccParam *params, const PccParam *on_device, int64_t count,
+static void pcc_begin_update(const Maps &maps, const PccParam *params, const PccParam *on_device, int64_t count,
                              PccScaling scaling, void *scratch, PccUpdate *done, PccLossScale *loss_scale, PccStep *s)
 {
     const PccUpdatePlan plan = pcc_update_plan(params, count, scratch);
-    const unsigned blocks = pcc_blocks(plan.chunks, 1);
     PccStep *step = pcc_on_device(s);
-    if (plan.chunks > 0) {
+    if (plan.chunks > 0)
         PCC_LAUNCH(pcc_update_plan_kernel, (unsigned)count, PCC_BLOCK, 0, s, on_device, plan);
-        PCC_LAUNCH(pcc_update_norm_kernel, blocks, PCC_BLOCK, 0, s, on_device, plan, step);
-    }
+    if (plan.chunks > 0 && !s->at_once)
+        PCC_LAUNCH(pcc_update_norm_kernel, pcc_blocks(plan.chunks, 1), PCC_BLOCK, 0, s, on_device, plan, step);
     PCC_LAUNCH((pcc_update_decide_kernel<Optimizer, Maps>), 1, PCC_DECIDE_BLOCK, 0, s, plan, maps, scaling, done,
                loss_scale, step);
-    if (plan.chunks > 0)
-        pcc_update_weights<Optimizer, Maps>(pcc_update_kinds(params, count), on_device, plan, done, s);
 }
 
-#define PCC_DEFINE_OPTIMIZER(name, optimizer)                                                                      \
-    static inline void pcc_##name(const PccParam *params, const PccParam *on_device, int64_t count,                \
-                                  PccScaling scaling, void *scratch, PccUpdate *done, PccLossScale *loss_scale,    \
-                                  PccStep *s)                                                                      \
-    {                                                                                                              \
-        pcc_apply_update<optimizer>(PccNoMaps{}, params, on_device, count, scaling, scratch, done, loss_scale, s); \
-    }
-PCC_DEFINE_OPTIMIZER(sgd, PccSgd)
-PCC_DEFINE_OPTIMIZER(adam, PccAdam)
-PCC_DEFINE_OPTIMIZER(adamw, PccAdamw)
-PCC_DEFINE_OPTIMIZER(lion, PccLion)
-#undef PCC_DEFINE_OPTIMIZER
+/* A parameter's kernel is the same in every range, so that its bits are. */
+template <class Optimizer, class Maps>
+static void pcc_update_from(const PccParam *params, const PccParam *on_device, int64_t count, int64_t first,
+                            int64_t own, void *scratch, PccUpdate *done, PccStep *s)
+{
+    PccUpdateKinds kinds = pcc_update_kinds(params + first, own);
+    PccUpdatePlan plan = pcc_update_plan(params, count, scratch);
+    plan.chunk += pcc_cuda_update_all_chunks(params, first);
+    plan.chunks = pcc_cuda_update_all_chunks(params + first, own);
+    kinds.staged = kinds.staged || (kinds.f32 && pcc_update_kinds(params, count).staged);
+    if (plan.chunks > 0)
+        pcc_update_weights<Optimizer, Maps>(kinds, on_device, plan, done, s);
+}
+
+static inline PccNoMaps pcc_no_maps(void)
+{
+    return PccNoMaps{};
+}
 
 #ifdef PCC_NARROW
-/* AdamW whose moments are stored in 8 bits where the parameter says so. */
-static inline void pcc_adamw8bit(const PccParam *params, const PccParam *on_device, int64_t count, PccScaling scaling,
-                                 void *scratch, PccUpdate *done, PccLossScale *loss_scale, PccStep *s)
+static inline PccMaps8 pcc_maps8(void)
 {
     PccMaps8 maps;
     pcc_map8_make(true, &maps.with_sign);
     pcc_map8_make(false, &maps.without);
-    pcc_apply_update<PccAdamw>(maps, params, on_device, count, scaling, scratch, done, loss_scale, s);
+    return maps;
 }
 #endif
+
+#define PCC_DEFINE_OPTIMIZER(name, optimizer, maps)                                                              \
+    static inline void pcc_##name##_begin(const PccParam *params, const PccParam *on_device, int64_t count,      \
+                                          PccScaling scaling, void *scratch, PccUpdate *done,                    \
+                                          PccLossScale *loss_scale, PccStep *s)                                  \
+    {                                                                                                            \
+        pcc_begin_update<optimizer>(maps(), params, on_device, count, scaling, scratch, done, loss_scale, s);    \
+    }                                                                                                            \
+    static inline void pcc_##name##_from(const PccParam *params, const PccParam *on_device, int64_t count,       \
+                                         int64_t first, int64_t own, void *scratch, PccUpdate *done, PccStep *s) \
+    {                                                                                                            \
+        pcc_update_from<optimizer, decltype(maps())>(params, on_device, count, first, own, scratch, done, s);    \
+    }                                                                                                            \
+    static inline void pcc_##name(const PccParam *params, const PccParam *on_device, int64_t count,              \
+                                  PccScaling scaling, void *scratch, PccUpdate *done, PccLossScale *loss_scale,  \
+                                  PccStep *s)                                                                    \
+    {                                                                                                            \
+        pcc_##name##_begin(params, on_device, count, scaling, scratch, done, loss_scale, s);                     \
+        pcc_##name##_from(params, on_device, count, 0, count, scratch, done, s);                                 \
+    }
+PCC_DEFINE_OPTIMIZER(sgd, PccSgd, pcc_no_maps)
+PCC_DEFINE_OPTIMIZER(adam, PccAdam, pcc_no_maps)
+PCC_DEFINE_OPTIMIZER(adamw, PccAdamw, pcc_no_maps)
+PCC_DEFINE_OPTIMIZER(lion, PccLion, pcc_no_maps)
+#ifdef PCC_NARROW
+PCC_DEFINE_OPTIMIZER(adamw8bit, PccAdamw, pcc_maps8) /* moments in 8 bits where the parameter says so */
+#endif
+#undef PCC_DEFINE_OPTIMIZER
 
 #endif

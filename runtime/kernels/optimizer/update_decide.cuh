@@ -58,6 +58,8 @@ PCC_DEVICE void pcc_decide(PccCudaUpdate *decided, PccScaling scaling, const Pcc
     decided->seed = step->seed;
     decided->update = step->update;
     decided->skips = skips;
+    if (step->at_once) /* the step goes on and reads these fields; the runtime sets them behind it */
+        return;
     step->micro = 0;
     step->update += !skips;
     pcc_loss_scale_next(loss_scale, &scaling, skips);

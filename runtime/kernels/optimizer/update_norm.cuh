@@ -95,7 +95,7 @@ static __global__ void __launch_bounds__(PCC_BLOCK)
     for (int64_t c = blockIdx.x; c < plan.chunks; c += gridDim.x) {
         const PccCudaChunk chunk = plan.chunk[c];
         const PccParam *param = params + chunk.param;
-        const PccCudaSquares own = pcc_chunk_squares(step->weights + param->gradient, param->gradient_dtype, chunk);
+        const PccCudaSquares own = pcc_chunk_squares(pcc_gradient(step, param), param->gradient_dtype, chunk);
         PccCudaSquares all;
         all.sum = pcc_block_reduce<PccSum>(own.sum);
         all.overflows = pcc_block_reduce<PccSum>(own.overflows) != 0;

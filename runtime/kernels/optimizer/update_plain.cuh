@@ -25,11 +25,13 @@ template <class T> PCC_DEVICE T *pcc_elements(char *weights, size_t offset, int6
     return offset == PCC_NONE ? nullptr : (T *)(void *)(weights + offset) + first;
 }
 
-template <class T> PCC_DEVICE PccPlainChunk<T> pcc_plain_chunk(const PccParam *param, PccCudaChunk chunk, char *weights)
+template <class T>
+PCC_DEVICE PccPlainChunk<T> pcc_plain_chunk(const PccParam *param, PccCudaChunk chunk, const PccStep *step)
 {
+    char *const weights = step->weights;
     PccPlainChunk<T> at;
     at.w = pcc_elements<T>(weights, param->value.offset, chunk.first);
-    at.g = pcc_elements<T>(weights, param->gradient, chunk.first);
+    at.g = pcc_elements<T>(pcc_gradient(step, param), 0, chunk.first);
     at.m = pcc_elements<T>(weights, param->moment1, chunk.first);
     at.v = pcc_elements<T>(weights, param->moment2, chunk.first);
     at.count = chunk.count;
@@ -79,7 +81,7 @@ static __global__ void __launch_bounds__(PCC_BLOCK)
         const PccCudaChunk chunk = plan.chunk[c];
         const PccParam *param = params + chunk.param;
         if (pcc_is_plain_param(param) && (param->value.dtype == PCC_F64) == (sizeof(T) == 8))
-            pcc_update_plain<Optimizer>(factors, pcc_plain_chunk<T>(param, chunk, step->weights));
+            pcc_update_plain<Optimizer>(factors, pcc_plain_chunk<T>(param, chunk, step));
     }
 }
 

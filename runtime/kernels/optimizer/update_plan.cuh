@@ -8,6 +8,7 @@
 
 #include "../common/block.cuh"
 #include "optimizer_cuda.h"
+#include "optimizer_gradient.h"
 
 static_assert(sizeof(PccCudaUpdate) <= PCC_CUDA_UPDATE_HEAD, "the chunks begin behind it");
 

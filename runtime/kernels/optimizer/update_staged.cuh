@@ -152,13 +152,14 @@ PCC_DEVICE void pcc_write_copies(const PccParam *param, char *weights, PccRowAt 
 /* ---- rows and chunks -------------------------------------------------------------------------------------------- */
 
 template <class Optimizer, class Maps>
-PCC_DEVICE void pcc_update_row(PccFactors_f32 f, const Maps &maps, const PccParam *param, char *weights, PccRowAt at,
-                               PccUpdateDraws draws, PccUpdateCounts &counts)
+PCC_DEVICE void pcc_update_row(PccFactors_f32 f, const Maps &maps, const PccParam *param, const PccStep *step,
+                               PccRowAt at, PccUpdateDraws draws, PccUpdateCounts &counts)
 {
+    char *const weights = step->weights;
     const PccMoment first = pcc_first_moment(param), second = pcc_second_moment(param);
     float w[PCC_LANE_ELEMENTS], g[PCC_LANE_ELEMENTS], m[PCC_LANE_ELEMENTS], v[PCC_LANE_ELEMENTS] = {};
     pcc_read_weight(param, weights, at, w);
-    pcc_read_wide_row(weights + param->gradient, param->gradient_dtype, at, g);
+    pcc_read_wide_row(pcc_gradient(step, param), param->gradient_dtype, at, g);
     pcc_read_moment(maps, weights, first, at, m);
     if (Optimizer::moments > 1)
         pcc_read_moment(maps, weights, second, at, v);
@@ -215,7 +216,7 @@ static __global__ void __launch_bounds__(PCC_BLOCK, 2)
         for (int row = (int)threadIdx.x / PCC_WARP * PCC_ROW; row < chunk.count;
              row += (int)blockDim.x / PCC_WARP * PCC_ROW) {
             const PccRowAt at = {chunk.first + row, min((int)PCC_ROW, chunk.count - row)};
-            pcc_update_row<Optimizer>(factors, of_block, param, step->weights, at, draws, counts);
+            pcc_update_row<Optimizer>(factors, of_block, param, step, at, draws, counts);
         }
         pcc_add_counts(counts, done);
     }
