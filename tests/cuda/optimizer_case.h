@@ -119,7 +119,7 @@ inline void OptimizerCase::add(Storage storage, int64_t n)
     param.gradient_dtype = storage.gradient;
     param.moment_dtype = storage.moment;
     param.rounding = storage.rounding;
-    param.gradient = place(n * bytes_of(storage.gradient));
+    param.gradient = param.made = place(n * bytes_of(storage.gradient));
     param.moment1 = place(n * bytes_of(storage.moment));
     param.moment2 = optimizer == SGD || optimizer == LION ? PCC_NONE : place(n * bytes_of(storage.moment));
     param.extra = storage.rounding < PCC_KAHAN ? PCC_NONE : place(n * 4);
@@ -204,13 +204,41 @@ class DeviceCase
         decltype(pcc_sgd) *const functions[] = {pcc_sgd, pcc_adam, pcc_adamw, pcc_adamw8bit, pcc_lion};
         functions[case_.optimizer](case_.params.data(), params_.at(), (int64_t)case_.params.size(), case_.scaling,
                                    scratch_.at(), done_.at(), loss_scale_.at(), &cuda_.host);
+        read();
+    }
+
+    /* Every parameter by itself, the last first, as by a step that applies gradients at once: its gradients are made in
+     * the arena, and it counts the update afterwards. */
+    void update_one_by_one()
+    {
+        decltype(pcc_sgd_begin) *const begins[] = {pcc_sgd_begin, pcc_adam_begin, pcc_adamw_begin, pcc_adamw8bit_begin,
+                                                   pcc_lion_begin};
+        decltype(pcc_sgd_from) *const froms[] = {pcc_sgd_from, pcc_adam_from, pcc_adamw_from, pcc_adamw8bit_from,
+                                                 pcc_lion_from};
+        const int64_t count = (int64_t)case_.params.size();
+        cuda_.host.at_once = true;
+        cuda_.host.arena = weights_.at();
+        cuda_.host.gradients = nullptr;
+        cuda_.get();
+        begins[case_.optimizer](case_.params.data(), params_.at(), count, case_.scaling, scratch_.at(), done_.at(),
+                                loss_scale_.at(), &cuda_.host);
+        for (int64_t p = count - 1; p >= 0; p--)
+            froms[case_.optimizer](case_.params.data(), params_.at(), count, p, 1, scratch_.at(), done_.at(),
+                                   &cuda_.host);
+        read();
+        assert_int_equal(step.update, cuda_.host.update);
+        cuda_.host.update++;
+    }
+
+  private:
+    void read()
+    {
         step = cuda_.read();
         done = done_.elements()[0];
         loss_scale = loss_scale_.elements()[0];
         weights = weights_.elements();
     }
 
-  private:
     static void copy(void *to, const void *from, size_t bytes)
     {
         must(cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice), "copying to the device");
@@ -225,8 +253,7 @@ class DeviceCase
     Device<PccLossScale> loss_scale_;
 };
 
-/* Everything, bit by bit. */
-static inline void expect_same_update(const OptimizerCase &c, const DeviceCase &device)
+static inline void expect_same_weights(const OptimizerCase &c, const DeviceCase &device)
 {
     for (size_t i = 0; i < c.weights.size(); i++)
         if (c.weights[i] != device.weights[i])
@@ -234,6 +261,12 @@ static inline void expect_same_update(const OptimizerCase &c, const DeviceCase &
     assert_int_equal(c.done.first_overflow, device.done.first_overflow);
     assert_int_equal(c.done.rounded, device.done.rounded);
     assert_int_equal(c.done.lost, device.done.lost);
+}
+
+/* Everything, bit by bit. */
+static inline void expect_same_update(const OptimizerCase &c, const DeviceCase &device)
+{
+    expect_same_weights(c, device);
     assert_int_equal(c.step.update, device.step.update);
     assert_int_equal(device.step.micro, 0);
     assert_true(c.step.loss_scale == device.step.loss_scale);

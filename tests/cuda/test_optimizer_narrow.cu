@@ -59,6 +59,32 @@ static void beside_others(void **)
     expect_same_updates(c, 2);
 }
 
+/* Gradients that are applied as they are made, with the draws and counts of an update of all. */
+static void one_by_one(void **)
+{
+    for (Optimizer optimizer : {SGD, ADAM, ADAMW, ADAMW8BIT, LION}) {
+        OptimizerCase c(optimizer, hyper);
+        c.add({PCC_F32, PCC_F32, PCC_F32, PCC_NEAREST, 0}, PCC_CUDA_UPDATE_CHUNK + 300);
+        c.add({PCC_BF16, PCC_BF16, optimizer == ADAMW8BIT ? PCC_U8 : PCC_BF16, PCC_STOCHASTIC, 0}, 2 * ELEMENTS);
+        c.add({PCC_BF16, PCC_F32, PCC_F32, PCC_REMAINDER, 1}, ELEMENTS);
+        c.add({PCC_F16, PCC_F16, PCC_F16, PCC_KAHAN, 0}, ELEMENTS);
+        c.add({PCC_F32, PCC_BF16, PCC_F32, PCC_NEAREST, 2}, 3);
+        if (optimizer != ADAMW8BIT)
+            c.add({PCC_F64, PCC_F64, PCC_F64, PCC_NEAREST, 0}, ELEMENTS);
+        c.fill();
+        CudaStep cuda;
+        DeviceCase device(cuda, c);
+        for (int update = 0; update < 2; update++) {
+            c.set_gradients();
+            for (size_t p = 0; p < c.params.size(); p++)
+                device.set_gradients(p);
+            c.update();
+            device.update_one_by_one();
+            expect_same_weights(c, device);
+        }
+    }
+}
+
 static void moments8(void **)
 {
     OptimizerCase c(ADAMW8BIT, hyper);
@@ -192,6 +218,7 @@ int main(void)
         cmocka_unit_test(every_storage),  cmocka_unit_test(counts),  cmocka_unit_test(beside_others),
         cmocka_unit_test(moments8),       cmocka_unit_test(orders),  cmocka_unit_test(moments8_of_any_size),
         cmocka_unit_test(split_and_join), cmocka_unit_test(skipped), cmocka_unit_test(remainder_is_f32),
+        cmocka_unit_test(one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
