@@ -105,12 +105,14 @@ static Work node_work(const Node *node, const Gpu *gpu)
 
 /* The optimizer: every parameter with what is kept of it, read and written once, and its gradient read: a second time
  * where their norm, or whether they are finite, decides first. */
-static Work update_work(const Compilation *c, const WeightsBytes *w)
+static Work update_work(const Compilation *c, const Emitted *emitted)
 {
+    const WeightsBytes *w = &emitted->weights;
+    const double gradients = (double)(w->gradients + emitted->unapplied_bytes);
     const bool looks_first = c->options.clip_norm > 0 || policy_loss_scale(&c->options) != 1;
     const double kept = (double)(w->params + w->moments + w->extras);
     const Work work = {
-        .calls = 1, .read = kept + (double)w->gradients * (looks_first ? 2 : 1), .written = kept + (double)w->copies};
+        .calls = 1, .read = kept + gradients * (looks_first ? 2 : 1), .written = kept + (double)w->copies};
     return bounded(work, c->gpu, 0, 0);
 }
 
@@ -223,15 +225,15 @@ static void print_rate(FILE *stream, const Compilation *c, const char *how, doub
     fprintf(stream, "at most %.1f samples/s%s: %.0f in %.4g ms\n", samples / seconds, how, samples, 1e3 * seconds);
 }
 
-static void sum_groups(const Compilation *c, const WeightsBytes *weights, Work groups[GROUP_COUNT])
+static void sum_groups(const Compilation *c, const Emitted *emitted, Work groups[GROUP_COUNT])
 {
     const double micro = (double)c->options.accumulate;
     for (const Node *node = c->program.train->first; node; node = node->next)
-        if (node->op->kind != OP_VIEW) {
+        if (node->op->kind != OP_VIEW && node->op->kind != OP_UPDATE) {
             const Work work = node_work(node, c->gpu);
             add_work(&groups[group_of(node)], &work, micro);
         }
-    const Work batch = batch_work(c), update = update_work(c, weights);
+    const Work batch = batch_work(c), update = update_work(c, emitted);
     add_work(&groups[GROUP_BATCH], &batch, micro);
     add_work(&groups[GROUP_OPTIMIZER], &update, 1);
 }
@@ -245,7 +247,7 @@ void print_roofline(Compilation *c, FILE *stream)
     run_passes(c);
     EmitOptions emit = {.source_name = "", .weights_name = ""};
     const Emitted emitted = emit_source(c, &emit);
-    sum_groups(c, &emitted.weights, groups);
+    sum_groups(c, &emitted, groups);
     for (int i = 0; i < GROUP_COUNT; i++)
         add_work(&all, &groups[i], 1);
     print_head(stream, c->gpu);
