@@ -152,7 +152,8 @@ void pcc_begin_step(PccSession *session, const PccFeed *feed, double learning_ra
 PccUpdate pcc_end_update(PccSession *session)
 {
     PccStep *step = &session->step;
-    const bool is_done = step->at_once ? !session->failure.status : session_finish(session); /* done with the step */
+    /* An update at once has ended with its backward pass. */
+    const bool is_done = step->at_once ? !session->failure.status : session_finish(session);
     if (!is_done)
         return (PccUpdate){.first_overflow = -1};
     bool skipped = step->done.first_overflow >= 0;
