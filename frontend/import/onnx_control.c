@@ -41,17 +41,14 @@ static const bool *wanted_results(const Control *control, const GraphProto *grap
     return wanted;
 }
 
-bool import_subgraph(const Control *control, const GraphProto *graph, const char *suffix, Value *const *inputs,
-                     const bool *wanted, Value **outputs)
+static bool import_body(const Control *control, Body body, const GraphProto *graph, Value *const *inputs,
+                        const bool *wanted, Value **outputs)
 {
     Import *import = control->import;
-    Body body = *control->body;
     if (++body.depth > MAX_BODY_DEPTH) {
         fatal(import->diagnostics, EXIT_STATUS_INPUT, control->origin, "subgraphs are nested more than %d deep",
               MAX_BODY_DEPTH);
     }
-    body.repeated |= *suffix != '\0';
-    body.prefix = arena_printf(import->arena, "%s/%s", control->origin.node, suffix);
     Scope inner = {.outer = control->scope};
     for (size_t i = 0; i < graph->n_input; i++) {
         define_value(import, &inner, control->origin, text_or_empty(graph->input[i]->name), inputs[i]);
@@ -72,6 +69,15 @@ bool import_subgraph(const Control *control, const GraphProto *graph, const char
         complete &= !outputs[i] || !is_poisoned(outputs[i]);
     }
     return complete;
+}
+
+bool import_subgraph(const Control *control, const GraphProto *graph, const char *suffix, Value *const *inputs,
+                     const bool *wanted, Value **outputs)
+{
+    Body body = *control->body;
+    body.repeated = true;
+    body.prefix = arena_printf(control->import->arena, "%s/%s", control->origin.node, suffix);
+    return import_body(control, body, graph, inputs, wanted, outputs);
 }
 
 void check_signature(const Control *control, const GraphProto *graph, size_t inputs, size_t outputs)
@@ -110,6 +116,44 @@ static bool refuse_unknown(const Control *control, const char *what, const Value
     return refuse_control(control, why);
 }
 
+/* ---- If ---- */
+
+const char *branch_place(Arena *arena, const char *outer, const char *output, const char *branch)
+{
+    return arena_printf(arena, "%s%s\n%s\n", outer, output, branch);
+}
+
+static const char *first_output(const NodeProto *node)
+{
+    for (size_t i = 0; i < node->n_output; i++) {
+        if (*node->output[i]) {
+            return node->output[i];
+        }
+    }
+    return "";
+}
+
+/* Several nodes may have one name, but no two of a graph an output of one name. What the branch stores goes back to its
+ * place. */
+static Body branch_body(const Control *control, const char *branch)
+{
+    Import *import = control->import;
+    OnnxModel *model = import->model;
+    const char *output = first_output(control->node);
+    Body body = *control->body;
+    body.prefix = arena_printf(import->arena, "%s/", control->origin.node);
+    if (body.repeated) {
+        return body;
+    }
+    if (name_table_find(&import->branch_prefixes, body.prefix)) {
+        body.prefix = arena_printf(import->arena, "%s:%s/", control->origin.node, output);
+    }
+    body.place = branch_place(model->arena, control->body->place, output, branch);
+    name_table_set(&import->branch_prefixes, import->arena, body.prefix, import);
+    name_table_set(&model->branches, model->arena, body.place, (void *)(uintptr_t)body.prefix);
+    return body;
+}
+
 static bool import_if(const Control *control)
 {
     Value *condition = node_input(control->import, control->scope, control->origin, control->node, 0);
@@ -117,10 +161,11 @@ static bool import_if(const Control *control)
     if (!condition || !constant_scalar(control, condition, &taken)) {
         return refuse_unknown(control, "on a condition that is", condition);
     }
-    const GraphProto *branch = subgraph(control, taken ? "then_branch" : "else_branch");
+    const char *name = taken ? "then_branch" : "else_branch";
+    const GraphProto *branch = subgraph(control, name);
     check_signature(control, branch, 0, control->node->n_output);
     Value **results = NEW_ARRAY(control->import->arena, Value *, branch->n_output + 1);
-    import_subgraph(control, branch, "", NULL, wanted_results(control, branch, 0, 0), results);
+    import_body(control, branch_body(control, name), branch, NULL, wanted_results(control, branch, 0, 0), results);
     for (size_t i = 0; i < branch->n_output; i++) {
         define_result(control->import, control->body, control->scope, control->node, i, results[i]);
     }

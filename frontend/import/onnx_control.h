@@ -17,8 +17,8 @@ typedef struct Control {
 bool refuse_control(const Control *control, const char *why);
 /* What the node makes of its subgraphs' results depends on these, some of which were refused; true. */
 bool pass_poison_on(const Control *control, size_t count, Value *const *values);
-/* Imports the subgraph with these values for its inputs and stores the wanted ones of its outputs, NULL for the
- * others; false when one of them was refused. `suffix` tells iterations apart; "": there is only one. */
+/* Imports the body of a loop, or of its like, with these values for its inputs and stores the wanted ones of its
+ * outputs, NULL for the others; false when one of them was refused. `suffix` tells iterations apart. */
 bool import_subgraph(const Control *control, const GraphProto *graph, const char *suffix, Value *const *inputs,
                      const bool *wanted, Value **outputs);
 /* The single integer or bool of a constant; false when it is not constant. */

@@ -358,8 +358,9 @@ static Graph *import_graph(OnnxModel *model, const ImportOptions *options, Rebat
                        .node_budget = MAX_IMPORTED_NODES};
     import->graph = graph_create(import->arena, import->diagnostics, arena_strndup(import->arena, name, strlen(name)));
     import->graph->stage = "import";
-    Body body = {.opset = default_opset(import, proto->n_opset_import, proto->opset_import), .prefix = ""};
+    Body body = {.opset = default_opset(import, proto->n_opset_import, proto->opset_import), .prefix = "", .place = ""};
     Scope scope = {0};
+    model->branches = (NameTable){0};
     index_functions(import);
     need_outputs(import, &scope);
     import_initializers(import, &body, &scope, proto->graph);

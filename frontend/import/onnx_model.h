@@ -30,7 +30,8 @@ struct OnnxModel {
     NameTable signature_kinds; /* name -> const char */
     NameTable folded_from;     /* name -> const char: a list in Python's form */
     NameTable grids;           /* name -> OnnxGrid: of the quantised weights that the last import made parameters */
-    bool has_signature;        /* of the whole module: a name that it lacks is no parameter */
+    NameTable branches; /* branch_place() -> const char: the prefix of its names, where the last import read it */
+    bool has_signature; /* of the whole module: a name that it lacks is no parameter */
 };
 
 /* "" for NULL and for "ai.onnx". */
@@ -76,6 +77,7 @@ typedef struct Body {
     int opset;          /* of the default domain; 0: not imported */
     bool repeated;      /* a function's or a loop's, which may be read several times: what it stores does not learn */
     const char *prefix; /* of the names of nodes and values, so that those of two calls differ; "" in the main graph */
+    const char *place;  /* in the file: branch_place() of an If's branch, "" of the main graph; unless `repeated` */
 } Body;
 
 typedef struct Refusal Refusal; /* onnx_refuse.c */
@@ -96,8 +98,9 @@ typedef struct Import {
     NameTable quantised_by_name;
     Value absent; /* an optional formal input of a function that a call leaves out */
     NameTable functions;
-    NameTable read;       /* the names that some node of the graph reads, needed or not */
-    const char **results; /* the names of the values that the import is for */
+    NameTable branch_prefixes; /* Body.prefix of the branches so far, as keys */
+    NameTable read;            /* the names that some node of the graph reads, needed or not */
+    const char **results;      /* the names of the values that the import is for */
     int result_count;
     Rebatch *rebatch;       /* of a file with a fixed batch that is read with another; or NULL */
     int node_budget;        /* nodes that may still be imported: functions and loops multiply */
@@ -267,6 +270,8 @@ int sequence_items(Value *value, Value ***items);
 
 /* If, Loop and Scan, FlexAttention, sequences and optionals; false when the node is none of them. */
 bool import_control(Import *import, const Body *body, Scope *scope, const NodeProto *node);
+/* A branch ("then_branch", "else_branch") of the If whose first output is `output`, in the graph at `outer`. */
+const char *branch_place(Arena *arena, const char *outer, const char *output, const char *branch);
 
 /* The N that a file's fixed batch of 1 is to be read as; 0: as it stands. */
 int64_t wanted_batch(const OnnxModel *model, const ImportOptions *options);

@@ -16,7 +16,6 @@ enum {
     GRAPH_SPARSE_INITIALIZER = 15,
     NODE_INPUT = 1,
     NODE_OUTPUT = 2,
-    NODE_NAME = 3,
     NODE_OP_TYPE = 4,
     NODE_ATTRIBUTE = 5,
     ATTRIBUTE_NAME = 1,
@@ -58,7 +57,9 @@ typedef struct Piece {
 typedef struct Exporter {
     Arena *arena;
     Diagnostics *diagnostics;
-    const char *prefix;     /* of the names in the graph being copied, as the import gives them to branches; "": main */
+    const OnnxModel *model;
+    const char *place;      /* of the graph being copied: branch_place(), "" of the main graph */
+    const char *prefix;     /* of the names in it, as the import gives them to branches */
     bool trained_branches;  /* some trained name has a prefix */
     NameTable trained;      /* name -> const OnnxTrained */
     NameTable reshaped;     /* name -> const OnnxReshaped */
@@ -80,8 +81,9 @@ typedef struct TensorHead {
 void add_message(Exporter *exporter, Piece *piece, uint32_t number, Piece *inner);
 /* The file passed the scan, so its fields are well formed. */
 bool next_field(const uint8_t **cursor, const uint8_t *end, WireField *field);
-/* The string under the prefix of the graph that it stands in. */
-const char *prefixed(const Exporter *exporter, const WireField *field);
+const char *field_text(const Exporter *exporter, const WireField *field);
+/* What is trained of that name in the graph being copied, or NULL. */
+const OnnxTrained *find_trained(const Exporter *exporter, const char *name);
 TensorHead read_head(Exporter *exporter, const WireField *tensor);
 void add_dims(Piece *piece, const Type *type);
 void add_payload(Exporter *exporter, Piece *piece, const TensorHead *head);

@@ -58,8 +58,7 @@ static const void *find_named(Exporter *exporter, const NameTable *table, const 
     const uint8_t *cursor = message->body;
     for (WireField field; next_field(&cursor, message->end, &field);) {
         if (field.number == number && field.type == WIRE_LENGTH) {
-            size_t length = (size_t)(field.end - field.body);
-            return name_table_find(table, arena_strndup(exporter->arena, (const char *)field.body, length));
+            return name_table_find(table, field_text(exporter, &field));
         }
     }
     return NULL;
@@ -111,7 +110,7 @@ static void copy_graph(Exporter *exporter, const WireField *graph, Piece *piece)
 
 /* What of a node its import goes by. */
 typedef struct NodeHead {
-    const char *name, *output;           /* both with the prefix; output: the first, or NULL */
+    const char *output;                  /* the first that has a name, or NULL */
     bool is_constant, is_filling, is_if; /* Constant, ConstantOfShape, If */
 } NodeHead;
 
@@ -130,13 +129,10 @@ static NodeHead read_node(Exporter *exporter, const WireField *node)
             head.is_constant = is_text(&field, "Constant");
             head.is_filling = is_text(&field, "ConstantOfShape");
             head.is_if = is_text(&field, "If");
-        } else if (field.number == NODE_NAME && field.end > field.body) {
-            head.name = prefixed(exporter, &field);
-        } else if (field.number == NODE_OUTPUT && !head.output) {
-            head.output = prefixed(exporter, &field);
+        } else if (field.number == NODE_OUTPUT && !head.output && field.end > field.body) {
+            head.output = field_text(exporter, &field);
         }
     }
-    head.name = head.name ? head.name : head.output;
     return head;
 }
 
@@ -222,13 +218,29 @@ static void copy_filling(Exporter *exporter, const WireField *from, const OnnxTr
     add_message(exporter, node, NODE_ATTRIBUTE, &attribute);
 }
 
-static void copy_branch(Exporter *exporter, const WireField *attribute, const NodeHead *head, Piece *node)
+/* The attribute's name; "" without one. */
+static const char *attribute_name(Exporter *exporter, const WireField *attribute)
 {
-    const char *outer = exporter->prefix;
+    const char *name = "";
+    const uint8_t *cursor = attribute->body;
+    for (WireField field; next_field(&cursor, attribute->end, &field);) {
+        if (field.number == ATTRIBUTE_NAME && field.type == WIRE_LENGTH) {
+            name = field_text(exporter, &field);
+        }
+    }
+    return name;
+}
+
+/* Writes the attribute when it is the branch that the import has read: the other one may store the same names. */
+static bool copy_branch(Exporter *exporter, const WireField *attribute, const NodeHead *head, Piece *node)
+{
+    const Exporter outer = *exporter;
     Piece piece = {0};
     const uint8_t *cursor = attribute->body;
-    exporter->prefix = arena_printf(exporter->arena, "%s/", head->name);
-    for (WireField field; next_field(&cursor, attribute->end, &field);) {
+    exporter->place = branch_place(exporter->arena, outer.place, head->output, attribute_name(exporter, attribute));
+    exporter->prefix = name_table_find(&exporter->model->branches, exporter->place);
+    const bool was_read = exporter->prefix != NULL;
+    for (WireField field; was_read && next_field(&cursor, attribute->end, &field);) {
         if (field.number == ATTRIBUTE_GRAPH && field.type == WIRE_LENGTH) {
             Piece graph = {0};
             copy_graph(exporter, &field, &graph);
@@ -237,8 +249,12 @@ static void copy_branch(Exporter *exporter, const WireField *attribute, const No
             wire_append(&piece.bytes, field.start, (size_t)(field.end - field.start));
         }
     }
-    exporter->prefix = outer;
-    add_message(exporter, node, NODE_ATTRIBUTE, &piece);
+    exporter->place = outer.place;
+    exporter->prefix = outer.prefix;
+    if (was_read) {
+        add_message(exporter, node, NODE_ATTRIBUTE, &piece);
+    }
+    return was_read;
 }
 
 /* A Constant with the trained contents (trained), or an If with them in its branches. */
@@ -247,12 +263,11 @@ static void copy_parts(Exporter *exporter, const WireField *from, const NodeHead
 {
     const uint8_t *cursor = from->body;
     for (WireField part; next_field(&cursor, from->end, &part);) {
-        if (part.number != NODE_ATTRIBUTE || part.type != WIRE_LENGTH) {
-            wire_append(&node->bytes, part.start, (size_t)(part.end - part.start));
-        } else if (trained) {
+        const bool is_attribute = part.number == NODE_ATTRIBUTE && part.type == WIRE_LENGTH;
+        if (is_attribute && trained) {
             copy_constant_attribute(exporter, &part, trained, node);
-        } else {
-            copy_branch(exporter, &part, head, node);
+        } else if (!is_attribute || !copy_branch(exporter, &part, head, node)) {
+            wire_append(&node->bytes, part.start, (size_t)(part.end - part.start));
         }
     }
 }
@@ -265,8 +280,8 @@ static bool copy_node(Exporter *exporter, const WireField *field, Piece *graph)
     }
     NodeHead head = read_node(exporter, field);
     const OnnxTrained *trained =
-        (head.is_constant || head.is_filling) && head.output ? name_table_find(&exporter->trained, head.output) : NULL;
-    if (!trained && !(head.is_if && head.name && exporter->trained_branches)) {
+        (head.is_constant || head.is_filling) && head.output ? find_trained(exporter, head.output) : NULL;
+    if (!trained && !(head.is_if && head.output && exporter->trained_branches)) {
         return false;
     }
     Piece node = {0};
@@ -322,8 +337,13 @@ bool onnx_export_template(const OnnxModel *model, Arena *arena, int trained_coun
                           int reshaped_count, const OnnxReshaped *reshaped, OnnxTemplate *result)
 {
     *result = (OnnxTemplate){0};
-    Exporter exporter = {
-        .arena = arena, .diagnostics = model->diagnostics, .prefix = "", .grids = &model->grids, .result = result};
+    Exporter exporter = {.arena = arena,
+                         .diagnostics = model->diagnostics,
+                         .model = model,
+                         .place = "",
+                         .prefix = "",
+                         .grids = &model->grids,
+                         .result = result};
     reserve_grids(&exporter, trained_count, trained);
     for (int i = 0; i < trained_count; i++) {
         name_table_set(&exporter.trained, arena, trained[i].name, (void *)(uintptr_t)&trained[i]);

@@ -60,10 +60,14 @@ static void read_dims(const WireField *field, Type *type)
     }
 }
 
-const char *prefixed(const Exporter *exporter, const WireField *field)
+const char *field_text(const Exporter *exporter, const WireField *field)
 {
-    return arena_printf(exporter->arena, "%s%.*s", exporter->prefix, (int)(field->end - field->body),
-                        (const char *)field->body);
+    return arena_strndup(exporter->arena, (const char *)field->body, (size_t)(field->end - field->body));
+}
+
+const OnnxTrained *find_trained(const Exporter *exporter, const char *name)
+{
+    return name_table_find(&exporter->trained, arena_printf(exporter->arena, "%s%s", exporter->prefix, name));
 }
 
 TensorHead read_head(Exporter *exporter, const WireField *tensor)
@@ -72,7 +76,7 @@ TensorHead read_head(Exporter *exporter, const WireField *tensor)
     const uint8_t *cursor = tensor->body;
     for (WireField field; next_field(&cursor, tensor->end, &field);) {
         if (field.number == TENSOR_NAME && field.type == WIRE_LENGTH) {
-            head.trained = name_table_find(&exporter->trained, prefixed(exporter, &field));
+            head.trained = find_trained(exporter, field_text(exporter, &field));
         } else if (field.number == TENSOR_DATA_TYPE) {
             head.data_type = (int64_t)varint_value(&field);
         } else if (field.number == TENSOR_RAW_DATA) {
@@ -108,7 +112,7 @@ static const OnnxGrid *payload_grid(const Exporter *exporter, const TensorHead *
     return integers ? name_table_find(exporter->grids, head->trained->name) : NULL;
 }
 
-/* The row of the parameter's grid in the template; both branches of an If may have a tensor of that name. */
+/* The row of the parameter's grid in the template. */
 static int64_t grid_row(Exporter *exporter, const OnnxGrid *grid, const OnnxTrained *trained)
 {
     OnnxTemplate *result = exporter->result;

@@ -186,6 +186,80 @@ static void test_reshaped_values_are_declared_anew(void **state)
     test_free(want_bytes);
 }
 
+/* y = x · w, with w [1] stored in the graph itself. */
+static WireBuffer product_branch(const char *y, float w)
+{
+    WireBuffer graph = {0}, weight = raw_tensor("w", 1, 1, DIMS(1), &w, sizeof w);
+    add_node(&graph, "Mul", "scale", "x w", y);
+    add_field(&graph, 5, &weight);
+    add_value(&graph, 12, y, 1, 1, DIMS(1), NULL);
+    return graph;
+}
+
+/* An If named "choose" on the initializer `condition`. */
+static void add_choice(WireBuffer *graph, const char *condition, const char *output, WireBuffer *yes, WireBuffer *no)
+{
+    WireBuffer attributes = {0};
+    add_graph_attribute(&attributes, "else_branch", no);
+    add_graph_attribute(&attributes, "then_branch", yes);
+    add_node_of(graph, 1, "If", NULL, "choose", condition, output, &attributes);
+}
+
+/* Each of the tensors called w; y = x·w[0] + x·w[1] + x·w[2] with those of the branches that are taken: of two nodes of
+ * one name, and of one inside a branch. */
+static const char *write_choices(ModelTest *test, const float taken[3], const float left[3])
+{
+    WireBuffer graph = {0}, nested = {0}, yes = raw_tensor("yes", 9, 1, DIMS(1), "\1", 1),
+               no = raw_tensor("no", 9, 1, DIMS(1), "\0", 1);
+    add_value(&graph, 11, "x", 1, 1, DIMS(1), NULL);
+    add_field(&graph, 5, &yes);
+    add_field(&graph, 5, &no);
+    WireBuffer a = product_branch("a_then", taken[0]), not_a = product_branch("a_else", left[0]);
+    add_choice(&graph, "yes", "a", &a, &not_a);
+    WireBuffer b = product_branch("b_else", taken[1]), not_b = product_branch("b_then", left[1]);
+    add_choice(&graph, "no", "b", &not_b, &b);
+    WireBuffer c = product_branch("c_then", taken[2]), not_c = product_branch("c_else", left[2]),
+               other = product_branch("d_else", 7);
+    add_choice(&nested, "yes", "c", &c, &not_c);
+    add_value(&nested, 12, "c", 1, 1, DIMS(1), NULL);
+    add_choice(&graph, "yes", "d", &nested, &other);
+    add_node(&graph, "Sum", "sum", "a b d", "y");
+    add_value(&graph, 12, "y", 1, 1, DIMS(1), NULL);
+    return write_model(test, &graph, 17, NULL);
+}
+
+static void test_branches_may_store_the_same_names(void **state)
+{
+    ModelTest *test = *state;
+    const float left[3] = {-1, -2, -3}, before[3] = {1, 2, 3}, after[3] = {10, 20, 30};
+    const Graph *graph = imported(test, write_choices(test, before, left), &no_options);
+    OnnxTrained trained[3];
+    int count = 0;
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (value && value->kind == VALUE_PARAM) {
+            assert_true(count < 3);
+            const int index = (int)*(const float *)value->data - 1;
+            trained[count++] = (OnnxTrained){value->name, 0, index, value->type};
+        }
+    }
+    assert_int_equal(count, 3);
+    OnnxTemplate template = template_of(test, 3, trained);
+    assert_int_equal(template.splice_count, 3);
+    const void *payloads[3];
+    for (int i = 0; i < 3; i++) {
+        payloads[i] = &after[template.splices[i].index];
+    }
+    size_t size, want_size;
+    const char *path = splice(test, &template, payloads, (const size_t[]){4, 4, 4});
+    onnx_template_free(&template);
+    uint8_t *bytes = read_file(path, &size), *want = read_file(write_choices(test, after, left), &want_size);
+    assert_int_equal(size, want_size);
+    assert_memory_equal(bytes, want, size);
+    test_free(bytes);
+    test_free(want);
+}
+
 static void test_a_full_disk_leaves_nothing(void **state)
 {
     ModelTest *test = *state;
@@ -200,9 +274,8 @@ static void test_a_full_disk_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MODEL_TEST(test_the_same_payload_gives_the_same_file),
-        MODEL_TEST(test_odd_initializers_become_raw),
-        MODEL_TEST(test_reshaped_values_are_declared_anew),
+        MODEL_TEST(test_the_same_payload_gives_the_same_file), MODEL_TEST(test_odd_initializers_become_raw),
+        MODEL_TEST(test_reshaped_values_are_declared_anew),    MODEL_TEST(test_branches_may_store_the_same_names),
         MODEL_TEST(test_a_full_disk_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
