@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ir/schema.h"
+#include "passes/schedule/occupancy.h"
 #include "passes/view.h"
 
 typedef struct Buffer {
@@ -205,59 +206,34 @@ static const Buffer *const *sort_keys(const Buffer *buffers, int count, Arena *a
     return keys;
 }
 
-/* Buffers that have their place, by ascending offset. */
-typedef struct Placed {
-    const Buffer **buffers;
-    int count;
-} Placed;
-
-static void add_placed(Placed *placed, const Buffer *buffer)
+static void place(Occupancy *occupancy, Buffer *buffer, int64_t offset)
 {
-    int at = placed->count++;
-    for (; at > 0 && placed->buffers[at - 1]->offset > buffer->offset; at--)
-        placed->buffers[at] = placed->buffers[at - 1];
-    placed->buffers[at] = buffer;
-}
-
-/* The lowest offset at which `buffer` overlaps nothing placed that lives at the same time. */
-static int64_t first_fit(const Buffer *buffer, const Placed *placed)
-{
-    int64_t offset = 0;
-    for (int i = 0; i < placed->count; i++) {
-        const Buffer *other = placed->buffers[i];
-        if (other->offset >= offset + buffer->bytes)
-            break;
-        if (other->first <= buffer->last && buffer->first <= other->last && other->offset + other->bytes > offset)
-            offset = other->offset + other->bytes;
-    }
-    return offset;
+    buffer->offset = offset;
+    occupy(occupancy, buffer->first, buffer->last, offset, buffer->bytes);
 }
 
 /* Outputs lie at the start of the arena in their own order, so that every graph of a program has them in one place. */
-static void pin_outputs(Planner *p, Placed *placed)
+static void pin_outputs(Planner *p, Occupancy *occupancy)
 {
     for (int i = 0; i < p->graph->output_count; i++) {
         Buffer *buffer = &p->buffers[p->buffer_of[root_id(p->graph->outputs[i])]];
         if (buffer->offset >= 0) /* one value under two names */
             continue;
-        buffer->offset = p->plan.arena_bytes;
+        place(occupancy, buffer, p->plan.arena_bytes);
         p->plan.arena_bytes += buffer->bytes;
-        add_placed(placed, buffer);
     }
     p->plan.outputs_bytes = p->plan.arena_bytes;
 }
 
 static void place_buffers(Planner *p)
 {
-    Placed placed = {.buffers = NEW_ARRAY(p->graph->arena, const Buffer *, p->buffer_count + 1)};
-    pin_outputs(p, &placed);
+    Occupancy *occupancy = occupancy_create(p->graph->arena, p->positions + 1); /* one more: behind the step */
+    pin_outputs(p, occupancy);
     const Buffer *const *order = sort_keys(p->buffers, p->buffer_count, p->graph->arena);
     for (int i = 0; i < p->buffer_count; i++) {
         Buffer *buffer = &p->buffers[order[i] - p->buffers];
-        if (buffer->offset < 0) {
-            buffer->offset = first_fit(buffer, &placed);
-            add_placed(&placed, buffer);
-        }
+        if (buffer->offset < 0)
+            place(occupancy, buffer, lowest_free(occupancy, buffer->first, buffer->last, buffer->bytes));
         if (buffer->offset + buffer->bytes > p->plan.arena_bytes)
             p->plan.arena_bytes = buffer->offset + buffer->bytes;
     }
