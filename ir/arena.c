@@ -150,7 +150,7 @@ char *arena_printf(Arena *arena, const char *format, ...)
     va_start(arguments, format);
     va_copy(again, arguments);
     char piece[256]; /* most texts fit */
-    int length = vsnprintf(piece, sizeof piece, format, arguments);
+    int length = format_into(piece, sizeof piece, format, arguments);
     va_end(arguments);
     if (length < 0)
         internal_error(arena->diagnostics, NO_ORIGIN, "invalid format '%s'", format);
@@ -158,7 +158,7 @@ char *arena_printf(Arena *arena, const char *format, ...)
     if ((size_t)length < sizeof piece)
         memcpy(text, piece, (size_t)length + 1);
     else
-        vsnprintf(text, (size_t)length + 1, format, again);
+        format_into(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;
 }

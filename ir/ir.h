@@ -31,6 +31,8 @@ void arena_destroy(Arena *arena);
 void *arena_alloc(Arena *arena, size_t bytes);                             /* zeroed, 64-byte aligned if >= 64 bytes */
 void *arena_alloc_array(Arena *arena, size_t count, size_t element_bytes); /* checks the multiplication */
 char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* vsnprintf(), faster (format.c). */
+int format_into(char *buffer, size_t room, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
 const char *arena_strndup(Arena *arena, const char *text, size_t length);
 size_t arena_used(const Arena *arena);
 

@@ -59,6 +59,39 @@ static void test_text(void **state)
     assert_string_equal(arena_printf(fixture->arena, "%s", ""), "");
 }
 
+__attribute__((format(printf, 3, 4))) static void with_libc(char *buffer, size_t room, const char *format, ...)
+{
+    char own[64], *copy = room ? own : NULL;
+    va_list arguments;
+    memset(own, 'x', sizeof own);
+    memset(buffer, 'x', sizeof own);
+    va_start(arguments, format);
+    const int wanted = vsnprintf(copy, room, format, arguments);
+    va_end(arguments);
+    va_start(arguments, format);
+    const int length = format_into(buffer, room, format, arguments);
+    va_end(arguments);
+    assert_int_equal(length, wanted);
+    assert_memory_equal(buffer, own, sizeof own);
+}
+
+/* Text of every conversion, cut off at every length. */
+static void test_texts_are_those_of_libc(void **state)
+{
+    (void)state;
+    char buffer[64];
+    for (size_t room = 0; room < 48; room++) {
+        with_libc(buffer, room, "plain");
+        with_libc(buffer, room, "%s%s|%s", "", "word", "another");
+        with_libc(buffer, room, "%d %d %d", 0, -7, INT32_MIN);
+        with_libc(buffer, room, "%lld %lld", (long long)INT64_MIN, (long long)INT64_MAX);
+        with_libc(buffer, room, "0x%llx, %llx", 0xfedcba9876543210ull, 0ull);
+        with_libc(buffer, room, "[%.*s] %.*s", 3, "truncated", 9, "short");
+        with_libc(buffer, room, "%d%%, %-4s %04x %g", 12, "left", 255u, 0.5); /* some that it leaves to libc */
+        with_libc(buffer, room, "%s %zu %lldu", "words", (size_t)9, 3ll);
+    }
+}
+
 static void test_lists_grow(void **state)
 {
     Fixture *fixture = *state;
@@ -96,6 +129,7 @@ int main(void)
         TEST_WITH_FIXTURE(test_only_the_last_allocation_extends),
         TEST_WITH_FIXTURE(test_array_size_overflow_is_a_diagnostic),
         TEST_WITH_FIXTURE(test_text),
+        cmocka_unit_test(test_texts_are_those_of_libc),
         TEST_WITH_FIXTURE(test_lists_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
