@@ -80,13 +80,13 @@ static const char *literal_tensor(Emitter *e, const Value *constant)
     int64_t count = element_count(&constant->type);
     append(e->literals, "static const %s %s[%lld] = {", value_c_type(constant), *name, (long long)count);
     for (int64_t i = 0; i < count; i++) {
-        append(e->literals, "%s", i ? ", " : "");
+        append_text(e->literals, i ? ", " : "");
         if (tensor.f && dtype_info[constant->type.dtype].bytes == 2)
             append(e->literals, "{0x%04x}", ((const uint16_t *)constant->data)[i]);
         else if (tensor.f)
-            append(e->literals, "%s", c_float(e->arena, tensor.f[i], constant->type.dtype));
+            append_text(e->literals, c_float(e->arena, tensor.f[i], constant->type.dtype));
         else
-            append(e->literals, "%s", c_integer(e->arena, tensor.i[i], constant->type.dtype));
+            append_text(e->literals, c_integer(e->arena, tensor.i[i], constant->type.dtype));
     }
     append(e->literals, "};\n");
     return *name;

@@ -59,6 +59,7 @@ typedef struct Emitter {
     Instances *instances;
     Text *buffers;  /* the enumerators of arena offsets */
     Text *literals; /* small constant tensors */
+    Text *function; /* function_text() */
     int literal_count;
     const char **literal_names; /* by value id of `graph` */
     const char **buffer_names;  /* likewise: name_buffers() */
@@ -97,7 +98,9 @@ int state_index(const Weights *weights, const Value *state);
 /* missing_kernels.c: fatal where the target has no kernel of an operator. */
 void refuse_missing_kernels(const Program *program, const Target *target);
 
-/* instances.c: `text` spells its own name as @@. Returns the function's final name; `stem` is the readable part. */
+/* instances.c: an empty text for a function, in the memory of the one before. */
+Text *function_text(Emitter *e);
+/* `text` spells its own name as @@. Returns the function's final name; `stem` is the readable part. */
 const char *intern_function(Emitter *e, const char *stem, const char *text);
 
 /* body.c: the statements of a scalar program. operands[i] and results[i] are C expressions of elements in memory, but

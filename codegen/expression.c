@@ -71,12 +71,12 @@ const char *print_expression(Graph *graph, const Node *node, const char *const *
             size_t length = 0;
             while (isalnum((unsigned char)at[length]) || at[length] == '_')
                 length++;
-            append(text, "%s", print_identifier(graph, node, at, length, operands, compute));
+            append_text(text, print_identifier(graph, node, at, length, operands, compute));
             at += length;
         } else if (isdigit((unsigned char)*at)) {
             char *end;
             double value = strtod(at, &end);
-            append(text, "%s", print_literal(graph->arena, value, is_float(compute), compute));
+            append_text(text, print_literal(graph->arena, value, is_float(compute), compute));
             at = end;
         } else {
             append_bytes(text, at++, 1);

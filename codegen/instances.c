@@ -22,6 +22,14 @@ static const char *substitute_name(Arena *arena, const char *text, const char *n
     return named->data;
 }
 
+Text *function_text(Emitter *e)
+{
+    e->function->length = 0;
+    e->function->data[0] = '\0';
+    e->function->depth = 0;
+    return e->function;
+}
+
 const char *intern_function(Emitter *e, const char *stem, const char *text)
 {
     Instances *instances = e->instances;
@@ -40,7 +48,9 @@ const char *intern_function(Emitter *e, const char *stem, const char *text)
     const char *name = stem;
     for (int i = 2; name_is_taken(instances, name); i++)
         name = arena_printf(e->arena, "%s_v%d", stem, i);
-    instances->items[instances->count++] =
-        (Instance){.name = name, .text = substitute_name(e->arena, text, name), .hash = hash, .unnamed = text};
+    instances->items[instances->count++] = (Instance){.name = name,
+                                                      .text = substitute_name(e->arena, text, name),
+                                                      .hash = hash,
+                                                      .unnamed = arena_strndup(e->arena, text, strlen(text))};
     return name;
 }

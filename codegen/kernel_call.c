@@ -68,7 +68,7 @@ static void print_places(const CallText *c, Text *text, ArgumentPrinter *printer
     const size_t start = text->length;
     for (int i = 0; i < c->call->argument_count; i++)
         if (is_present(c->node, &c->call->arguments[i])) {
-            append(text, "%s", text->length > start ? ", " : "");
+            append_text(text, text->length > start ? ", " : "");
             printer(c, text, &c->call->arguments[i]);
         }
 }
@@ -135,7 +135,7 @@ static void print_input(const CallText *c, Text *text, int i)
     if (value)
         c->printers->operand(text, c->call, value, input_parameter(c->e, c->node, i), true);
     else
-        append(text, "%s", c->printers->absent(c->call, may_be_float(c->node->op->inputs, i), true));
+        append_text(text, c->printers->absent(c->call, may_be_float(c->node->op->inputs, i), true));
 }
 
 static void print_output(const CallText *c, Text *text, int i)
@@ -144,7 +144,7 @@ static void print_output(const CallText *c, Text *text, int i)
     if (value)
         c->printers->operand(text, c->call, value, output_parameter(c->e, c->node, i), false);
     else
-        append(text, "%s", c->printers->absent(c->call, may_be_float(c->node->op->outputs, i), false));
+        append_text(text, c->printers->absent(c->call, may_be_float(c->node->op->outputs, i), false));
 }
 
 static void print_argument(const CallText *c, Text *text, const Argument *argument)
@@ -176,7 +176,7 @@ static void print_call(const CallText *c, Text *text)
     const KernelCall *call = c->call;
     Text *arguments = text_create(c->e->arena);
     for (int i = 0; i < call->argument_count; i++) {
-        append(arguments, "%s", i ? ", " : "");
+        append_text(arguments, i ? ", " : "");
         print_argument(c, arguments, &call->arguments[i]);
     }
     line(text, "%s(%s);", c->printers->callee(c->node, c->kernel, call), arguments->data);
@@ -185,7 +185,7 @@ static void print_call(const CallText *c, Text *text)
 static const char *call_stem(Emitter *e, const Node *node, const KernelCall *call)
 {
     Text *stem = text_create(e->arena);
-    append(stem, "%s", call->kernel);
+    append_text(stem, call->kernel);
     for (const Node *member = node->body ? node->body->first : NULL; member; member = member->next)
         append(stem, "_%s", member->op->name);
     if (stem->length > 48)
@@ -205,7 +205,7 @@ static const char *call_stem(Emitter *e, const Node *node, const KernelCall *cal
 /* The function that calls the kernel of a node; returns its name. */
 static const char *emit_call(const CallText *c)
 {
-    Text *text = text_create(c->e->arena);
+    Text *text = function_text(c->e);
     print_parameters(c, text);
     line(text, "{");
     print_call(c, text);
@@ -217,10 +217,10 @@ static void print_place(const CallText *c, Text *text, const Argument *argument)
 {
     switch (argument->kind) {
     case ARGUMENT_INPUT:
-        append(text, "%s", operand_address(c->e, c->node->inputs[argument->operand]));
+        append_text(text, operand_address(c->e, c->node->inputs[argument->operand]));
         break;
     case ARGUMENT_OUTPUT:
-        append(text, "%s", operand_address(c->e, c->node->outputs[argument->operand]));
+        append_text(text, operand_address(c->e, c->node->outputs[argument->operand]));
         break;
     case ARGUMENT_STORE:
         c->printers->store(text, STORE_VALUE, c->store);

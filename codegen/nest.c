@@ -101,6 +101,6 @@ const char *row_offset(Arena *arena, const LoopNest *nest, int i)
 {
     Text *offset = text_create(arena);
     for (int axis = 0; axis < nest->rank - 1; axis++)
-        append(offset, "%s", index_term(arena, arena_printf(arena, "i%d", axis), nest->strides[i][axis]));
+        append_text(offset, index_term(arena, arena_printf(arena, "i%d", axis), nest->strides[i][axis]));
     return offset->length ? offset->data : "";
 }

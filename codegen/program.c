@@ -245,12 +245,12 @@ static void print_whole(Emitter *e, Text *text, const char *qualifiers, const ch
     line(text, "{");
     if (e->buffers->length > 0) {
         line(text, "enum {");
-        append(text, "%s", e->buffers->data);
+        append_text(text, e->buffers->data);
         line(text, "};");
     }
     line(text, "char *const a = s->arena, *const w = s->weights;");
     line(text, *qualifiers ? "(void)a, (void)w;" : "(void)w;");
-    append(text, "%s", statements->data);
+    append_text(text, statements->data);
     line(text, "}");
     blank(text);
 }
@@ -290,7 +290,7 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
     if (e->options->check_numerics)
         line(statements, "pcc_watch_begin();");
     blank(statements);
-    append(statements, "%s", calls->data);
+    append_text(statements, calls->data);
     if (!has_parts)
         print_calls(e, statements, graph->first, &(int){0}, graph->linked_nodes);
     blank(statements);
@@ -438,12 +438,18 @@ static void print_main(Emitter *e, Text *text)
 
 static void print_functions(Emitter *e, Text *text, const Text *step, const Text *evaluate)
 {
-    append(text, "%s%s", e->literals->data, e->literals->length ? "\n" : "");
-    for (int i = 0; i < e->instances->count; i++)
-        append(text, "%s\n", e->instances->items[i].text);
+    append_text(text, e->literals->data);
+    if (e->literals->length > 0)
+        blank(text);
+    for (int i = 0; i < e->instances->count; i++) {
+        append_text(text, e->instances->items[i].text);
+        blank(text);
+    }
     print_apply(e, text);
-    append(text, "/* One training step on the batch in s->inputs: forward and backward. */\n%s", step->data);
-    append(text, "/* The loss of the batch in inference mode. */\n%s", evaluate->data);
+    line(text, "/* One training step on the batch in s->inputs: forward and backward. */");
+    append_text(text, step->data);
+    line(text, "/* The loss of the batch in inference mode. */");
+    append_text(text, evaluate->data);
 }
 
 static void print_update(Emitter *e, Text *text)
@@ -477,7 +483,8 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
                  .weights = &weights,
                  .instances = &instances,
                  .update_scratch = activation_bytes,
-                 .literals = text_create(arena)};
+                 .literals = text_create(arena),
+                 .function = text_create(arena)};
     Text *step = print_function(&e, train, train_plan, "step");
     Text *evaluate = print_function(&e, program->evaluate, evaluate_plan, "evaluate");
 

@@ -33,6 +33,11 @@ void append_bytes(Text *text, const char *bytes, size_t length)
     text->data[text->length] = 0;
 }
 
+void append_text(Text *text, const char *more)
+{
+    append_bytes(text, more, strlen(more));
+}
+
 enum { PIECE_BYTES = 512 }; /* most pieces fit */
 
 /* The formatted text of *length bytes: in `piece`, or in the arena where it is longer. */
@@ -41,10 +46,10 @@ static const char *format_piece(Text *text, char piece[PIECE_BYTES], size_t *len
 {
     va_list again;
     va_copy(again, arguments);
-    *length = (size_t)vsnprintf(piece, PIECE_BYTES, format, arguments);
+    *length = (size_t)format_into(piece, PIECE_BYTES, format, arguments);
     if (*length >= PIECE_BYTES) {
         piece = arena_alloc(text->arena, *length + 1);
-        vsnprintf(piece, *length + 1, format, again);
+        format_into(piece, *length + 1, format, again);
     }
     va_end(again);
     return piece;
@@ -66,8 +71,9 @@ enum { COLUMNS = 118, CONTINUATION = 8 };
 /* Returns how many columns are left. */
 static size_t indent(Text *text, int spaces)
 {
-    for (int i = 0; i < spaces; i++)
-        append_bytes(text, " ", 1);
+    make_room(text, (size_t)spaces + 1);
+    memset(text->data + text->length, ' ', (size_t)spaces);
+    text->length += (size_t)spaces;
     return COLUMNS > spaces ? (size_t)(COLUMNS - spaces) : 1;
 }
 
@@ -79,6 +85,8 @@ static size_t columns_of(char c)
 
 static bool fits(const char *code, size_t length, size_t room)
 {
+    if (length > room || !memchr(code, '@', length))
+        return length <= room;
     size_t columns = 0;
     for (size_t i = 0; i < length; i++)
         columns += columns_of(code[i]);
@@ -102,18 +110,21 @@ static void nest(Nesting *nesting, const char *at, bool first)
 
 /* Length of the longest piece of `rest` that fits into `room` columns and ends behind a comma that separates the
  * arguments of the outermost call or the fields of its outermost braces; all of it when it fits, or when there is no
- * such place. */
-static size_t wrap_point(const char *rest, size_t room, Nesting nesting)
+ * such place. *nesting goes from the start of `rest` to the end of the piece. */
+static size_t wrap_point(const char *rest, size_t room, Nesting *nesting)
 {
-    size_t best = 0, column = 0;
-    for (size_t i = 0; rest[i]; i++) {
-        nest(&nesting, rest + i, i == 0);
-        if (!nesting.quoted && rest[i] == ' ' && i > 0 && rest[i - 1] == ',' && nesting.parentheses <= 1 &&
-            nesting.braces <= 1 && (column <= room || best == 0))
+    Nesting here = *nesting;
+    size_t best = 0, column = 0, i = 0;
+    for (; rest[i] && (column <= room || best == 0); i++) {
+        nest(&here, rest + i, i == 0);
+        if (!here.quoted && rest[i] == ' ' && i > 0 && rest[i - 1] == ',' && here.parentheses <= 1 &&
+            here.braces <= 1) {
             best = i;
+            *nesting = here;
+        }
         column += columns_of(rest[i]);
     }
-    return column <= room || best == 0 ? strlen(rest) : best;
+    return column <= room || best == 0 ? i : best;
 }
 
 /* One line of code, broken at commas where it would pass the right margin. */
@@ -124,11 +135,9 @@ static void append_code(Text *text, const char *code, size_t length)
     Nesting nesting = {0};
     size_t room = indent(text, depth);
     while (wraps && !fits(code, length, room)) {
-        const size_t piece = wrap_point(code, room, nesting);
+        const size_t piece = wrap_point(code, room, &nesting);
         if (piece == length)
             break;
-        for (size_t i = 0; i < piece; i++)
-            nest(&nesting, code + i, i == 0);
         append_bytes(text, code, piece);
         append_bytes(text, "\n", 1);
         room = indent(text, depth + CONTINUATION);

@@ -18,6 +18,7 @@ void line(Text *text, const char *format, ...) __attribute__((format(printf, 2, 
 void blank(Text *text); /* an empty line */
 /* Text as it is. */
 void append(Text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void append_text(Text *text, const char *more); /* of any length, at the cost of a copy */
 void append_bytes(Text *text, const char *bytes, size_t length);
 
 /* A C string literal, quotes included: everything but plain printable ASCII is escaped. */

@@ -92,7 +92,7 @@ static void print_nested_loops(Emitter *e, Text *text, const Node *node, const B
 /* The function that runs a loop; returns its name. */
 static const char *emit_loop(Emitter *e, const Node *node)
 {
-    Text *text = text_create(e->arena);
+    Text *text = function_text(e);
     const BodyOperands operands = loop_operands(e->arena, node);
     const int rank = operands.nest.rank;
     const char **names = NEW_ARRAY(e->arena, const char *, operands.count + 1);

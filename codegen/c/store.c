@@ -25,7 +25,7 @@ static const char **print_segment(Emitter *e, Text *text, const BodyOperands *op
 
 const char *emit_store(Emitter *e, const Node *node, Dtype compute)
 {
-    Text *text = text_create(e->arena);
+    Text *text = function_text(e);
     const BodyOperands operands = epilogue_operands(e->arena, node);
     line(text, "struct @@_epilogue {");
     for (int i = 0; i < operands.count; i++)

@@ -17,7 +17,7 @@ void print_cuda_literal(Text *text, const Argument *literal)
         append_dims(text, literal);
         append(text, "}");
     } else if (literal->kind == ARGUMENT_STRUCT) {
-        append(text, "%s", literal->name);
+        append_text(text, literal->name);
         append_fields(text, literal);
     } else {
         append_number(text, literal);

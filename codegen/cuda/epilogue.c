@@ -21,7 +21,7 @@ static const char *element(Arena *arena, const BodyOperands *operands, int i)
 
 const char *emit_cuda_epilogue(Emitter *e, const Node *node, Dtype compute)
 {
-    Text *text = text_create(e->arena);
+    Text *text = function_text(e);
     const BodyOperands operands = epilogue_operands(e->arena, node);
     const char *index = cuda_index_type(&operands.nest), *type = dtype_info[compute].c_type;
     const bool rows = uses_row_index(&operands.nest), columns = uses_column_index(&operands.nest);

@@ -40,7 +40,7 @@ static const char *form_text(Arena *arena, int form)
     if (form == PCC_CONV_DEPTHWISE)
         return "PCC_CONV_DEPTHWISE";
     Text *text = text_create(arena);
-    append(text, "%s", tiles[form & PCC_PRODUCT_TILE]);
+    append_text(text, tiles[form & PCC_PRODUCT_TILE]);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (form & flags[i].flag)
             append(text, " + %s", flags[i].name);

@@ -139,7 +139,7 @@ static void print_item(const LoopText *l, Text *text)
 /* The kernel of a loop; returns its name. */
 static const char *emit_loop(const LoopText *l)
 {
-    Text *text = text_create(l->e->arena);
+    Text *text = function_text(l->e);
     line(text, "static __global__ void @@(%s)", operand_declarations(l->e->arena, &l->operands));
     line(text, "{");
     line(text, "PCC_FOR_ITEMS(item, %lld) {", (long long)(nest_elements(&l->operands.nest) / l->lanes));
