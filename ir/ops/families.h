@@ -10,6 +10,7 @@
     FAMILY(attention)         \
     FAMILY(attention_onnx)    \
     FAMILY(batchnorm)         \
+    FAMILY(block_product)     \
     FAMILY(contrib)           \
     FAMILY(contrib_attention) \
     FAMILY(conv)              \
