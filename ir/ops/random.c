@@ -150,6 +150,41 @@ static void expand_bernoulli(Graph *graph, Node *node, Value **replacements)
     replacements[0] = build_cast(graph, build_binary(graph, "Less", drawn, p), node->outputs[0]->type.dtype);
 }
 
+/* X: [batch, classes], of logits; as many classes a row as are asked for. */
+static bool infer_multinomial(Graph *graph, Node *node)
+{
+    const Type *x = &node->inputs[0]->type;
+    Dtype dtype = DTYPE_I32;
+    if (!is_float(x->dtype) || x->rank != 2 || x->dims[1] < 1)
+        return REJECT(graph, node, "X is %s; it must be floats [batch, classes]", type_text(graph->arena, x));
+    if (!dtype_from_onnx(attr_int(node, "dtype"), &dtype) || (dtype != DTYPE_I32 && dtype != DTYPE_I64))
+        return REJECT(graph, node, "attribute 'dtype' is %" PRId64 "; it must be INT32 or INT64",
+                      attr_int(node, "dtype"));
+    return set_output_type(graph, node, 0, make_type(dtype, 2, (int64_t[]){x->dims[0], attr_int(node, "sample_size")}));
+}
+
+/* How many classes a uniform number has passed when their probabilities are laid end to end. The last class is passed
+ * by none: rounding may leave the sum below 1. */
+static void expand_multinomial(Graph *graph, Node *node, Value **replacements)
+{
+    const Type *y = &node->outputs[0]->type;
+    const int64_t batch = y->dims[0], samples = y->dims[1], passed = node->inputs[0]->type.dims[1] - 1;
+    if (passed == 0) {
+        replacements[0] = build_zeros(graph, y);
+        return;
+    }
+    Value *x = node->inputs[0];
+    if (x->type.dtype != DTYPE_F64)
+        x = build_cast(graph, x, DTYPE_F32);
+    const Type places = make_type(x->type.dtype, 3, (int64_t[]){batch, samples, 1});
+    Value *sums = build_binary(graph, "CumSum", build_unary(graph, "Softmax", x), const_ints(graph, 1, (int64_t[]){1}));
+    sums = build_reshape(graph, build_slice(graph, sums, 1, 0, passed), 3, (int64_t[]){batch, 1, passed});
+    Value *drawn = build_random(graph, node, "UniformTensor", &places, 0, 1);
+    Value *count = build_cast(graph, build_binary(graph, "LessOrEqual", sums, drawn), x->type.dtype);
+    count = build_reduce_sum(graph, count, 1, (int64_t[]){2}, false);
+    replacements[0] = build_cast(graph, count, y->dtype);
+}
+
 static void fill(Tensor *tensor, double value)
 {
     for (int64_t i = 0; i < element_count(&tensor->type); i++)
@@ -248,6 +283,15 @@ const Op random_ops[] = {
      .follow_axis = follow_every,
      .infer = infer_bernoulli,
      .expand = expand_bernoulli},
+    {.name = "Multinomial",
+     .inputs = "input:float",
+     .outputs = "output",
+     .attributes = "dtype:int=6, sample_size:int=1, seed:float",
+     RANDOM_ROW,
+     .kind = OP_EXPAND,
+     .follow_axis = follow_first,
+     .infer = infer_multinomial,
+     .expand = expand_multinomial},
     {.name = "NormalTensor", /* first: the mean; second: the deviation */
      .outputs = "Y",
      .attributes = TENSOR_ATTRIBUTES,

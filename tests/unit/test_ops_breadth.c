@@ -321,6 +321,71 @@ static void products_of_quantised_tensors(void **state)
                 "u8[1,2]", 11, 27);
 }
 
+/* A picks the first and the last row of B's transpose, whose blocks of 8 are the second one in part. */
+#define PACKED                                                                                         \
+    "param %0 : f64[1,10] = data\nconst %1 : f64[1,10] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 10}\n"            \
+    "const %2 : u8[2,2,4] = {33, 0, 0, 0, 67, 0, 0, 0, 15, 0, 0, 0, 112, 0, 0, 0}\n"                   \
+    "const %3 : f64[2,2] = {1, 2, 0.5, 0.25}\nparam %4 : f64[2] = data\nconst %5 : u8[2] = {33, 88}\n" \
+    "const %6 : f64[4] = {0.5, 2, 8, 4.5}\nconst %7 : i32[10] = {0, 1, 0, 1, 0, 1, 0, 1, 0, 0}\n"      \
+    "const %8 : u8[1,1,2] = {228, 27}\nconst %9 : u8[1,1,8] = {129, 0, 255, 0, 0, 0, 0, 0}\n"          \
+    "const %10 : f64[1,8] = {1, 1, 1, 0, 0, 0, 0, 10}\nconst %11 : f64[1] = {2}\nconst %12 : f64[2] = {1, -1}\n"
+#define FOUR_BITS "{K=10, N=2, block_size=8}\noutput %13"
+
+static void products_with_packed_blocks(void **state)
+{
+    Fixture *f = *state;
+    ASSERT_CASE(f, PACKED "%13 = MatMulNBits(%1, %2, %3) " FOUR_BITS, "f64[1,2]", -87, 1);
+    ASSERT_CASE(f, PACKED "%13 = MatMulNBits(%1, %2, %3, %5, _, %12) " FOUR_BITS, "f64[1,2]", 41, 7.5);
+    ASSERT_CASE(f, PACKED "%13 = MatMulNBits(%1, %2, %3, %6) " FOUR_BITS, "f64[1,2]", 40.5, 9.75);
+    ASSERT_CASE(f, PACKED "%13 = MatMulNBits(%1, %2, %3, %6, %7) " FOUR_BITS, "f64[1,2]", 35.5, -1.5);
+    ASSERT_CASE(f, PACKED "%13 = MatMulNBits(%10, %8, %11) {K=8, N=1, bits=2, block_size=8}\noutput %13", "f64[1,1]",
+                2 * (-2 - 1 + 0 + 10 * -2));
+    ASSERT_CASE(f, PACKED "%13 = MatMulNBits(%10, %9, %11) {K=8, N=1, bits=8, block_size=8}\noutput %13", "f64[1,1]",
+                2 * (1 - 128 + 127 + 10 * -128));
+    check_gradient(f, PACKED "%13 = MatMulNBits(%0, %2, %3, %5, _, %4) " FOUR_BITS, -1, 1);
+}
+
+static void packed_blocks_that_do_not_fit_are_refused(void **state)
+{
+    static const struct {
+        const char *node, *message;
+    } cases[] = {
+        {"(%1, %2, %3) {K=10, N=2, bits=3, block_size=8}", "'bits' is 3"},
+        {"(%1, %2, %3) {K=10, N=2, block_size=12}", "'block_size' is 12"},
+        {"(%1, %2, %3) {K=9, N=2, block_size=8}", "its last axis must be K, 9"},
+        {"(%1, %2, %3) {K=10, N=0, block_size=8}", "there is no such matrix"},
+        {"(%1, %2, %3) {K=10, N=3, block_size=8}", "it must have 24 elements"},
+        {"(%1, %2, %12) {K=10, N=2, block_size=8}", "scales is f64[2]"},
+        {"(%1, %2, %3, %8) {K=10, N=2, block_size=8, weight_prepacked=1}", "weight_prepacked"},
+        {"(%1, %2, %3, %12) {K=10, N=2, block_size=8}", "zero_points is f64[2]"},
+        {"(%1, %2, %3, %5, %7) {K=10, N=2, block_size=8}", "g_idx with 4 bits and packed zero points"},
+        {"(%1, %2, %3, %6, %14) {K=10, N=2, block_size=8}", "g_idx[1] is 2; there are 2 blocks"},
+        {"(%1, %7, %3) {K=10, N=2, block_size=8}", "B is i32[10]; pcc has it packed in u8"},
+    };
+    Fixture *f = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_refused(f,
+                       arena_printf(f->arena,
+                                    "%s%%14 : i32[10] = {0, 2, 0, 0, 0, 0, 0, 0, 0, 0}\n%%13 = MatMulNBits%s\n"
+                                    "output %%13",
+                                    PACKED "const ", cases[i].node),
+                       cases[i].message);
+}
+
+/* The reference draws the number in the middle, 0.5: probabilities are 1/8, 2/8, 5/8, and 3/4, 1/4, 0. */
+static void draws_of_classes(void **state)
+{
+    ASSERT_CASE(*state,
+                "const %0 : f64[2,3] = {1.0, 1.6931471805599453, 2.6094379124341003, 1.0986122886681098, 0.0, -1e30}\n"
+                "%1 = Multinomial(%0) {sample_size=2}\noutput %1",
+                "i32[2,2]", 2, 2, 0, 0);
+    ASSERT_CASE(*state, "const %0 : f64[2,1] = {1, 2}\n%1 = Multinomial(%0) {dtype=7}\noutput %1", "i64[2,1]", 0, 0);
+    assert_refused(*state, "const %0 : f64[2] = {1, 2}\n%1 = Multinomial(%0)\noutput %1", "X is f64[2]");
+    assert_refused(*state, "const %0 : f64[1,2] = {1, 2}\n%1 = Multinomial(%0) {dtype=1}\noutput %1", "'dtype' is 1");
+    assert_refused(*state, "const %0 : f64[1,2] = {1, 2}\n%1 = Multinomial(%0) {sample_size=-1}\noutput %1",
+                   "impossible or too large shape");
+}
+
 static void unique_may_leave_out_its_values(void **state)
 {
     assert_case(*state, "const %0 : f64[4] = {3, 1, 3, 1}\n_, %1 = Unique(%0)\noutput %1", "i64[2]", 2,
@@ -463,6 +528,9 @@ int main(void)
         TEST_WITH_FIXTURE(what_is_rounded_passes_its_gradient_on),
         TEST_WITH_FIXTURE(quantised_by_rows_and_by_blocks),
         TEST_WITH_FIXTURE(products_of_quantised_tensors),
+        TEST_WITH_FIXTURE(products_with_packed_blocks),
+        TEST_WITH_FIXTURE(draws_of_classes),
+        TEST_WITH_FIXTURE(packed_blocks_that_do_not_fit_are_refused),
         TEST_WITH_FIXTURE(unique_may_leave_out_its_values),
         TEST_WITH_FIXTURE(operands_that_do_not_fit_are_refused),
         TEST_WITH_FIXTURE(attention_that_does_not_fit_is_refused),
