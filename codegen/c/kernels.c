@@ -129,6 +129,7 @@ static const Kernel kernels[] = {
     ROW("MaxPoolGrad", "max_pool_grad", call_pool_grad),
     ROW("AveragePooling", "average_pool", call_pool),
     ROW("AveragePoolGrad", "average_pool_grad", call_pool_grad),
+    ROW("RegionArgMax", "region_argmax", call_regions),
     ROW("ResizeAxis", "resize_axis", call_resize_axis),
     ROW("ResizeAxisGrad", "resize_axis_grad", call_resize_axis, .scratch = sums_scratch),
 

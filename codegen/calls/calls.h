@@ -26,7 +26,7 @@ CallOf call_copy, call_accumulate, call_pad, call_pad_grad;
 /* norm.c */
 CallOf call_batch_norm, call_batch_norm_statistics, call_row_norm, call_row_norm_grad;
 /* pool.c */
-CallOf call_pool, call_pool_grad, call_resize_axis;
+CallOf call_pool, call_pool_grad, call_regions, call_resize_axis;
 /* random.c */
 CallOf call_dropout, call_dropout_grad, call_random;
 /* recurrent.c */

@@ -29,6 +29,20 @@ void call_pool_grad(const Node *node, KernelCall *call)
     call_shape(call, pool_of(node, NULL, &node->inputs[0]->type));
 }
 
+/* region_argmax(shape, x, region, y) */
+void call_regions(const Node *node, KernelCall *call)
+{
+    const Regions r = regions_of(node);
+    Argument *shape = call_struct(call, "PccRegions");
+    struct_int(call, shape, "n", r.n);
+    struct_int(call, shape, "c", r.c);
+    struct_int(call, shape, "h", r.h);
+    struct_int(call, shape, "w", r.w);
+    struct_int(call, shape, "count", r.count);
+    struct_int(call, shape, "rows", r.rows);
+    struct_int(call, shape, "columns", r.columns);
+}
+
 /* resize_axis(outer, in, inner, out, mode, coordinate, rounding, exclude_outside, antialias, scale, cubic, ...) */
 void call_resize_axis(const Node *node, KernelCall *call)
 {

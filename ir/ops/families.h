@@ -33,6 +33,7 @@
     FAMILY(recurrence)        \
     FAMILY(recurrent)         \
     FAMILY(reduce)            \
+    FAMILY(region)            \
     FAMILY(resize)            \
     FAMILY(rotary)            \
     FAMILY(sampling)          \

@@ -26,6 +26,7 @@
 #include "optimizer/optimizer.cuh"
 #include "pool/average_pool.cuh"
 #include "pool/max_pool.cuh"
+#include "pool/region.cuh"
 #include "pool/resize.cuh"
 #include "random/dropout.cuh"
 #include "recurrent/recurrent.cuh"

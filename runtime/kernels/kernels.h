@@ -20,6 +20,7 @@
 #include "pool/pool.h"
 #include "recurrent/recurrent.h"
 #include "reduce/reduce.h"
+#include "pool/region.h"
 #include "pool/resize.h"
 #include "norm/softmax.h"
 #include "common/storage.h"

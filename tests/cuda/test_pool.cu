@@ -1,5 +1,6 @@
 /* CUDA's pools beside a walk over every window and channel in double. */
 #include <pcc/kernels/pool/pool.cuh>
+#include <pcc/kernels/pool/region.cuh>
 
 #include "emulated_check.h"
 #include "tests/unit/pool_shapes.inc"
@@ -240,11 +241,58 @@ static void average_narrow(void **)
     check_average_of_all<float, float, PccF16>();
 }
 
+/* ---- regions ---- */
+
+/* Where the maxima of this region's bins are, in every channel. */
+static void maxima_of_region(const PccRegions &r, const std::vector<double> &x, const double region[5],
+                             std::vector<double> &want)
+{
+    for (int64_t c = 0; c < r.c; c++)
+        for (int64_t i = 0; i < r.rows; i++)
+            for (int64_t j = 0; j < r.columns; j++) {
+                const double height = region[3] / (double)r.rows, width = region[4] / (double)r.columns;
+                double winner = -1;
+                for (int64_t p = 0; p < r.h * r.w && region[0] >= 0 && region[0] < (double)r.n; p++) {
+                    const double row = (double)(p / r.w) - region[1], column = (double)(p % r.w) - region[2];
+                    const int64_t at = ((int64_t)region[0] * r.c + c) * r.h * r.w + p;
+                    if (row >= std::floor((double)i * height) && row < std::ceil((double)(i + 1) * height) &&
+                        column >= std::floor((double)j * width) && column < std::ceil((double)(j + 1) * width) &&
+                        (winner < 0 || x[(size_t)at] > x[(size_t)winner]))
+                        winner = (double)at;
+                }
+                want.push_back(winner);
+            }
+}
+
+template <class T, class X> static void check_regions()
+{
+    const PccRegions r = {2, 3, 9, 11, 5, 2, 4};
+    const double regions[] = {0, 0, 0, 9, 11, 1, 3, 2, 4, 4, 0, -2, 5, 6, 20, 2, 0, 0, 3, 3, 1, 30, 0, 2, 8};
+    const std::vector<double> x = random_integers(r.n * r.c * r.h * r.w, 1, 0, 7);
+    std::vector<double> want;
+    for (int64_t i = 0; i < r.count; i++)
+        maxima_of_region(r, x, regions + 5 * i, want);
+    check_orders([&](CudaStep &step) {
+        Device<X> device_x(x);
+        Device<int64_t> region(std::vector<double>(regions, regions + 25)), y(nothing((int64_t)want.size()));
+        pcc_region_argmax<T>(r, device_x.at(), region.at(), y.at(), step.get());
+        expect_close(want, y.read(), 0, "y");
+        return std::vector<unsigned char>();
+    });
+}
+
+static void maxima_of_regions(void **)
+{
+    check_regions<float, float>();
+    check_regions<double, double>();
+    check_regions<float, PccBf16>();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(max_native),     cmocka_unit_test(max_narrow),     cmocka_unit_test(max_specials),
-        cmocka_unit_test(average_native), cmocka_unit_test(average_narrow),
+        cmocka_unit_test(average_native), cmocka_unit_test(average_narrow), cmocka_unit_test(maxima_of_regions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

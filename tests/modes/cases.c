@@ -90,6 +90,11 @@ const ModeCase mode_cases[] = {
      "const %1 : f32[1,4] = {0.5, 0.5, 3.5, 2.5}\nconst %2 : i64[1] = {0}\n"
      "%3 = RoiAlign(%0, %1, %2) {mode=\"max\", output_height=1, output_width=2, sampling_ratio=2}\noutput %3",
      0, 0},
+    {"max_roi_pool",
+     "param %0 : f32[1,2,3,4] = {1, 5, 2, 8, 3, 0.5, 7, 4, 6, 2.5, 9, 1.5, -1, -5, -2, -8, -3, -0.5, -7, -4, -6, -2.5, "
+     "-9, -1.5}\nconst %1 : f32[3,5] = {0, 0, 0, 2, 2, 0, 1, 1, 5.25, 3.75, 0, -9, 0, -7, 1}\n"
+     "%3 = MaxRoiPool(%0, %1) {pooled_shape=[2, 2]}\noutput %3",
+     0, 0},
     {"deform_conv",
      P(0, "1,4,4,3")
          P(1, "2,2,2,2") "const %2 : f32[1,1,1,1] = {0.25}\nconst %6 : i64[4] = {1, 16, 3, 2}\n%7 = Expand(%2, %6)\n" P(

@@ -321,6 +321,33 @@ static void products_of_quantised_tensors(void **state)
                 "u8[1,2]", 11, 27);
 }
 
+/* Of [1, 2, 3, 4; 5, 9, 7, 8; 3, 2, 1, 0] a region of 2 by 3 pixels in bins that have a column in common, one pixel, a
+ * region that ends outside, another image's, and one that lies outside. */
+static void maxima_of_regions(void **state)
+{
+    static const char operands[] = "const %0 : f64[1,1,3,4] = {1, 2, 3, 4, 5, 9, 7, 8, 3, 2, 1, 0}\n"
+                                   "const %1 : f64[5,5] = {0, 1, 1, 5, 3, 0, 2.4, 0, 1, 0, 0, 5, 2, 14, 3, 1, 0, 0, 9, "
+                                   "9, 0, 20, 0, 22, 2}\nparam %2 : f64[2,2,5,6] = data\n";
+    Fixture *f = *state;
+    ASSERT_CASE(f,
+                arena_printf(f->arena,
+                             "%s%%3 = MaxRoiPool(%%0, %%1) {pooled_shape=[1, 2], spatial_scale=0.5}\noutput %%3",
+                             operands),
+                "f64[5,1,1,2]", 9, 8, 2, 2, 8, 0, 0, 0, 0, 0);
+    check_gradient(f,
+                   arena_printf(f->arena,
+                                "%sconst %%4 : f64[3,5] = {0, 0, 0, 5, 4, 1, 1, 1, 9, 2, 1, -3, 2, 2, 7}\n"
+                                "%%3 = MaxRoiPool(%%2, %%4) {pooled_shape=[2, 3], spatial_scale=0.9}\n"
+                                "output %%3",
+                                operands),
+                   -1, 1);
+    assert_refused(f, arena_printf(f->arena, "%s%%3 = MaxRoiPool(%%0, %%1) {pooled_shape=[2]}\noutput %%3", operands),
+                   "'pooled_shape' must be two numbers");
+    assert_refused(f,
+                   arena_printf(f->arena, "%s%%3 = MaxRoiPool(%%0, %%0) {pooled_shape=[2, 2]}\noutput %%3", operands),
+                   "and the regions f64[1,1,3,4]");
+}
+
 /* A picks the first and the last row of B's transpose, whose blocks of 8 are the second one in part. */
 #define PACKED                                                                                         \
     "param %0 : f64[1,10] = data\nconst %1 : f64[1,10] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 10}\n"            \
@@ -530,6 +557,7 @@ int main(void)
         TEST_WITH_FIXTURE(products_of_quantised_tensors),
         TEST_WITH_FIXTURE(products_with_packed_blocks),
         TEST_WITH_FIXTURE(draws_of_classes),
+        TEST_WITH_FIXTURE(maxima_of_regions),
         TEST_WITH_FIXTURE(packed_blocks_that_do_not_fit_are_refused),
         TEST_WITH_FIXTURE(unique_may_leave_out_its_values),
         TEST_WITH_FIXTURE(operands_that_do_not_fit_are_refused),

@@ -75,6 +75,12 @@ typedef struct Pool {
 } Pool;
 Pool pool_of(const Node *node, const Type *x, const Type *y);
 
+/* ---- region.c: images [n, c, h, w]; `count` regions, each of rows x columns bins */
+typedef struct Regions {
+    int64_t n, c, h, w, count, rows, columns;
+} Regions;
+Regions regions_of(const Node *node);
+
 /* ---- resize.c: one axis of a resize; mode, coordinate and rounding as the kernels number them */
 typedef struct ResizeAxis {
     int64_t outer, in, inner, out;
