@@ -241,7 +241,7 @@ static bool fold_outputs(Import *import, const Body *body, Node *node, Value ***
     if (!train_integers(import, node)) {
         return false;
     }
-    if (fold_results(import, node, constants)) {
+    if (!reads_trained_integers(import, node) && fold_results(import, node, constants)) {
         *results = constants;
         note_filling(import, body, node, constants[0]);
         note_folded_view(import, body, node, constants[0]);
@@ -252,6 +252,7 @@ static bool fold_outputs(Import *import, const Body *body, Node *node, Value ***
         mark_weights(import, node);
         mark_states(import, node);
     }
+    note_moved_integers(import, node, (*results)[0]);
     return true;
 }
 

@@ -96,6 +96,10 @@ typedef struct Import {
     struct QuantisedWeight **quantised; /* those of them that DequantizeLinear may read (onnx_quantised.c) */
     int quantised_count;
     NameTable quantised_by_name;
+    struct MovedIntegers **moved; /* what nodes that only move make of them (onnx_moved.c) */
+    int moved_count;
+    struct MovedIntegers **moved_by_id; /* by value id: NULL for other values */
+    int moved_capacity;
     Value absent; /* an optional formal input of a function that a call leaves out */
     NameTable functions;
     NameTable branch_prefixes; /* Body.prefix of the branches so far, as keys */
@@ -299,7 +303,7 @@ bool rebatch_knew(Import *import, const Body *body, const NodeProto *from); /* t
 /* The values of a binding as data of that type; one value fills it. Fatal when they do not fit. */
 const void *bound_data(const Import *import, const InputBinding *binding, const Type *type);
 
-/* ---- bind_dims.c, onnx_latent.c, onnx_quantised.c, onnx_states.c
+/* ---- bind_dims.c, onnx_latent.c, onnx_quantised.c, onnx_moved.c, onnx_states.c
  * -------------------------------------------------------------------------------------- */
 
 /* Defines the graph's inputs that are no initializers. */
@@ -317,8 +321,12 @@ void unfold_weights(Import *import);
 
 /* Notes the node as a reader of stored integers that are no quantised weights to it. */
 void note_integer_readers(Import *import, const Node *node);
+/* Notes what the node has made of stored integers that it only moves. */
+void note_moved_integers(Import *import, const Node *node, Value *result);
 /* Where the node dequantises stored integers that --trainable names, they become a parameter; false after error(). */
 bool train_integers(Import *import, Node *node);
+/* Does it dequantise such integers where they have been moved, so that the node must stay for finish_integers()? */
+bool reads_trained_integers(const Import *import, const Node *node);
 /* Fatal where such integers have another reader; graph->quantised. After all nodes and outputs. */
 void finish_integers(Import *import);
 

@@ -2,23 +2,13 @@
  *
  * One that --trainable names becomes a float of the integers' name, scale · (q - zero), behind it a QuantizeLinear with
  * the same grid: training is quantisation-aware, and the export rounds the weight to the grid once more. It cannot be
- * where something else reads the integers, too. */
+ * where something else reads the integers, too; what only moves them is seen through (onnx_moved.c). */
 #include <math.h>
 #include <string.h>
 
-#include "frontend/import/onnx_model.h"
+#include "frontend/import/onnx_quantised.h"
 #include "ir/narrow.h"
 #include "ir/text/words.h"
-
-/* Integers that DequantizeLinear may read. */
-typedef struct QuantisedWeight {
-    Value *integers;
-    const char *name;
-    const Node *reader;  /* the first DequantizeLinear, or NULL */
-    Value *on_grid;      /* what QuantizeLinear makes of the parameter; NULL: it stays a constant */
-    bool has_other;      /* something reads the integers as such, or on another grid: */
-    Origin other_reader; /* no names: the graph's outputs */
-} QuantisedWeight;
 
 static bool is_grid_type(const Value *value)
 {
@@ -26,8 +16,7 @@ static bool is_grid_type(const Value *value)
     return !is_float(dtype) && dtype != DTYPE_BOOL && dtype_info[dtype].bytes <= 4 && dtype != DTYPE_U32;
 }
 
-/* The entry of a tensor that the file stores; NULL for other values. */
-static QuantisedWeight *quantised_weight(Import *import, Value *value)
+QuantisedWeight *stored_weight(Import *import, Value *value)
 {
     if (!value || value->kind != VALUE_CONST || !value->name || !is_grid_type(value) ||
         name_table_find(&import->stored_integers, value->name) != value) {
@@ -43,7 +32,7 @@ static QuantisedWeight *quantised_weight(Import *import, Value *value)
     return weight;
 }
 
-static void note_other_reader(QuantisedWeight *weight, Origin origin)
+void note_other_reader(QuantisedWeight *weight, Origin origin)
 {
     if (!weight->has_other) {
         weight->has_other = true;
@@ -51,14 +40,21 @@ static void note_other_reader(QuantisedWeight *weight, Origin origin)
     }
 }
 
-static bool is_dequantize(const Node *node)
+bool is_dequantize(const Node *node)
 {
     return strcmp(node->op->name, "DequantizeLinear") == 0;
 }
 
+/* Of integers as stored, or moved. */
+static QuantisedWeight *quantised_weight(Import *import, Value *value)
+{
+    QuantisedWeight *weight = stored_weight(import, value);
+    return weight ? weight : weight_of(moved_integers(import, value));
+}
+
 void note_integer_readers(Import *import, const Node *node)
 {
-    for (int i = is_dequantize(node) ? 1 : 0; i < node->input_count; i++) {
+    for (int i = is_dequantize(node) || is_mover(node) ? 1 : 0; i < node->input_count; i++) {
         QuantisedWeight *weight = quantised_weight(import, node->inputs[i]);
         if (weight) {
             note_other_reader(weight, node->origin);
@@ -79,29 +75,28 @@ static bool same_constant(const Value *a, const Value *b)
                       memcmp(a->data, b->data, (size_t)type_bytes(&a->type)) == 0);
 }
 
-static bool same_grid(const Node *a, const Node *b)
-{
-    return same_constant(a->inputs[1], b->inputs[1]) && same_constant(input(a, 2), input(b, 2)) &&
-           same_type(&a->outputs[0]->type, &b->outputs[0]->type) && attr_int(a, "axis") == attr_int(b, "axis") &&
-           attr_int(a, "block_size") == attr_int(b, "block_size");
-}
-
 /* Which entry of scale and zero point holds where; the node's types have been inferred. */
-static OnnxGrid grid_layout(const Node *node)
+static OnnxGrid grid_layout(const Reading *reading)
 {
-    const Type *x = &node->inputs[0]->type, *scale = &node->inputs[1]->type;
-    const Type *zero = input(node, 2) ? &node->inputs[2]->type : scale;
+    const Type *x = &reading->type, *scale = &reading->scale->type;
+    const Type *zero = reading->zero ? &reading->zero->type : scale;
     const int64_t count = element_count(scale) > 1 ? element_count(scale) : element_count(zero);
     OnnxGrid grid = {.extent = 1, .inner = 1, .entry_count = count};
     if (count == 1) {
         return grid;
     }
-    const int64_t axis = attr_int(node, "axis"), block = attr_int(node, "block_size");
-    const int i = (int)(axis < 0 ? axis + x->rank : axis);
+    const int i = (int)(reading->axis < 0 ? reading->axis + x->rank : reading->axis);
     grid.extent = x->dims[i];
     grid.inner = dims_product(x, i + 1, x->rank);
-    grid.block = block < grid.extent ? block : grid.extent;
+    grid.block = reading->block < grid.extent ? reading->block : grid.extent;
     return grid;
+}
+
+static bool same_grid(const Reading *a, const Reading *b)
+{
+    const OnnxGrid x = grid_layout(a), y = grid_layout(b);
+    return same_constant(a->scale, b->scale) && same_constant(a->zero, b->zero) && same_type(&a->type, &b->type) &&
+           x.extent == y.extent && x.inner == y.inner && x.block == y.block;
 }
 
 static int64_t grid_entry(const OnnxGrid *grid, int64_t element)
@@ -115,10 +110,10 @@ static int64_t grid_entry(const OnnxGrid *grid, int64_t element)
 }
 
 /* False after error(). */
-static bool fill_grid(Import *import, const QuantisedWeight *weight, const Node *node, OnnxGrid *grid)
+static bool fill_grid(Import *import, const QuantisedWeight *weight, const Reading *reading, OnnxGrid *grid)
 {
-    const Value *zero_point = input(node, 2);
-    const Tensor scale = tensor_from_data(import->arena, &node->inputs[1]->type, node->inputs[1]->data);
+    const Value *zero_point = reading->zero;
+    const Tensor scale = tensor_from_data(import->arena, &reading->scale->type, reading->scale->data);
     const Tensor zero = zero_point ? tensor_from_data(import->arena, &zero_point->type, zero_point->data) : (Tensor){0};
     const bool one_scale = element_count(&scale.type) == 1, one_zero = !zero.i || element_count(&zero.type) == 1;
     grid->entries = NEW_ARRAY(import->arena, OnnxGridEntry, grid->entry_count);
@@ -126,7 +121,7 @@ static bool fill_grid(Import *import, const QuantisedWeight *weight, const Node 
         const double step = scale.f[one_scale ? 0 : i];
         if (!(step > 0) || !isfinite(step)) {
             error(
-                import->diagnostics, EXIT_STATUS_INPUT, node->origin,
+                import->diagnostics, EXIT_STATUS_INPUT, reading->node->origin,
                 "scale %lld of '%s', which --trainable names, is %g: a weight is rounded to a grid of positive, finite "
                 "steps; --freeze it to keep the integers",
                 (long long)i, weight->name, step);
@@ -157,32 +152,44 @@ static bool is_named(const Import *import, const QuantisedWeight *weight)
            !matches_any(weight->name, options->freeze, options->freeze_count);
 }
 
-/* The parameter, and before `reader` the QuantizeLinear that puts it on the reader's grid; false after error(). */
-static bool make_parameter(Import *import, QuantisedWeight *weight, Node *reader)
+/* False after error(). */
+static bool make_parameter(Import *import, QuantisedWeight *weight, const Reading *reading)
+{
+    OnnxGrid *grid = NEW(import->arena, OnnxGrid);
+    *grid = grid_layout(reading);
+    if (!fill_grid(import, weight, reading, grid)) {
+        return false;
+    }
+    weight->param = value_create(import->graph, VALUE_PARAM, reading->type, weight->name);
+    weight->param->data = dequantised(import, weight->integers, grid, &reading->type);
+    name_table_set(&import->model->grids, import->model->arena, weight->name, grid);
+    return true;
+}
+
+Value *build_on_grid(Import *import, const QuantisedWeight *weight, const Reading *reading)
 {
     Graph *graph = import->graph;
     const Value *integers = weight->integers;
-    OnnxGrid *grid = NEW(import->arena, OnnxGrid);
-    *grid = grid_layout(reader);
-    if (!fill_grid(import, weight, reader, grid)) {
-        return false;
-    }
-    const Type *type = &reader->outputs[0]->type;
-    Value *param = value_create(graph, VALUE_PARAM, *type, weight->name);
-    param->data = dequantised(import, integers, grid, type);
-    graph->cursor = reader;
-    graph->origin = reader->origin;
-    Value *operands[] = {param, reader->inputs[1], input(reader, 2)};
-    Node *quantize = build_begin(graph, "QuantizeLinear", operands[2] ? 3 : 2, operands, 1);
-    set_int(graph, quantize, "axis", attr_int(reader, "axis"));
-    set_int(graph, quantize, "block_size", attr_int(reader, "block_size"));
+    Value *operands[] = {weight->param, reading->scale, reading->zero};
+    graph->origin = reading->node->origin;
+    Node *quantize = build_begin(graph, "QuantizeLinear", reading->zero ? 3 : 2, operands, 1);
+    set_int(graph, quantize, "axis", reading->axis);
+    set_int(graph, quantize, "block_size", reading->block);
     set_int(graph, quantize, "output_dtype",
             integers->narrow ? integers->narrow : dtype_info[integers->type.dtype].onnx);
-    weight->on_grid = build_finish(graph, quantize);
-    rebatch_shared(import, weight->on_grid);
-    graph->cursor = NULL;
-    name_table_set(&import->model->grids, import->model->arena, weight->name, grid);
-    return true;
+    return build_finish(graph, quantize);
+}
+
+/* Makes the node read the parameter, on its grid, in place of the integers. */
+static void read_parameter(Import *import, QuantisedWeight *weight, const Reading *reading)
+{
+    if (!weight->on_grid) {
+        import->graph->cursor = reading->node;
+        weight->on_grid = build_on_grid(import, weight, reading);
+        rebatch_shared(import, weight->on_grid);
+        import->graph->cursor = NULL;
+    }
+    reading->node->inputs[0] = weight->on_grid;
 }
 
 /* ONNX wants the zero point in the type of the integers. */
@@ -193,38 +200,54 @@ static bool has_stored_grid(const Node *node, const Value *integers)
            (!zero || (is_stored(zero) && zero->type.dtype == integers->type.dtype && zero->narrow == integers->narrow));
 }
 
+/* How the node, whose types have been inferred, reads the weight; false where it is on no grid that the file stores, or
+ * on none that the weight has. */
+static bool find_reading(Import *import, const QuantisedWeight *weight, Node *node, Reading *reading)
+{
+    const MovedIntegers *moved = moved_integers(import, node->inputs[0]);
+    *reading = (Reading){.node = node,
+                         .scale = node->inputs[1],
+                         .zero = input(node, 2),
+                         .axis = attr_int(node, "axis"),
+                         .block = attr_int(node, "block_size"),
+                         .type = node->outputs[0]->type};
+    return has_stored_grid(node, weight->integers) && (!moved || trace_reading(moved, reading)) &&
+           (!weight->first.node || same_grid(&weight->first, reading));
+}
+
 bool train_integers(Import *import, Node *node)
 {
     QuantisedWeight *weight = is_dequantize(node) ? quantised_weight(import, node->inputs[0]) : NULL;
+    Reading reading;
     if (!weight || element_count(&weight->integers->type) == 0) {
         return true;
     }
-    if (!has_stored_grid(node, weight->integers) || (weight->reader && !same_grid(weight->reader, node))) {
+    if (!find_reading(import, weight, node, &reading)) {
         note_other_reader(weight, node->origin);
         return true;
     }
-    weight->reader = node;
+    weight->first = weight->first.node ? weight->first : reading;
     if (!is_named(import, weight)) {
         return true;
     }
-    if (!weight->on_grid && !make_parameter(import, weight, node)) {
+    if (!weight->param && !make_parameter(import, weight, &reading)) {
         return false;
     }
-    node->inputs[0] = weight->on_grid;
+    if (reading.moved) {
+        APPEND(import->arena, weight->moved, weight->moved_count, reading);
+    } else {
+        read_parameter(import, weight, &reading);
+    }
     return true;
 }
 
-/* ---- after all nodes ---- */
-
-static bool is_output(const Graph *graph, const Value *value)
+bool reads_trained_integers(const Import *import, const Node *node)
 {
-    for (int i = 0; i < graph->output_count; i++) {
-        if (graph->outputs[i] == value) {
-            return true;
-        }
-    }
-    return false;
+    const QuantisedWeight *weight = is_dequantize(node) ? weight_of(moved_integers(import, node->inputs[0])) : NULL;
+    return weight && weight->param;
 }
+
+/* ---- after all nodes ---- */
 
 static _Noreturn void refuse_other_reader(Import *import, const QuantisedWeight *weight)
 {
@@ -238,17 +261,27 @@ static _Noreturn void refuse_other_reader(Import *import, const QuantisedWeight 
 void finish_integers(Import *import)
 {
     Graph *graph = import->graph;
+    Forwarding forwarding = {.graph = graph};
+    bool *is_result = NEW_ARRAY(import->arena, bool, graph->value_count + 1), has_moved = false;
+    mark_graph_results(graph, is_result);
+    note_moved_results(import, is_result);
     for (int i = 0; i < import->quantised_count; i++) {
         QuantisedWeight *weight = import->quantised[i];
-        if (is_output(graph, weight->integers)) {
+        if (is_result[weight->integers->id]) {
             note_other_reader(weight, NO_ORIGIN);
         }
-        if (weight->on_grid && weight->has_other) {
+        if (weight->param && weight->has_other) {
             refuse_other_reader(import, weight);
-        } else if (weight->on_grid) {
+        } else if (weight->param) {
             weight->integers->name = NULL; /* nothing reads them any more: the parameter has their name */
-        } else if (weight->reader && !weight->has_other) {
+            move_floats(import, weight, &forwarding);
+            has_moved |= weight->moved_count > 0;
+        } else if (weight->first.node && !weight->has_other) {
             APPEND(graph->arena, graph->quantised, graph->quantised_count, weight->name);
         }
+    }
+    if (has_moved) {
+        forward_all(&forwarding);
+        remove_dead_nodes(graph);
     }
 }

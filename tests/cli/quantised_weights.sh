@@ -4,6 +4,7 @@
 static=$SOURCE/tests/data/quantised_static.onnx # as quantize_static writes it: int8 weights, int32 biases
 grids=$SOURCE/tests/data/quantised_grids.onnx   # other types, blocks, a Constant
 torch=$SOURCE/tests/data/quantised_torch.onnx   # as PyTorch's TorchScript exporter writes it, all in Constants
+moved=$SOURCE/tests/data/quantised_moved.onnx   # looked up, transposed and reshaped as integers
 
 # A model of nothing else says what would train, and one with floats, too, that the integers do not.
 expect 1 "--trainable 'conv1.bias_quantized' (6: 'conv1.bias_quantized', 'conv1.weight_quantized'" \
@@ -42,10 +43,16 @@ done
 
 expect 0 '^ok: .* agree' "$PCC" verify "$grids" --loss mse --trainable '*' --precision 64-true
 
+expect 0 '^fixed .* i8.11,6. *table: a quantised tensor' "$PCC" "$moved" --batch 4 --print trainable
+for precision in 64-true 32-true bf16-mixed; do
+    expect 0 '^ok: .* agree' "$PCC" verify "$moved" --batch 4 --loss mse --trainable '*' --precision $precision
+done
+
 # What did not change is the file's to the byte: each float is rounded to the integer that it was.
-for model in static grids torch; do
+for model in static grids torch moved; do
     options="--batch 4"
     [ $model = grids ] && options="--loss mse"
+    [ $model = moved ] && options="--batch 4 --loss mse"
     expect 0 '' "$PCC" "${!model}" $options --trainable '*' -o $model
     expect 0 '' ./$model --data synthetic --steps 2 --quiet --lr 0 --weight-decay 0 --export same.onnx
     same_bytes same.onnx "${!model}"

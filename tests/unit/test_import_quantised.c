@@ -189,6 +189,109 @@ static void test_readers_on_one_grid_share_the_parameter(void **state)
     assert_named_refused(test, write_columns(test, scales, &output), EXIT_STATUS_UNSUPPORTED, "the integers 'q'");
 }
 
+/* ---- integers that are moved first ---- */
+
+/* y = x · dequantised(q transposed), q [2, 3] with a scale and a zero point a column; then q as it is, too. */
+static const char *write_turned(ModelTest *test, int64_t samples, WireBuffer *extra)
+{
+    WireBuffer graph = {0};
+    const int8_t zeros[3] = {0, 1, -1};
+    add_value(&graph, 11, "x", FLOAT, 2, DIMS(samples, 3), NULL);
+    add_tensor(&graph, "q", INT8, 2, DIMS(2, 3), integers, sizeof integers);
+    add_tensor(&graph, "s", FLOAT, 1, DIMS(3), scales, sizeof scales);
+    add_tensor(&graph, "z", INT8, 1, DIMS(3), zeros, sizeof zeros);
+    add_node(&graph, "Transpose", "turn", "q", "turned");
+    add_dequantise(&graph, "dequantise", "turned s z", "w", 0, 0);
+    add_node(&graph, "MatMul", "product", "x w", "h");
+    add_dequantise(&graph, "straight", "q s z", "v", 1, 0);
+    add_node(&graph, "MatMul", "again", "h v", "y");
+    if (extra) {
+        wire_append(&graph, extra->bytes, extra->size);
+        wire_free(extra);
+    }
+    add_value(&graph, 12, "y", FLOAT, 2, DIMS(samples, 3), NULL);
+    return write_model(test, &graph, 21, NULL);
+}
+
+static OnnxTemplate template_of(ModelTest *test, const Graph *graph, int64_t index);
+
+static void test_the_floats_are_moved_instead(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_turned(test, 4, NULL), &all_named);
+    const Value *q = value_named(graph, "q"), *w = value_named(graph, "w");
+    const Type want = TYPE(DTYPE_F32, 2, 3);
+    assert_true(q->kind == VALUE_PARAM && same_type(&q->type, &want));
+    assert_memory_equal(q->data, ((float[]){-64, -0.25f, 4, 1, 0.5f, 256}), 6 * sizeof(float));
+    assert_string_equal(w->producer->op->name, "Transpose");
+    const Node *dequantize = w->producer->inputs[0]->producer;
+    assert_string_equal(dequantize->op->name, "DequantizeLinear");
+    assert_int_equal(attr_int(dequantize, "axis"), 1);
+    assert_ptr_equal(dequantize->inputs[0]->producer->inputs[0], q);
+    assert_ptr_equal(value_named(graph, "v")->producer->inputs[0]->producer->inputs[0], q);
+    assert_int_equal(node_count(graph), 7);
+    OnnxTemplate template = template_of(test, graph, 3);
+    const OnnxGridRow row = {.param = 3, .first = 0, .extent = 3, .inner = 1, .block = 0};
+    assert_int_equal(template.grid_count, 1);
+    assert_memory_equal(template.grids, &row, sizeof row);
+    onnx_template_free(&template);
+
+    graph = imported(test, write_turned(test, 4, NULL), &none_named);
+    assert_int_equal(value_named(graph, "w")->kind, VALUE_CONST);
+    assert_int_equal(graph->quantised_count, 1);
+}
+
+/* Rows that samples choose, in a file whose batch is fixed at 1. */
+static void test_rows_are_looked_up_for_every_sample(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0};
+    const ImportOptions options = {.trainable = all, .trainable_count = 1, .batch = 5};
+    add_value(&graph, 11, "ids", 7, 2, DIMS(1, 4), NULL);
+    add_tensor(&graph, "q", INT8, 2, DIMS(2, 3), integers, sizeof integers);
+    add_tensor(&graph, "s", FLOAT, 1, DIMS(3), scales, sizeof scales);
+    add_node(&graph, "Gather", "look_up", "q ids", "rows");
+    add_dequantise(&graph, "dequantise", "rows s", "y", 2, 0);
+    add_value(&graph, 12, "y", FLOAT, 3, DIMS(1, 4, 3), NULL);
+    Graph *imported_graph = imported(test, write_model(test, &graph, 21, NULL), &options);
+    const Value *y = imported_graph->outputs[0];
+    const Type want = TYPE(DTYPE_F32, 5, 4, 3);
+    assert_true(same_type(&y->type, &want));
+    assert_string_equal(y->name, "y");
+    assert_string_equal(y->producer->op->name, "Gather");
+    assert_int_equal(attr_int(y->producer->inputs[0]->producer, "axis"), 1);
+    assert_int_equal(node_count(imported_graph), 3);
+}
+
+static void test_moved_integers_have_no_other_reader(void **state)
+{
+    ModelTest *test = *state;
+    const struct {
+        const char *op, *name, *inputs;
+        int axis;
+        int64_t dims[2];
+    } readers[] = {{"Cast", "other", "turned", 0, {3, 2}},
+                   {"Transpose", "returned", "turned", 0, {2, 3}}, /* an output */
+                   {"DequantizeLinear", "coarser", "turned s2 z", 0, {3, 2}},
+                   {"DequantizeLinear", "across", "turned s3", 1, {3, 2}}};
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+        WireBuffer extra = {0}, attributes = {0};
+        add_tensor(&extra, "s2", FLOAT, 1, DIMS(3), (float[]){1, 1, 1}, 3 * sizeof(float));
+        add_tensor(&extra, "s3", FLOAT, 1, DIMS(2), (float[]){1, 1}, 2 * sizeof(float));
+        if (i == 0) {
+            add_int_attribute(&attributes, "to", FLOAT);
+        } else if (i > 1) {
+            add_int_attribute(&attributes, "axis", readers[i].axis);
+        }
+        add_node_of(&extra, 1, readers[i].op, NULL, readers[i].name, readers[i].inputs, "r", &attributes);
+        add_value(&extra, 12, "r", i == 1 ? INT8 : FLOAT, 2, readers[i].dims, NULL);
+        const char *path = write_turned(test, 4, &extra);
+        assert_named_refused(test, path, EXIT_STATUS_UNSUPPORTED,
+                             arena_printf(test->fixture->arena, "node '%s'", readers[i].name));
+        assert_int_equal(imported(test, path, &none_named)->quantised_count, 0);
+    }
+}
+
 /* ---- the export template ---- */
 
 static OnnxTemplate template_of(ModelTest *test, const Graph *graph, int64_t index)
@@ -285,6 +388,9 @@ int main(void)
         MODEL_TEST(test_counts_must_agree),
         MODEL_TEST(test_integers_have_no_other_reader),
         MODEL_TEST(test_readers_on_one_grid_share_the_parameter),
+        MODEL_TEST(test_the_floats_are_moved_instead),
+        MODEL_TEST(test_rows_are_looked_up_for_every_sample),
+        MODEL_TEST(test_moved_integers_have_no_other_reader),
         MODEL_TEST(test_the_grid_goes_into_the_template),
         MODEL_TEST(test_blocks_of_an_external_tensor),
     };
