@@ -303,7 +303,7 @@ bool rebatch_knew(Import *import, const Body *body, const NodeProto *from); /* t
 /* The values of a binding as data of that type; one value fills it. Fatal when they do not fit. */
 const void *bound_data(const Import *import, const InputBinding *binding, const Type *type);
 
-/* ---- bind_dims.c, onnx_latent.c, onnx_quantised.c, onnx_moved.c, onnx_states.c
+/* ---- bind_dims.c, onnx_latent.c, onnx_quantised.c, onnx_moved.c, onnx_packed.c, onnx_states.c
  * -------------------------------------------------------------------------------------- */
 
 /* Defines the graph's inputs that are no initializers. */
@@ -325,8 +325,8 @@ void note_integer_readers(Import *import, const Node *node);
 void note_moved_integers(Import *import, const Node *node, Value *result);
 /* Where the node dequantises stored integers that --trainable names, they become a parameter; false after error(). */
 bool train_integers(Import *import, Node *node);
-/* Does it dequantise such integers where they have been moved, so that the node must stay for finish_integers()? */
-bool reads_trained_integers(const Import *import, const Node *node);
+/* Does it dequantise such integers where they are moved or packed, so that the node must stay for finish_integers()? */
+bool reads_trained_integers(Import *import, const Node *node);
 /* Fatal where such integers have another reader; graph->quantised. After all nodes and outputs. */
 void finish_integers(Import *import);
 

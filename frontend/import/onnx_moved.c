@@ -134,17 +134,10 @@ static Value *move_again(Graph *graph, const Node *node, Value *floats)
     return build_finish(graph, again);
 }
 
-static Value *dequantised_and_moved(Import *import, const QuantisedWeight *weight, const Reading *reading)
+Value *move_floats(Graph *graph, const Reading *reading, Value *floats)
 {
-    Graph *graph = import->graph;
     const MovedIntegers *path[MOST_MOVES];
     int count = 0;
-    graph->origin = reading->node->origin;
-    Value *operands[] = {build_on_grid(import, weight, reading), reading->scale, reading->zero};
-    Node *dequantize = build_begin(graph, "DequantizeLinear", reading->zero ? 3 : 2, operands, 1);
-    set_int(graph, dequantize, "axis", reading->axis);
-    set_int(graph, dequantize, "output_dtype", dtype_info[reading->type.dtype].onnx);
-    Value *floats = build_finish(graph, dequantize);
     for (const MovedIntegers *moved = reading->moved; moved; moved = moved->from) {
         path[count++] = moved;
     }
@@ -152,17 +145,4 @@ static Value *dequantised_and_moved(Import *import, const QuantisedWeight *weigh
         floats = move_again(graph, path[--count]->node, floats);
     }
     return floats;
-}
-
-void move_floats(Import *import, QuantisedWeight *weight, Forwarding *forwarding)
-{
-    for (int i = 0; i < weight->moved_count; i++) {
-        Value *before = weight->moved[i].node->outputs[0];
-        import->graph->cursor = weight->moved[i].node;
-        Value *floats = dequantised_and_moved(import, weight, &weight->moved[i]);
-        floats->name = before->name;
-        before->name = NULL;
-        forward_value(forwarding, before, floats);
-    }
-    import->graph->cursor = NULL;
 }

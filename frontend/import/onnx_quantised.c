@@ -40,7 +40,7 @@ void note_other_reader(QuantisedWeight *weight, Origin origin)
     }
 }
 
-bool is_dequantize(const Node *node)
+static bool is_dequantize(const Node *node)
 {
     return strcmp(node->op->name, "DequantizeLinear") == 0;
 }
@@ -54,8 +54,9 @@ static QuantisedWeight *quantised_weight(Import *import, Value *value)
 
 void note_integer_readers(Import *import, const Node *node)
 {
-    for (int i = is_dequantize(node) || is_mover(node) ? 1 : 0; i < node->input_count; i++) {
-        QuantisedWeight *weight = quantised_weight(import, node->inputs[i]);
+    const int reads = is_block_product(node) ? 1 : is_dequantize(node) || is_mover(node) ? 0 : -1;
+    for (int i = 0; i < node->input_count; i++) {
+        QuantisedWeight *weight = i == reads ? NULL : quantised_weight(import, node->inputs[i]);
         if (weight) {
             note_other_reader(weight, node->origin);
         }
@@ -96,7 +97,7 @@ static bool same_grid(const Reading *a, const Reading *b)
 {
     const OnnxGrid x = grid_layout(a), y = grid_layout(b);
     return same_constant(a->scale, b->scale) && same_constant(a->zero, b->zero) && same_type(&a->type, &b->type) &&
-           x.extent == y.extent && x.inner == y.inner && x.block == y.block;
+           a->packed_type == b->packed_type && x.extent == y.extent && x.inner == y.inner && x.block == y.block;
 }
 
 static int64_t grid_entry(const OnnxGrid *grid, int64_t element)
@@ -157,16 +158,18 @@ static bool make_parameter(Import *import, QuantisedWeight *weight, const Readin
 {
     OnnxGrid *grid = NEW(import->arena, OnnxGrid);
     *grid = grid_layout(reading);
+    grid->packed_type = reading->packed_type;
     if (!fill_grid(import, weight, reading, grid)) {
         return false;
     }
+    const Value *integers = reading->packed_type ? unpacked_integers(import, reading) : weight->integers;
     weight->param = value_create(import->graph, VALUE_PARAM, reading->type, weight->name);
-    weight->param->data = dequantised(import, weight->integers, grid, &reading->type);
+    weight->param->data = dequantised(import, integers, grid, &reading->type);
     name_table_set(&import->model->grids, import->model->arena, weight->name, grid);
     return true;
 }
 
-Value *build_on_grid(Import *import, const QuantisedWeight *weight, const Reading *reading)
+static Value *build_on_grid(Import *import, const QuantisedWeight *weight, const Reading *reading)
 {
     Graph *graph = import->graph;
     const Value *integers = weight->integers;
@@ -176,7 +179,9 @@ Value *build_on_grid(Import *import, const QuantisedWeight *weight, const Readin
     set_int(graph, quantize, "axis", reading->axis);
     set_int(graph, quantize, "block_size", reading->block);
     set_int(graph, quantize, "output_dtype",
-            integers->narrow ? integers->narrow : dtype_info[integers->type.dtype].onnx);
+            reading->packed_type ? reading->packed_type
+            : integers->narrow   ? integers->narrow
+                                 : dtype_info[integers->type.dtype].onnx);
     return build_finish(graph, quantize);
 }
 
@@ -205,6 +210,10 @@ static bool has_stored_grid(const Node *node, const Value *integers)
 static bool find_reading(Import *import, const QuantisedWeight *weight, Node *node, Reading *reading)
 {
     const MovedIntegers *moved = moved_integers(import, node->inputs[0]);
+    if (is_block_product(node)) {
+        return find_packed_reading(import, node, reading) &&
+               (!weight->first.node || same_grid(&weight->first, reading));
+    }
     *reading = (Reading){.node = node,
                          .scale = node->inputs[1],
                          .zero = input(node, 2),
@@ -217,7 +226,9 @@ static bool find_reading(Import *import, const QuantisedWeight *weight, Node *no
 
 bool train_integers(Import *import, Node *node)
 {
-    QuantisedWeight *weight = is_dequantize(node) ? quantised_weight(import, node->inputs[0]) : NULL;
+    QuantisedWeight *weight = is_dequantize(node)      ? quantised_weight(import, node->inputs[0])
+                              : is_block_product(node) ? stored_weight(import, node->inputs[1])
+                                                       : NULL;
     Reading reading;
     if (!weight || element_count(&weight->integers->type) == 0) {
         return true;
@@ -233,17 +244,19 @@ bool train_integers(Import *import, Node *node)
     if (!weight->param && !make_parameter(import, weight, &reading)) {
         return false;
     }
-    if (reading.moved) {
-        APPEND(import->arena, weight->moved, weight->moved_count, reading);
+    if (reading.moved || reading.packed_type) {
+        APPEND(import->arena, weight->later, weight->later_count, reading);
     } else {
         read_parameter(import, weight, &reading);
     }
     return true;
 }
 
-bool reads_trained_integers(const Import *import, const Node *node)
+bool reads_trained_integers(Import *import, const Node *node)
 {
-    const QuantisedWeight *weight = is_dequantize(node) ? weight_of(moved_integers(import, node->inputs[0])) : NULL;
+    const QuantisedWeight *weight = is_dequantize(node)      ? weight_of(moved_integers(import, node->inputs[0]))
+                                    : is_block_product(node) ? stored_weight(import, node->inputs[1])
+                                                             : NULL;
     return weight && weight->param;
 }
 
@@ -258,11 +271,33 @@ static _Noreturn void refuse_other_reader(Import *import, const QuantisedWeight 
           weight->name);
 }
 
+/* Gives the weight's floats to the readings that take them only now. */
+static void give_floats(Import *import, const QuantisedWeight *weight, Forwarding *forwarding)
+{
+    Graph *graph = import->graph;
+    for (int i = 0; i < weight->later_count; i++) {
+        const Reading *reading = &weight->later[i];
+        Value *before = reading->node->outputs[0];
+        graph->cursor = reading->node;
+        Value *operands[] = {build_on_grid(import, weight, reading), reading->scale, reading->zero};
+        Node *dequantize = build_begin(graph, "DequantizeLinear", reading->zero ? 3 : 2, operands, 1);
+        set_int(graph, dequantize, "axis", reading->axis);
+        set_int(graph, dequantize, "block_size", reading->block);
+        set_int(graph, dequantize, "output_dtype", dtype_info[reading->type.dtype].onnx);
+        Value *floats = build_finish(graph, dequantize);
+        floats = reading->moved ? move_floats(graph, reading, floats) : multiply_floats(graph, reading, floats);
+        floats->name = before->name;
+        before->name = NULL;
+        forward_value(forwarding, before, floats);
+    }
+    graph->cursor = NULL;
+}
+
 void finish_integers(Import *import)
 {
     Graph *graph = import->graph;
     Forwarding forwarding = {.graph = graph};
-    bool *is_result = NEW_ARRAY(import->arena, bool, graph->value_count + 1), has_moved = false;
+    bool *is_result = NEW_ARRAY(import->arena, bool, graph->value_count + 1), has_later = false;
     mark_graph_results(graph, is_result);
     note_moved_results(import, is_result);
     for (int i = 0; i < import->quantised_count; i++) {
@@ -274,13 +309,13 @@ void finish_integers(Import *import)
             refuse_other_reader(import, weight);
         } else if (weight->param) {
             weight->integers->name = NULL; /* nothing reads them any more: the parameter has their name */
-            move_floats(import, weight, &forwarding);
-            has_moved |= weight->moved_count > 0;
+            give_floats(import, weight, &forwarding);
+            has_later |= weight->later_count > 0;
         } else if (weight->first.node && !weight->has_other) {
             APPEND(graph->arena, graph->quantised, graph->quantised_count, weight->name);
         }
     }
-    if (has_moved) {
+    if (has_later) {
         forward_all(&forwarding);
         remove_dead_nodes(graph);
     }

@@ -95,21 +95,27 @@ static bool is_data(uint32_t number)
            number == TENSOR_UINT64_DATA || number == TENSOR_EXTERNAL_DATA || number == TENSOR_DATA_LOCATION;
 }
 
-static uint64_t payload_bytes(const TensorHead *head)
-{
-    const int64_t count = element_count(&head->trained->type);
-    const NarrowFormat *format = narrow_format(head->data_type);
-    Dtype dtype = DTYPE_F32;
-    dtype_from_onnx((int)head->data_type, &dtype);
-    return (uint64_t)(format ? narrow_bytes(format, count) : count * dtype_info[dtype].bytes);
-}
-
 /* The parameter's grid, for a payload of integers; NULL: there is none. */
 static const OnnxGrid *payload_grid(const Exporter *exporter, const TensorHead *head)
 {
     Dtype dtype = DTYPE_F32;
     const bool integers = held_dtype_from_onnx(head->data_type, &dtype) && !is_float(dtype);
     return integers ? name_table_find(exporter->grids, head->trained->name) : NULL;
+}
+
+static bool is_packed(const Exporter *exporter, const TensorHead *head)
+{
+    const OnnxGrid *grid = payload_grid(exporter, head);
+    return grid && grid->packed_type;
+}
+
+static uint64_t payload_bytes(const TensorHead *head, int64_t data_type)
+{
+    const int64_t count = element_count(&head->trained->type);
+    const NarrowFormat *format = narrow_format(data_type);
+    Dtype dtype = DTYPE_F32;
+    dtype_from_onnx((int)data_type, &dtype);
+    return (uint64_t)(format ? narrow_bytes(format, count) : count * dtype_info[dtype].bytes);
 }
 
 /* The row of the parameter's grid in the template. */
@@ -131,14 +137,15 @@ static int64_t grid_row(Exporter *exporter, const OnnxGrid *grid, const OnnxTrai
 void add_payload(Exporter *exporter, Piece *piece, const TensorHead *head)
 {
     enum { ON_A_GRID = 2 };
-    const uint64_t bytes = payload_bytes(head);
     const OnnxGrid *grid = payload_grid(exporter, head);
+    const int64_t data_type = grid && grid->packed_type ? grid->packed_type : head->data_type;
+    const uint64_t bytes = payload_bytes(head, data_type);
     wire_tag(&piece->bytes, TENSOR_RAW_DATA, WIRE_LENGTH);
     wire_varint(&piece->bytes, bytes);
     OnnxSplice splice = {.offset = (int64_t)piece->bytes.size,
                          .kind = grid ? ON_A_GRID : head->trained->kind,
                          .index = grid ? grid_row(exporter, grid, head->trained) : head->trained->index,
-                         .data_type = head->data_type};
+                         .data_type = data_type};
     add_splice(exporter, piece, splice, bytes);
 }
 
@@ -151,7 +158,7 @@ void add_dims(Piece *piece, const Type *type)
 
 void copy_tensor(Exporter *exporter, const WireField *tensor, const TensorHead *head, const Type *dims, Piece *piece)
 {
-    bool keep_dims = same_dims(&head->trained->type, dims), done = false;
+    bool keep_dims = same_dims(&head->trained->type, dims) || is_packed(exporter, head), done = false;
     if (!keep_dims) {
         add_dims(piece, &head->trained->type);
     }

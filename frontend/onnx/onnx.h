@@ -130,6 +130,8 @@ typedef struct OnnxGridEntry {
  * every element of a position has of its own, have one for each `block` positions. */
 typedef struct OnnxGrid {
     int64_t extent, inner, block;
+    int64_t
+        packed_type; /* data type of integers that the file packs in bytes, whose dims it keeps; 0: as the file says */
     int64_t entry_count;
     OnnxGridEntry *entries; /* pairs of f64, as pcc.export.steps has them */
 } OnnxGrid;

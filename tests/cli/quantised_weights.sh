@@ -4,6 +4,7 @@
 static=$SOURCE/tests/data/quantised_static.onnx # as quantize_static writes it: int8 weights, int32 biases
 grids=$SOURCE/tests/data/quantised_grids.onnx   # other types, blocks, a Constant
 torch=$SOURCE/tests/data/quantised_torch.onnx   # as PyTorch's TorchScript exporter writes it, all in Constants
+packed=$SOURCE/tests/data/quantised_packed.onnx # blocks of 2, 4 and 8 bits, for MatMulNBits
 moved=$SOURCE/tests/data/quantised_moved.onnx   # looked up, transposed and reshaped as integers
 
 # A model of nothing else says what would train, and one with floats, too, that the integers do not.
@@ -44,15 +45,18 @@ done
 expect 0 '^ok: .* agree' "$PCC" verify "$grids" --loss mse --trainable '*' --precision 64-true
 
 expect 0 '^fixed .* i8.11,6. *table: a quantised tensor' "$PCC" "$moved" --batch 4 --print trainable
-for precision in 64-true 32-true bf16-mixed; do
+for precision in 64-true bf16-mixed; do
     expect 0 '^ok: .* agree' "$PCC" verify "$moved" --batch 4 --loss mse --trainable '*' --precision $precision
+    expect 0 '^ok: .* agree' "$PCC" verify "$packed" --batch 4 --loss mse --trainable '*' --precision $precision
 done
+expect 0 '^fixed .* u8.6,3,8. *four: a quantised tensor' "$PCC" "$packed" --batch 4 --print trainable
+expect 0 '^ok: .* agree' "$PCC" verify "$packed" --batch 4 --loss mse
 
 # What did not change is the file's to the byte: each float is rounded to the integer that it was.
-for model in static grids torch moved; do
+for model in static grids torch moved packed; do
     options="--batch 4"
     [ $model = grids ] && options="--loss mse"
-    [ $model = moved ] && options="--batch 4 --loss mse"
+    case $model in moved | packed) options="--batch 4 --loss mse" ;; esac
     expect 0 '' "$PCC" "${!model}" $options --trainable '*' -o $model
     expect 0 '' ./$model --data synthetic --steps 2 --quiet --lr 0 --weight-decay 0 --export same.onnx
     same_bytes same.onnx "${!model}"

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { FLOAT = 1, INT8 = 3, INT4 = 22 }; /* TensorProto.DataType */
+enum { FLOAT = 1, UINT8 = 2, INT8 = 3, UINT4 = 21, INT4 = 22 }; /* TensorProto.DataType */
 
 static const char *const all[] = {"*"}, *const q_alone[] = {"q"};
 static const ImportOptions none_named = {0};
@@ -292,6 +292,71 @@ static void test_moved_integers_have_no_other_reader(void **state)
     }
 }
 
+/* ---- packed blocks ---- */
+
+/* y = x · q, q [2, 10] of 4 bits in two blocks of 8 each; `zeros` and `order` are operands, or "-". */
+static const char *write_packed(ModelTest *test, const char *zeros, const char *order)
+{
+    WireBuffer graph = {0}, attributes = {0};
+    const uint8_t packed[16] = {0x10, 0x32, 0x54, 0x76, 0x98, 0, 0, 0, 0xff}, z[2] = {0x21, 0x43};
+    const int32_t g[10] = {0};
+    add_value(&graph, 11, "x", FLOAT, 2, DIMS(4, 10), NULL);
+    add_tensor(&graph, "q", UINT8, 3, DIMS(2, 2, 4), packed, sizeof packed);
+    add_tensor(&graph, "s", FLOAT, 1, DIMS(4), (float[]){1, 2, 4, 8}, 4 * sizeof(float));
+    add_tensor(&graph, "z", UINT8, 1, DIMS(2), z, sizeof z);
+    add_tensor(&graph, "f", FLOAT, 1, DIMS(4), (float[]){0.5f, 1, 1, 1}, 4 * sizeof(float));
+    add_tensor(&graph, "g", 6, 1, DIMS(10), g, sizeof g);
+    add_int_attribute(&attributes, "K", 10);
+    add_int_attribute(&attributes, "N", 2);
+    add_int_attribute(&attributes, "block_size", 8);
+    add_node_of(&graph, 1, "MatMulNBits", "com.microsoft", "blocks",
+                arena_printf(test->fixture->arena, "x q s %s %s", zeros, order), "y", &attributes);
+    add_value(&graph, 12, "y", FLOAT, 2, DIMS(4, 2), NULL);
+    return write_model(test, &graph, 21, NULL);
+}
+
+/* The file keeps the dims of the bytes. */
+static void test_packed_blocks_become_a_matrix(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_packed(test, "z", "-"), &all_named);
+    const Value *q = value_named(graph, "q"), *y = value_named(graph, "y");
+    const Type want = TYPE(DTYPE_F32, 2, 16);
+    assert_true(q->kind == VALUE_PARAM && same_type(&q->type, &want));
+    const float rows[32] = {-1, 0,  1,   2,   3,   4,   5,   6,   12,  14,  -4,  -4,  -4,  -4,  -4,  -4,
+                            48, 48, -12, -12, -12, -12, -12, -12, -32, -32, -32, -32, -32, -32, -32, -32};
+    assert_memory_equal(q->data, rows, sizeof rows);
+    assert_string_equal(y->producer->op->name, "MatMul");
+    assert_string_equal(y->producer->inputs[1]->producer->op->name, "Slice");
+    assert_int_equal(node_count(graph), 4);
+    OnnxTemplate template = template_of(test, graph, 5);
+    const OnnxGridRow row = {.param = 5, .extent = 16, .inner = 1, .block = 8};
+    assert_memory_equal(template.grids, &row, sizeof row);
+    assert_int_equal(template.splices[0].data_type, UINT4);
+    const OnnxGridEntry entries[4] = {{1, 1}, {2, 2}, {4, 3}, {8, 4}};
+    assert_int_equal(template.entry_count, 4);
+    assert_memory_equal(template.entries, entries, sizeof entries);
+    const int64_t length = 16; /* of the payload, in bytes; dims stay as they are */
+    assert_int_equal(template.bytes[template.splices[0].offset - 1], length);
+    const uint8_t dims[] = {0x08, 2, 0x08, 2, 0x08, 4};
+    assert_non_null(memmem(template.bytes, template.size, dims, sizeof dims));
+    onnx_template_free(&template);
+}
+
+static void test_blocks_of_no_grid_stay(void **state)
+{
+    ModelTest *test = *state;
+    const char *const operands[][2] = {{"f", "-"}, {"f", "g"}};
+    for (size_t i = 0; i < 2; i++) {
+        Graph *graph = imported(test, write_packed(test, operands[i][0], operands[i][1]), &all_named);
+        assert_int_equal(value_named(graph, "q")->kind, VALUE_CONST);
+        assert_int_equal(graph->quantised_count, 0);
+    }
+    Graph *graph = imported(test, write_packed(test, "-", "-"), &none_named);
+    assert_int_equal(graph->quantised_count, 1);
+    assert_int_equal(node_count(graph), 1);
+}
+
 /* ---- the export template ---- */
 
 static OnnxTemplate template_of(ModelTest *test, const Graph *graph, int64_t index)
@@ -391,6 +456,8 @@ int main(void)
         MODEL_TEST(test_the_floats_are_moved_instead),
         MODEL_TEST(test_rows_are_looked_up_for_every_sample),
         MODEL_TEST(test_moved_integers_have_no_other_reader),
+        MODEL_TEST(test_packed_blocks_become_a_matrix),
+        MODEL_TEST(test_blocks_of_no_grid_stay),
         MODEL_TEST(test_the_grid_goes_into_the_template),
         MODEL_TEST(test_blocks_of_an_external_tensor),
     };
