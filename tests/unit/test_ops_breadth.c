@@ -341,6 +341,12 @@ static void maxima_of_regions(void **state)
                                 "output %%3",
                                 operands),
                    -1, 1);
+    ASSERT_CASE(f,
+                arena_printf(f->arena,
+                             "%sconst %%4 : f64[1,1,3,0] = {}\n%%3 = MaxRoiPool(%%4, %%1) {pooled_shape=[1, 1]}\n"
+                             "output %%3",
+                             operands),
+                "f64[5,1,1,1]", 0, 0, 0, 0, 0);
     assert_refused(f, arena_printf(f->arena, "%s%%3 = MaxRoiPool(%%0, %%1) {pooled_shape=[2]}\noutput %%3", operands),
                    "'pooled_shape' must be two numbers");
     assert_refused(f,
@@ -387,13 +393,16 @@ static void packed_blocks_that_do_not_fit_are_refused(void **state)
         {"(%1, %2, %3, %12) {K=10, N=2, block_size=8}", "zero_points is f64[2]"},
         {"(%1, %2, %3, %5, %7) {K=10, N=2, block_size=8}", "g_idx with 4 bits and packed zero points"},
         {"(%1, %2, %3, %6, %14) {K=10, N=2, block_size=8}", "g_idx[1] is 2; there are 2 blocks"},
+        {"(%1, %2, %3, _, _, %3) {K=10, N=2, block_size=8}", "bias, is f64[2,2]"},
+        {"(%1, %2, %3, _, _, %15) {K=10, N=2, block_size=8}", "the bias is f32[2] beside A of f64[1,10]"},
         {"(%1, %7, %3) {K=10, N=2, block_size=8}", "B is i32[10]; pcc has it packed in u8"},
     };
     Fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_refused(f,
                        arena_printf(f->arena,
-                                    "%s%%14 : i32[10] = {0, 2, 0, 0, 0, 0, 0, 0, 0, 0}\n%%13 = MatMulNBits%s\n"
+                                    "%s%%14 : i32[10] = {0, 2, 0, 0, 0, 0, 0, 0, 0, 0}\nconst %%15 : f32[2] = {1, "
+                                    "2}\n%%13 = MatMulNBits%s\n"
                                     "output %%13",
                                     PACKED "const ", cases[i].node),
                        cases[i].message);

@@ -106,8 +106,11 @@ static bool block_product_infer(Graph *graph, Node *node)
     if (y.rank < 1 || y.dims[y.rank - 1] != blocks.k)
         return REJECT(graph, node, "A is %s; its last axis must be K, %" PRId64, type_text(graph->arena, &y), blocks.k);
     if (!check_stored(graph, node, &blocks) || !check_order(graph, node, &blocks) ||
-        (input(node, BIAS) && !check_count(graph, node, BIAS, "bias", blocks.n)))
+        !check_vector(graph, node, BIAS, "bias", blocks.n))
         return false;
+    if (input(node, BIAS) && node->inputs[BIAS]->type.dtype != y.dtype)
+        return REJECT(graph, node, "the bias is %s beside A of %s", type_text(graph->arena, &node->inputs[BIAS]->type),
+                      type_text(graph->arena, &y));
     y.dims[y.rank - 1] = blocks.n;
     return set_output_type(graph, node, 0, y);
 }

@@ -124,6 +124,10 @@ static void expand_roi_pool(Graph *graph, Node *node, Value **replacements)
 {
     Value *x = node->inputs[0], *zero = const_ints(graph, 1, (int64_t[]){0});
     const int64_t *bins;
+    if (element_count(&x->type) == 0) {
+        replacements[0] = build_zeros(graph, &node->outputs[0]->type);
+        return;
+    }
     attr_ints(node, "pooled_shape", &bins);
     Node *find = build_begin(graph, "RegionArgMax", 2, VALUES(x, build_regions(graph, node)), 1);
     set_ints(graph, find, "pooled_shape", 2, bins);
