@@ -1,7 +1,7 @@
 /* arena.c: a bump allocator for everything that lives as long as one compile.
  *
  * Memory comes from calloc in chunks, so that fresh memory is zero without being written; an allocation larger than
- * a quarter of the least chunk gets a chunk of its own. Nothing is freed before arena_destroy(). Chunks grow with the
+ * a quarter of the next chunk gets a chunk of its own. Nothing is freed before arena_destroy(). Chunks grow with the
  * arena and ask for huge pages: a graph of 10,000 nodes touches a quarter of a gigabyte, of which page faults of 4 KiB
  * would be a fifth of the compile's time. */
 #include "ir/ir.h"
@@ -95,7 +95,7 @@ void *arena_alloc(Arena *arena, size_t bytes)
     arena->used += bytes;
     size_t alignment = bytes >= CACHE_LINE ? CACHE_LINE : SMALL_ALIGNMENT;
     Chunk *chunk = arena->chunks;
-    if (bytes > CHUNK_BYTES / 4) {
+    if (bytes > next_chunk_bytes(arena) / 4) {
         Chunk *own = chunk_create(arena, bytes);
         own->next = chunk ? chunk->next : NULL;
         *(chunk ? &chunk->next : &arena->chunks) = own;
