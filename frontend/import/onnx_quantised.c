@@ -52,9 +52,18 @@ static QuantisedWeight *quantised_weight(Import *import, Value *value)
     return weight ? weight : weight_of(moved_integers(import, value));
 }
 
+/* The operand that may be integers of a weight; -1: none. */
+static int integers_operand(Import *import, const Node *node)
+{
+    if (is_block_product(node)) {
+        return moved_integers(import, node->inputs[1]) ? -1 : 1;
+    }
+    return is_dequantize(node) || is_mover(node) ? 0 : -1;
+}
+
 void note_integer_readers(Import *import, const Node *node)
 {
-    const int reads = is_block_product(node) ? 1 : is_dequantize(node) || is_mover(node) ? 0 : -1;
+    const int reads = integers_operand(import, node);
     for (int i = 0; i < node->input_count; i++) {
         QuantisedWeight *weight = i == reads ? NULL : quantised_weight(import, node->inputs[i]);
         if (weight) {

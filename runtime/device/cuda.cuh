@@ -14,12 +14,13 @@
 
 #include "device.h"
 
-#define PCC_CUDA_GRAPHS 4 /* step, step that applies gradients at once, evaluate, update */
+#define PCC_CUDA_GRAPHS 8 /* step in four ways; evaluate and update, before there are outputs to keep and after */
 
 /* A function of the program and the graph of its launches. */
 struct PccCudaGraph {
     void (*function)(PccStep *);
     bool at_once;          /* the step's: its launches are others */
+    const char *outputs;   /* likewise: where they are copied to */
     cudaGraphExec_t graph; /* NULL: it could not be captured */
 };
 
@@ -229,16 +230,21 @@ static int pcc_cuda_read(PccStep *step, void *to, const void *from, size_t bytes
     return status ? status : pcc_cuda_wait(step, error);
 }
 
-/* The graph of a function, made when it runs for the first time, with and without applying gradients at once. */
+static bool pcc_cuda_is_graph_of(const PccCudaGraph *graph, const PccStep *step, void (*function)(PccStep *))
+{
+    return graph->function == function && graph->at_once == step->at_once && graph->outputs == step->outputs;
+}
+
+/* The graph of a function, made when it runs for the first time in the step's way. */
 static PccCudaGraph *pcc_cuda_graph(PccStep *step, void (*function)(PccStep *))
 {
     PccCuda *cuda = pcc_cuda_of(step);
     for (int i = 0; i < cuda->graph_count; i++)
-        if (cuda->graphs[i].function == function && cuda->graphs[i].at_once == step->at_once)
+        if (pcc_cuda_is_graph_of(&cuda->graphs[i], step, function))
             return &cuda->graphs[i];
     PccCudaGraph *made = &cuda->graphs[cuda->graph_count++];
     cudaGraph_t captured = NULL;
-    *made = {function, step->at_once, NULL};
+    *made = {function, step->at_once, step->outputs, NULL};
     cudaError_t status = cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeRelaxed);
     if (status == cudaSuccess) {
         function(step);

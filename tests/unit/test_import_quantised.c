@@ -294,10 +294,19 @@ static void test_moved_integers_have_no_other_reader(void **state)
 
 /* ---- packed blocks ---- */
 
-/* y = x · q, q [2, 10] of 4 bits in two blocks of 8 each; `zeros` and `order` are operands, or "-". */
-static const char *write_packed(ModelTest *test, const char *zeros, const char *order)
+static void add_block_product(WireBuffer *graph, const char *name, const char *inputs, const char *output)
 {
-    WireBuffer graph = {0}, attributes = {0};
+    WireBuffer attributes = {0};
+    add_int_attribute(&attributes, "K", 10);
+    add_int_attribute(&attributes, "N", 2);
+    add_int_attribute(&attributes, "block_size", 8);
+    add_node_of(graph, 1, "MatMulNBits", "com.microsoft", name, inputs, output, &attributes);
+}
+
+/* y = x · q, q [2, 10] of 4 bits in two blocks of 8 each; `zeros` and `order` are operands, or "-". */
+static const char *write_packed(ModelTest *test, const char *zeros, const char *order, bool has_moved_reader)
+{
+    WireBuffer graph = {0};
     const uint8_t packed[16] = {0x10, 0x32, 0x54, 0x76, 0x98, 0, 0, 0, 0xff}, z[2] = {0x21, 0x43};
     const int32_t g[10] = {0};
     add_value(&graph, 11, "x", FLOAT, 2, DIMS(4, 10), NULL);
@@ -306,20 +315,29 @@ static const char *write_packed(ModelTest *test, const char *zeros, const char *
     add_tensor(&graph, "z", UINT8, 1, DIMS(2), z, sizeof z);
     add_tensor(&graph, "f", FLOAT, 1, DIMS(4), (float[]){0.5f, 1, 1, 1}, 4 * sizeof(float));
     add_tensor(&graph, "g", 6, 1, DIMS(10), g, sizeof g);
-    add_int_attribute(&attributes, "K", 10);
-    add_int_attribute(&attributes, "N", 2);
-    add_int_attribute(&attributes, "block_size", 8);
-    add_node_of(&graph, 1, "MatMulNBits", "com.microsoft", "blocks",
-                arena_printf(test->fixture->arena, "x q s %s %s", zeros, order), "y", &attributes);
+    add_block_product(&graph, "blocks", arena_printf(test->fixture->arena, "x q s %s %s", zeros, order), "y");
+    if (has_moved_reader) {
+        add_node(&graph, "Identity", "same", "q", "p");
+        add_block_product(&graph, "behind", "x p s", "o");
+        add_value(&graph, 12, "o", FLOAT, 2, DIMS(4, 2), NULL);
+    }
     add_value(&graph, 12, "y", FLOAT, 2, DIMS(4, 2), NULL);
     return write_model(test, &graph, 21, NULL);
+}
+
+static void test_packed_blocks_are_not_read_behind_movers(void **state)
+{
+    ModelTest *test = *state;
+    const char *path = write_packed(test, "-", "-", true);
+    assert_named_refused(test, path, EXIT_STATUS_UNSUPPORTED, "node 'behind' (MatMulNBits): the integers 'q'");
+    assert_int_equal(imported(test, path, &none_named)->quantised_count, 0);
 }
 
 /* The file keeps the dims of the bytes. */
 static void test_packed_blocks_become_a_matrix(void **state)
 {
     ModelTest *test = *state;
-    Graph *graph = imported(test, write_packed(test, "z", "-"), &all_named);
+    Graph *graph = imported(test, write_packed(test, "z", "-", false), &all_named);
     const Value *q = value_named(graph, "q"), *y = value_named(graph, "y");
     const Type want = TYPE(DTYPE_F32, 2, 16);
     assert_true(q->kind == VALUE_PARAM && same_type(&q->type, &want));
@@ -348,11 +366,11 @@ static void test_blocks_of_no_grid_stay(void **state)
     ModelTest *test = *state;
     const char *const operands[][2] = {{"f", "-"}, {"f", "g"}};
     for (size_t i = 0; i < 2; i++) {
-        Graph *graph = imported(test, write_packed(test, operands[i][0], operands[i][1]), &all_named);
+        Graph *graph = imported(test, write_packed(test, operands[i][0], operands[i][1], false), &all_named);
         assert_int_equal(value_named(graph, "q")->kind, VALUE_CONST);
         assert_int_equal(graph->quantised_count, 0);
     }
-    Graph *graph = imported(test, write_packed(test, "-", "-"), &none_named);
+    Graph *graph = imported(test, write_packed(test, "-", "-", false), &none_named);
     assert_int_equal(graph->quantised_count, 1);
     assert_int_equal(node_count(graph), 1);
 }
@@ -457,6 +475,7 @@ int main(void)
         MODEL_TEST(test_rows_are_looked_up_for_every_sample),
         MODEL_TEST(test_moved_integers_have_no_other_reader),
         MODEL_TEST(test_packed_blocks_become_a_matrix),
+        MODEL_TEST(test_packed_blocks_are_not_read_behind_movers),
         MODEL_TEST(test_blocks_of_no_grid_stay),
         MODEL_TEST(test_the_grid_goes_into_the_template),
         MODEL_TEST(test_blocks_of_an_external_tensor),

@@ -138,6 +138,8 @@ static void expand_roi_pool(Graph *graph, Node *node, Value **replacements)
     replacements[0] = build_where(graph, is_there, most, const_float(graph, x->type.dtype, 0));
 }
 
+enum { ROIS_OPERAND = 1 << 1 }; /* as_stored: in bf16 pixels beyond 256 would be others */
+
 const Op region_ops[] = {
     {.name = "MaxRoiPool",
      .inputs = "X:float, Rois:float",
@@ -145,6 +147,7 @@ const Op region_ops[] = {
      .attributes = "pooled_shape:ints!, spatial_scale:float=1",
      .since = 1,
      .precision = CLASS_FOLLOW,
+     .as_stored = ROIS_OPERAND,
      .kind = OP_EXPAND,
      .infer = infer_roi_pool,
      .expand = expand_roi_pool},

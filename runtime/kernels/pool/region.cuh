@@ -14,10 +14,10 @@ __global__ void pcc_region_argmax_kernel(PccRegions r, const X *x, const int64_t
     const int64_t bins = r.rows * r.columns;
     PCC_FOR_ITEMS (i, r.count * r.c * bins) {
         const int64_t line = i / bins, bin = i % bins, *at = region + line / r.c * 5;
-        const int64_t plane = (at[0] * r.c + line % r.c) * r.h * r.w;
         const PccBin rows = pcc_region_bin(at[1], at[3], r.rows, bin / r.columns, r.h);
         const PccBin columns = pcc_region_bin(at[2], at[4], r.columns, bin % r.columns, r.w);
         const bool is_there = at[0] >= 0 && at[0] < r.n;
+        const int64_t plane = is_there ? (at[0] * r.c + line % r.c) * r.h * r.w : 0;
         int64_t winner = -1;
         T most = T(0);
         for (int64_t row = rows.first; is_there && row < rows.end; row++)
