@@ -214,8 +214,9 @@ struct Value {
     const void *data;       /* PARAM, STATE, CONST: dense, little-endian, of type.dtype */
     const float *unrounded; /* PARAM that autocast stores in 16 bits: its contents before, or NULL */
     View view;
-    Value *copy_of; /* VALUE_COPY: the PARAM of the same dims */
-    int narrow;     /* the ONNX data type whose numbers it holds in a wider dtype (ir/narrow.h), or 0 */
+    Value *copy_of;  /* VALUE_COPY: the PARAM of the same dims */
+    int narrow;      /* the ONNX data type whose numbers it holds in a wider dtype (ir/narrow.h), or 0 */
+    bool is_settled; /* PARAM: a node has its numbers as a constant, so that they cannot change */
 };
 
 typedef enum AttrKind { ATTR_INT, ATTR_FLOAT, ATTR_STRING, ATTR_INTS, ATTR_FLOATS } AttrKind;

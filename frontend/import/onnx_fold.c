@@ -158,6 +158,17 @@ Value *known_constant(Import *import, Value *value)
     return as_constant(import, value, MAX_STATIC_CHAIN, &nodes);
 }
 
+/* What a constant was computed from cannot learn, whoever else reads it. */
+static void settle(Value *value)
+{
+    value->is_settled |= value->kind == VALUE_PARAM;
+    for (int i = 0; value->producer && i < value->producer->input_count; i++) {
+        if (value->producer->inputs[i]) {
+            settle(value->producer->inputs[i]);
+        }
+    }
+}
+
 /* A float initializer is a parameter until it turns out to be a scale of Resize, a ratio of Dropout and the like. */
 void fold_static_operands(Import *import, Node *node)
 {
@@ -165,7 +176,10 @@ void fold_static_operands(Import *import, Node *node)
         Value *operand = node->inputs[i];
         if (operand && operand_is_static(node->op, i) && !is_constant(operand)) {
             Value *constant = known_constant(import, operand);
-            node->inputs[i] = constant ? constant : operand;
+            if (constant) {
+                settle(operand);
+                node->inputs[i] = constant;
+            }
         }
     }
 }

@@ -160,6 +160,8 @@ static Verdict judge_declared(const Judge *judge, const Value *value, Declaratio
 Verdict judge_tensor(const Judge *judge, const Value *value)
 {
     const Options *options = judge->options;
+    if (value->is_settled)
+        return is_fixed("a node has its numbers as a constant");
     if (is_statistic(judge, value))
         return is_fixed("a running statistic of BatchNormalization");
     if (matches_any(value->name, options->freeze, options->freeze_count))

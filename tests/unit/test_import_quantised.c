@@ -333,6 +333,30 @@ static void test_packed_blocks_are_not_read_behind_movers(void **state)
     assert_int_equal(imported(test, path, &none_named)->quantised_count, 0);
 }
 
+static bool is_settled(const Graph *graph, const char *name)
+{
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (value->kind == VALUE_PARAM && strcmp(value->name, name) == 0) {
+            return value->is_settled;
+        }
+    }
+    return false;
+}
+
+/* Training them would leave what is quantised behind. */
+static void test_scales_do_not_learn_for_other_readers(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer extra = {0};
+    add_node(&extra, "Mul", "other", "y s", "o");
+    add_value(&extra, 12, "o", FLOAT, 2, DIMS(4, 3), NULL);
+    assert_true(is_settled(imported(test, write_turned(test, 4, &extra), &none_named), "s"));
+    const Graph *graph = imported(test, write_packed(test, "-", "-", false), &none_named);
+    assert_true(is_settled(graph, "s"));
+    assert_false(is_settled(graph, "f"));
+}
+
 /* The file keeps the dims of the bytes. */
 static void test_packed_blocks_become_a_matrix(void **state)
 {
@@ -475,6 +499,7 @@ int main(void)
         MODEL_TEST(test_rows_are_looked_up_for_every_sample),
         MODEL_TEST(test_moved_integers_have_no_other_reader),
         MODEL_TEST(test_packed_blocks_become_a_matrix),
+        MODEL_TEST(test_scales_do_not_learn_for_other_readers),
         MODEL_TEST(test_packed_blocks_are_not_read_behind_movers),
         MODEL_TEST(test_blocks_of_no_grid_stay),
         MODEL_TEST(test_the_grid_goes_into_the_template),

@@ -182,8 +182,10 @@ static Value *build_grid(Graph *graph, const Node *node, Value *grid)
 static void keep_scale(Graph *graph, Node *node)
 {
     Value *scale = input(node, 1);
-    if (scale && scale->kind == VALUE_PARAM)
+    if (scale && scale->kind == VALUE_PARAM) {
+        scale->is_settled = true;
         node->inputs[1] = const_create(graph, scale->type, scale->data, scale->name);
+    }
 }
 
 static bool is_cast(const Node *node)
