@@ -1,6 +1,7 @@
 #!/bin/bash
 # Gradients are applied during the backward pass where the update does not need them all, and the weights are the same.
 . "$(dirname "$0")/support.sh"
+export CC=gcc CFLAGS=$CXXFLAGS # the models are large for unoptimised code
 
 "$PCC" zoo vit image=28 patch=14 dim=256 depth=2 heads=4 channels=1 classes=10 -o vit.onnx >/dev/null || fail "no vit"
 applications() { # FILE

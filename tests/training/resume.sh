@@ -2,6 +2,7 @@
 # Killed at any moment and resumed, a run ends with the same bits as one that was never stopped.
 . "$(dirname "$0")/support.sh"
 need_data
+small_data
 compile cnn_bn
 
 options="--steps 100 --seed 7 --schedule cosine --warmup 10 --threads 2"

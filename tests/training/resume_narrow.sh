@@ -3,6 +3,7 @@
 . "$(dirname "$0")/support.sh"
 need_data
 
+small_data
 steps=24 options="--seed 7 --schedule cosine --warmup 10"
 for mode in "16-true --optimizer adamw8bit" "bf16-true --update stochastic" "bf16-true --update master" "16-mixed"; do
     compile cnn_bn --precision $mode

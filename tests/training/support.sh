@@ -19,6 +19,21 @@ need_data() {
     exit 77
 }
 
+first() { # HEADER-BYTES BYTES FILE: the head of what follows the header
+    zcat "$DATA/$3.gz" | tail -c +$(($1 + 1)) | head -c "$2"
+}
+
+# 1024 images to train with and to validate with, where a test is not about what is learnt.
+small_data() {
+    mkdir data
+    for part in train t10k; do
+        { printf '\0\0\10\3\0\0\4\0\0\0\0\34\0\0\0\34' && first 16 $((1024 * 784)) $part-images-idx3-ubyte; } \
+            >data/$part-images-idx3-ubyte
+        { printf '\0\0\10\1\0\0\4\0' && first 8 1024 $part-labels-idx1-ubyte; } >data/$part-labels-idx1-ubyte
+    done
+    DATA=$PWD/data
+}
+
 # compile MODEL OPTIONS...: leaves ./train
 compile() {
     local model=$1

@@ -2,6 +2,7 @@
 # The same bits for any number of threads: convolutions, BatchNormalization's statistics, products, the optimizer.
 . "$(dirname "$0")/support.sh"
 need_data
+small_data
 
 for model in cnn_bn mlp; do
     compile $model $([ $model = mlp ] && echo --batch 48)
