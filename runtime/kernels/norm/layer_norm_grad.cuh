@@ -258,7 +258,7 @@ static void pcc_sum_chunks(int64_t chunks, int64_t width, const T *partial, Y *s
 template <bool Centered, class T, class G, class X, class S, class M, class R, class D>
 static void pcc_row_norm_grad_any(const PccRowNormGrad<T, G, X, S, M, R, D> &p, PccStep *s)
 {
-    constexpr int V = pcc_lanes_of<T, G, X, D>();
+    constexpr int V = pcc_lanes_of<T, G, X>(); /* of what is held: more would not fit into registers */
     const bool aligned = pcc_is_aligned<V>(p.dy, 0) && pcc_is_aligned<V>(p.x, 0) && pcc_is_aligned<V>(p.scale, 0) &&
                          pcc_is_aligned<V>(p.dx, 0);
     if (aligned && p.width % V == 0 && p.width <= (int64_t)PCC_NORM_GRAD_THREADS * PCC_NORM_GRAD_HELD * V) {
