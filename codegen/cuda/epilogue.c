@@ -2,14 +2,7 @@
  *
  * The functor's namespace has no name: what kernel templates make of it then is this file's own. Another program of the
  * same executable may have a functor of the same name and other strides, and linkers keep one of two equal names. */
-#include <string.h>
-
 #include "codegen/cuda/print.h"
-
-const char *cuda_element(Arena *arena, const char *name, const char *offset)
-{
-    return arena_printf(arena, "%s[%s]", name, *offset ? offset + strlen(" + ") : "0");
-}
 
 static const char *element(Arena *arena, const BodyOperands *operands, int i)
 {

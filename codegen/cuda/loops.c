@@ -61,6 +61,11 @@ const char *cuda_index_type(const LoopNest *nest)
     return nest_elements(nest) > INT32_MAX ? "int64_t" : "int";
 }
 
+const char *cuda_element(Arena *arena, const char *name, const char *offset)
+{
+    return arena_printf(arena, "%s[%s]", name, *offset ? offset + strlen(" + ") : "0");
+}
+
 /* i of the last axis, and i0, i1 ... of those in front of it, as far as they are read. */
 static void print_indices(const LoopText *l, Text *text)
 {

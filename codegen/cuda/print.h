@@ -10,7 +10,7 @@ void print_cuda_prologue(Emitter *e, Text *text, const Program *program, bool na
 const char *cuda_build_line(Emitter *e);
 /* loops.c: int where 32 bits count all elements of every operand */
 const char *cuda_index_type(const LoopNest *nest);
-/* epilogue.c: the element at an offset that begins with " + ", or the first */
+/* The element at an offset that begins with " + ", or the first */
 const char *cuda_element(Arena *arena, const char *name, const char *offset);
 /* loops.c: a loop as a kernel, and its launch */
 const char *run_cuda_loop(Emitter *e, const Node *node);
