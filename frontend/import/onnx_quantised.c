@@ -214,30 +214,40 @@ static bool has_stored_grid(const Node *node, const Value *integers)
            (!zero || (is_stored(zero) && zero->type.dtype == integers->type.dtype && zero->narrow == integers->narrow));
 }
 
-/* How the node, whose types have been inferred, reads the weight; false where it is on no grid that the file stores, or
- * on none that the weight has. */
-static bool find_reading(Import *import, const QuantisedWeight *weight, Node *node, Reading *reading)
+/* How a DequantizeLinear reads the weight; false where its grid is not stored, or is none of the weight's axes. */
+static bool find_unpacked_reading(const Import *import, const QuantisedWeight *weight, Node *node, Reading *reading)
 {
     const MovedIntegers *moved = moved_integers(import, node->inputs[0]);
-    if (is_block_product(node)) {
-        return find_packed_reading(import, node, reading) &&
-               (!weight->first.node || same_grid(&weight->first, reading));
-    }
     *reading = (Reading){.node = node,
                          .scale = node->inputs[1],
                          .zero = input(node, 2),
                          .axis = attr_int(node, "axis"),
                          .block = attr_int(node, "block_size"),
                          .type = node->outputs[0]->type};
-    return has_stored_grid(node, weight->integers) && (!moved || trace_reading(moved, reading)) &&
-           (!weight->first.node || same_grid(&weight->first, reading));
+    return has_stored_grid(node, weight->integers) && (!moved || trace_reading(moved, reading));
+}
+
+/* How the node, whose types have been inferred, reads the weight; false where it is on another grid than the weight's
+ * first reader, or on none. */
+static bool find_reading(Import *import, const QuantisedWeight *weight, Node *node, Reading *reading)
+{
+    const bool is_found = is_block_product(node) ? find_packed_reading(import, node, reading)
+                                                 : find_unpacked_reading(import, weight, node, reading);
+    return is_found && (!weight->first.node || same_grid(&weight->first, reading));
+}
+
+/* The weight of which the node makes floats, or NULL. */
+static QuantisedWeight *weight_read_by(Import *import, const Node *node)
+{
+    if (is_block_product(node)) {
+        return stored_weight(import, node->inputs[1]);
+    }
+    return is_dequantize(node) ? quantised_weight(import, node->inputs[0]) : NULL;
 }
 
 bool train_integers(Import *import, Node *node)
 {
-    QuantisedWeight *weight = is_dequantize(node)      ? quantised_weight(import, node->inputs[0])
-                              : is_block_product(node) ? stored_weight(import, node->inputs[1])
-                                                       : NULL;
+    QuantisedWeight *weight = weight_read_by(import, node);
     Reading reading;
     if (!weight || element_count(&weight->integers->type) == 0) {
         return true;
@@ -263,9 +273,7 @@ bool train_integers(Import *import, Node *node)
 
 bool reads_trained_integers(Import *import, const Node *node)
 {
-    const QuantisedWeight *weight = is_dequantize(node)      ? weight_of(moved_integers(import, node->inputs[0]))
-                                    : is_block_product(node) ? stored_weight(import, node->inputs[1])
-                                                             : NULL;
+    const QuantisedWeight *weight = weight_read_by(import, node);
     return weight && weight->param;
 }
 
