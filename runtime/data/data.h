@@ -63,9 +63,6 @@ int pcc_data_check(PccData *data, const char *spec, PccError *error);
  * unchanged. */
 int pcc_data_index_one_hot(PccData *data, PccError *error);
 
-/* "NAME F32 [3,224,224]". */
-const char *pcc_data_describe(char *text, size_t size, const char *name, PccDtype dtype, int rank, const int64_t *dims);
-
 /* For formats: gives the set ownership of a resource, also on failure, unless it is NULL. */
 int pcc_data_hold(PccData *data, void *resource, void (*close)(void *), PccError *error);
 

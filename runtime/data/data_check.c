@@ -8,16 +8,6 @@
 /* Label columns up to this size are checked entirely before training starts. */
 #define DATA_CHECKED_BYTES ((size_t)1 << 30)
 
-const char *pcc_data_describe(char *text, size_t size, const char *name, PccDtype dtype, int rank, const int64_t *dims)
-{
-    int used = snprintf(text, size, "%s %s [", name, pcc_dtype_name(dtype));
-    for (int i = 0; i < rank && used > 0 && (size_t)used < size; i++)
-        used += snprintf(text + used, size - (size_t)used, "%s%lld", i ? "," : "", (long long)dims[i]);
-    if (used > 0 && (size_t)used < size)
-        snprintf(text + used, size - (size_t)used, "]");
-    return text;
-}
-
 /* A column and its slot as messages call them. */
 typedef struct CheckNames {
     const char *role; /* "input" or "the target" */
@@ -35,8 +25,8 @@ static void check_name(const PccData *data, int64_t slot_index, CheckNames *name
     const char *name = slot->tensor->name ? slot->tensor->name : "";
     names->role = target ? "the target" : "input";
     names->name = target ? "target" : name;
-    pcc_data_describe(names->found, sizeof names->found, column->source, column->dtype, column->rank, column->dims);
-    pcc_data_describe(names->wanted, sizeof names->wanted, name, slot->tensor->dtype, axes.rank, axes.dims);
+    pcc_tensor_describe(names->found, sizeof names->found, column->source, column->dtype, column->rank, column->dims);
+    pcc_tensor_describe(names->wanted, sizeof names->wanted, name, slot->tensor->dtype, axes.rank, axes.dims);
 }
 
 /* Applies the order given by --layout, or by the format where its dims differ from the program's. */

@@ -57,7 +57,7 @@ static int one_hot_refuse(const PccDataColumn *column, OneHot shape, int64_t sam
 {
     char text[512];
     const double value = pcc_dtype_load(column->data + (size_t)sample * column->stride, column->dtype, at);
-    pcc_data_describe(text, sizeof text, column->source, column->dtype, column->rank, column->dims);
+    pcc_tensor_describe(text, sizeof text, column->source, column->dtype, column->rank, column->dims);
     return pcc_fail(
         error, PCC_ERR_INPUT,
         "%s: sample %lld is not one-hot: %g for class %lld of %lld, where a label is one 1 among 0s; give "
@@ -99,7 +99,7 @@ int pcc_data_index_one_hot(PccData *data, PccError *error)
         return PCC_OK;
     const int axis = one_hot_axis(column, classes, pcc_slot_axes(data->layout, slot));
     char text[512];
-    pcc_data_describe(text, sizeof text, column->source, column->dtype, column->rank, column->dims);
+    pcc_tensor_describe(text, sizeof text, column->source, column->dtype, column->rank, column->dims);
     if (axis == -2)
         return pcc_fail(
             error, PCC_ERR_INPUT,

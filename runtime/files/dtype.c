@@ -1,5 +1,6 @@
 /* dtype.c: element types. Every host that the programs build for (x86-64, arm64) is little-endian, as the files are. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dtype.h"
@@ -47,6 +48,17 @@ int64_t pcc_element_count(int rank, const int64_t *dims)
         if (dims[i] < 0 || __builtin_mul_overflow(count, dims[i], &count))
             return -1;
     return count;
+}
+
+const char *pcc_tensor_describe(char *text, size_t size, const char *name, PccDtype dtype, int rank,
+                                const int64_t *dims)
+{
+    int used = snprintf(text, size, "%s%s%s [", name ? name : "", name ? " " : "", pcc_dtype_name(dtype));
+    for (int i = 0; i < rank && used > 0 && (size_t)used < size; i++)
+        used += snprintf(text + used, size - (size_t)used, "%s%lld", i ? "," : "", (long long)dims[i]);
+    if (used > 0 && (size_t)used < size)
+        snprintf(text + used, size - (size_t)used, "]");
+    return text;
 }
 
 /* IEEE 754 binary16, widened exactly. */

@@ -15,6 +15,10 @@ int64_t pcc_element_count(int rank, const int64_t *dims);
 /* Bytes of a tensor of valid dims. */
 size_t pcc_tensor_bytes(const PccTensor *tensor);
 
+/* "NAME F32 [3,224,224]" for messages, without the name where it is NULL; cut where the text is full. Returns text. */
+const char *pcc_tensor_describe(char *text, size_t size, const char *name, PccDtype dtype, int rank,
+                                const int64_t *dims);
+
 /* Element i as a double or as an integer (floats truncate; U64 above INT64_MAX saturates). data need not be
  * aligned. */
 double pcc_dtype_load(const void *data, PccDtype dtype, int64_t i);

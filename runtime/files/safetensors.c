@@ -357,16 +357,6 @@ void pcc_st_release(const PccSafetensors *file, const PccStTensor *tensor)
         madvise((char *)tensor->data - ((uintptr_t)tensor->data - begin), end - begin, MADV_DONTNEED);
 }
 
-const char *pcc_st_describe(char *text, size_t size, PccDtype dtype, int rank, const int64_t *dims)
-{
-    int used = snprintf(text, size, "%s [", pcc_dtype_name(dtype));
-    for (int i = 0; i < rank && used > 0 && (size_t)used < size; i++)
-        used += snprintf(text + used, size - (size_t)used, "%s%lld", i ? "," : "", (long long)dims[i]);
-    if (used > 0 && (size_t)used < size)
-        snprintf(text + used, size - (size_t)used, "]");
-    return text;
-}
-
 int pcc_st_require(const PccSafetensors *file, const char *name, PccDtype dtype, int rank, const int64_t *dims,
                    const PccStTensor **tensor, PccError *error)
 {
@@ -379,7 +369,7 @@ int pcc_st_require(const PccSafetensors *file, const char *name, PccDtype dtype,
     if (same)
         return PCC_OK;
     char found[256], wanted[256];
-    pcc_st_describe(found, sizeof found, (*tensor)->dtype, (*tensor)->rank, (*tensor)->dims);
-    pcc_st_describe(wanted, sizeof wanted, dtype, rank, dims);
+    pcc_tensor_describe(found, sizeof found, NULL, (*tensor)->dtype, (*tensor)->rank, (*tensor)->dims);
+    pcc_tensor_describe(wanted, sizeof wanted, NULL, dtype, rank, dims);
     return pcc_fail(error, PCC_ERR_INPUT, "%s: tensor %s is %s; the program needs %s", file->path, name, found, wanted);
 }

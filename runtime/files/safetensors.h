@@ -50,9 +50,6 @@ int pcc_st_require(const PccSafetensors *file, const char *name, PccDtype dtype,
 /* Drops a tensor's pages of a mapped file from memory; reading it again brings them back. */
 void pcc_st_release(const PccSafetensors *file, const PccStTensor *tensor);
 
-/* "F32 [2,3]" into text; returns text. */
-const char *pcc_st_describe(char *text, size_t size, PccDtype dtype, int rank, const int64_t *dims);
-
 /* Writes a file atomically. Tensors are laid out by descending item size, then name; names must differ. */
 int pcc_st_write(const char *path, const PccStTensor *tensors, int64_t count, const PccStMetadata *metadata,
                  int64_t metadata_count, PccError *error);
