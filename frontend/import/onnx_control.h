@@ -13,12 +13,17 @@ typedef struct Control {
     Origin origin;
 } Control;
 
+/* ---- onnx_subgraph.c ---- */
+
 /* Notes that pcc does not have this form of the node; true. */
 bool refuse_control(const Control *control, const char *why);
 /* What the node makes of its subgraphs' results depends on these, some of which were refused; true. */
 bool pass_poison_on(const Control *control, size_t count, Value *const *values);
-/* Imports the body of a loop, or of its like, with these values for its inputs and stores the wanted ones of its
- * outputs, NULL for the others; false when one of them was refused. `suffix` tells iterations apart. */
+/* Imports the graph, as `body` says, with these values for its inputs and stores the wanted ones of its outputs, NULL
+ * for the others; false when one of them was refused. */
+bool import_body(const Control *control, Body body, const GraphProto *graph, Value *const *inputs, const bool *wanted,
+                 Value **outputs);
+/* The same of the body of a loop, or of its like; `suffix` tells iterations apart. */
 bool import_subgraph(const Control *control, const GraphProto *graph, const char *suffix, Value *const *inputs,
                      const bool *wanted, Value **outputs);
 /* The single integer or bool of a constant; false when it is not constant. */

@@ -97,7 +97,7 @@ void inline_function(Import *import, const Body *body, Scope *scope, const NodeP
         }
     }
     need_nodes(import, &formals.needed, function->n_node, function->node);
-    import_nodes(import, &inner, &formals, function->n_node, function->node);
+    import->import_nodes(import, &inner, &formals, function->n_node, function->node);
     for (size_t i = 0; i < node->n_output; i++) {
         if (!is_needed(&scope->needed, node->output[i])) {
             continue;

@@ -83,12 +83,16 @@ typedef struct Body {
 typedef struct Refusal Refusal; /* onnx_refuse.c */
 typedef struct Rebatch Rebatch; /* onnx_batch.c */
 
-typedef struct Import {
+typedef struct Import Import;
+struct Import {
     Arena *arena;
     Diagnostics *diagnostics;
     OnnxModel *model;
     const ImportOptions *options;
     Graph *graph;
+    /* Those nodes that the scope needs: call need_nodes() first. For the bodies that nodes have, in other files than
+     * onnx_import.c. */
+    void (*import_nodes)(Import *import, const Body *body, Scope *scope, size_t count, NodeProto *const *nodes);
     NameTable latent; /* Constant nodes of one float, and what ConstantOfShape makes of a shape that the file stores:
                        * parameters once a reader shows that they are weights; name -> Value */
     NameTable folded_views;             /* what only moves latent values, folded: name -> FoldedView of onnx_latent.c */
@@ -113,7 +117,7 @@ typedef struct Import {
     int refusal_count, refusal_searches;
     const char **operators; /* that pcc has, for did_you_mean(); NULL until one is wanted */
     int operator_count;
-} Import;
+};
 
 enum {
     MAX_BODY_DEPTH = 100,
@@ -203,13 +207,10 @@ void widen_type(const Import *import, Type *type);
 void widen_tensor(Import *import, Type *type, const void **data);
 void widen_attributes(Import *import, Node *node); /* Cast's `to` and its like */
 
-/* ---- onnx_import.c -------------------------------------------------------------------------------------------------
+/* ---- onnx_initializers.c -------------------------------------------------------------------------------------------
  */
 
-/* Those that the scope needs: call need_nodes() first. A node may have a body: import_nodes() calls inline_function()
- * (onnx_functions.c) and import_control() (onnx_control.c), and these call import_nodes() for what is inside. */
 void import_initializers(Import *import, const Body *body, Scope *scope, const GraphProto *graph);
-void import_nodes(Import *import, const Body *body, Scope *scope, size_t count, NodeProto *const *nodes);
 
 /* ---- onnx_outputs.c: the results of the graph ----------------------------------------------------------------------
  */
@@ -261,12 +262,14 @@ void inline_function(Import *import, const Body *body, Scope *scope, const NodeP
 /* The highest version of the default domain; 0 when it is not imported. Fatal when pcc does not know that version. */
 int default_opset(Import *import, size_t count, Onnx__OperatorSetIdProto *const *opsets);
 
-/* ---- onnx_sequence.c: values that are none of the graph's -----------------------------------------------------------
+/* ---- onnx_stand_in.c: values that are none of the graph's -----------------------------------------------------------
  */
 
 Value *sequence_create(Import *import, int count, Value *const *items);
 Value *nothing_create(Import *import); /* an optional without contents */
-bool is_tensor(const Value *value);    /* neither of these */
+bool is_sequence(const Value *value);
+bool is_nothing(const Value *value);
+bool is_tensor(const Value *value); /* neither of these */
 int sequence_items(Value *value, Value ***items);
 
 /* ---- onnx_control.c

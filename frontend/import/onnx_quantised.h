@@ -31,7 +31,7 @@ struct QuantisedWeight {
     int later_count;
 };
 
-/* ---- onnx_quantised.c ---- */
+/* ---- onnx_stored_integers.c ---- */
 
 /* The entry of a tensor that the file stores; NULL for other values. */
 QuantisedWeight *stored_weight(Import *import, Value *value);

@@ -1,52 +1,9 @@
-/* onnx_sequence.c: sequences and optionals. A sequence has a length that is known when the model is compiled: it stands
- * for its items and never becomes a value of the graph. An optional is its contents, or nothing. */
+/* onnx_sequence.c: sequences and optionals. A sequence has a length that is known when the model is compiled, and never
+ * becomes a value of the graph. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "frontend/import/onnx_control.h"
-
-enum { SEQUENCE = -2, NOTHING = -3 }; /* ids of values that are in no graph */
-
-typedef struct Sequence {
-    Value value; /* first: scopes hold its address */
-    Value **items;
-    int count;
-} Sequence;
-
-static Value *stand_in(Import *import, int id)
-{
-    Sequence *sequence = NEW(import->arena, Sequence);
-    sequence->value = (Value){.id = id, .kind = VALUE_INPUT};
-    return &sequence->value;
-}
-
-Value *sequence_create(Import *import, int count, Value *const *items)
-{
-    Sequence *sequence = (Sequence *)(void *)stand_in(import, SEQUENCE);
-    sequence->items = NEW_ARRAY(import->arena, Value *, count + 1);
-    sequence->count = count;
-    for (int i = 0; i < count; i++) {
-        sequence->items[i] = items[i];
-    }
-    return &sequence->value;
-}
-
-Value *nothing_create(Import *import)
-{
-    return stand_in(import, NOTHING);
-}
-
-bool is_tensor(const Value *value)
-{
-    return value->id != SEQUENCE && value->id != NOTHING;
-}
-
-int sequence_items(Value *value, Value ***items)
-{
-    const Sequence *sequence = (const Sequence *)(void *)value;
-    *items = value->id == SEQUENCE ? sequence->items : NULL;
-    return value->id == SEQUENCE ? sequence->count : 0;
-}
 
 /* ---- operands ---------------------------------------------------------------------------------------------------- */
 
@@ -74,7 +31,7 @@ static bool define(const Control *control, Value *value)
 static bool sequence_operand(const Control *control, size_t i, Value ***items, int *count)
 {
     Value *value = operand(control, i);
-    if (!value || value->id != SEQUENCE) {
+    if (!value || !is_sequence(value)) {
         return false;
     }
     *count = sequence_items(value, items);
@@ -336,7 +293,7 @@ static bool import_optional(const Control *control)
 static bool import_get_element(const Control *control)
 {
     Value *value = operand(control, 0);
-    if (!value || value->id == NOTHING) {
+    if (!value || is_nothing(value)) {
         return refuse_control(control, "of an optional that has none");
     }
     return define_item(control, value);
@@ -345,7 +302,7 @@ static bool import_get_element(const Control *control)
 static bool import_has_element(const Control *control)
 {
     const Value *value = operand(control, 0);
-    return define(control, scalar_constant(control->import, DTYPE_BOOL, value && value->id != NOTHING));
+    return define(control, scalar_constant(control->import, DTYPE_BOOL, value && !is_nothing(value)));
 }
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */

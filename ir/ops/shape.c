@@ -114,23 +114,6 @@ static void reshape_expand(Graph *graph, Node *node, Value **replacements)
 /* ---- Transpose --------------------------------------------------------------------------------------------------- */
 
 /* perm[i] is the axis of x that becomes axis i; reversed when the attribute is absent. */
-bool permutation_of(const Node *node, int permutation[MAX_RANK])
-{
-    const int64_t *perm;
-    int rank = node->inputs[0]->type.rank, count = attr_ints(node, "perm", &perm);
-    bool seen[MAX_RANK] = {false};
-    if (has_attr(node, "perm") && count != rank)
-        return false;
-    for (int i = 0; i < rank; i++) {
-        int64_t axis = count ? perm[i] : rank - 1 - i;
-        if (axis < 0 || axis >= rank || seen[axis])
-            return false;
-        seen[axis] = true;
-        permutation[i] = (int)axis;
-    }
-    return true;
-}
-
 static bool transpose_infer(Graph *graph, Node *node)
 {
     const Type *x = &node->inputs[0]->type;

@@ -97,11 +97,9 @@ typedef enum Reduction { REDUCE_NONE, REDUCE_ADD, REDUCE_MUL, REDUCE_MAX, REDUCE
 bool reduction_of(const Node *node, Reduction *reduction);
 int batch_dims_of(const Node *node);
 
-/* ---- shape.c: axis permutation[i] of a Transpose's input is axis i of its output; without `perm` the order is
+/* ---- axes.c: axis permutation[i] of a Transpose's input is axis i of its output; without `perm` the order is
  * reversed. False where `perm` is none. */
 bool permutation_of(const Node *transpose, int permutation[MAX_RANK]);
-
-/* ---- slice.c: slices and padding */
 
 /* y[i] = x[start + i * step] for i < count, along one axis. */
 typedef struct SliceWindow {
@@ -109,6 +107,8 @@ typedef struct SliceWindow {
 } SliceWindow;
 /* The window on every axis; false when the operands do not fit the rank or each other. */
 bool slice_windows(const Node *node, SliceWindow windows[MAX_RANK]);
+
+/* ---- slice.c: padding */
 
 typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP, PAD_MODE_COUNT } PadMode; /* as the kernels' */
 bool pad_mode(const Node *node, PadMode *mode);

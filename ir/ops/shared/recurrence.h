@@ -40,7 +40,7 @@ typedef struct Recurrence {
     GateFunction functions[MAX_GATE_FUNCTIONS]; /* f; of LSTM and GRU g; of LSTM h: ONNX's names */
 } Recurrence;
 
-/* Of ONNX's layers, of pcc's recurrences and of their gradients. */
+/* recurrence_node.c. Of ONNX's layers, of pcc's recurrences and of their gradients. */
 Cell cell_of(const Node *node);
 /* Of a node of pcc's recurrences, or of their gradients. */
 Recurrence recurrence_of(const Node *node);
