@@ -461,6 +461,21 @@ static void print_update(Emitter *e, Text *text)
     blank(text);
 }
 
+static Emitted emitted(const Text *text, const Weights *w, const char *libraries, int64_t arena_bytes,
+                       int64_t update_bytes)
+{
+    const int64_t kept = kept_gradient_bytes(w);
+    return (Emitted){.text = text->data,
+                     .length = text->length,
+                     .weights_bytes = w->bytes,
+                     .arena_bytes = arena_bytes,
+                     .update_scratch_bytes = update_bytes,
+                     .unapplied_bytes = w->gradient_bytes - kept,
+                     .libraries = libraries,
+                     .weights = {w->param_bytes, w->copy_bytes, w->state_bytes, w->constant_bytes, kept, w->extra_bytes,
+                                 w->moment_bytes}};
+}
+
 Emitted emit_program(const Program *program, const Options *options, const EmitOptions *emit)
 {
     Graph *train = program->train;
@@ -502,13 +517,5 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
     print_embedded_weights(&e, text);
     print_table(&e, text, train, &train_plan, arena_bytes);
     print_main(&e, text);
-    return (Emitted){text->data,
-                     text->length,
-                     weights.bytes,
-                     arena_bytes,
-                     update_bytes,
-                     weights.gradient_bytes - kept_gradient_bytes(&weights),
-                     printers->libraries ? printers->libraries(&e) : "",
-                     {weights.param_bytes, weights.copy_bytes, weights.state_bytes, weights.constant_bytes,
-                      kept_gradient_bytes(&weights), weights.extra_bytes, weights.moment_bytes}};
+    return emitted(text, &weights, printers->libraries ? printers->libraries(&e) : "", arena_bytes, update_bytes);
 }
