@@ -3,8 +3,6 @@
  * Each convolution, pooling and BatchNormalization is flipped and wrapped in transposes; elementwise operators and
  * reductions over the spatial axes let the transposes pass; `simplify` cancels pairs that meet. Runs before
  * differentiation, so that the backward pass is channels-last by itself. */
-#include <string.h>
-
 #include "ir/ops/shared/geometry.h"
 #include "ir/schema.h"
 #include "passes/match.h"
@@ -14,6 +12,13 @@ static bool is_spatial(const Node *node)
     AttrSpec spec;
     return find_attr_spec(node->op, "channels_last", &spec) && node->inputs[0]->type.rank >= 3 &&
            !attr_int(node, "channels_last");
+}
+
+/* ONNX's, over the axes in operand 1. */
+static bool is_reduction(const Node *node)
+{
+    AttrSpec spec;
+    return find_attr_spec(node->op, "noop_with_empty_axes", &spec);
 }
 
 /* [N, C, spatial...] to [N, spatial..., C], or back. */
@@ -161,9 +166,9 @@ void channels_last(Graph *graph, const Options *options)
             continue;
         else if (node->op->kind == OP_ELEMENTWISE)
             flip_elementwise(graph, node);
-        else if (strncmp(node->op->name, "Reduce", 6) == 0)
+        else if (is_reduction(node))
             flip_reduction(graph, node);
-        else if (strcmp(node->op->name, "Concat") == 0)
+        else if (is_op(node, "Concat"))
             flip_concat(graph, node);
     }
     graph->cursor = NULL;
