@@ -82,8 +82,8 @@ void print_body(Emitter *e, Text *text, const Graph *body, int in_registers, con
     if (in_registers)
         print_watched_element(e, text, 0, body->inputs[0], operands[0]);
     for (const Node *node = body->first; node; node = node->next) {
-        const char *inputs[MAX_RANK] = {NULL};
-        for (int i = 0; i < node->input_count && i < MAX_RANK; i++)
+        const char *inputs[MAX_ROW_OPERANDS] = {NULL};
+        for (int i = 0; i < node->input_count && i < MAX_ROW_OPERANDS; i++)
             inputs[i] = node->inputs[i] ? names[node->inputs[i]->id] : "0";
         Value *out = node->outputs[0];
         names[out->id] = arena_printf(e->arena, "t%d", temporaries++);

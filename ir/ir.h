@@ -21,7 +21,10 @@ typedef struct Node Node;
 typedef struct Op Op;
 typedef struct Value Value;
 
-enum { MAX_RANK = 8 };
+enum {
+    MAX_RANK = 8,
+    MAX_ROW_OPERANDS = 8, /* inputs, or outputs, that rows say something of by position */
+};
 
 /* ---- arena.c: memory of one compile ------------------------------------------------------------------------- */
 
@@ -452,10 +455,10 @@ struct Op {
     const char *inputs;
     const char *outputs;    /* "Y, Mean?, InvStdDev?" */
     const char *attributes; /* "axis:int=-1, epsilon:float=1e-5, mode:string=linear, pads:ints, k:int!": ! required */
-    OperandRole roles[MAX_RANK]; /* by operand position; all of a variadic one have the first's */
-    unsigned as_stored;          /* bit i: autocast leaves operand i in the dtype that it is stored in */
+    OperandRole roles[MAX_ROW_OPERANDS]; /* by operand position; all of a variadic one have the first's */
+    unsigned as_stored;                  /* bit i: autocast leaves operand i in the dtype that it is stored in */
     /* By output position: 1 + the index of the state (an input) whose new contents the output is; 0: of none. */
-    signed char updates[MAX_RANK];
+    signed char updates[MAX_ROW_OPERANDS];
     int since;              /* the opset whose meaning this row has; newer ones up to `until` agree */
     int until;              /* 0: the newest known (28) */
     bool internal;          /* pcc's own: not importable from ONNX */
@@ -494,8 +497,8 @@ struct Op {
     /* Floating-point operations of a product; NULL: few beside those. */
     double (*flops)(const Node *node);
     bool expands_after_gradient; /* the row has a gradient of its own; expanded for code generation only */
-    /* OP_ELEMENTWISE: C over operands x, y, z (or x0, x1, ... for variadic), attributes p0, p1, ... in the order of
-     * `attributes`, calls of the functions that ops/shared/expression.h lists; literals in any C form. */
+    /* OP_ELEMENTWISE: C over operands x, y, z, attributes p0, p1, ... in the order of `attributes`, calls of the
+     * functions that ops/shared/expression.h lists; literals in any C form. */
     const char *expression;
     double (*scalar)(const double *operands, int count, const double *attributes); /* the same, compiled */
     const char *expression_int;                                                    /* over integers; NULL: the same */

@@ -80,7 +80,7 @@ bool begins_variadic(const char *signature)
 
 OperandRole operand_role(const Op *op, int i)
 {
-    return begins_variadic(op->inputs) ? op->roles[0] : i < MAX_RANK ? op->roles[i] : ROLE_DATA;
+    return begins_variadic(op->inputs) ? op->roles[0] : i < MAX_ROW_OPERANDS ? op->roles[i] : ROLE_DATA;
 }
 
 bool find_operand(const char *signature, int i, OperandSpec *spec)

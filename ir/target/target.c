@@ -63,13 +63,13 @@ bool stores_through_epilogue(const Target *target, const Node *node)
 Striding input_striding(const Target *target, const Node *node, int i)
 {
     const Kernel *kernel = find_kernel(target, node);
-    return kernel && i < MAX_RANK ? kernel->input_striding[i] : STRIDING_DENSE;
+    return kernel && i < MAX_ROW_OPERANDS ? kernel->input_striding[i] : STRIDING_DENSE;
 }
 
 Striding output_striding(const Target *target, const Node *node, int i)
 {
     const Kernel *kernel = find_kernel(target, node);
-    return kernel && i < MAX_RANK ? kernel->output_striding[i] : STRIDING_DENSE;
+    return kernel && i < MAX_ROW_OPERANDS ? kernel->output_striding[i] : STRIDING_DENSE;
 }
 
 bool kernel_aliases(const Target *target, const Node *node, int i)

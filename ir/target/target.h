@@ -91,7 +91,8 @@ struct Kernel {
     bool (*takes)(const Node *node);
     bool stored16; /* it reads and writes operands of 16 bits; else pass `legalise` puts Casts around */
     bool stores;   /* it hands its only result to a store function: the output and the node's body are its business */
-    Striding input_striding[MAX_RANK], output_striding[MAX_RANK]; /* by operand position; dense beyond */
+    /* By operand position; dense beyond. */
+    Striding input_striding[MAX_ROW_OPERANDS], output_striding[MAX_ROW_OPERANDS];
     int aliases; /* 1 + i: output 0 may take input i's buffer when that input dies here; 0: never */
 };
 

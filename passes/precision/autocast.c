@@ -82,7 +82,7 @@ static Ruling decide(Autocast *a, const Node *node)
 
 static bool taken_as_stored(const Node *node, int i)
 {
-    return i < MAX_RANK && (node->op->as_stored >> i & 1);
+    return i < MAX_ROW_OPERANDS && (node->op->as_stored >> i & 1);
 }
 
 /* Operands that stay as they are stored: what is read at compile time, integers, literals, running statistics, and what

@@ -9,7 +9,7 @@ void bind_states(Graph *graph, const Options *options)
 {
     (void)options;
     for (Node *node = graph->first; node; node = node->next) {
-        for (int i = 0; i < node->output_count && i < MAX_RANK; i++) {
+        for (int i = 0; i < node->output_count && i < MAX_ROW_OPERANDS; i++) {
             Value *state = node->op->updates[i] ? input(node, node->op->updates[i] - 1) : NULL;
             if (!state || (state->kind != VALUE_STATE && state->kind != VALUE_PARAM && state->kind != VALUE_CONST) ||
                 !state->name || !node->outputs[i])
