@@ -16,7 +16,7 @@ typedef struct EmitOptions {
     const char *runtime_name; /* "train.runtime.c" */
     bool library;             /* no main(): the program's table is the one symbol that others see */
     const char *name;         /* the table's symbol is pcc_program_NAME; NULL: pcc_program, beside a main() program */
-    const void *export_template; /* the original model without trained payloads, or NULL (frontend/onnx/onnx.h) */
+    const void *export_template; /* the original model without trained payloads, or NULL (frontend/export/onnx_export.h) */
     size_t export_template_bytes;
     const int64_t *export_splices; /* [splice_count][4] */
     int64_t splice_count;

@@ -3,7 +3,7 @@
 #ifndef PCC_FRONTEND_CLI_OPTIONS_H
 #define PCC_FRONTEND_CLI_OPTIONS_H
 
-#include "frontend/onnx/onnx.h"
+#include "frontend/import/onnx_import.h"
 #include "passes/passes.h"
 
 /* Bits: an option belongs to some commands. `pcc zoo` takes key=value pairs and has a parser of its own. */

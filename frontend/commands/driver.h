@@ -4,6 +4,7 @@
 
 #include "codegen/codegen.h"
 #include "frontend/cli/cli_options.h"
+#include "frontend/export/onnx_export.h"
 #include "frontend/files/outputs.h"
 #include "runtime/files/safetensors.h"
 

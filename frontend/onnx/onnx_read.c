@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frontend/import/onnx_model.h"
+#include "frontend/onnx/onnx_file.h"
 #include "frontend/onnx/wire_scan.h"
 
 /* Real exports have some 50 messages a node; 20,000 nodes are a large language model. */

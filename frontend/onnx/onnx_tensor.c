@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "frontend/import/onnx_model.h"
+#include "frontend/onnx/onnx_file.h"
 #include "frontend/onnx/wire_scan.h"
 #include "ir/narrow.h"
 

@@ -7,7 +7,8 @@
 #include <ftw.h>
 #include <unistd.h>
 
-#include "frontend/onnx/onnx.h"
+#include "frontend/export/onnx_export.h"
+#include "frontend/import/onnx_import.h"
 #include "frontend/onnx/onnx_write.h"
 #include "frontend/onnx/wire.h"
 

@@ -2,7 +2,8 @@
 #ifndef PCC_FRONTEND_EXPORT_PIECE_H
 #define PCC_FRONTEND_EXPORT_PIECE_H
 
-#include "frontend/import/onnx_model.h"
+#include "frontend/export/onnx_export.h"
+#include "frontend/onnx/onnx_file.h"
 #include "frontend/onnx/wire.h"
 
 /* Field numbers of the public IR format that are rewritten (onnx.proto). */

@@ -2,7 +2,7 @@
  * folded from which others. */
 #include <string.h>
 
-#include "frontend/import/onnx_model.h"
+#include "frontend/onnx/onnx_file.h"
 
 typedef Onnx__StringStringEntryProto Entry;
 

@@ -1,7 +1,7 @@
 /* export_tensor.c: TensorProtos without the data that are trained. */
 #include <string.h>
 
-#include "frontend/onnx/export_piece.h"
+#include "frontend/export/export_piece.h"
 #include "ir/narrow.h"
 
 static void add_splice(Exporter *exporter, Piece *piece, OnnxSplice splice, uint64_t bytes)

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/onnx/export_piece.h"
+#include "frontend/export/export_piece.h"
+#include "frontend/import/onnx_model.h"
 
 /* ---- declared shapes -----------------------------------------------------------------------------------------------
  */
