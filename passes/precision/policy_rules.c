@@ -68,18 +68,25 @@ static const char *relative_to(Graph *graph, const char *from, const char *path)
 
 static void read_file(Graph *graph, const char *path, RuleList *list, int depth);
 
+static void fail_unknown(PolicyFile *file, const char *policy)
+{
+    Arena *arena = file->graph->arena;
+    const char **names = NULL, *list = "";
+    int count = 0;
+    for (const PolicyTable *table = policy_tables; table->name; table++) {
+        APPEND(arena, names, count, table->name);
+        list = arena_printf(arena, "%s %s", list, table->name);
+    }
+    const char *hint = suggestion(file->graph, policy, names, count);
+    fail_at(file, "no policy '%s'%s%s one of%s", policy, hint, *hint ? " It is" : "; it is", list);
+}
+
 static void include(PolicyFile *file, const char *what)
 {
     const PolicyTable *table = find_policy_table(what);
     const char *path = relative_to(file->graph, file->path, what);
-    if (!table && !strpbrk(what, "./") && access(path, R_OK) != 0) {
-        const char *names[POLICY_TABLES];
-        for (int i = 0; i < POLICY_TABLES; i++)
-            names[i] = policy_tables[i].name;
-        const char *hint = suggestion(file->graph, what, names, POLICY_TABLES);
-        fail_at(file, "no policy '%s'%s%s one of pcc torch-cuda torch-cpu apex-O0 apex-O1 apex-O2 apex-O3", what, hint,
-                *hint ? " It is" : "; it is");
-    }
+    if (!table && !strpbrk(what, "./") && access(path, R_OK) != 0)
+        fail_unknown(file, what);
     if (!table && file->depth == MAX_INCLUDE_DEPTH)
         fail_at(file, "include '%s': policy files include each other more than %d deep", what, MAX_INCLUDE_DEPTH);
     if (!table) {

@@ -37,7 +37,7 @@ const PrecisionMode *find_precision_mode(const char *name)
 #define NORMALIZATIONS "LayerNormalization GroupNormalization RMSNormalization MeanVarianceNormalization LRN"
 #define SCATTERS "Scatter ScatterElements ScatterND"
 
-const PolicyTable policy_tables[POLICY_TABLES] = {
+const PolicyTable policy_tables[] = {
     {.name = "pcc", .lower = "PRelu", .rest = REST_ROW},
     {.name = "torch-cuda",
      .lower = PRODUCTS,
@@ -65,13 +65,14 @@ const PolicyTable policy_tables[POLICY_TABLES] = {
      .loss_scale = LOSS_SCALE_DYNAMIC,
      .update = "master"},
     {.name = "apex-O3", .keep = LOSSES, .rest = REST_LOWER, .loss_scale = 1},
+    {0},
 };
 
 const PolicyTable *find_policy_table(const char *name)
 {
-    for (int i = 0; i < POLICY_TABLES; i++)
-        if (strcmp(policy_tables[i].name, name) == 0)
-            return &policy_tables[i];
+    for (const PolicyTable *table = policy_tables; table->name; table++)
+        if (strcmp(table->name, name) == 0)
+            return table;
     return NULL;
 }
 

@@ -20,8 +20,7 @@ typedef struct PolicyTable {
     const char *update; /* of 16-bit weights; NULL: the mode's */
 } PolicyTable;
 
-enum { POLICY_TABLES = 7 };
-extern const PolicyTable policy_tables[POLICY_TABLES];
+extern const PolicyTable policy_tables[]; /* ended by one without a name */
 
 const PolicyTable *find_policy_table(const char *name); /* NULL when there is none of this name */
 /* The ONNX operator that pcc's own stands for: "Gelu" for GeluErf; the operator's own name for all others. */

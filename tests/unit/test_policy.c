@@ -75,14 +75,14 @@ static void modes_have_the_dtypes_of_the_specification(void **state)
 static void lists_name_operators_that_exist(void **state)
 {
     (void)state;
-    for (int i = 0; i < POLICY_TABLES; i++) {
-        const char *const lists[] = {policy_tables[i].lower, policy_tables[i].keep, policy_tables[i].promote};
+    for (const PolicyTable *table = policy_tables; table->name; table++) {
+        const char *const lists[] = {table->lower, table->keep, table->promote};
         for (int list = 0; list < 3; list++)
             for (const char *word = lists[list]; word && *word; word += strspn(word, " ")) {
                 const size_t length = strcspn(word, " ");
                 const Op *op = find_op(word, length);
                 if (!op)
-                    fail_msg("%s lists %.*s, which is no operator", policy_tables[i].name, (int)length, word);
+                    fail_msg("%s lists %.*s, which is no operator", table->name, (int)length, word);
                 assert_string_equal(onnx_name(op), op->name); /* else its ONNX name is what lists are asked for */
                 word += length;
             }
@@ -99,6 +99,8 @@ static void policies_give_the_classes_of_their_originals(void **state)
     (void)state;
     static const char *const policies[] = {"pcc",     "torch-cuda", "torch-cpu", "apex-O0",
                                            "apex-O1", "apex-O2",    "apex-O3"};
+    enum { POLICIES = sizeof policies / sizeof *policies };
+    assert_null(policy_tables[POLICIES].name);
     /* a letter a policy: Lower, Keep, Promote, Follow, - none */
     static const struct {
         const char *op, *classes;
@@ -129,7 +131,7 @@ static void policies_give_the_classes_of_their_originals(void **state)
     static const char letters[] = {
         [CLASS_LOWER] = 'L', [CLASS_KEEP] = 'K', [CLASS_PROMOTE] = 'P', [CLASS_FOLLOW] = 'F', [CLASS_NONE] = '-'};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++)
-        for (int p = 0; p < POLICY_TABLES; p++)
+        for (int p = 0; p < POLICIES; p++)
             if (letters[class_of(policies[p], want[i].op)] != want[i].classes[p])
                 fail_msg("%s under %s is %c, not %c", want[i].op, policies[p],
                          letters[class_of(policies[p], want[i].op)], want[i].classes[p]);
