@@ -4,8 +4,16 @@
 
 #include "passes/passes.h"
 
-extern const Target target_c;    /* C for CPUs */
-extern const Target target_cuda; /* CUDA C++ for NVIDIA's GPUs */
+/* A row a target: its name, the suffix and the language of its source files, what it is. The first is the default. */
+#define PCC_TARGETS(ROW)            \
+    ROW(c, ".c", "C", "C for CPUs") \
+    ROW(cuda, ".cu", "CUDA", "CUDA C++ for NVIDIA's GPUs")
+
+#define PCC_TARGET_DECLARE(NAME, SUFFIX, LANGUAGE, HELP) extern const Target target_##NAME;
+PCC_TARGETS(PCC_TARGET_DECLARE)
+#undef PCC_TARGET_DECLARE
+
+extern const Target *const targets[]; /* all of them, ended by NULL */
 
 typedef struct EmitOptions {
     const char *model_path;   /* for the header comment */
@@ -16,7 +24,7 @@ typedef struct EmitOptions {
     const char *runtime_name; /* "train.runtime.c" */
     bool library;             /* no main(): the program's table is the one symbol that others see */
     const char *name;         /* the table's symbol is pcc_program_NAME; NULL: pcc_program, beside a main() program */
-    const void *export_template; /* the original model without trained payloads, or NULL (frontend/export/onnx_export.h) */
+    const void *export_template; /* the original model without trained payloads, or NULL (onnx_export.h) */
     size_t export_template_bytes;
     const int64_t *export_splices; /* [splice_count][4] */
     int64_t splice_count;

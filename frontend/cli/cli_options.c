@@ -1,6 +1,7 @@
 /* cli_options.c: the table of options. */
 #include "frontend/cli/cli_options.h"
 
+#include "codegen/codegen.h"
 #include "ir/target/gpu.h"
 #include "ir/optimizer.h"
 
@@ -17,8 +18,11 @@ const char *const section_titles[SECTION_COUNT] = {
 };
 
 const Choice emit_choices[] = {
-    {"c", NULL, true, "the C source of the training program"},
-    {"cuda", NULL, true, "the CUDA source of the training program"},
+/* clang-format off */
+#define TARGET_ROW(NAME, SUFFIX, LANGUAGE, HELP) {#NAME, NULL, true, "the " LANGUAGE " source of the training program"},
+    PCC_TARGETS(TARGET_ROW)
+#undef TARGET_ROW
+    /* clang-format on */
     {"exe", NULL, true, "the executable, built with the system's C compiler"},
     {"lib", NULL, true, "a library without main(): source, .a or .so by the suffix"},
     {"ir", NULL, true, "the scheduled training graph as text"},
@@ -28,9 +32,10 @@ const Choice emit_choices[] = {
 };
 
 static const Choice target_choices[] = {
-    {"c", NULL, true, "C for CPUs"},
-    {"cuda", NULL, true, "CUDA C++ for NVIDIA's GPUs"},
-    {0},
+#define TARGET_ROW(NAME, SUFFIX, LANGUAGE, HELP) {#NAME, NULL, true, HELP},
+    PCC_TARGETS(TARGET_ROW)
+#undef TARGET_ROW
+        {0},
 };
 
 static const Choice gpu_choices[] = {

@@ -20,16 +20,20 @@ static const struct EmitRow {
     const char *name, *suffix;
     Emit emit;
     const Target *target; /* EMIT_SOURCE: whose; NULL: the one that --target says */
-} emits[] = {{"c", ".c", EMIT_SOURCE, &target_c},
-             {"cuda", ".cu", EMIT_SOURCE, &target_cuda},
-             {"exe", "", EMIT_EXE, NULL},
-             {"lib", ".a", EMIT_LIB, NULL},
-             {"lib", ".so", EMIT_LIB, NULL},
-             {"ir", ".ir", EMIT_IR, NULL},
-             {"dot", ".dot", EMIT_DOT, NULL},
-             {"dot", ".gv", EMIT_DOT, NULL},
-             {"report", ".html", EMIT_REPORT, NULL},
-             {"report", ".htm", EMIT_REPORT, NULL}};
+/* clang-format off */
+} emits[] = {
+#define TARGET_ROW(NAME, SUFFIX, LANGUAGE, HELP) {#NAME, SUFFIX, EMIT_SOURCE, &target_##NAME},
+    PCC_TARGETS(TARGET_ROW)
+#undef TARGET_ROW
+    {"exe", "", EMIT_EXE, NULL},
+    {"lib", ".a", EMIT_LIB, NULL},
+    {"lib", ".so", EMIT_LIB, NULL},
+    {"ir", ".ir", EMIT_IR, NULL},
+    {"dot", ".dot", EMIT_DOT, NULL},
+    {"dot", ".gv", EMIT_DOT, NULL},
+    {"report", ".html", EMIT_REPORT, NULL},
+    {"report", ".htm", EMIT_REPORT, NULL}};
+/* clang-format on */
 enum { EMIT_ROWS = sizeof emits / sizeof *emits };
 
 #define usage(c, ...) fatal(&(c)->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, __VA_ARGS__)
@@ -125,7 +129,10 @@ static void check_request(Compilation *c, Emit emit)
 
 static const char *source_suffix(const Compilation *c)
 {
-    return c->target == &target_cuda ? ".cu" : ".c";
+    const struct EmitRow *row = emits;
+    while (row->target != c->target)
+        row++;
+    return row->suffix;
 }
 
 /* The bytes of the weights file, for the source itself. */

@@ -219,7 +219,10 @@ void import_model(Compilation *c)
 
 const Target *target_of(const CommandLine *line)
 {
-    return line->target && strcmp(line->target, target_cuda.name) == 0 ? &target_cuda : &target_c;
+    const Target *const *target = targets;
+    while (line->target && strcmp((*target)->name, line->target) != 0)
+        target++;
+    return *target;
 }
 
 /* Bits of Library; cuBLASLt where nothing is said. */

@@ -41,10 +41,14 @@ static bool runs_on(const Target *target, const Op *op)
     return op->kind != OP_KERNEL || target_has_kernel(target, op->name);
 }
 
-static const char *targets_of(const Op *op)
+/* "c cuda"; "-": none. */
+static const char *targets_of(Arena *arena, const Op *op)
 {
-    const bool on_c = runs_on(&target_c, op), on_cuda = runs_on(&target_cuda, op);
-    return on_c && on_cuda ? "c cuda" : on_c ? "c" : on_cuda ? "cuda" : "-";
+    const char *names = "";
+    for (const Target *const *target = targets; *target; target++)
+        if (runs_on(*target, op))
+            names = arena_printf(arena, "%s%s%s", names, *names ? " " : "", (*target)->name);
+    return *names ? names : "-";
 }
 
 /* As its domain calls it: rows of com.microsoft that share a name with one of ONNX's say whose they are. */
@@ -67,7 +71,7 @@ static void print_supported_ops(Compilation *c, FILE *stream)
         const char *domain = op->domain ? op->domain : "", *dot = op->domain ? "." : "";
         const char *name = arena_printf(c->arena, "%s%s%s", domain, dot, known_name(op));
         fprintf(stream, "%-28s %2d-%-4d %-9s %-16s %-7s %s -> %s\n", name, from, op->until ? op->until : ONNX_MAX_OPSET,
-                is_differentiable(op) ? "yes" : "-", how(op), targets_of(op), op->inputs, op->outputs);
+                is_differentiable(op) ? "yes" : "-", how(op), targets_of(c->arena, op), op->inputs, op->outputs);
     }
 }
 
