@@ -16,11 +16,11 @@
 
 typedef enum Emit { EMIT_NOTHING, EMIT_SOURCE, EMIT_EXE, EMIT_LIB, EMIT_IR, EMIT_DOT, EMIT_REPORT } Emit;
 
+/* clang-format off */
 static const struct EmitRow {
     const char *name, *suffix;
     Emit emit;
     const Target *target; /* EMIT_SOURCE: whose; NULL: the one that --target says */
-/* clang-format off */
 } emits[] = {
 #define TARGET_ROW(NAME, SUFFIX, LANGUAGE, HELP) {#NAME, SUFFIX, EMIT_SOURCE, &target_##NAME},
     PCC_TARGETS(TARGET_ROW)
