@@ -149,8 +149,7 @@ static void check_call(Audit *audit, CXCursor cursor)
     clang_disposeString(name);
 }
 
-/* ---- the walk
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the walk --------------------------------------------------------------------------------------------------- */
 
 static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent, CXClientData data)
 {

@@ -1,3 +1,4 @@
+/* expression.c: a row's formula with operands, attributes and functions put in, token by token. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* text.c: a buffer that grows in the arena, and numbers, strings and names as C writes them. */
 #include <math.h>
 #include <string.h>
 

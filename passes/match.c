@@ -1,3 +1,4 @@
+/* match.c: what nodes, products and constants look like, and putting one value in another's place. */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* match.h: small questions that the recognisers ask of a graph. */
+/* match.h: small questions that passes ask of a graph when they look for a pattern, and the recognisers. */
 #ifndef PCC_MATCH_H
 #define PCC_MATCH_H
 

@@ -1,4 +1,4 @@
-/* attention.c: one struct of extents and strides, PccAttention of the runtime's attention_scratch.h. */
+/* attention.c: one struct of extents and strides, PccAttention of the runtime's attention_shape.h. */
 #include <string.h>
 
 #include "codegen/calls/calls.h"

@@ -1,4 +1,4 @@
-/* pool.c: pooling, one struct of extents, PccPool of the runtime's pool.h; and resizing along one axis. */
+/* pool.c: pooling, one struct of extents, PccPool of the runtime's pool_shape.h; and resizing along one axis. */
 #include "codegen/calls/calls.h"
 #include "ir/ops/shared/geometry.h"
 

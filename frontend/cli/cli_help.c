@@ -19,8 +19,7 @@ static const struct {
 static const char zoo_usage[] = "pcc zoo [NAME [key=value ...] -o NAME.onnx]";
 static const char zoo_what[] = "writes a model to start from";
 
-/* ---- text
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- text ------------------------------------------------------------------------------------------------------- */
 
 static int print_word(FILE *stream, const char *word, size_t length, int column)
 {
@@ -104,8 +103,7 @@ void print_precisions(FILE *stream)
     }
 }
 
-/* ---- the manual page
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- the manual page -------------------------------------------------------------------------------------------- */
 
 /* groff(7): hyphens that are typed, not hyphenation; no request at the start of a line. */
 static void print_roff(FILE *stream, const char *text)
@@ -199,8 +197,7 @@ void print_manual(FILE *stream)
           stream);
 }
 
-/* ---- completion
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- completion ------------------------------------------------------------------------------------------------- */
 
 /* Words that complete the value after `option`: its choices, or files. */
 static void print_completion_case(FILE *stream, const CliOption *option)

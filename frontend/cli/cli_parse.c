@@ -282,8 +282,7 @@ void need_model(Diagnostics *diagnostics, const CommandLine *line)
         fatal(diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN, "no model; usage: pcc MODEL.onnx [options] -o train.c");
 }
 
-/* ---- for the importer and the passes
- * --------------------------------------------------------------------------------- */
+/* ---- for the importer and the passes ---------------------------------------------------------------------------- */
 
 ImportOptions import_options(Arena *arena, Diagnostics *diagnostics, const CommandLine *line)
 {

@@ -124,8 +124,7 @@ static void check_request(Compilation *c, Emit emit)
         usage(c, "-o %s would overwrite the model", line->output_file);
 }
 
-/* ---- the C program
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the C program ---------------------------------------------------------------------------------------------- */
 
 static const char *source_suffix(const Compilation *c)
 {
@@ -230,8 +229,7 @@ static void make_binary(Compilation *c, Emit emit, const ProgramSource *source)
         outputs_make_executable(&c->outputs, staged);
 }
 
-/* ---- text
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------------------------- */
 
 static void write_ir(Compilation *c, FILE *stream)
 {
@@ -239,8 +237,7 @@ static void write_ir(Compilation *c, FILE *stream)
     graph_print(c->program.train, stream, inline_elements);
 }
 
-/* ---- the command
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------------------------------------------------ */
 
 static void emit_output(Compilation *c, Emit emit)
 {

@@ -64,8 +64,7 @@ static void read_reference(Verification *v)
     bind_reference_shapes(v);
 }
 
-/* ---- the program
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the program ------------------------------------------------------------------------------------------------ */
 
 static void write_source(Compilation *c, const Emitted *source, const char *path)
 {
@@ -132,8 +131,7 @@ static void probe(Compilation *c, const char *reference, const char *dump)
         fatal(&c->diagnostics, EXIT_STATUS_INTERNAL, NO_ORIGIN, "the program's --probe ended with status %d", status);
 }
 
-/* ---- the command
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the command ------------------------------------------------------------------------------------------------ */
 
 /* Would it do to allow for rounding? Not where a tensor is missing. */
 static bool may_be_noise(const Verification *v, const Comparison *comparison)

@@ -101,8 +101,7 @@ int run_compilation(Compilation *c, void (*body)(Compilation *c))
     return (int)c->diagnostics.status;
 }
 
-/* ---- steps
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------------------------------ */
 
 /* A model that is not there: which file of that folder did the user mean? */
 void check_model_exists(Compilation *c)
@@ -337,8 +336,7 @@ void run_passes(Compilation *c)
     c->program = run_pipeline(c->imported, &c->options);
 }
 
-/* ---- the export template
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the export template ---------------------------------------------------------------------------------------- */
 
 /* The values of that kind, by name. */
 static NameTable stored_values(const Graph *graph, ValueKind kind)

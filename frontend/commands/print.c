@@ -18,8 +18,7 @@ void print_version(FILE *stream)
             ONNX_MAX_IR_VERSION);
 }
 
-/* ---- pcc itself
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- pcc itself ------------------------------------------------------------------------------------------------- */
 
 static const char *how(const Op *op)
 {
@@ -94,8 +93,7 @@ static void print_passes(Compilation *c, FILE *stream)
     }
 }
 
-/* ---- this machine
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- this machine ----------------------------------------------------------------------------------------------- */
 
 static void print_cpu_model(FILE *stream)
 {
@@ -148,8 +146,7 @@ static void print_host(Compilation *c, FILE *stream)
     fprintf(stream, "runtime   %s\n", files.library ? files.library : "by pkg-config");
 }
 
-/* ---- the choice of --print
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the choice of --print -------------------------------------------------------------------------------------- */
 
 static void print_manual_page(Compilation *c, FILE *stream)
 {

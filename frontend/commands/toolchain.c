@@ -44,8 +44,7 @@ RuntimeFiles find_runtime(Arena *arena)
     };
 }
 
-/* ---- running commands
- * ------------------------------------------------------------------------------------------------ */
+/* ---- running commands ------------------------------------------------------------------------------------------- */
 
 typedef struct Arguments {
     Arena *arena;
@@ -76,8 +75,7 @@ static int run_arguments(Arguments *arguments, bool verbose)
     return interrupt_run(arguments->items);
 }
 
-/* ---- building
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- building --------------------------------------------------------------------------------------------------- */
 
 static const char *pkg_config(Arena *arena, Diagnostics *diagnostics, const char *what)
 {

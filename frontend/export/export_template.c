@@ -83,8 +83,7 @@ static bool copy_value_info(Exporter *exporter, const WireField *field, Piece *g
     return true;
 }
 
-/* ---- graph and model
- * -------------------------------------------------------------------------------------------------- */
+/* ---- graph and model -------------------------------------------------------------------------------------------- */
 
 /* Writes the initializer when the field is one that is trained. */
 static bool copy_initializer(Exporter *exporter, const WireField *field, Piece *graph)

@@ -188,8 +188,7 @@ bool import_attributes(Import *import, const Body *body, const NodeProto *from, 
 /* The value of a Constant node; NULL after error() or unsupported(). */
 Value *import_constant(Import *import, const Body *body, const NodeProto *node);
 
-/* ---- onnx_fold.c
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- onnx_fold.c ------------------------------------------------------------------------------------------------ */
 
 bool can_fold(const Node *node);
 /* The node's outputs as constants, with their names; the node is removed. */
@@ -205,8 +204,7 @@ Value *known_constant(Import *import, Value *value);
 void fold_helpers(Import *import, Node *after, Node *node);
 void fold_static_operands(Import *import, Node *node);
 
-/* ---- onnx_functions.c
- * ------------------------------------------------------------------------------------------------ */
+/* ---- onnx_functions.c ------------------------------------------------------------------------------------------- */
 
 void index_functions(Import *import);
 const FunctionProto *find_function(Import *import, const NodeProto *node);
@@ -259,8 +257,7 @@ bool rebatch_knew(Import *import, const Body *body, const NodeProto *from); /* t
 /* The values of a binding as data of that type; one value fills it. Fatal when they do not fit. */
 const void *bound_data(const Import *import, const InputBinding *binding, const Type *type);
 
-/* ---- bind_dims.c, onnx_latent.c, onnx_quantised.c, onnx_moved.c, onnx_packed.c, onnx_states.c
- * -------------------------------------------------------------------------------------- */
+/* ---- bind_dims.c, onnx_latent.c, onnx_quantised.c, onnx_moved.c, onnx_packed.c, onnx_states.c ------------------- */
 
 /* Defines the graph's inputs that are no initializers. */
 void bind_inputs(Import *import, Scope *scope);

@@ -53,8 +53,7 @@ OnnxWriter *onnx_writer_create(Arena *arena, Diagnostics *diagnostics, const cha
     return writer;
 }
 
-/* ---- values and initializers
- * ----------------------------------------------------------------------------------------- */
+/* ---- values and initializers ------------------------------------------------------------------------------------ */
 
 /* ValueInfoProto{name 1, type 2: TypeProto{tensor_type 1: {elem_type 1, shape 2: {dim 1: {dim_value 1, dim_param 2}}}}}
  */
@@ -125,8 +124,7 @@ void onnx_writer_constant(OnnxWriter *writer, const char *name, Dtype dtype, int
     onnx_writer_initializer(writer, name, dtype, rank, dims, fill_contents, contents);
 }
 
-/* ---- nodes
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------------------------------ */
 
 static void finish_node(OnnxWriter *writer)
 {
@@ -206,8 +204,7 @@ void onnx_writer_metadata(OnnxWriter *writer, const char *key, const char *value
     add_entry(&writer->metadata, 14, key, value);
 }
 
-/* ---- the file
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- the file --------------------------------------------------------------------------------------------------- */
 
 static uint64_t payload_bytes(const Initializer *initializer)
 {

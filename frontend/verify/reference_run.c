@@ -48,8 +48,7 @@ static void add_result(ReferenceRun *run, const char *kind, const char *name, co
     APPEND(graph->arena, run->results, run->result_count, result);
 }
 
-/* ---- rounding
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- rounding --------------------------------------------------------------------------------------------------- */
 
 /* splitmix64 (Steele, Lea, Flood 2014): the i-th sign of a stream. */
 static double random_sign(uint64_t stream, uint64_t i)
@@ -137,8 +136,7 @@ static void mark_learned(ReferenceRun *run)
                     run->learned[node->outputs[k]->id] = true;
 }
 
-/* ---- before the first step
- * ------------------------------------------------------------------------------------------- */
+/* ---- before the first step -------------------------------------------------------------------------------------- */
 
 static void fix_inputs(ReferenceRun *run, uint64_t seed)
 {
@@ -171,8 +169,7 @@ static void fix_weights(ReferenceRun *run)
     }
 }
 
-/* ---- steps
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------------------------------ */
 
 static void add_first_step(ReferenceRun *run, Graph *scratch, Tensor *tensors)
 {

@@ -223,8 +223,7 @@ static void simplified_norm_expand(Graph *graph, Node *node, Value **replacement
         replacements[1] = norm->outputs[1];
 }
 
-/* ---- EmbedLayerNormalization: ids, segments, tables of words, positions, segments, gamma, beta, mask, positions
- * ------ */
+/* ---- EmbedLayerNormalization: ids, segments, tables of words, positions, segments, gamma, beta, mask, positions ---- */
 
 enum { IDS, SEGMENTS, WORDS, POSITIONS, SEGMENT_TABLE, GAMMA, BETA, EMBED_MASK, POSITION_IDS };
 

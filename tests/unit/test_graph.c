@@ -165,8 +165,7 @@ static void test_constant_operands(void **state)
     assert_null(input(node, -1));
 }
 
-/* ---- a row of the test's own, for attributes and the checks before inference
- * ----------------------------------------- */
+/* ---- a row of the test's own, for attributes and the checks before inference ------------------------------------ */
 
 static bool infer_probe(Graph *graph, Node *node)
 {

@@ -49,8 +49,7 @@ static void test_kinds_names_and_origins(void **state)
     assert_string_equal(graph->last->origin.op, "Relu");
 }
 
-/* ---- dims
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- dims ------------------------------------------------------------------------------------------------------- */
 
 static Graph *import_linear_with(ModelTest *test, const ImportOptions *options)
 {
@@ -225,8 +224,7 @@ static void test_unknown_dimensions(void **state)
     assert_open_dims(*state, 0, NULL);
 }
 
-/* ---- folding
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- folding ---------------------------------------------------------------------------------------------------- */
 
 /* Shape, a slice of it, Concat and Reshape leave the one Reshape. */
 static void test_shape_arithmetic_folds(void **state)
@@ -284,8 +282,7 @@ static void test_old_nodes_are_upgraded(void **state)
     assert_false(has_attr(result->first, "axes"));
 }
 
-/* ---- what pcc does not have
- * --------------------------------------------------------------------------------------------- */
+/* ---- what pcc does not have ------------------------------------------------------------------------------------- */
 
 static void test_all_unsupported_operators_are_listed(void **state)
 {
@@ -336,8 +333,7 @@ static void test_types_that_pcc_does_not_have(void **state)
     ASSERT_REFUSED(test, EXIT_STATUS_UNSUPPORTED, path, "1 unsupported operator:");
 }
 
-/* ---- what is not needed
- * --------------------------------------------------------------------------------------------- */
+/* ---- what is not needed ----------------------------------------------------------------------------------------- */
 
 /* y = relu(x); label of an operator that pcc does not have, words from a table of strings; dead nodes of every kind. */
 static const char *write_branches(ModelTest *test)
@@ -525,8 +521,7 @@ static void test_versions(void **state)
         assert_opset_is_refused(*state, cases[i].opset, cases[i].message);
 }
 
-/* ---- functions
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- functions -------------------------------------------------------------------------------------------------- */
 
 /* twice(a; slope = 0.5) = leaky(leaky(a)), whose attribute alpha refers to the call's slope. */
 static WireBuffer leaky_function(const char *callee_domain, const char *callee)
@@ -610,8 +605,7 @@ static void test_functions_that_multiply(void **state)
     ASSERT_LEAVES(test->fixture, EXIT_STATUS_INPUT, import_with(test, path, &no_options));
 }
 
-/* ---- control flow
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- control flow ----------------------------------------------------------------------------------------------- */
 
 static WireBuffer branch(const char *op)
 {

@@ -173,8 +173,7 @@ static void test_bodies_do_not_nest_without_end(void **state)
     test_free(text);
 }
 
-/* ---- robustness: what follows only must not crash, and must say something where it returns NULL
- * ------------------------ */
+/* ---- robustness: what follows only must not crash, and must say something where it returns NULL ----------------- */
 
 static void parse_any(Fixture *fixture, const char *text, size_t length)
 {

@@ -76,8 +76,7 @@ static Value *build_sum(Graph *graph, Value *x, Value *y)
     return !x ? y : !y ? x : build_add(graph, x, build_cast(graph, y, x->type.dtype));
 }
 
-/* ---- MultiHeadAttention: Q, K, V, bias, padding of keys, bias of scores, past key and value
- * -------------------------- */
+/* ---- MultiHeadAttention: Q, K, V, bias, padding of keys, bias of scores, past key and value --------------------- */
 
 enum { QUERY, KEY, VALUE, QKV_BIAS, PADDING, SCORE_BIAS, PAST_KEY, PAST_VALUE };
 
@@ -196,8 +195,7 @@ static void multi_head_expand(Graph *graph, Node *node, Value **replacements)
     replace_attention(graph, node, build_inner(graph, &inner), replacements);
 }
 
-/* ---- Attention of com.microsoft: X, W, bias, mask, past, bias of scores
- * ---------------------------------------------- */
+/* ---- Attention of com.microsoft: X, W, bias, mask, past, bias of scores ----------------------------------------- */
 
 enum { PROJECTED = 0, WEIGHTS = 1, W_BIAS = 2, MASK_INDEX = 3, PAST = 4, BIAS_OF_SCORES = 5 };
 
@@ -287,8 +285,7 @@ static void packed_attention_expand(Graph *graph, Node *node, Value **replacemen
         replacements[1] = build_present(graph, attention->outputs[1], attention->outputs[2]);
 }
 
-/* ---- RotaryEmbedding of com.microsoft: X, positions, cosines, sines
- * -------------------------------------------------- */
+/* ---- RotaryEmbedding of com.microsoft: X, positions, cosines, sines --------------------------------------------- */
 
 /* Positions [B, S], or [1]: where the first stands. */
 static Value *build_position_ids(Graph *graph, Value *given, int64_t batch, int64_t length)
@@ -364,8 +361,7 @@ static void contrib_rotary_expand(Graph *graph, Node *node, Value **replacements
     replacements[0] = build_scale(graph, y, attr_float(node, "scale"));
 }
 
-/* ---- GroupQueryAttention: Q, K, V, past key and value, lengths, total length, cosines, sines
- * -------------------------- */
+/* ---- GroupQueryAttention: Q, K, V, past key and value, lengths, total length, cosines, sines -------------------- */
 
 enum { COSINES = 7, SINES = 8 };
 

@@ -85,8 +85,7 @@ template <int V, class F> PCC_DEVICE void pcc_walk_row(int64_t start, int64_t wi
         f(PccLanes<1>(), i);
 }
 
-/* ---- columns: a block is (vectors of columns, rows that are processed together)
- * ----------------------------------- */
+/* ---- columns: a block is (vectors of columns, rows that are processed together) --------------------------------- */
 
 static inline dim3 pcc_column_block(int64_t columns, int lanes)
 {
