@@ -79,13 +79,6 @@ static Value *keep_axes(Graph *graph, const Node *node, Value *value)
     return build_reshape(graph, value, kept.rank, kept.dims);
 }
 
-static bool sum_upgrade(Graph *graph, Node *node, int opset)
-{
-    if (opset < 13)
-        ints_to_operand(graph, node, "axes", 1);
-    return true;
-}
-
 static bool reduce_upgrade(Graph *graph, Node *node, int opset)
 {
     if (opset < 18)
@@ -412,7 +405,7 @@ const Op reduce_ops[] = {
      .precision = CLASS_KEEP,
      .kind = OP_EXPAND,
      .follow_axis = reduce_follow_axis,
-     .upgrade = sum_upgrade,
+     .upgrade = upgrade_axes,
      .infer = reduce_infer,
      .gradient = sum_gradient,
      .summands = reduced_elements,

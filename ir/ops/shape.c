@@ -62,13 +62,6 @@ static bool flatten_infer(Graph *graph, Node *node)
         make_type(x->dtype, 2, (int64_t[]){dims_product(x, 0, split), dims_product(x, split, x->rank)}));
 }
 
-static bool axes_upgrade(Graph *graph, Node *node, int opset)
-{
-    if (opset < 13)
-        ints_to_operand(graph, node, "axes", 1);
-    return true;
-}
-
 static bool squeeze_infer(Graph *graph, Node *node)
 {
     const Type *x = &node->inputs[0]->type;
@@ -485,9 +478,9 @@ const Op shape_ops[] = {
      .evaluate = split_evaluate, .view_forward = view_split},
     {EXPAND_ROW(Flatten, 13), .inputs = "X", .attributes = "axis:int=1", .keeps_order = true, .infer = flatten_infer,
      .expand = reshape_expand},
-    {EXPAND_ROW(Squeeze, 13), .inputs = "X, Axes:int?!", .keeps_order = true, .upgrade = axes_upgrade,
+    {EXPAND_ROW(Squeeze, 13), .inputs = "X, Axes:int?!", .keeps_order = true, .upgrade = upgrade_axes,
      .infer = squeeze_infer, .expand = reshape_expand},
-    {EXPAND_ROW(Unsqueeze, 13), .inputs = "X, Axes:int!", .keeps_order = true, .upgrade = axes_upgrade,
+    {EXPAND_ROW(Unsqueeze, 13), .inputs = "X, Axes:int!", .keeps_order = true, .upgrade = upgrade_axes,
      .infer = unsqueeze_infer, .expand = reshape_expand},
     {EXPAND_ROW(Tile, 13), .inputs = "X, Repeats:int!", .follow_axis = follow_every, .infer = tile_infer,
      .expand = tile_expand},

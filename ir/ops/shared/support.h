@@ -109,6 +109,14 @@ static inline void ints_to_operand(Graph *graph, Node *node, const char *attribu
     remove_attr(node, attribute);
 }
 
+/* Of Squeeze, Unsqueeze and ReduceSum. */
+static inline bool upgrade_axes(Graph *graph, Node *node, int opset)
+{
+    if (opset < 13)
+        ints_to_operand(graph, node, "axes", 1);
+    return true;
+}
+
 static inline void float_to_operand(Graph *graph, Node *node, const char *attribute, int i, Dtype dtype)
 {
     if (!has_attr(node, attribute))
