@@ -10,6 +10,16 @@ template <int R, int M> struct PccAttentionOnline {
     float max[2 * R], sum[2 * R], out[R][8 * M][4];
 };
 
+/* Before the first key. */
+template <int R, int M> PCC_DEVICE PccAttentionOnline<R, M> pcc_attention_online_begin()
+{
+    PccAttentionOnline<R, M> state = {};
+#pragma unroll
+    for (int i = 0; i < 2 * R; i++)
+        state.max[i] = -INFINITY;
+    return state;
+}
+
 /* Replaces scores by exponentials relative to the rows' new maximum, and rescales the sums so far. */
 template <class X, int R, int N, int M>
 PCC_DEVICE void pcc_attention_online(float (&score)[R][2 * N][4], PccAttentionOnline<R, M> &state)
@@ -98,10 +108,7 @@ PCC_DEVICE void pcc_attention_tensor_task(const PccAttention &shape, const X *q,
         pcc_attention_copy(pcc_attention_row(v, shape.v_stride, batch, kv, key) + column, shape.v_stride[2],
                            shape.keys - key, columns, C, to + C * pitch);
     };
-    PccAttentionOnline<R, M> state = {};
-#pragma unroll
-    for (int i = 0; i < 2 * R; i++)
-        state.max[i] = -INFINITY;
+    PccAttentionOnline<R, M> state = pcc_attention_online_begin<R, M>();
     __syncthreads(); /* the previous task's tiles may still be read */
     pcc_attention_copy(pcc_attention_row(q, shape.q_stride, batch, head, query), shape.q_stride[2],
                        shape.queries - query, width, rows, shared);
