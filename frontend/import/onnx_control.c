@@ -41,42 +41,6 @@ static bool refuse_unknown(const Control *control, const char *what, const Value
 
 /* ---- If ---- */
 
-const char *branch_place(Arena *arena, const char *outer, const char *output, const char *branch)
-{
-    return arena_printf(arena, "%s%s\n%s\n", outer, output, branch);
-}
-
-static const char *first_output(const NodeProto *node)
-{
-    for (size_t i = 0; i < node->n_output; i++) {
-        if (*node->output[i]) {
-            return node->output[i];
-        }
-    }
-    return "";
-}
-
-/* Several nodes may have one name, but no two of a graph an output of one name. What the branch stores goes back to its
- * place. */
-static Body branch_body(const Control *control, const char *branch)
-{
-    Import *import = control->import;
-    OnnxModel *model = import->model;
-    const char *output = first_output(control->node);
-    Body body = *control->body;
-    body.prefix = arena_printf(import->arena, "%s/", control->origin.node);
-    if (body.repeated) {
-        return body;
-    }
-    if (name_table_find(&import->branch_prefixes, body.prefix)) {
-        body.prefix = arena_printf(import->arena, "%s:%s/", control->origin.node, output);
-    }
-    body.place = branch_place(model->arena, control->body->place, output, branch);
-    name_table_set(&import->branch_prefixes, import->arena, body.prefix, import);
-    name_table_set(&model->branches, model->arena, body.place, (void *)(uintptr_t)body.prefix);
-    return body;
-}
-
 static bool import_if(const Control *control)
 {
     Value *condition = node_input(control->import, control->scope, control->origin, control->node, 0);
@@ -88,7 +52,8 @@ static bool import_if(const Control *control)
     const GraphProto *branch = subgraph(control, name);
     check_signature(control, branch, 0, control->node->n_output);
     Value **results = NEW_ARRAY(control->import->arena, Value *, branch->n_output + 1);
-    import_body(control, branch_body(control, name), branch, NULL, wanted_results(control, branch, 0, 0), results);
+    import_body(control, branch_body(control, name, branch), branch, NULL, wanted_results(control, branch, 0, 0),
+                results);
     for (size_t i = 0; i < branch->n_output; i++) {
         define_result(control->import, control->body, control->scope, control->node, i, results[i]);
     }

@@ -32,6 +32,10 @@ Value *scalar_constant(Import *import, Dtype dtype, int64_t value);
 bool spend_iteration(const Control *control); /* one more body, of those that the import may hold; true */
 void check_signature(const Control *control, const GraphProto *graph, size_t inputs, size_t outputs);
 
+/* The body of the If's branch ("then_branch", "else_branch"), whose names no other tensor of the import has.
+ * (onnx_branch.c) */
+Body branch_body(const Control *control, const char *branch, const GraphProto *graph);
+
 /* False when the node is none of theirs. (onnx_flex.c, onnx_sequence.c) */
 bool import_flex_attention(const Control *control);
 bool import_sequence_node(const Control *control);

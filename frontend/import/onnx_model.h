@@ -59,9 +59,9 @@ struct Import {
     int moved_capacity;
     Value absent; /* an optional formal input of a function that a call leaves out */
     NameTable functions;
-    NameTable branch_prefixes; /* Body.prefix of the branches so far, as keys */
-    NameTable read;            /* the names that some node of the graph reads, needed or not */
-    const char **results;      /* the names of the values that the import is for */
+    NameTable taken;      /* once the graph has an If: the names of it and of the branches so far, and their prefixes */
+    NameTable read;       /* the names that some node of the graph reads, needed or not */
+    const char **results; /* the names of the values that the import is for */
     int result_count;
     Rebatch *rebatch;       /* of a file with a fixed batch that is read with another; or NULL */
     int node_budget;        /* nodes that may still be imported: functions and loops multiply */
@@ -228,7 +228,8 @@ int sequence_items(Value *value, Value ***items);
 
 /* If, Loop and Scan, FlexAttention, sequences and optionals; false when the node is none of them. */
 bool import_control(Import *import, const Body *body, Scope *scope, const NodeProto *node);
-/* A branch ("then_branch", "else_branch") of the If whose first output is `output`, in the graph at `outer`. */
+/* onnx_branch.c: a branch ("then_branch", "else_branch") of the If whose first output is `output`, in the graph at
+ * `outer`. */
 const char *branch_place(Arena *arena, const char *outer, const char *output, const char *branch);
 
 /* The N that a file's fixed batch of 1 is to be read as; 0: as it stands. */

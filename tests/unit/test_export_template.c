@@ -228,36 +228,82 @@ static const char *write_choices(ModelTest *test, const float taken[3], const fl
     return write_model(test, &graph, 17, NULL);
 }
 
+/* The parameters of the graph, the one that holds i + 1 with index i; their names differ. */
+static void train_all(const Graph *graph, int count, OnnxTrained *trained)
+{
+    int found = 0;
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (!value || value->kind != VALUE_PARAM) {
+            continue;
+        }
+        assert_true(found < count);
+        for (int j = 0; j < found; j++) {
+            assert_string_not_equal(value->name, trained[j].name);
+        }
+        const int index = (int)*(const float *)value->data - 1;
+        trained[found++] = (OnnxTrained){value->name, 0, index, value->type};
+    }
+    assert_int_equal(found, count);
+}
+
+/* The file `from`, whose `count` parameters hold 1, 2, ..., trained to `after` and exported, is the file `want`. */
+static void check_export(ModelTest *test, const char *from, int count, const float *after, const char *want)
+{
+    OnnxTrained trained[4];
+    assert_true(count <= 4);
+    train_all(imported(test, from, &no_options), count, trained);
+    OnnxTemplate template = template_of(test, count, trained);
+    assert_int_equal(template.splice_count, count);
+    const void *payloads[4];
+    for (int i = 0; i < count; i++) {
+        payloads[i] = &after[template.splices[i].index];
+    }
+    size_t size, want_size;
+    const char *path = splice(test, &template, payloads, (const size_t[]){4, 4, 4, 4});
+    onnx_template_free(&template);
+    uint8_t *bytes = read_file(path, &size), *want_bytes = read_file(want, &want_size);
+    assert_int_equal(size, want_size);
+    assert_memory_equal(bytes, want_bytes, size);
+    test_free(bytes);
+    test_free(want_bytes);
+}
+
 static void test_branches_may_store_the_same_names(void **state)
 {
     ModelTest *test = *state;
     const float left[3] = {-1, -2, -3}, before[3] = {1, 2, 3}, after[3] = {10, 20, 30};
-    const Graph *graph = imported(test, write_choices(test, before, left), &no_options);
-    OnnxTrained trained[3];
-    int count = 0;
-    for (int i = 0; i < graph->value_count; i++) {
-        const Value *value = graph->values[i];
-        if (value && value->kind == VALUE_PARAM) {
-            assert_true(count < 3);
-            const int index = (int)*(const float *)value->data - 1;
-            trained[count++] = (OnnxTrained){value->name, 0, index, value->type};
-        }
-    }
-    assert_int_equal(count, 3);
-    OnnxTemplate template = template_of(test, 3, trained);
-    assert_int_equal(template.splice_count, 3);
-    const void *payloads[3];
+    const char *want = path_in(test, "want.onnx");
+    assert_int_equal(rename(write_choices(test, after, left), want), 0);
+    check_export(test, write_choices(test, before, left), 3, after, want);
+}
+
+/* y = a plus three weights; the branch taken stores w, and the graph itself stores the names that a prefix would make
+ * of it. */
+static const char *write_taken_names(ModelTest *test, const float w[4])
+{
+    static const char *const names[] = {"choose/w", "choose:a/w", "choose:a:2/w"};
+    WireBuffer graph = {0}, yes = raw_tensor("yes", 9, 1, DIMS(1), "\1", 1);
+    add_value(&graph, 11, "x", 1, 1, DIMS(1), NULL);
+    add_field(&graph, 5, &yes);
     for (int i = 0; i < 3; i++) {
-        payloads[i] = &after[template.splices[i].index];
+        WireBuffer weight = raw_tensor(names[i], 1, 1, DIMS(1), &w[i], sizeof *w);
+        add_field(&graph, 5, &weight);
     }
-    size_t size, want_size;
-    const char *path = splice(test, &template, payloads, (const size_t[]){4, 4, 4});
-    onnx_template_free(&template);
-    uint8_t *bytes = read_file(path, &size), *want = read_file(write_choices(test, after, left), &want_size);
-    assert_int_equal(size, want_size);
-    assert_memory_equal(bytes, want, size);
-    test_free(bytes);
-    test_free(want);
+    WireBuffer taken = product_branch("a_then", w[3]), left = product_branch("a_else", -1);
+    add_choice(&graph, "yes", "a", &taken, &left);
+    add_node(&graph, "Sum", "sum", "a choose/w choose:a/w choose:a:2/w", "y");
+    add_value(&graph, 12, "y", 1, 1, DIMS(1), NULL);
+    return write_model(test, &graph, 17, NULL);
+}
+
+static void test_a_branch_avoids_the_names_of_the_graph(void **state)
+{
+    ModelTest *test = *state;
+    const float before[4] = {1, 2, 3, 4}, after[4] = {10, 20, 30, 40};
+    const char *want = path_in(test, "want.onnx");
+    assert_int_equal(rename(write_taken_names(test, after), want), 0);
+    check_export(test, write_taken_names(test, before), 4, after, want);
 }
 
 static void test_a_full_disk_leaves_nothing(void **state)
@@ -274,9 +320,9 @@ static void test_a_full_disk_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MODEL_TEST(test_the_same_payload_gives_the_same_file), MODEL_TEST(test_odd_initializers_become_raw),
-        MODEL_TEST(test_reshaped_values_are_declared_anew),    MODEL_TEST(test_branches_may_store_the_same_names),
-        MODEL_TEST(test_a_full_disk_leaves_nothing),
+        MODEL_TEST(test_the_same_payload_gives_the_same_file),   MODEL_TEST(test_odd_initializers_become_raw),
+        MODEL_TEST(test_reshaped_values_are_declared_anew),      MODEL_TEST(test_branches_may_store_the_same_names),
+        MODEL_TEST(test_a_branch_avoids_the_names_of_the_graph), MODEL_TEST(test_a_full_disk_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
