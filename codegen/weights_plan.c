@@ -46,16 +46,24 @@ static const bool *mark_read(const Graph *graph, Arena *arena)
     return is_read;
 }
 
+static uint64_t hash_word(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x100000001b3u;
+    return hash ^ hash >> 32; /* a product moves bits up only */
+}
+
 /* Of contents that may be hundreds of megabytes: eight bytes at a time, where hash_text() takes one. */
 static uint64_t hash_contents(uint64_t hash, const char *bytes, size_t count)
 {
-    for (size_t i = 0; i < count; i += sizeof(uint64_t)) {
-        uint64_t word = 0;
-        memcpy(&word, bytes + i, count - i < sizeof word ? count - i : sizeof word);
-        hash = (hash ^ word) * 0x100000001b3u;
-        hash ^= hash >> 32; /* a product moves bits up only */
+    const size_t rest = count % sizeof(uint64_t);
+    uint64_t word;
+    for (size_t i = 0; i < count - rest; i += sizeof word) {
+        memcpy(&word, bytes + i, sizeof word); /* of a fixed size: one load */
+        hash = hash_word(hash, word);
     }
-    return hash;
+    word = 0;
+    memcpy(&word, bytes + count - rest, rest);
+    return rest ? hash_word(hash, word) : hash;
 }
 
 /* By what it is, so that programs of all targets find the same one in one weights file. */
