@@ -183,6 +183,7 @@ Tensor tensor_alloc(Arena *arena, Type type); /* zeros */
 /* From and to a dense little-endian buffer of type->dtype; rounds to nearest even, integers wrap. */
 Tensor tensor_from_data(Arena *arena, const Type *type, const void *data);
 void *tensor_to_data(Arena *arena, const Tensor *tensor);
+void tensor_store(const Tensor *tensor, void *data); /* the same into memory of type_bytes() */
 uint16_t f16_from_f64(double value);
 double f64_from_f16(uint16_t bits);
 uint16_t bf16_from_f64(double value);
@@ -496,6 +497,7 @@ struct Op {
     int64_t (*summands)(const Node *node);
     /* Floating-point operations of a product; NULL: few beside those. */
     double (*flops)(const Node *node);
+    bool expands_once;           /* into large constants, which the graphs of training and evaluation share */
     bool expands_after_gradient; /* the row has a gradient of its own; expanded for code generation only */
     /* OP_ELEMENTWISE: C over operands x, y, z, attributes p0, p1, ... in the order of `attributes`, calls of the
      * functions that ops/shared/expression.h lists; literals in any C form. */

@@ -95,18 +95,30 @@ int64_t narrow_bytes(const NarrowFormat *format, int64_t count)
     return (count + each - 1) / each;
 }
 
+static unsigned bits_at(const NarrowFormat *format, const uint8_t *packed, int64_t i)
+{
+    const int64_t bit = i * format->bits;
+    return packed[bit / 8] >> bit % 8 & ((1u << format->bits) - 1);
+}
+
+void narrow_unpack_ints(const NarrowFormat *format, int64_t count, const uint8_t *packed, int8_t *ints)
+{
+    const int unused = 8 - format->bits; /* a signed number's sign, moved to the top, comes back with the shift */
+    for (int64_t i = 0; i < count; i++) {
+        const unsigned bits = bits_at(format, packed, i);
+        ints[i] = format->is_signed ? (int8_t)((int8_t)(bits << unused) >> unused) : (int8_t)bits;
+    }
+}
+
 void *narrow_unpack(Arena *arena, const NarrowFormat *format, int64_t count, const uint8_t *packed)
 {
-    const int64_t each = 8 / format->bits;
-    float *floats = format->is_float ? NEW_ARRAY(arena, float, count + 1) : NULL;
-    int8_t *ints = format->is_float ? NULL : NEW_ARRAY(arena, int8_t, count + 1);
-    for (int64_t i = 0; i < count; i++) {
-        const unsigned bits = packed[i / each] >> (i % each * format->bits) & ((1u << format->bits) - 1);
-        const double value = narrow_value(format, bits);
-        if (floats)
-            floats[i] = (float)value;
-        else
-            ints[i] = (int8_t)value;
+    if (!format->is_float) {
+        int8_t *ints = NEW_ARRAY(arena, int8_t, count + 1);
+        narrow_unpack_ints(format, count, packed, ints);
+        return ints;
     }
-    return floats ? (void *)floats : ints;
+    float *floats = NEW_ARRAY(arena, float, count + 1);
+    for (int64_t i = 0; i < count; i++)
+        floats[i] = (float)narrow_value(format, bits_at(format, packed, i));
+    return floats;
 }

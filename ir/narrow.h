@@ -25,5 +25,7 @@ double narrow_value(const NarrowFormat *format, unsigned bits);
 /* Elements that a file packs, the first in the lowest bits, as a dense buffer of the format's held dtype. */
 int64_t narrow_bytes(const NarrowFormat *format, int64_t count);
 void *narrow_unpack(Arena *arena, const NarrowFormat *format, int64_t count, const uint8_t *packed);
+/* The same of integers, into memory of `count` bytes. */
+void narrow_unpack_ints(const NarrowFormat *format, int64_t count, const uint8_t *packed, int8_t *ints);
 
 #endif

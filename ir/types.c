@@ -281,9 +281,8 @@ Tensor tensor_from_data(Arena *arena, const Type *type, const void *data)
         ((c_type *)data)[k] = (c_type)convert((source)[k]); \
     break
 
-void *tensor_to_data(Arena *arena, const Tensor *tensor)
+void tensor_store(const Tensor *tensor, void *data)
 {
-    void *data = arena_alloc(arena, (size_t)type_bytes(&tensor->type));
     int64_t count = element_count(&tensor->type);
     switch (tensor->type.dtype) {
     case DTYPE_F32:
@@ -315,6 +314,12 @@ void *tensor_to_data(Arena *arena, const Tensor *tensor)
     case DTYPE_COUNT:
         break;
     }
-    return data;
 }
 #undef STORE
+
+void *tensor_to_data(Arena *arena, const Tensor *tensor)
+{
+    void *data = arena_alloc(arena, (size_t)type_bytes(&tensor->type));
+    tensor_store(tensor, data);
+    return data;
+}

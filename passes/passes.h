@@ -110,6 +110,7 @@ Pass initialise;           /* --init random */
 Pass attach_loss;          /* graph->target, graph->loss */
 Pass inference;            /* evaluation graph only: BatchNormalization and Dropout in inference mode */
 Pass precision;            /* the dtype of every value, by --precision */
+Pass expand_stored;        /* decomposes those that do it once */
 Pass expand;               /* decomposes operators into those with gradients, before differentiation */
 Pass relu_after_pool;      /* MaxPool before ReLU instead of after it */
 Pass count_samples;        /* which rows belong to a sample, for losses and BatchNormalization */

@@ -18,6 +18,7 @@ const PassInfo prepare_passes[] = {
     {"precision", precision, false, false, "floats in the widest dtype of the mode"},
     {"autocast", autocast, false, false, "which values are stored in 16 bits"},
     {"precision-warnings", precision_warnings, false, false, "what 16 bits would do to the model's numbers"},
+    {"expand-stored", expand_stored, false, false, "floats of weights that the model stores packed"},
     {0},
 };
 

@@ -1,5 +1,5 @@
 /* test_deep.c: the pipeline's time grows with the depth of a model, and with the parts that it joins, not with the
- * square. */
+ * square; and its memory with a packed weight's floats, once. */
 #include "ir_fixture.h"
 
 #include <time.h>
@@ -51,23 +51,49 @@ static Graph *build_joined(Arena *arena, Diagnostics *diagnostics, int parts)
     return graph;
 }
 
+/* y = x·q + p, q of size² numbers of 4 bits. */
+static Graph *build_packed(Arena *arena, Diagnostics *diagnostics, int size)
+{
+    Graph *graph = graph_create(arena, diagnostics, "packed");
+    float *bias = NEW_ARRAY(arena, float, size), *scales = NEW_ARRAY(arena, float, size *(size / 32));
+    uint8_t *numbers = NEW_ARRAY(arena, uint8_t, size * (size / 2));
+    for (int i = 0; i < size; i++)
+        bias[i] = (float)(i * i % 7);
+    Value *x = value_create(graph, VALUE_INPUT, TYPE(DTYPE_F32, 4, size), "x");
+    Value *p = value_create(graph, VALUE_PARAM, TYPE(DTYPE_F32, size), "p");
+    p->data = bias;
+    graph_add_input(graph, x);
+    Value *operands[] = {x, const_create(graph, TYPE(DTYPE_U8, size, size / 32, 16), numbers, NULL),
+                         const_create(graph, TYPE(DTYPE_F32, size, size / 32), scales, NULL)};
+    Node *product = build_begin(graph, "MatMulNBits", 3, operands, 1);
+    set_int(graph, product, "K", size);
+    set_int(graph, product, "N", size);
+    set_int(graph, product, "block_size", 32);
+    Value *y = build_add(graph, build_finish(graph, product), p);
+    y->name = "y";
+    graph_add_output(graph, y);
+    graph->stage = "import";
+    return graph;
+}
+
+static const Options pipeline_options = {.target = &target_c,
+                                         .precision = "32-true",
+                                         .loss = LOSS_MSE,
+                                         .loss_given = true,
+                                         .optimizer = "adamw",
+                                         .accumulate = 1};
+
 typedef Graph *BuildModel(Arena *arena, Diagnostics *diagnostics, int size);
 
 /* Processor seconds; the least of three, as others use the machine too. */
 static double pipeline_seconds(Diagnostics *diagnostics, BuildModel *build_model, int size)
 {
-    const Options options = {.target = &target_c,
-                             .precision = "32-true",
-                             .loss = LOSS_MSE,
-                             .loss_given = true,
-                             .optimizer = "adamw",
-                             .accumulate = 1};
     double least = 1e9;
     for (int run = 0; run < 3; run++) {
         Arena *arena = arena_create((size_t)1 << 30, diagnostics);
         Graph *graph = build_model(arena, diagnostics, size);
         clock_t start = clock();
-        run_pipeline(graph, &options);
+        run_pipeline(graph, &pipeline_options);
         double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
         least = seconds < least ? seconds : least;
         arena_destroy(arena);
@@ -95,9 +121,27 @@ static void time_grows_with_parts_that_are_joined(void **state)
     assert_in_proportion(state, build_joined, 4000);
 }
 
+/* What the file stores counts before. */
+static void a_packed_weight_takes_its_floats_memory_once(void **state)
+{
+    Diagnostics *diagnostics = &((Fixture *)*state)->diagnostics;
+    const int size = 1024;
+    const size_t floats = sizeof(float) * (size_t)size * (size_t)size;
+    Arena *arena = arena_create((size_t)1 << 30, diagnostics);
+    Graph *graph = build_packed(arena, diagnostics, size);
+    const size_t before = arena_used(arena);
+    run_pipeline(graph, &pipeline_options);
+    const size_t used = arena_used(arena) - before;
+    arena_destroy(arena);
+    assert_true(used >= floats);
+    if (used > floats + floats / 4)
+        fail_msg("%zu bytes for floats of %zu", used, floats);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST_WITH_FIXTURE(time_grows_with_depth),
-                                       TEST_WITH_FIXTURE(time_grows_with_parts_that_are_joined)};
+                                       TEST_WITH_FIXTURE(time_grows_with_parts_that_are_joined),
+                                       TEST_WITH_FIXTURE(a_packed_weight_takes_its_floats_memory_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

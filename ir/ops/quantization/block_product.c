@@ -3,7 +3,9 @@
  * product is one like any other. */
 #include "ir/ops/shared/row.h"
 
-#include <math.h>
+#include <string.h>
+
+#include "ir/narrow.h"
 
 /* B: [N, blocks, bytes of a block], the first number in the lowest bits; G: the block of each k, where they are not in
  * order. */
@@ -122,11 +124,15 @@ static int block_product_follow(const Node *node, int i, int axis)
 
 /* ---- the matrix ---- */
 
-/* Number i of a packed row. */
-static double unpacked(const Blocks *blocks, const uint8_t *row, int64_t i)
+/* `count` numbers of an operand, from byte `at` on. */
+static void unpack(const Blocks *blocks, const Value *packed, int64_t at, int64_t count, uint8_t *numbers)
 {
-    const int64_t bit = i * blocks->bits;
-    return (double)(row[bit / 8] >> bit % 8 & ((1 << blocks->bits) - 1));
+    enum { UINT4 = 21, UINT2 = 25 };
+    const uint8_t *bytes = (const uint8_t *)packed->data + at;
+    if (blocks->bits == 8)
+        memcpy(numbers, bytes, (size_t)count);
+    else
+        narrow_unpack_ints(narrow_format(blocks->bits == 2 ? UINT2 : UINT4), count, bytes, (int8_t *)numbers);
 }
 
 static Tensor stored(Graph *graph, const Value *value)
@@ -134,29 +140,71 @@ static Tensor stored(Graph *graph, const Value *value)
     return value ? tensor_from_data(graph->arena, &value->type, value->data) : (Tensor){0};
 }
 
-/* [N, K] */
+/* What a row of the matrix is computed from. */
+typedef struct Row {
+    uint8_t *numbers, *packed_zeros;
+    Tensor scales, zeros; /* of all rows; zeros: where they are floats */
+    double *scale, *zero; /* of each block of the row */
+    Tensor floats;
+} Row;
+
+static Row make_row(Graph *graph, const Node *node, const Blocks *blocks)
+{
+    const Value *zeros = input(node, ZEROS);
+    return (Row){.numbers = NEW_ARRAY(graph->arena, uint8_t, blocks->count * blocks->size),
+                 .packed_zeros = NEW_ARRAY(graph->arena, uint8_t, blocks->count),
+                 .scales = stored(graph, node->inputs[SCALES]),
+                 .zeros = stored(graph, zeros && !zeros_are_packed(node) ? zeros : NULL),
+                 .zero = NEW_ARRAY(graph->arena, double, blocks->count),
+                 .floats =
+                     tensor_alloc(graph->arena, make_type(node->inputs[A]->type.dtype, 1, (int64_t[]){blocks->k}))};
+}
+
+/* Without zero points they are in the middle of the numbers. */
+static void load_row(const Node *node, const Blocks *blocks, int64_t n, Row *row)
+{
+    const int64_t bytes = packed_bytes(blocks, blocks->size);
+    const bool packed = input(node, ZEROS) && zeros_are_packed(node);
+    unpack(blocks, node->inputs[B], n * blocks->count * bytes, blocks->count * blocks->size, row->numbers);
+    if (packed)
+        unpack(blocks, node->inputs[ZEROS], n * packed_bytes(blocks, blocks->count), blocks->count, row->packed_zeros);
+    row->scale = row->scales.f + n * blocks->count;
+    for (int64_t i = 0; i < blocks->count; i++)
+        row->zero[i] = packed         ? row->packed_zeros[i]
+                       : row->zeros.f ? row->zeros.f[n * blocks->count + i]
+                                      : (double)(1 << (blocks->bits - 1));
+}
+
+static void scale_row(const Blocks *blocks, const Value *order, Row *row)
+{
+    double *floats = row->floats.f;
+    for (int64_t k = 0; order && k < blocks->k; k++) {
+        const int64_t block = const_int_at(order, k);
+        floats[k] = row->scale[block] * (row->numbers[k] - row->zero[block]);
+    }
+    for (int64_t block = 0; !order && block < blocks->count; block++) {
+        const double scale = row->scale[block], zero = row->zero[block];
+        const int64_t first = block * blocks->size, left = blocks->k - first;
+        const int64_t end = first + (left < blocks->size ? left : blocks->size);
+        for (int64_t k = first; k < end; k++)
+            floats[k] = scale * (row->numbers[k] - zero);
+    }
+}
+
+/* [N, K], a row at a time: in doubles it would take twice its memory. */
 static Value *build_matrix(Graph *graph, const Node *node)
 {
     const Blocks blocks = blocks_of(node);
-    const uint8_t *numbers = node->inputs[B]->data;
-    const uint8_t *packed = input(node, ZEROS) && zeros_are_packed(node) ? node->inputs[ZEROS]->data : NULL;
-    const Tensor scales = stored(graph, node->inputs[SCALES]);
-    const Tensor zeros = packed ? (Tensor){0} : stored(graph, input(node, ZEROS));
-    const Value *order = input(node, G);
-    Tensor matrix =
-        tensor_alloc(graph->arena, make_type(node->inputs[A]->type.dtype, 2, (int64_t[]){blocks.n, blocks.k}));
+    const Type type = make_type(node->inputs[A]->type.dtype, 2, (int64_t[]){blocks.n, blocks.k});
+    Row row = make_row(graph, node, &blocks);
+    const int64_t bytes = type_bytes(&row.floats.type);
+    char *data = NEW_ARRAY(graph->arena, char, blocks.n *bytes);
     for (int64_t n = 0; n < blocks.n; n++) {
-        const uint8_t *row = numbers + n * blocks.count * packed_bytes(&blocks, blocks.size);
-        const uint8_t *row_zeros = packed ? packed + n * packed_bytes(&blocks, blocks.count) : NULL;
-        for (int64_t k = 0; k < blocks.k; k++) {
-            const int64_t block = order ? const_int_at(order, k) : k / blocks.size, at = n * blocks.count + block;
-            const double zero = row_zeros ? unpacked(&blocks, row_zeros, block)
-                                : zeros.f ? zeros.f[at]
-                                          : ldexp(1, blocks.bits - 1);
-            matrix.f[n * blocks.k + k] = scales.f[at] * (unpacked(&blocks, row, k) - zero);
-        }
+        load_row(node, &blocks, n, &row);
+        scale_row(&blocks, input(node, G), &row);
+        tensor_store(&row.floats, data + n * bytes);
     }
-    return const_tensor(graph, &matrix);
+    return const_create(graph, type, data, NULL);
 }
 
 static void block_product_expand(Graph *graph, Node *node, Value **replacements)
@@ -177,6 +225,7 @@ const Op block_product_ops[] = {
      .kind = OP_EXPAND,
      .follow_axis = block_product_follow,
      .infer = block_product_infer,
-     .expand = block_product_expand},
+     .expand = block_product_expand,
+     .expands_once = true},
     {0},
 };
