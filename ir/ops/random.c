@@ -154,13 +154,17 @@ static void expand_bernoulli(Graph *graph, Node *node, Value **replacements)
 static bool infer_multinomial(Graph *graph, Node *node)
 {
     const Type *x = &node->inputs[0]->type;
+    const int64_t samples = attr_int(node, "sample_size");
     Dtype dtype = DTYPE_I32;
     if (!is_float(x->dtype) || x->rank != 2 || x->dims[1] < 1)
         return REJECT(graph, node, "X is %s; it must be floats [batch, classes]", type_text(graph->arena, x));
     if (!dtype_from_onnx(attr_int(node, "dtype"), &dtype) || (dtype != DTYPE_I32 && dtype != DTYPE_I64))
-        return REJECT(graph, node, "attribute 'dtype' is %" PRId64 "; it must be INT32 or INT64",
+        return REJECT(graph, node, "attribute 'dtype' is %" PRId64 "; it must be 6 (INT32) or 7 (INT64)",
                       attr_int(node, "dtype"));
-    return set_output_type(graph, node, 0, make_type(dtype, 2, (int64_t[]){x->dims[0], attr_int(node, "sample_size")}));
+    if (samples < 1 || samples > INT32_MAX)
+        return REJECT(graph, node, "attribute 'sample_size' is %" PRId64 "; it must be from 1 to %d", samples,
+                      INT32_MAX);
+    return set_output_type(graph, node, 0, make_type(dtype, 2, (int64_t[]){x->dims[0], samples}));
 }
 
 /* How many classes a uniform number has passed when their probabilities are laid end to end. The last class is passed

@@ -348,7 +348,10 @@ static void maxima_of_regions(void **state)
                              operands),
                 "f64[5,1,1,1]", 0, 0, 0, 0, 0);
     assert_refused(f, arena_printf(f->arena, "%s%%3 = MaxRoiPool(%%0, %%1) {pooled_shape=[2]}\noutput %%3", operands),
-                   "'pooled_shape' must be two numbers");
+                   "'pooled_shape' has 1 values; it must have 2");
+    assert_refused(f,
+                   arena_printf(f->arena, "%s%%3 = MaxRoiPool(%%0, %%1) {pooled_shape=[2, 0]}\noutput %%3", operands),
+                   "'pooled_shape' has the value 0; it must be from 1");
     assert_refused(f,
                    arena_printf(f->arena, "%s%%3 = MaxRoiPool(%%0, %%0) {pooled_shape=[2, 2]}\noutput %%3", operands),
                    "and the regions f64[1,1,3,4]");
@@ -386,10 +389,10 @@ static void packed_blocks_that_do_not_fit_are_refused(void **state)
         {"(%1, %2, %3) {K=10, N=2, bits=3, block_size=8}", "'bits' is 3"},
         {"(%1, %2, %3) {K=10, N=2, block_size=12}", "'block_size' is 12"},
         {"(%1, %2, %3) {K=9, N=2, block_size=8}", "its last axis must be K, 9"},
-        {"(%1, %2, %3) {K=10, N=0, block_size=8}", "there is no such matrix"},
+        {"(%1, %2, %3) {K=10, N=0, block_size=8}", "'K' is 10 and 'N' 0; there is no such matrix"},
         {"(%1, %2, %3) {K=10, N=3, block_size=8}", "it must have 24 elements"},
         {"(%1, %2, %12) {K=10, N=2, block_size=8}", "scales is f64[2]"},
-        {"(%1, %2, %3, %8) {K=10, N=2, block_size=8, weight_prepacked=1}", "weight_prepacked"},
+        {"(%1, %2, %3, %8) {K=10, N=2, block_size=8, weight_prepacked=1}", "'weight_prepacked' is 1"},
         {"(%1, %2, %3, %12) {K=10, N=2, block_size=8}", "zero_points is f64[2]"},
         {"(%1, %2, %3, %5, %7) {K=10, N=2, block_size=8}", "g_idx with 4 bits and packed zero points"},
         {"(%1, %2, %3, %6, %14) {K=10, N=2, block_size=8}", "g_idx[1] is 2; there are 2 blocks"},
@@ -419,7 +422,7 @@ static void draws_of_classes(void **state)
     assert_refused(*state, "const %0 : f64[2] = {1, 2}\n%1 = Multinomial(%0)\noutput %1", "X is f64[2]");
     assert_refused(*state, "const %0 : f64[1,2] = {1, 2}\n%1 = Multinomial(%0) {dtype=1}\noutput %1", "'dtype' is 1");
     assert_refused(*state, "const %0 : f64[1,2] = {1, 2}\n%1 = Multinomial(%0) {sample_size=-1}\noutput %1",
-                   "impossible or too large shape");
+                   "'sample_size' is -1; it must be from 1");
 }
 
 static void unique_may_leave_out_its_values(void **state)

@@ -46,12 +46,15 @@ static bool check_attributes(Graph *graph, Node *node)
     if (bits != 2 && bits != 4 && bits != 8)
         return REJECT_UNSUPPORTED(graph, node, "attribute 'bits' is %" PRId64 "; pcc has 2, 4 and 8", bits);
     if (attr_int(node, "weight_prepacked") != 0)
-        return REJECT_UNSUPPORTED(graph, node, "a weight that is packed for one runtime (weight_prepacked)");
+        return REJECT_UNSUPPORTED(graph, node,
+                                  "attribute 'weight_prepacked' is %" PRId64 ", for a weight that is packed for one "
+                                  "runtime; pcc has 0",
+                                  attr_int(node, "weight_prepacked"));
     if (size < 8 || size > INT32_MAX || (size & (size - 1)))
         return REJECT(graph, node, "attribute 'block_size' is %" PRId64 "; it must be a power of two from 8 on", size);
     const Type matrix = make_type(DTYPE_F64, 2, (int64_t[]){n, k});
     if (k < 1 || k > INT32_MAX || n < 1 || n > INT32_MAX || !type_is_valid(&matrix))
-        return REJECT(graph, node, "K is %" PRId64 " and N %" PRId64 "; there is no such matrix", k, n);
+        return REJECT(graph, node, "attribute 'K' is %" PRId64 " and 'N' %" PRId64 "; there is no such matrix", k, n);
     return true;
 }
 

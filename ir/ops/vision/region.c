@@ -29,9 +29,13 @@ static bool infer_bins(Graph *graph, Node *node, Dtype dtype)
     if (x->rank != 4 || regions->rank != 2 || regions->dims[1] != 5)
         return REJECT(graph, node, "X is %s and the regions %s; they must be [N, C, H, W] and [R, 5]",
                       type_text(graph->arena, x), type_text(graph->arena, regions));
-    if (attr_ints(node, "pooled_shape", &bins) != 2 || bins[0] < 1 || bins[1] < 1 || bins[0] > MOST_BINS ||
-        bins[1] > MOST_BINS)
-        return REJECT(graph, node, "attribute 'pooled_shape' must be two numbers of bins, from 1 to %d", MOST_BINS);
+    const int count = attr_ints(node, "pooled_shape", &bins);
+    if (count != 2)
+        return REJECT(graph, node, "attribute 'pooled_shape' has %d values; it must have 2, rows and columns", count);
+    for (int i = 0; i < count; i++)
+        if (bins[i] < 1 || bins[i] > MOST_BINS)
+            return REJECT(graph, node, "attribute 'pooled_shape' has the value %" PRId64 "; it must be from 1 to %d",
+                          bins[i], MOST_BINS);
     return set_output_type(graph, node, 0,
                            make_type(dtype, 4, (int64_t[]){regions->dims[0], x->dims[1], bins[0], bins[1]}));
 }
