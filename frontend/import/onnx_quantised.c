@@ -99,12 +99,11 @@ static bool fill_grid(Import *import, const QuantisedWeight *weight, const Readi
     grid->entries = NEW_ARRAY(import->arena, OnnxGridEntry, grid->entry_count);
     for (int64_t i = 0; i < grid->entry_count; i++) {
         const double step = scale.f[one_scale ? 0 : i];
-        if (!(step > 0) || !isfinite(step)) {
-            error(
-                import->diagnostics, EXIT_STATUS_INPUT, reading->node->origin,
-                "scale %lld of '%s', which --trainable names, is %g: a weight is rounded to a grid of positive, finite "
-                "steps; --freeze it to keep the integers",
-                (long long)i, weight->name, step);
+        if (step == 0 || !isfinite(step)) {
+            error(import->diagnostics, EXIT_STATUS_INPUT, reading->node->origin,
+                  "scale %lld of '%s', which --trainable names, is %g: a weight is rounded to a grid of finite steps "
+                  "that are not 0; --freeze it to keep the integers",
+                  (long long)i, weight->name, step);
             return false;
         }
         grid->entries[i] = (OnnxGridEntry){step, zero.i ? (double)zero.i[one_zero ? 0 : i] : 0};

@@ -38,7 +38,7 @@ bool pcc_export_grid_fits(const PccSafetensors *weights, const ExportGrid *grid,
         return false;
     for (int64_t i = grid->first; i < grid->first + count; i++) {
         const double scale = pcc_dtype_load(grid->steps, PCC_F64, 2 * i);
-        if (!(scale > 0) || !isfinite(scale) || !isfinite(pcc_dtype_load(grid->steps, PCC_F64, 2 * i + 1)))
+        if (scale == 0 || !isfinite(scale) || !isfinite(pcc_dtype_load(grid->steps, PCC_F64, 2 * i + 1)))
             return false;
     }
     return true;

@@ -277,6 +277,12 @@ static void what_is_rounded_passes_its_gradient_on(void **state)
                                "%4 = DequantizeLinear(%3, %1, %2)\noutput %4";
     ASSERT_CASE(f, pair, "f64[4]", 1, -1, -1.5, 126);
     ASSERT_GRADIENTS(f, pair, 1, 1, 0, 0);
+    /* The same with steps of -0.5: 9 steps are inside; -300 below; 300 above. */
+    static const char downwards[] = "param %0 : f64[5] = {1.2, -0.8, -4.5, 150, -150}\nconst %1 : f64[] = {-0.5}\n"
+                                    "const %2 : u8[] = {3}\n%3 = QuantizeLinear(%0, %1, %2) {output_dtype=2}\n"
+                                    "%4 = DequantizeLinear(%3, %1, %2)\noutput %4";
+    ASSERT_CASE(f, downwards, "f64[5]", 1, -1, -4.5, 1.5, -126);
+    ASSERT_GRADIENTS(f, downwards, 1, 1, 1, 0, 0);
     static const char dynamic[] = "param %0 : f64[3] = {-1, 0.3, 2}\n%1, %2, %3 = DynamicQuantizeLinear(%0)\n"
                                   "output %1";
     ASSERT_CASE(f, dynamic, "u8[3]", 0, 111, 255);
