@@ -89,6 +89,12 @@ static int64_t grid_entry(const OnnxGrid *grid, int64_t element)
     return (outer * blocks + at / grid->block) * grid->inner + element % grid->inner;
 }
 
+/* Of a scale of 0, which makes 0 of every integer, as in a block of zeros: any other step gives the integers back. */
+static double step_of(double scale)
+{
+    return scale == 0 ? 1 : scale;
+}
+
 /* False after error(). */
 static bool fill_grid(Import *import, const QuantisedWeight *weight, const Reading *reading, OnnxGrid *grid)
 {
@@ -98,11 +104,11 @@ static bool fill_grid(Import *import, const QuantisedWeight *weight, const Readi
     const bool one_scale = element_count(&scale.type) == 1, one_zero = !zero.i || element_count(&zero.type) == 1;
     grid->entries = NEW_ARRAY(import->arena, OnnxGridEntry, grid->entry_count);
     for (int64_t i = 0; i < grid->entry_count; i++) {
-        const double step = scale.f[one_scale ? 0 : i];
-        if (step == 0 || !isfinite(step)) {
+        const double step = step_of(scale.f[one_scale ? 0 : i]);
+        if (!isfinite(step)) {
             error(import->diagnostics, EXIT_STATUS_INPUT, reading->node->origin,
-                  "scale %lld of '%s', which --trainable names, is %g: a weight is rounded to a grid of finite steps "
-                  "that are not 0; --freeze it to keep the integers",
+                  "scale %lld of '%s', which --trainable names, is %g: a weight is rounded to a grid of finite steps; "
+                  "--freeze it to keep the integers",
                   (long long)i, weight->name, step);
             return false;
         }
@@ -147,11 +153,22 @@ static bool make_parameter(Import *import, QuantisedWeight *weight, const Readin
     return true;
 }
 
+static Value *build_steps(Graph *graph, Value *scale)
+{
+    Tensor steps = tensor_from_data(graph->arena, &scale->type, scale->data);
+    bool same = true;
+    for (int64_t i = 0, count = element_count(&steps.type); i < count; i++) {
+        same &= steps.f[i] != 0;
+        steps.f[i] = step_of(steps.f[i]);
+    }
+    return same ? scale : const_tensor(graph, &steps);
+}
+
 static Value *build_on_grid(Import *import, const QuantisedWeight *weight, const Reading *reading)
 {
     Graph *graph = import->graph;
     const Value *integers = weight->integers;
-    Value *operands[] = {weight->param, reading->scale, reading->zero};
+    Value *operands[] = {weight->param, build_steps(graph, reading->scale), reading->zero};
     graph->origin = reading->node->origin;
     Node *quantize = build_begin(graph, "QuantizeLinear", reading->zero ? 3 : 2, operands, 1);
     set_int(graph, quantize, "axis", reading->axis);

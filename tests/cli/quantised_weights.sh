@@ -27,8 +27,8 @@ expect 0 '' "$PCC" mixed.onnx --loss mse --trainable b -o train.c
 [ ! -s output ] || fail "the user has chosen, and is told: $(cat output)"
 expect 0 '' "$PCC" mixed.onnx --loss mse --trainable '?' -o train.c
 write_graph bad.onnx "$(node d DequantizeLinear 'q s' w)$(node a Add 'x w' y)$(tensor q 03 3 ff007f)$(
-    tensor s 01 '' 00000000)$three"
-expect 1 "error: node 'd' (DequantizeLinear): scale 0 of 'q', which --trainable names, is 0:" \
+    tensor s 01 '' 0000807f)$three"
+expect 1 "error: node 'd' (DequantizeLinear): scale 0 of 'q', which --trainable names, is inf:" \
     "$PCC" bad.onnx --loss mse --trainable '*' -o train.c
 
 expect 1 "no float of the model is trainable, but quantised tensors are" "$PCC" "$torch" -o train.c

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes quantised_packed.onnx beside itself: products with weights in packed blocks (com.microsoft's MatMulNBits) of 2,
 4 and 8 bits, with zero points and without, with a last block that the matrix does not fill,
-and with scales of either sign."""
+and with scales of either sign or 0."""
 import pathlib
 
 import numpy
@@ -41,6 +41,7 @@ def multiply_packed(name, bits, width, size, has_zeros, has_bias):
     blocks = -(-depth // size)
     scales = random.uniform(0.5, 1, width * blocks).astype(numpy.float32) / numpy.float32(2**bits)
     scales[::3] *= -1
+    scales[1::7] = 0
     operands = [last, store(name, packed(bits, width, blocks * size).reshape(width, blocks, -1)),
                 store(name + '_scales', scales),
                 store(name + '_zeros', packed(bits, width, blocks).reshape(-1)) if has_zeros else '', '',

@@ -111,10 +111,20 @@ static void test_a_step_may_be_negative(void **state)
     assert_memory_equal(value_named(graph, "q")->data, ((float[]){-64, 0.25f, -4, 1, -0.5f, -256}), 6 * sizeof(float));
 }
 
+static void test_a_scale_of_0_keeps_the_integers(void **state)
+{
+    ModelTest *test = *state;
+    Graph *graph = imported(test, write_columns(test, (float[]){0.5f, -0.0f, 0}, NULL), &all_named);
+    const Node *quantize = graph->first, *dequantize = quantize->next;
+    assert_memory_equal(value_named(graph, "q")->data, ((float[]){-64, -1, 2, 1, 2, 128}), 6 * sizeof(float));
+    assert_memory_equal(quantize->inputs[1]->data, ((float[]){0.5f, 1, 1}), 3 * sizeof(float));
+    assert_memory_equal(dequantize->inputs[1]->data, ((float[]){0.5f, -0.0f, 0}), 3 * sizeof(float));
+}
+
 static void test_a_scale_must_be_a_step(void **state)
 {
     ModelTest *test = *state;
-    const float bad[] = {0, NAN, INFINITY, -INFINITY, -0.0f};
+    const float bad[] = {NAN, INFINITY, -INFINITY};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *path = write_columns(test, (float[]){1, 1, bad[i]}, NULL);
         assert_named_refused(test, path, EXIT_STATUS_INPUT, "node 'dequantise' (DequantizeLinear): scale 2 of 'q'");
@@ -499,6 +509,8 @@ int main(void)
         MODEL_TEST(test_they_are_the_same_for_every_sample),
         MODEL_TEST(test_others_stay_constants),
         MODEL_TEST(test_a_step_may_be_negative),
+        MODEL_TEST(test_a_scale_of_0_keeps_the_integers),
+
         MODEL_TEST(test_a_scale_must_be_a_step),
         MODEL_TEST(test_counts_must_agree),
         MODEL_TEST(test_integers_have_no_other_reader),
