@@ -59,7 +59,8 @@ struct Import {
     int moved_capacity;
     Value absent; /* an optional formal input of a function that a call leaves out */
     NameTable functions;
-    NameTable taken;      /* once the graph has an If: the names of it and of the branches so far, and their prefixes */
+    NameTable taken;      /* once one is asked for: the main graph's names, and those that the import has made */
+    int name_number;      /* the last that told such a name from a taken one */
     NameTable read;       /* the names that some node of the graph reads, needed or not */
     const char **results; /* the names of the values that the import is for */
     int result_count;
@@ -97,6 +98,14 @@ void define_result(Import *import, const Body *body, Scope *scope, const NodePro
 /* Defines the node's outputs as a value poisoned by the refusals from `first` on, its inputs, and `causes`. */
 void poison_outputs(Import *import, const Body *body, Scope *scope, const NodeProto *node, int first, size_t count,
                     Value *const *causes);
+
+/* ---- onnx_taken.c: names that are taken ------------------------------------------------------------------------ */
+
+/* What a graph defines without its subgraphs, "" where an output is left out. */
+const char **defined_names(Import *import, const GraphProto *graph, size_t *count);
+void take_names(Import *import, size_t count, const char *const *names);
+bool is_taken(Import *import, const char *name);           /* the main graph's names are */
+const char *free_name(Import *import, const char *wanted); /* or with a number behind it; takes it */
 
 /* ---- onnx_refuse.c: what cannot be imported ------------------------------------------------------------------------
  */

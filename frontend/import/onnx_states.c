@@ -14,8 +14,8 @@ static Value *state_of(Import *import, const Node *node, Value *statistics)
         return statistics;
     }
     const char *suffix = node->origin.node ? node->origin.node : "copy";
-    Value *copy = value_create(import->graph, VALUE_STATE, statistics->type,
-                               arena_printf(import->arena, "%s:%s", statistics->name, suffix));
+    const char *name = free_name(import, arena_printf(import->arena, "%s:%s", statistics->name, suffix));
+    Value *copy = value_create(import->graph, VALUE_STATE, statistics->type, name);
     copy->data = statistics->data;
     return copy;
 }

@@ -306,6 +306,28 @@ static void test_a_branch_avoids_the_names_of_the_graph(void **state)
     check_export(test, write_taken_names(test, before), 4, after, want);
 }
 
+static void test_a_branch_without_a_free_prefix_is_refused(void **state)
+{
+    ModelTest *test = *state;
+    const float w = 1;
+    WireBuffer graph = {0}, yes = raw_tensor("yes", 9, 1, DIMS(1), "\1", 1);
+    add_value(&graph, 11, "x", 1, 1, DIMS(1), NULL);
+    add_field(&graph, 5, &yes);
+    for (int i = 0; i < 20; i++) {
+        const char *name = i == 0   ? "choose/w"
+                           : i == 1 ? "choose:a/w"
+                                    : arena_printf(test->fixture->arena, "choose:a:%d/w", i);
+        WireBuffer weight = raw_tensor(name, 1, 1, DIMS(1), &w, sizeof w);
+        add_field(&graph, 5, &weight);
+    }
+    WireBuffer taken = product_branch("a_then", 1), left = product_branch("a_else", -1);
+    add_choice(&graph, "yes", "a", &taken, &left);
+    add_value(&graph, 12, "a", 1, 1, DIMS(1), NULL);
+    const char *path = write_model(test, &graph, 17, NULL);
+    ASSERT_LEAVES(test->fixture, EXIT_STATUS_INPUT, import_with(test, path, &no_options));
+    assert_message(test->fixture, "node 'choose' (If): the graph stores tensors of the names");
+}
+
 static void test_a_full_disk_leaves_nothing(void **state)
 {
     ModelTest *test = *state;
@@ -320,9 +342,13 @@ static void test_a_full_disk_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MODEL_TEST(test_the_same_payload_gives_the_same_file),   MODEL_TEST(test_odd_initializers_become_raw),
-        MODEL_TEST(test_reshaped_values_are_declared_anew),      MODEL_TEST(test_branches_may_store_the_same_names),
-        MODEL_TEST(test_a_branch_avoids_the_names_of_the_graph), MODEL_TEST(test_a_full_disk_leaves_nothing),
+        MODEL_TEST(test_the_same_payload_gives_the_same_file),
+        MODEL_TEST(test_odd_initializers_become_raw),
+        MODEL_TEST(test_reshaped_values_are_declared_anew),
+        MODEL_TEST(test_branches_may_store_the_same_names),
+        MODEL_TEST(test_a_branch_avoids_the_names_of_the_graph),
+        MODEL_TEST(test_a_branch_without_a_free_prefix_is_refused),
+        MODEL_TEST(test_a_full_disk_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,47 @@ static void test_kinds_names_and_origins(void **state)
     assert_string_equal(graph->last->origin.op, "Relu");
 }
 
+/* Two nodes of one name, and a statistic that is stored once for all; a tensor has the name that a copy would get. */
+static const char *write_shared_statistics(ModelTest *test)
+{
+    WireBuffer graph = {0};
+    const float numbers[3] = {1, 2, 4};
+    const char *const stored[] = {"s", "b", "m", "m:bn"};
+    add_value(&graph, 11, "x", 1, 3, DIMS(2, 3, 5), NULL);
+    for (int i = 0; i < 4; i++) {
+        WireBuffer tensor = raw_tensor(stored[i], 1, 1, DIMS(3), numbers, sizeof numbers);
+        add_field(&graph, 5, &tensor);
+    }
+    for (int i = 0; i < 2; i++) {
+        WireBuffer attributes = {0};
+        add_int_attribute(&attributes, "training_mode", 1);
+        add_node_of(&graph, 1, "BatchNormalization", NULL, "bn", i ? "h s m:bn m m" : "x s b m m", i ? "y" : "h",
+                    &attributes);
+    }
+    add_value(&graph, 12, "y", 1, 3, DIMS(2, 3, 5), NULL);
+    return write_model(test, &graph, 17, NULL);
+}
+
+static void test_copies_of_statistics_have_names_of_their_own(void **state)
+{
+    ModelTest *test = *state;
+    const Graph *graph = imported(test, write_shared_statistics(test), &no_options);
+    int states = 0;
+    for (int i = 0; i < graph->value_count; i++) {
+        const Value *value = graph->values[i];
+        if (!value || value->kind != VALUE_STATE) {
+            continue;
+        }
+        states++;
+        assert_ptr_equal(value_named(graph, value->name), value);
+        for (int j = 0; j < i; j++) {
+            const Value *other = graph->values[j];
+            assert_false(other && other->name && strcmp(other->name, value->name) == 0);
+        }
+    }
+    assert_int_equal(states, 4);
+}
+
 /* ---- dims ------------------------------------------------------------------------------------------------------- */
 
 static Graph *import_linear_with(ModelTest *test, const ImportOptions *options)
@@ -776,6 +817,7 @@ int main(void)
         MODEL_TEST(test_operator_name_with_a_blank),
         MODEL_TEST(test_operators_inside_a_loop),
         MODEL_TEST(test_kinds_names_and_origins),
+        MODEL_TEST(test_copies_of_statistics_have_names_of_their_own),
         MODEL_TEST(test_bindings),
         MODEL_TEST(test_binding_texts),
         MODEL_TEST(test_unbound_dimension),
