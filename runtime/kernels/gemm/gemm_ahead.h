@@ -29,19 +29,19 @@ PCC_KERNEL void pcc_fetch(PccAhead *a, int64_t lines)
     }
 }
 
-/* The parts of A and of B that are packed next, the number of strips left to prefetch them, and how many lines are
- * fetched at a time. */
+/* The parts of A and of B that are packed next, after the current group of rows and after `groups` of them, and how
+ * many lines of each are fetched at a time. */
 typedef struct PccFetches {
     PccAhead a, b;
-    int64_t a_strips, b_strips, a_lines, b_lines;
+    int64_t groups, a_lines, b_lines;
 } PccFetches;
 
-/* Called before a tile of the current strip: `tiles` of its `all` tiles remain, each with `steps` opportunities to
+/* Called before a group of rows meets a panel of B: `left` of `all` panels remain, each with `steps` opportunities to
  * prefetch. */
-PCC_KERNEL void pcc_fetch_plan(PccFetches *f, int64_t tiles, int64_t all, int64_t steps)
+PCC_KERNEL void pcc_fetch_plan(PccFetches *f, int64_t left, int64_t all, int64_t steps)
 {
-    f->a_lines = pcc_ceil_div(f->a.left, pcc_max_i64(1, ((f->a_strips - 1) * all + tiles) * steps));
-    f->b_lines = pcc_ceil_div(f->b.left, pcc_max_i64(1, ((f->b_strips - 1) * all + tiles) * steps));
+    f->a_lines = pcc_ceil_div(f->a.left, pcc_max_i64(1, left * steps));
+    f->b_lines = pcc_ceil_div(f->b.left, pcc_max_i64(1, ((f->groups - 1) * all + left) * steps));
 }
 
 PCC_KERNEL void pcc_fetch_next(PccFetches *f)

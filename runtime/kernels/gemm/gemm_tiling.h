@@ -16,6 +16,7 @@
 #define PCC_GEMM_GROUP (8 * PCC_GEMM_MR)
 #define PCC_GEMM_MAX_COLUMNS 768  /* of a tile */
 #define PCC_GEMM_MAX_DEPTH 384    /* of a depth block, pcc_gemm_depth() of the smallest element */
+#define PCC_GEMM_SPREAD 64        /* contiguous elements that are packed at a time, into panels side by side */
 #define PCC_GEMM_MAX_SEGMENTS 128 /* of a panel over a depth block, where A is not packed */
 _Static_assert(PCC_GEMM_B_BYTES + PCC_GEMM_A_BYTES + PCC_GEMM_C_BYTES <= PCC_THREAD_SCRATCH, "thread scratch");
 _Static_assert(PCC_GEMM_GROUP / PCC_GEMM_MR * PCC_GEMM_MAX_SEGMENTS * (PCC_GEMM_MR + 1) * 8 +
