@@ -14,7 +14,8 @@
  * operands. Sums are always f32.
  *
  * Structure, outermost first: C tiles over the threads (gemm_run.inc, gemm_tiling.h), depth blocks of K with packed B
- * in L2 and groups of packed A panels (gemm_tile.inc), strips (gemm_strip.inc), register tiles (gemm_micro.inc).
+ * and groups of packed A panels in L2 (gemm_tile.inc), panels of B in L1 by strips (gemm_strip.inc), register tiles
+ * (gemm_micro.inc).
  * Everything but the entry points is shared by all instances: a product spends its time in register tiles whose loop
  * bounds are literals for every shape, and outlining of OpenMP regions would hide an instance's literals from what is
  * inside anyway. */
