@@ -227,6 +227,19 @@ static int64_t scan_extent(const Control *control, size_t scanned, Value *const 
     return extent;
 }
 
+/* What the iterations have made, along the axes that the node names. */
+static Value **stack_scanned(const Control *control, size_t count, const Stack *sequences)
+{
+    Value **stacked = NEW_ARRAY(control->import->arena, Value *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const Value *item = sequences[i].items[0]; /* NULL: nobody needs it */
+        int64_t axis = listed(control, "scan_output_axes", i);
+        axis += axis < 0 && item ? item->type.rank + 1 : 0;
+        stacked[i] = stack(control, &sequences[i], axis, listed(control, "scan_output_directions", i) == 1);
+    }
+    return stacked;
+}
+
 /* Scan of opset 9 and later: (state..., scanned inputs...) -> (state..., stacked outputs...). */
 static bool import_scan(const Control *control)
 {
@@ -271,13 +284,7 @@ static bool import_scan(const Control *control)
     if (!known || extent <= 0) {
         return refuse_control(control, "whose extent or body pcc does not have");
     }
-    Value **stacked = NEW_ARRAY(import->arena, Value *, stack_count + 1);
-    for (size_t i = 0; i < stack_count; i++) {
-        int64_t axis = listed(control, "scan_output_axes", i);
-        axis += axis < 0 && wanted[states + i] ? sequences[i].items[0]->type.rank + 1 : 0;
-        stacked[i] = stack(control, &sequences[i], axis, listed(control, "scan_output_directions", i) == 1);
-    }
-    return define_loop_results(control, states, values, stack_count, stacked);
+    return define_loop_results(control, states, values, stack_count, stack_scanned(control, stack_count, sequences));
 }
 
 static bool input_is_poisoned(const Control *control)
