@@ -80,6 +80,10 @@ void drain(cudaStream_t stream);    /* runs all that is in it */
 void drain_device(void);
 bool is_in_host_function(void);
 
+/* ---- idle.cpp --------------------------------------------------------------------------------------------------- */
+
+void count_wait(cudaStream_t stream); /* the host has waited for it */
+
 /* ---- pinned.cpp ------------------------------------------------------------------------------------------------- */
 
 bool is_registered(const void *pointer);

@@ -84,6 +84,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
         return call.fail(cudaErrorCapturedEvent, "the event was recorded in a capture");
     run_until(found, found->record);
     check_red_zones();
+    if (find_stream(found->stream))
+        count_wait(found->stream);
     return cudaSuccess;
 }
 

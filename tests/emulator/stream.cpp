@@ -136,6 +136,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
     if (!found)
         return call.fail(cudaErrorInvalidResourceHandle, "no such stream");
     drain(found);
+    count_wait(found);
     return cudaSuccess;
 }
 

@@ -66,8 +66,10 @@ static cudaError_t copy(Call &call, void *to, const void *from, size_t bytes, cu
     } else {
         enqueue(in, [to, from, bytes] { memmove(to, from, bytes); });
     }
-    if (place_of(to) == PAGEABLE && !in->capture)
+    if (place_of(to) == PAGEABLE && !in->capture) {
         drain(in);
+        count_wait(in);
+    }
     return cudaSuccess;
 }
 
