@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCC_PROGRAM_ABI 6
+#define PCC_PROGRAM_ABI 7
 #define PCC_MAX_RANK 8
 #define PCC_COUNT(array) ((int64_t)(sizeof(array) / sizeof(*(array))))
 #define PCC_NONE SIZE_MAX /* an offset that does not exist */
@@ -117,9 +117,8 @@ typedef struct PccStep {
     const void *const *inputs; /* [input_count], each dense, of its PccTensor's dtype and dims */
     const void *target;        /* of program->target's dtype and dims; NULL where the loss needs none */
     int64_t valid;             /* the first `valid` samples of the batch count, the rest are padding; 1 … batch */
-    uint64_t seed;   /* of the run; with `update` and an element's index it keys the counter-based generator */
-    uint64_t update; /* optimizer updates applied so far; update() uses update + 1 for bias correction */
-    uint64_t micro;  /* micro-batch within the update, 0 … accumulate - 1; > 0: step() adds to the gradients */
+    uint64_t seed;  /* of the run; with `update` and an element's index it keys the counter-based generator */
+    uint64_t micro; /* micro-batch within the update, 0 … accumulate - 1; > 0: step() adds to the gradients */
     /* step() is an update too: it applies each gradient once nothing reads its parameter any more. Gradients are then
      * made in the arena, and `gradients` is not used. */
     bool at_once;
@@ -127,18 +126,19 @@ typedef struct PccStep {
      * are first needed; until then NULL. */
     char *gradients;
     bool deterministic;   /* Dropout is the identity (--probe) */
-    double loss_scale;    /* multiplies the loss before differentiation; 1 without loss scaling */
     bool check_gradients; /* a gradient that is not finite skips the update, even if the norm is not needed */
     double clip_norm;     /* > 0: clip the gradients' global 2-norm to this */
     PccHyper hyper;       /* lr is already scheduled */
+    /* On a device: updates that were under way when this function began, 0 or 1; and the learning rate instead of
+     * hyper.lr where that one was skipped, so that the schedule did not advance. */
+    uint64_t ahead;
+    double lr_if_skipped;
     char *outputs; /* where step() copies its outputs before the backward pass overwrites them, as they lie at the
                     * start of the arena: program->outputs_bytes; NULL: nobody wants them */
     char *thread_scratch; /* threads x PCC_THREAD_SCRATCH bytes; index with pcc_thread_scratch() */
 
-    double loss;               /* out: of step() and evaluate(): unscaled, averaged over `counted` */
-    double counted;            /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
-    PccUpdate done;            /* out: of update() */
-    PccLossScale loss_scaling; /* on a device update() changes it, elsewhere the runtime */
+    double loss;    /* out: of step() and evaluate(): unscaled, averaged over `counted` */
+    double counted; /* out: targets that the loss averaged over (valid samples, tokens, or elements) */
 
     /* On a device (device.h), where weights, arena, inputs and target are in its memory; NULL on the CPU. */
     struct PccStep *mirror; /* this struct in the device's memory, as kernels read it, and where results are written */
@@ -146,6 +146,13 @@ typedef struct PccStep {
     void *stream;                  /* the stream on which work is enqueued */
     void *device;                  /* the state created by PccDevice.open() */
     char *failure; /* PCC_FAILURE_ROOM bytes: the message of the first call that failed; "": none failed */
+
+    /* From here on what an update changes: on a device update() does, and the host follows when it learns of the
+     * result; elsewhere the runtime does. */
+    uint64_t update;   /* optimizer updates applied so far; update() uses update + 1 for bias correction */
+    double loss_scale; /* multiplies the loss before differentiation; 1 without loss scaling */
+    PccLossScale loss_scaling;
+    PccUpdate done; /* out: of update() */
 } PccStep;
 
 #define PCC_FAILURE_ROOM 512

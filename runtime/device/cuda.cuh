@@ -9,6 +9,7 @@
 
 #include <cuda_runtime.h>
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -264,15 +265,24 @@ static PccCudaGraph *pcc_cuda_graph(PccStep *step, void (*function)(PccStep *))
     return made;
 }
 
+/* Copies the step to where the function will be read from; returns how many bytes of it the device takes. The host
+ * knows what updates change when none is under way, or when those that are cannot be skipped. */
+static size_t pcc_cuda_send(const PccCuda *cuda, const PccStep *step, PccStep *exchange)
+{
+    *exchange = *step;
+    exchange->update += step->ahead;
+    return cuda->begun == cuda->done || step->at_once ? sizeof *step : offsetof(PccStep, update);
+}
+
 static int pcc_cuda_begin(PccStep *step, void (*function)(PccStep *), PccError *error)
 {
     const PccCudaCurrent current(step);
     PccCuda *cuda = pcc_cuda_of(step);
     const PccCudaGraph *graph = pcc_cuda_graph(step, function);
     const PccCudaRun *run = &cuda->runs[cuda->begun % PCC_IN_FLIGHT];
-    *run->exchange = *step;
-    int status = PCC_TRY(
-        cudaMemcpyAsync(step->mirror, run->exchange, sizeof *step, cudaMemcpyHostToDevice, cuda->stream), error);
+    const size_t sent = pcc_cuda_send(cuda, step, run->exchange);
+    int status =
+        PCC_TRY(cudaMemcpyAsync(step->mirror, run->exchange, sent, cudaMemcpyHostToDevice, cuda->stream), error);
     if (!status && graph->graph)
         status = PCC_TRY(cudaGraphLaunch(graph->graph, cuda->stream), error);
     else if (!status)

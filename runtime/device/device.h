@@ -9,7 +9,7 @@
 #include "../error.h"
 #include "../program.h"
 
-#define PCC_IN_FLIGHT 4
+#define PCC_IN_FLIGHT 4 /* two micro-batches, each with an update */
 
 typedef struct PccDevice {
     const char *name; /* "cuda" */
@@ -25,15 +25,16 @@ typedef struct PccDevice {
     int (*write)(PccStep *step, void *to, const void *from, size_t bytes, PccError *error);
     int (*read)(PccStep *step, void *to, const void *from, size_t bytes, PccError *error);
     /* Uploads that overlap running functions: upload() copies from the host's memory, which must not change until the
-     * next finish() or the next upload to the same place; take() copies the last upload to its destination, in order
-     * with the functions. */
+     * finish() of the function behind its take(), or the next upload to the same place; take() copies the last upload
+     * to its destination, in order with the functions. */
     int (*upload)(PccStep *step, void *to, const void *from, size_t bytes, PccError *error);
     int (*take)(PccStep *step, void *to, const void *from, size_t bytes, PccError *error);
     /* Pins host memory, for faster uploads while it is allocated. A hint: failures are ignored. */
     void (*pin)(PccStep *step, void *memory, size_t bytes);
     void (*unpin)(PccStep *step, void *memory);
     /* Enqueues one of the program's functions with the present state of the step; at most PCC_IN_FLIGHT may be
-     * unfinished. */
+     * unfinished. While any is, what updates change (PccStep.update and the fields behind it) is as the functions
+     * before it leave it, and not as the host has it. */
     int (*begin)(PccStep *step, void (*function)(PccStep *), PccError *error);
     /* Waits for the oldest unfinished function, and copies its results, the fields marked out, to the step. */
     int (*finish)(PccStep *step, PccError *error);

@@ -111,6 +111,11 @@ static void session_backward(PccSession *session, const PccFeed *feed)
     session->step.micro++;
 }
 
+int pcc_begins_early(const PccSession *session)
+{
+    return session->program->device ? 1 : 0;
+}
+
 void pcc_begin_backward(PccSession *session, const PccFeed *feed)
 {
     session_keep_gradients(session);
@@ -128,24 +133,39 @@ double pcc_backward(PccSession *session, const PccFeed *feed)
     return pcc_end_backward(session);
 }
 
-void pcc_begin_update(PccSession *session, double learning_rate)
+static void session_set_rates(PccSession *session, PccRates rates)
 {
-    session->step.hyper.lr = learning_rate;
-    session_keep_gradients(session);
-    session_begin(session, NULL, session->program->update);
+    session->step.hyper.lr = rates.lr;
+    session->step.lr_if_skipped = rates.if_skipped;
 }
 
-void pcc_begin_step(PccSession *session, const PccFeed *feed, double learning_rate)
+/* An update has begun: what begins next is the first micro-batch of another. */
+static void session_has_begun_update(PccSession *session)
+{
+    session->step.micro = 0;
+    session->step.ahead++;
+}
+
+void pcc_begin_update(PccSession *session, PccRates rates)
+{
+    session_set_rates(session, rates);
+    session_keep_gradients(session);
+    session_begin(session, NULL, session->program->update);
+    session_has_begun_update(session);
+}
+
+void pcc_begin_step(PccSession *session, const PccFeed *feed, PccRates rates)
 {
     PccStep *step = &session->step;
     if (session->program->gradient_bytes > 0 && step->micro == 0) {
-        step->hyper.lr = learning_rate;
+        session_set_rates(session, rates);
         step->done = (PccUpdate){.first_overflow = -1};
         step->at_once = true;
         session_backward(session, feed);
+        session_has_begun_update(session);
     } else {
         pcc_begin_backward(session, feed);
-        pcc_begin_update(session, learning_rate);
+        pcc_begin_update(session, rates);
     }
 }
 
@@ -154,10 +174,10 @@ PccUpdate pcc_end_update(PccSession *session)
     PccStep *step = &session->step;
     /* An update at once has ended with its backward pass. */
     const bool is_done = step->at_once ? !session->failure.status : session_finish(session);
+    step->ahead--;
     if (!is_done)
         return (PccUpdate){.first_overflow = -1};
     bool skipped = step->done.first_overflow >= 0;
-    step->micro = 0;
     step->update += !skipped;
     PccLossScale next = step->loss_scaling;
     pcc_loss_scale_next(&next, &session->program->scaling, skipped);
@@ -167,13 +187,13 @@ PccUpdate pcc_end_update(PccSession *session)
 
 PccUpdate pcc_update(PccSession *session, double learning_rate)
 {
-    pcc_begin_update(session, learning_rate);
+    pcc_begin_update(session, (PccRates){learning_rate, learning_rate});
     return pcc_end_update(session);
 }
 
 double pcc_train_step(PccSession *session, const PccFeed *feed, double learning_rate, PccUpdate *update)
 {
-    pcc_begin_step(session, feed, learning_rate);
+    pcc_begin_step(session, feed, (PccRates){learning_rate, learning_rate});
     const double loss = pcc_end_backward(session);
     const PccUpdate done = pcc_end_update(session);
     if (update)

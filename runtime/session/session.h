@@ -34,13 +34,20 @@ int pcc_copy_weights(PccSession *session, const PccSafetensors *file, PccError *
 /* Checks whether pcc_export can succeed, so that a long run does not fail at its end. */
 int pcc_can_export(const PccSession *session, PccError *error);
 
+/* Learning rates of an update that begins: `lr`, and where one is still under way, `if_skipped` for the case that that
+ * one is skipped. */
+typedef struct PccRates {
+    double lr, if_skipped;
+} PccRates;
+
 /* The two halves of pcc_backward() and pcc_update(): on a device, a function that has begun runs while the caller does
- * other work. An update may begin before the preceding backward pass has ended; they end in the order in which they
- * began. */
+ * other work, and others may begin before it ends: pcc_begins_early() micro-batches, each with an update or without.
+ * They end in the order in which they began, and session->step has what is known from those that have ended. */
+int pcc_begins_early(const PccSession *session);
 void pcc_begin_backward(PccSession *session, const PccFeed *feed);
 double pcc_end_backward(PccSession *session);
-void pcc_begin_update(PccSession *session, double learning_rate);
-void pcc_begin_step(PccSession *session, const PccFeed *feed, double learning_rate); /* of both: pcc_train_step() */
+void pcc_begin_update(PccSession *session, PccRates rates);
+void pcc_begin_step(PccSession *session, const PccFeed *feed, PccRates rates); /* of both: pcc_train_step() */
 PccUpdate pcc_end_update(PccSession *session);
 
 /* Counts the correct predictions of an evaluated batch; returns the number of all counted ones. logits: the output that

@@ -2,7 +2,10 @@
  *
  * An epoch is a shuffled pass over the training samples in micro-batches; `accumulate` of them make an update; the last
  * update of an epoch may have fewer. The state in a checkpoint (PccProgressState) tells which micro-batch is next;
- * everything else follows from it, the options and the data. */
+ * everything else follows from it, the options and the data.
+ *
+ * A device runs one micro-batch while the next begins, so that it never waits for the host: updates are reported when
+ * they have ended, and all of them end before a validation or a checkpoint. On the CPU each ends as it begins. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,16 +24,36 @@
 #include "../report/tensorboard.h"
 #include "trainer.h"
 
+#define TRAINER_BATCHES 2
+
+/* A micro-batch under way. */
+typedef struct Begun {
+    int64_t valid; /* samples that count */
+    bool is_last;  /* of an update, which began with it */
+    double at;     /* when */
+} Begun;
+
+/* Micro-batches of an update that have ended, and their losses. */
+typedef struct Micros {
+    int64_t count, samples;
+    double sum, weight; /* sums of losses, and of the numbers of targets that they average */
+    double started;     /* when the first one began */
+} Micros;
+
 typedef struct Trainer {
     PccSession *session;
     const PccRunOptions *options;
     PccLayout layout;
     PccDataSets sets;
-    PccBatch batches[2]; /* one is filled while the program runs with the other */
-    int filled;          /* the one that is to run next */
-    bool is_filled;      /* with the micro-batch at state.position */
+    PccBatch batches[TRAINER_BATCHES]; /* one is filled while the program runs with the other */
+    int filled;                        /* the one that is to run next */
+    bool is_filled;                    /* with the micro-batch that begins next */
+    Begun begun[TRAINER_BATCHES];
+    int64_t begun_count, ended_count; /* micro-batches so far */
+    Micros micros;                    /* of the update that ends next */
+    double ended_at;                  /* when the last one ended */
     PccSchedule schedule;
-    PccProgressState state;
+    PccProgressState state; /* behind the last update that has ended */
     PccCheckpoints checkpoints;
     PccLog log;
     PccTensorboard board;
@@ -90,7 +113,7 @@ static int trainer_resume(Trainer *t, PccError *error)
 /* On the CPU nothing runs while a batch is read: one batch suffices. */
 static int trainer_batches(const Trainer *t)
 {
-    return t->session->program->device ? 2 : 1;
+    return 1 + pcc_begins_early(t->session);
 }
 
 static int trainer_open(Trainer *t, PccError *error)
@@ -186,88 +209,7 @@ static void trainer_warn_not_finite(Trainer *t, const PccStepReport *report)
     fputs("; a smaller --lr or --warmup may help\n", stderr);
 }
 
-/* Records the optimizer's result. A skipped update counts as a step, as in PyTorch's loops, but does not advance the
- * schedule. */
-static void trainer_report_update(Trainer *t, PccStepReport *report, PccUpdate update)
-{
-    const PccSession *session = t->session;
-    report->skipped = session->step.loss_scaling.skipped;
-    if (update.first_overflow >= 0)
-        report->overflow = session->program->params[update.first_overflow].value.name;
-    report->step = ++t->state.step;
-    t->state.rounded += update.rounded;
-    t->state.lost += update.lost;
-}
-
-static int64_t trainer_valid(const Trainer *t, int64_t position)
-{
-    const int64_t batch = t->session->program->batch, left = t->sets.train.count - position * batch;
-    return left < batch ? left : batch;
-}
-
-/* Reads the micro-batch at `position` of the epoch and begins to upload it. */
-static int trainer_fill(Trainer *t, int64_t position, PccError *error)
-{
-    PccBatch *batch = &t->batches[t->filled];
-    int status = pcc_batch_fill(batch, t->sets.train.data, t->samples + position * t->session->program->batch,
-                                trainer_valid(t, position), error);
-    if (!status)
-        status = pcc_prefetch(t->session, &batch->feed, error);
-    t->is_filled = !status;
-    return status;
-}
-
-/* Micro-batches, and their losses. */
-typedef struct Micros {
-    double sum, weight; /* sums of losses, and of the numbers of targets that they average */
-    int64_t samples;
-} Micros;
-
-/* Begins a micro-batch, and after the last one the update; meanwhile the next one is read. */
-static int trainer_micro(Trainer *t, int64_t position, bool is_last, double lr, Micros *done, PccError *error)
-{
-    int status = t->is_filled ? PCC_OK : trainer_fill(t, position, error);
-    if (status)
-        return status;
-    if (is_last)
-        pcc_begin_step(t->session, &t->batches[t->filled].feed, lr);
-    else
-        pcc_begin_backward(t->session, &t->batches[t->filled].feed);
-    t->is_filled = false;
-    t->filled = trainer_batches(t) - 1 - t->filled;
-    PccError later; /* if the next one cannot be read, the error is reported in its turn */
-    if (position + 1 < t->micro_batches && t->session->program->device)
-        trainer_fill(t, position + 1, &later);
-    const double loss = pcc_end_backward(t->session), counted = pcc_loss_weight(t->session);
-    done->sum += counted > 0 ? loss * counted : 0;
-    done->weight += counted;
-    done->samples += trainer_valid(t, position);
-    return PCC_OK;
-}
-
-/* The micro-batches of one update, and the update. */
-static int trainer_update(Trainer *t, PccStepReport *report, PccError *error)
-{
-    const PccProgram *program = t->session->program;
-    const double started = pcc_now(), lr = pcc_learning_rate(&t->schedule, (int64_t)t->session->step.update);
-    int64_t left = t->micro_batches - t->state.position;
-    int64_t micro_batches = left < program->accumulate ? left : program->accumulate;
-    Micros done = {0};
-    *report = (PccStepReport){.epoch = t->state.epoch + 1, .lr = lr, .scale = t->session->step.loss_scaling.scale};
-    for (int64_t m = 0; m < micro_batches; m++) {
-        int status = trainer_micro(t, t->state.position + m, m + 1 == micro_batches, lr, &done, error);
-        if (status)
-            return status;
-    }
-    report->loss = done.weight > 0 ? done.sum / done.weight : 0;
-    trainer_report_update(t, report, pcc_end_update(t->session));
-    t->state.position += micro_batches;
-    report->samples_per_s = (double)done.samples / fmax(pcc_now() - started, 1e-9);
-    int status = pcc_session_status(t->session, error);
-    if (!status)
-        trainer_warn_not_finite(t, report);
-    return status;
-}
+/* ---- updates that end: in the order in which they began --------------------------------------------------------- */
 
 static int trainer_log_step(Trainer *t, const PccStepReport *report, PccError *error)
 {
@@ -289,6 +231,162 @@ static int trainer_log_step(Trainer *t, const PccStepReport *report, PccError *e
         status = pcc_tensorboard_scalar(&t->board, scalars[i].tag, scalars[i].value, report->step, error);
     return status;
 }
+
+/* Records the optimizer's result. A skipped update counts as a step, as in PyTorch's loops, but does not advance the
+ * schedule. */
+static void trainer_report_update(Trainer *t, PccStepReport *report, PccUpdate update)
+{
+    const PccSession *session = t->session;
+    report->skipped = session->step.loss_scaling.skipped;
+    if (update.first_overflow >= 0)
+        report->overflow = session->program->params[update.first_overflow].value.name;
+    report->step = ++t->state.step;
+    t->state.rounded += update.rounded;
+    t->state.lost += update.lost;
+}
+
+/* Samples a second since the update began, or since the one before it ended, if that was later. */
+static double trainer_speed(Trainer *t)
+{
+    const double started = fmax(t->micros.started, t->ended_at);
+    t->ended_at = pcc_now();
+    return (double)t->micros.samples / fmax(t->ended_at - started, 1e-9);
+}
+
+/* Ends the update whose micro-batches have ended. */
+static int trainer_end_update(Trainer *t, PccError *error)
+{
+    const Micros *micros = &t->micros;
+    PccStepReport report = {.epoch = t->state.epoch + 1,
+                            .loss = micros->weight > 0 ? micros->sum / micros->weight : 0,
+                            .lr = pcc_learning_rate(&t->schedule, (int64_t)t->session->step.update),
+                            .scale = t->session->step.loss_scaling.scale};
+    trainer_report_update(t, &report, pcc_end_update(t->session));
+    report.samples_per_s = trainer_speed(t);
+    t->state.position += micros->count;
+    t->micros = (Micros){0};
+    int status = pcc_session_status(t->session, error);
+    if (status)
+        return status;
+    trainer_warn_not_finite(t, &report);
+    return trainer_log_step(t, &report, error);
+}
+
+/* Ends the oldest micro-batch, and after the last one of an update that. */
+static int trainer_end_micro(Trainer *t, PccError *error)
+{
+    const Begun *begun = &t->begun[t->ended_count++ % TRAINER_BATCHES];
+    const double loss = pcc_end_backward(t->session), counted = pcc_loss_weight(t->session, begun->valid);
+    Micros *micros = &t->micros;
+    if (micros->count++ == 0)
+        micros->started = begun->at;
+    micros->sum += counted > 0 ? loss * counted : 0;
+    micros->weight += counted;
+    micros->samples += begun->valid;
+    return begun->is_last ? trainer_end_update(t, error) : PCC_OK;
+}
+
+/* Ends the oldest micro-batches, until `left` are under way. */
+static int trainer_end(Trainer *t, int left, PccError *error)
+{
+    int status = PCC_OK;
+    while (!status && t->begun_count - t->ended_count > left)
+        status = trainer_end_micro(t, error);
+    return status;
+}
+
+/* ---- updates that begin ----------------------------------------------------------------------------------------- */
+
+/* The next micro-batch of the epoch, behind those of finished updates and those that have begun. */
+static int64_t trainer_position(const Trainer *t)
+{
+    return t->state.position + t->micros.count + t->begun_count - t->ended_count;
+}
+
+/* Updates that have begun, in the whole run. */
+static int64_t trainer_steps(const Trainer *t)
+{
+    return t->state.step + (int64_t)t->session->step.ahead;
+}
+
+static int64_t trainer_valid(const Trainer *t, int64_t position)
+{
+    const int64_t batch = t->session->program->batch, left = t->sets.train.count - position * batch;
+    return left < batch ? left : batch;
+}
+
+/* Reads the micro-batch at `position` of the epoch and begins to upload it. */
+static int trainer_fill(Trainer *t, int64_t position, PccError *error)
+{
+    PccBatch *batch = &t->batches[t->filled];
+    int status = pcc_batch_fill(batch, t->sets.train.data, t->samples + position * t->session->program->batch,
+                                trainer_valid(t, position), error);
+    if (!status)
+        status = pcc_prefetch(t->session, &batch->feed, error);
+    t->is_filled = !status;
+    return status;
+}
+
+/* A batch that cannot be read ends the run, but the updates before it end first. */
+static int trainer_fill_in_turn(Trainer *t, int64_t position, PccError *error)
+{
+    PccError refused;
+    if (t->is_filled || trainer_fill(t, position, &refused) == PCC_OK)
+        return PCC_OK;
+    int status = trainer_end(t, 0, error);
+    if (!status) {
+        *error = refused;
+        status = refused.status;
+    }
+    return status;
+}
+
+/* With the last micro-batch begins the update. One before it may yet turn out to be skipped: the schedule does not
+ * advance then. */
+static void trainer_begin(Trainer *t, const PccFeed *feed, bool is_last)
+{
+    const PccStep *step = &t->session->step;
+    const int64_t applied = (int64_t)step->update;
+    if (is_last)
+        pcc_begin_step(t->session, feed,
+                       (PccRates){.lr = pcc_learning_rate(&t->schedule, applied + (int64_t)step->ahead),
+                                  .if_skipped = pcc_learning_rate(&t->schedule, applied)});
+    else
+        pcc_begin_backward(t->session, feed);
+}
+
+/* Begins a micro-batch. While it runs, those before it end, and the next one is read to where the last of them was. */
+static int trainer_micro(Trainer *t, bool is_last, PccError *error)
+{
+    const int64_t position = trainer_position(t);
+    const int early = pcc_begins_early(t->session);
+    const double now = pcc_now();
+    int status = trainer_fill_in_turn(t, position, error);
+    if (status)
+        return status;
+    t->begun[t->begun_count++ % TRAINER_BATCHES] = (Begun){trainer_valid(t, position), is_last, now};
+    trainer_begin(t, &t->batches[t->filled].feed, is_last);
+    t->is_filled = false;
+    t->filled = early - t->filled;
+    status = trainer_end(t, early, error);
+    PccError later; /* if the next one cannot be read, the error is reported in its turn */
+    if (!status && early > 0 && position + 1 < t->micro_batches)
+        trainer_fill(t, position + 1, &later);
+    return status;
+}
+
+/* Begins the micro-batches of one update, and the update. */
+static int trainer_update(Trainer *t, PccError *error)
+{
+    const int64_t left = t->micro_batches - trainer_position(t), accumulate = t->session->program->accumulate;
+    const int64_t micro_batches = left < accumulate ? left : accumulate;
+    int status = PCC_OK;
+    for (int64_t m = 0; m < micro_batches && !status; m++)
+        status = trainer_micro(t, m + 1 == micro_batches, error);
+    return status;
+}
+
+/* ---- epochs ----------------------------------------------------------------------------------------------------- */
 
 static int trainer_print_epoch(Trainer *t, const PccEpochReport *report, PccError *error)
 {
@@ -356,17 +454,17 @@ static int trainer_end_epoch(Trainer *t, PccError *error)
 static int trainer_loop(Trainer *t, PccError *error)
 {
     int status = trainer_end_epoch(t, error);
-    while (!status && t->state.step < t->schedule.total && !pcc_stop_requested()) {
-        PccStepReport report;
-        status = trainer_update(t, &report, error);
-        if (!status)
-            status = trainer_log_step(t, &report, error);
-        if (!status && t->options->every && t->state.step % t->options->every == 0)
+    while (!status && trainer_steps(t) < t->schedule.total && !pcc_stop_requested()) {
+        status = trainer_update(t, error);
+        const bool is_due = t->options->every && trainer_steps(t) % t->options->every == 0;
+        if (!status && (is_due || trainer_position(t) == t->micro_batches))
+            status = trainer_end(t, 0, error);
+        if (!status && is_due)
             status = trainer_checkpoint(t, error);
         if (!status && !pcc_stop_requested())
             status = trainer_end_epoch(t, error);
     }
-    return status;
+    return status ? status : trainer_end(t, 0, error);
 }
 
 static int trainer_finish(Trainer *t, PccError *error)

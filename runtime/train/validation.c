@@ -2,10 +2,10 @@
 #include "validation.h"
 #include "../session/blocks.h"
 
-double pcc_loss_weight(const PccSession *session)
+double pcc_loss_weight(const PccSession *session, int64_t valid)
 {
-    const PccStep *step = &session->step;
-    return session->program->loss == PCC_LOSS_OUTPUT && step->counted == 0 ? (double)step->valid : step->counted;
+    const double counted = session->step.counted;
+    return session->program->loss == PCC_LOSS_OUTPUT && counted == 0 ? (double)valid : counted;
 }
 
 int pcc_evaluate_split(PccSession *session, PccBatch *batch, const PccSplit *split, PccEpochReport *report,
@@ -21,7 +21,7 @@ int pcc_evaluate_split(PccSession *session, PccBatch *batch, const PccSplit *spl
         if (status)
             return status;
         PccEvaluation part = pcc_evaluate(session, &batch->feed);
-        double counted = pcc_loss_weight(session);
+        double counted = pcc_loss_weight(session, valid);
         status = pcc_session_status(session, error);
         if (status)
             return status;

@@ -11,8 +11,8 @@
 int pcc_evaluate_split(PccSession *session, PccBatch *batch, const PccSplit *split, PccEpochReport *report,
                        PccError *error);
 
-/* The weight of a batch in a mean: the number of targets that its loss averaged. A graph's own loss may not tell it;
- * then the number of samples. */
-double pcc_loss_weight(const PccSession *session);
+/* The weight in a mean of the batch that ended last, of `valid` samples: the number of targets that its loss averaged.
+ * A graph's own loss may not tell it; then the number of samples. */
+double pcc_loss_weight(const PccSession *session, int64_t valid);
 
 #endif

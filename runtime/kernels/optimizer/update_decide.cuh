@@ -80,6 +80,8 @@ static __global__ void __launch_bounds__(PCC_DECIDE_BLOCK)
     __syncthreads(); /* the step changes below */
     if (threadIdx.x != 0)
         return;
+    if (step->ahead > 0 && done->first_overflow >= 0) /* of the update before this one */
+        step->hyper.lr = step->lr_if_skipped;
     *done = result;
     pcc_decide<Optimizer>(plan.decided, scaling, done, loss_scale, step);
 }
