@@ -60,7 +60,8 @@ typedef struct Emitter {
     Text *buffers;  /* the enumerators of arena offsets */
     Text *literals; /* small constant tensors */
     Text *function; /* function_text() */
-    int literal_count;
+    Text *watched;  /* rows of a table of nodes, where a target has one (--check-numerics) */
+    int literal_count, watched_count;
     const char **literal_names; /* by value id of `graph` */
     const char **buffer_names;  /* likewise: name_buffers() */
     bool *named;                /* likewise: the function that is printed names the buffer */
@@ -149,6 +150,11 @@ typedef struct Printers {
      * begin_apply(s), which runs before the first of them; NULL: there is none. */
     void (*apply)(Emitter *e, Text *text);
     void (*begin_apply)(Emitter *e, Text *text);
+    /* --check-numerics: the statement before the first node; behind a node that a kernel computed, and behind one with
+     * a body. `watched` are initialisers of PccWatched: a result; all nodes that the body computes, then its stores. */
+    const char *watch_begin;
+    void (*watch_tensor)(Emitter *e, Text *text, const char *watched, Value *value);
+    void (*watch_loop)(Emitter *e, Text *text, const char *const *watched, int count);
     /* Bytes of scratch in the arena that update() takes; NULL: none. */
     int64_t (*update_scratch)(const Weights *weights);
     const char *device; /* the PccDevice that the program runs on; NULL: none, it runs on the CPU */

@@ -288,7 +288,7 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
         print_parts(e, text, calls, name);
     Text *statements = begin_statements(e);
     if (e->options->check_numerics)
-        line(statements, "pcc_watch_begin();");
+        line(statements, "%s", e->options->target->printers->watch_begin);
     blank(statements);
     append_text(statements, calls->data);
     if (!has_parts)
@@ -446,6 +446,13 @@ static void print_functions(Emitter *e, Text *text, const Text *step, const Text
         blank(text);
     }
     print_apply(e, text);
+    if (e->watched_count > 0) {
+        line(text, "/* Nodes by number: what --check-numerics calls them. */");
+        line(text, "static const PccWatched watched[] = {");
+        append_text(text, e->watched->data);
+        line(text, "};");
+        blank(text);
+    }
     line(text, "/* One training step on the batch in s->inputs: forward and backward. */");
     append_text(text, step->data);
     line(text, "/* The loss of the batch in inference mode. */");
@@ -499,7 +506,9 @@ Emitted emit_program(const Program *program, const Options *options, const EmitO
                  .instances = &instances,
                  .update_scratch = activation_bytes,
                  .literals = text_create(arena),
+                 .watched = text_create(arena),
                  .function = text_create(arena)};
+    e.watched->depth = 1;
     Text *step = print_function(&e, train, train_plan, "step");
     Text *evaluate = print_function(&e, program->evaluate, evaluate_plan, "evaluate");
 

@@ -102,6 +102,12 @@ typedef struct PccUpdate {
     int64_t lost;           /* those of them whose bits are unchanged */
 } PccUpdate;
 
+/* The elements of a node's result, as --check-numerics counts them. */
+typedef struct PccSeen {
+    int64_t count, infinite, nan;
+    double low, high; /* over the finite ones */
+} PccSeen;
+
 /* The loss scale and its state. */
 typedef struct PccLossScale {
     double scale;        /* 1 without loss scaling */
@@ -146,6 +152,9 @@ typedef struct PccStep {
     void *stream;                  /* the stream on which work is enqueued */
     void *device;                  /* the state created by PccDevice.open() */
     char *failure; /* PCC_FAILURE_ROOM bytes: the message of the first call that failed; "": none failed */
+    /* out, with --check-numerics: the first node of the function whose result is not finite; a count of 0: none. */
+    int64_t seen_node;
+    PccSeen seen;
 
     /* From here on what an update changes: on a device update() does, and the host follows when it learns of the
      * result; elsewhere the runtime does. */

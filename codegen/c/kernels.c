@@ -178,6 +178,9 @@ static const Printers printers = {.prologue = print_prologue,
                                   .emit_store = emit_store,
                                   .store = print_c_store,
                                   .loss = print_c_loss,
+                                  .watch_begin = "pcc_watch_begin();",
+                                  .watch_tensor = print_c_watched_tensor,
+                                  .watch_loop = print_c_watched_loop,
                                   .update = print_c_update,
                                   .apply = print_c_apply};
 

@@ -24,5 +24,8 @@ void print_c_store(Text *text, StorePlace place, const char *name);
 void print_c_loss(Emitter *e, Text *text, const char *address);
 void print_c_update(Emitter *e, Text *text);
 void print_c_apply(Emitter *e, Text *text);
+/* numerics.c */
+void print_c_watched_tensor(Emitter *e, Text *text, const char *watched, Value *value);
+void print_c_watched_loop(Emitter *e, Text *text, const char *const *watched, int count);
 
 #endif

@@ -49,5 +49,8 @@ void print_cuda_loss(Emitter *e, Text *text, const char *address);
 void print_cuda_update(Emitter *e, Text *text);
 void print_cuda_begin_apply(Emitter *e, Text *text);
 void print_cuda_apply(Emitter *e, Text *text);
+/* numerics.c */
+void print_cuda_watched_tensor(Emitter *e, Text *text, const char *watched, Value *value);
+void print_cuda_watched_loop(Emitter *e, Text *text, const char *const *watched, int count);
 
 #endif

@@ -30,6 +30,8 @@ void print_cuda_prologue(Emitter *e, Text *text, const Program *program, bool na
     line(text, "#include <pcc/pcc.h>");
     line(text, "#include <pcc/device/cuda.cuh>");
     line(text, "#include <pcc/kernels/kernels.cuh>");
+    if (e->options->check_numerics)
+        line(text, "#include <pcc/kernels/numerics.cuh>");
     print_cuda_libraries(e, text);
     print_cuda_plans(e, text, program);
     blank(text);

@@ -249,15 +249,9 @@ bool is_cuda(const Target *target)
 static void check_target(Compilation *c)
 {
     const CommandLine *line = &c->line;
-    const struct {
-        bool given;
-        const char *option;
-    } of_c[] = {{line->audit, "--audit"}, {line->check_numerics, "--check-numerics"}};
-    for (size_t i = 0; i < sizeof of_c / sizeof *of_c; i++)
-        if (of_c[i].given && is_cuda(c->options.target))
-            fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
-                  "%s is not supported for --target cuda by this version; leave it out, or compile for --target c",
-                  of_c[i].option);
+    if (line->audit && is_cuda(c->options.target))
+        fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
+              "--audit is not supported for --target cuda by this version; leave it out, or compile for --target c");
     const struct {
         bool given;
         const char *option;

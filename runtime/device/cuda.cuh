@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../kernels/numerics_tell.h"
 #include "device.h"
 
 #define PCC_CUDA_GRAPHS 8 /* step in four ways; evaluate and update, before there are outputs to keep and after */
@@ -46,8 +47,9 @@ struct PccCuda {
     char failure[PCC_FAILURE_ROOM];
     PccCudaGraph graphs[PCC_CUDA_GRAPHS];
     int graph_count;
-    PccCudaLibrary cublas; /* kernels/gemm/gemm_cublas.cuh */
-    PccCudaLibrary cudnn;  /* kernels/conv/conv_cudnn.cuh */
+    PccCudaLibrary cublas;     /* kernels/gemm/gemm_cublas.cuh */
+    PccCudaLibrary cudnn;      /* kernels/conv/conv_cudnn.cuh */
+    const PccWatched *watched; /* kernels/numerics.cuh: the program's nodes; NULL without --check-numerics */
 };
 
 static int pcc_cuda_fail(cudaError_t status, const char *call, const char *advice, PccError *error)
@@ -305,6 +307,8 @@ static int pcc_cuda_finish(PccStep *step, PccError *error)
     step->loss = run->exchange->loss;
     step->counted = run->exchange->counted;
     step->done = run->exchange->done;
+    if (cuda->watched && run->exchange->seen.count > 0)
+        pcc_tell_not_finite(run->exchange->update, &cuda->watched[run->exchange->seen_node], &run->exchange->seen);
     if (cuda->failure[0])
         return pcc_fail(error, PCC_ERR_INTERNAL, "%s", cuda->failure);
     return status == cudaSuccess ? PCC_OK : pcc_cuda_fail(status, "a kernel of the step", "", error);

@@ -6,23 +6,12 @@
 #define PCC_NUMERICS_H
 
 #include <math.h>
-#include <stdio.h>
 
 #include "common/step.h"
 #include "common/storage.h"
+#include "numerics_tell.h"
 
 #define PCC_WATCHED_THREADS 256
-#define PCC_WATCHED_NODES 128 /* of one loop: its product, at most 48 nodes and as many stores */
-
-/* A node as the model calls it; type is text: "f16[128,64]". */
-typedef struct PccWatched {
-    const char *node, *op, *type;
-} PccWatched;
-
-typedef struct PccSeen {
-    int64_t count, infinite, nan;
-    double low, high; /* over the finite ones */
-} PccSeen;
 
 typedef struct PccWatch {
     PccSeen seen[PCC_WATCHED_THREADS][PCC_WATCHED_NODES];
@@ -62,13 +51,7 @@ static inline void pcc_tell(const PccStep *s, const PccWatched *node, const PccS
     if (pcc_watch.told || seen->nan + seen->infinite == 0)
         return;
     pcc_watch.told = true;
-    fprintf(stderr, "check-numerics: step %llu: node '%s' (%s), %s: ", (unsigned long long)s->update + 1, node->node,
-            node->op, node->type);
-    fprintf(stderr, "%lld infinite and %lld NaN of %lld elements", (long long)seen->infinite, (long long)seen->nan,
-            (long long)seen->count);
-    if (seen->count > seen->infinite + seen->nan)
-        fprintf(stderr, "; the others lie in [%g, %g]", seen->low, seen->high);
-    fputc('\n', stderr);
+    pcc_tell_not_finite(s->update, node, seen);
 }
 
 static inline void pcc_merge_seen(PccSeen *into, const PccSeen *from)

@@ -17,7 +17,7 @@ diff <(grep -v "^ \*\|train\|again" train.cu) <(grep -v "^ \*\|train\|again" aga
 expect 2 "\-\-target c, but train.cu is of target cuda" "$PCC" m.onnx --batch 4 --target c -o train.cu
 expect 2 "\-\-gpu-arch is for CUDA programs" "$PCC" m.onnx --batch 4 --gpu-arch sm_90 -o train.c
 expect 2 "gpu-arch" "$PCC" m.onnx --batch 4 --gpu-arch 90 -o train.cu
-expect 3 "check-numerics is not supported for --target cuda" "$PCC" m.onnx --batch 4 --check-numerics -o never.cu
+expect 3 "\-\-audit is not supported for --target cuda" "$PCC" m.onnx --batch 4 --audit -o never.cu
 expect 4 "install the CUDA toolkit, or set NVCC" env NVCC=/nowhere/nvcc "$PCC" m.onnx --batch 4 --target cuda -o never
 [ ! -e never.cu ] && [ ! -e never ] || fail "a file was left"
 
@@ -50,3 +50,4 @@ expect 0 "" "$PCC" m.onnx --batch 4 --precision bf16-mixed --target cuda --gpu-a
 expect 4 "no CUDA device" env CUDA_VISIBLE_DEVICES= ./train --bench 1
 expect 0 "" "$PCC" large.onnx --batch 512 --precision bf16-true --target cuda --gpu-arch sm_90 -o train
 readelf -d train | grep -q "NEEDED.*libcublasLt" || fail "cuBLASLt is not linked"
+expect 0 "" "$PCC" m.onnx --batch 4 --precision 16-mixed --check-numerics --target cuda --gpu-arch sm_90 -o train
