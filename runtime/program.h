@@ -167,7 +167,7 @@ typedef struct PccStep {
 #define PCC_FAILURE_ROOM 512
 
 /* Scratch that every kernel may use privately in each of its threads. */
-#define PCC_THREAD_SCRATCH ((size_t)2 << 20)
+#define PCC_THREAD_SCRATCH ((size_t)4 << 20)
 
 /* Loss scaling: the loss is multiplied by a scale before differentiation and the gradients are divided by it, so that
  * small ones do not underflow in 16 bits; an update whose gradients overflow is skipped. All zero: none. */

@@ -38,6 +38,10 @@
 #    define PCC_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* A panel of B is prefetched while it is read only where it is too long for the first cache: else that takes the ports
+ * that loads want. */
+#define PCC_GEMM_FETCH_B (PCC_REG_BYTES == 64)
+
 /* Products of bf16 pairs (gemm_pairs.h), in programs with 16-bit storage: by AMX tiles (gemm_amx.h), or by vdpbf16ps.
  */
 #if defined(PCC_NARROW) && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)

@@ -9,10 +9,11 @@
 #include "../common/scratch.h"
 #include "../common/step.h"
 
-/* Thread scratch: packed B of a tile (one depth block or all), packed A (PCC_GEMM_GROUP rows), the tile's sums. */
-#define PCC_GEMM_B_BYTES ((size_t)600 << 10)
+/* Thread scratch: packed B of a tile (one depth block or all), packed A (PCC_GEMM_GROUP rows), the tile's sums. Large
+ * tiles pack less; only A has to stay in L2. */
+#define PCC_GEMM_B_BYTES ((size_t)1200 << 10)
 #define PCC_GEMM_A_BYTES ((size_t)320 << 10)
-#define PCC_GEMM_C_BYTES ((size_t)1024 << 10)
+#define PCC_GEMM_C_BYTES ((size_t)2560 << 10)
 #define PCC_GEMM_GROUP (8 * PCC_GEMM_MR)
 #define PCC_GEMM_MAX_COLUMNS 768  /* of a tile */
 #define PCC_GEMM_MAX_DEPTH 384    /* of a depth block, pcc_gemm_depth() of the smallest element */
