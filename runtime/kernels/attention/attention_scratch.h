@@ -7,7 +7,10 @@
 #include "../../program.h"
 #include "attention_shape.h"
 
-/* The smallest tiles of the gradient in f64 fit PCC_THREAD_SCRATCH as long as width + value_width is not more. */
+/* What a task takes of its thread's scratch: more would not stay in a core's cache. */
+#define PCC_ATTENTION_SCRATCH (PCC_THREAD_SCRATCH / 2)
+
+/* The smallest tiles of the gradient in f64 fit PCC_ATTENTION_SCRATCH as long as width + value_width is not more. */
 #define PCC_ATTENTION_MAX_WIDTH 4000
 
 /* The gradient is parallel over (batch, key head), and where those are fewer than 16, over ranges of keys too. */
@@ -28,7 +31,7 @@ static inline int64_t pcc_attention_query_sums(PccAttention shape)
 static inline int pcc_attention_sums_are_private(PccAttention shape, size_t element_size)
 {
     return pcc_attention_key_splits(shape) == 1 &&
-           (size_t)pcc_attention_query_sums(shape) * element_size <= PCC_THREAD_SCRATCH / 4;
+           (size_t)pcc_attention_query_sums(shape) * element_size <= PCC_ATTENTION_SCRATCH / 4;
 }
 
 /* Otherwise every range of keys has its own sums of dq, for all heads; they are added in order. */
