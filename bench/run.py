@@ -38,6 +38,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--models', default='mlp,cnn,vit', help=', '.join(CASES))
     parser.add_argument('--precision', default='32-true')
+    parser.add_argument('--recompute', default='auto', help="pcc's, of activations")
     parser.add_argument('--batch', type=int, help="the model's own: " + ', '.join(f'{k} {c.batch}' for k, c in CASES.items()))
     parser.add_argument('--build', type=pathlib.Path, default=HERE.parent / 'build/release')
     parser.add_argument('--python', default=sys.executable)
@@ -67,7 +68,7 @@ def build_program(options, folder, name, precision):
     model, program = folder / f'{name}.onnx', folder / f'{name}-{precision}'
     output_of([pcc, 'zoo', name, *case.zoo, '-o', model])
     output_of([pcc, model, '--loss', case.loss, '--batch', str(batch_of(options, name)), '--precision', precision,
-               '-o', f'{program}.c'])
+               '--recompute', options.recompute, '-o', f'{program}.c'])
     flags = output_of(['pkg-config', '--cflags', '--libs', 'pcc-runtime'],
                       env={**os.environ, 'PKG_CONFIG_PATH': str(options.build.resolve() / 'pkgconfig')}).split()
     output_of([options.cc, '-O3', '-march=native', '-fopenmp', f'{program}.c', *flags, '-o', program])
