@@ -8,6 +8,7 @@
 #include "codegen/calls/literals.h"
 #include "codegen/cuda/convolution_plans.h"
 #include "codegen/cuda/print.h"
+#include "ir/target/gpu.h"
 
 /* ---- which ------------------------------------------------------------------------------------------------------ */
 
@@ -74,7 +75,7 @@ static bool is_plain(const Node *node, int kind)
 static const PccCudnnPlan *plan_of(const Node *node, const KernelCall *call)
 {
     const int kind = kind_of(node);
-    ConvolutionPlans *plans = call->target->convolution_plans;
+    ConvolutionPlans *plans = call->target->gpu_build->convolution_plans;
     if (!plans || kind < 0 || !has_one_dtype(node, kind) || !is_plain(node, kind))
         return NULL;
     const PccConv shape = convolution_literal(call);
@@ -147,7 +148,7 @@ static void list_plans(Emitter *e, const Graph *graph, PlanList *list)
 static PlanList plans_of(Emitter *e, const Program *program)
 {
     PlanList list = {0};
-    if (e->options->target->convolution_plans) {
+    if (e->options->target->gpu_build->convolution_plans) {
         list_plans(e, program->train, &list);
         list_plans(e, program->evaluate, &list);
     }
@@ -190,7 +191,7 @@ static void print_plan(Text *text, const PccCudnnPlan *plan)
 void print_cuda_plans(Emitter *e, Text *text, const Program *program)
 {
     const PlanList list = plans_of(e, program);
-    const ConvolutionPlans *plans = e->options->target->convolution_plans;
+    const ConvolutionPlans *plans = e->options->target->gpu_build->convolution_plans;
     if (list.count == 0)
         return;
     line(text, "#include <pcc/kernels/conv/conv_cudnn.h>");
@@ -215,10 +216,10 @@ const char *convolutions_note(Emitter *e, const Program *program)
             convolutions++;
             served += plan_of(node, &call) != NULL;
         }
-    if (!target->convolution_plans || convolutions == 0)
+    if (!target->gpu_build->convolution_plans || convolutions == 0)
         return NULL;
-    const int version = (int)convolution_plans_version(target->convolution_plans);
+    const int version = (int)convolution_plans_version(target->gpu_build->convolution_plans);
     return arena_printf(e->arena, "cuDNN %d.%d.%d for %d of %d convolutions on %s", version / 10000,
                         version / 100 % 100, version % 100, served, convolutions,
-                        convolution_plans_gpu(target->convolution_plans));
+                        convolution_plans_gpu(target->gpu_build->convolution_plans));
 }

@@ -4,6 +4,7 @@
 #include "codegen/calls/calls.h"
 #include "codegen/calls/literals.h"
 #include "ir/ops/shared/geometry.h"
+#include "ir/target/gpu.h"
 #include "runtime/kernels/attention/attention_cuda.h"
 #include "runtime/kernels/conv/conv_cuda.h"
 #include "runtime/kernels/index/index_cuda.h"
@@ -281,4 +282,4 @@ const Target target_cuda = {.name = "cuda",
                             .passes_step = true,
                             .kernels = (const Kernel *const[]){kernels, NULL},
                             .printers = &printers,
-                            .architecture = 90};
+                            .gpu_build = &(const GpuBuild){.architecture = 90}};

@@ -7,6 +7,7 @@
 #include "codegen/calls/calls.h"
 #include "codegen/calls/literals.h"
 #include "codegen/cuda/print.h"
+#include "ir/target/gpu.h"
 #include "runtime/kernels/gemm/gemm_cublas.h"
 
 static const char product_kernel[] = "cublas_gemm";
@@ -57,11 +58,12 @@ static bool find_result(const Node *node, Product *product)
 static bool is_of_library(const Node *node, const KernelCall *call, Product *product)
 {
     const bool is_plain = !node->body && node->output_count == 1 && own_input_count(node) == node->input_count;
-    if (!(call->target->libraries & LIBRARY_CUBLASLT) || !is_plain || !has_library_dtypes(node))
+    if (!(call->target->gpu_build->libraries & LIBRARY_CUBLASLT) || !is_plain || !has_library_dtypes(node))
         return false;
     *product = product_of(node, call);
-    return find_result(node, product) && pcc_cublas_wins(call->target->architecture, product->batch, product->m,
-                                                         product->n, product->k, product->a, product->b, product->y);
+    return find_result(node, product) &&
+           pcc_cublas_wins(call->target->gpu_build->architecture, product->batch, product->m, product->n, product->k,
+                           product->a, product->b, product->y);
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------------ */
@@ -98,7 +100,7 @@ void call_product(const Node *node, KernelCall *call)
 
 int64_t library_workspace(const KernelCall *call)
 {
-    return call->kernel == product_kernel ? pcc_cublas_row(call->target->architecture).workspace : 0;
+    return call->kernel == product_kernel ? pcc_cublas_row(call->target->gpu_build->architecture).workspace : 0;
 }
 
 /* ---- text ------------------------------------------------------------------------------------------------------- */
@@ -131,10 +133,10 @@ void print_cuda_libraries(Emitter *e, Text *text)
     if (!calls_cublas(e))
         return;
     line(text, "#define PCC_CUBLAS_WORKSPACE 0x%llx /* bytes of the arena that cuBLASLt may use */",
-         (unsigned long long)pcc_cublas_row(target->architecture).workspace);
-    if (target->tf32)
+         (unsigned long long)pcc_cublas_row(target->gpu_build->architecture).workspace);
+    if (target->gpu_build->tf32)
         line(text, "#define PCC_CUBLAS_TF32 1 /* --tf32 */");
-    if (target->deterministic)
+    if (target->gpu_build->deterministic)
         line(text, "#define PCC_CUBLAS_DETERMINISTIC 1 /* --deterministic */");
     line(text, "#include <pcc/kernels/gemm/gemm_cublas.cuh>");
 }
@@ -151,12 +153,12 @@ static const char *products_note(Emitter *e, const Program *program)
             library_workspace(&(KernelCall){.kernel = kernel_call(target, node).kernel, .target = target}) > 0;
         products++;
         served += is_served;
-        tf32 += is_served && target->tf32 && node->inputs[0]->type.dtype == DTYPE_F32;
+        tf32 += is_served && target->gpu_build->tf32 && node->inputs[0]->type.dtype == DTYPE_F32;
     }
-    if (!(target->libraries & LIBRARY_CUBLASLT) || !(served || target->tf32))
+    if (!(target->gpu_build->libraries & LIBRARY_CUBLASLT) || !(served || target->gpu_build->tf32))
         return NULL;
     return arena_printf(e->arena, "cuBLASLt for %d of %d products%s", served, products,
-                        target->tf32 ? arena_printf(e->arena, ", %d of them in TF32", tf32) : "");
+                        target->gpu_build->tf32 ? arena_printf(e->arena, ", %d of them in TF32", tf32) : "");
 }
 
 const char *cuda_note(Emitter *e, const Program *program)

@@ -7,6 +7,7 @@
 #include "frontend/onnx/name_table.h"
 #include "frontend/commands/gpu_file.h"
 #include "frontend/commands/recompute_kind.h"
+#include "ir/target/gpu.h"
 #include "codegen/cuda/convolution_plans.h"
 
 #include <dirent.h>
@@ -274,11 +275,11 @@ static void check_target(Compilation *c)
 }
 
 /* Once for a compile: loading cuDNN takes a second. */
-static ConvolutionPlans *open_plans(Compilation *c, const Target *target)
+static ConvolutionPlans *open_plans(Compilation *c, const GpuBuild *build)
 {
-    const PlanRules rules = {.tf32 = target->tf32, .deterministic = target->deterministic};
+    const PlanRules rules = {.tf32 = build->tf32, .deterministic = build->deterministic};
     if (!c->convolution_plans)
-        c->convolution_plans = open_convolution_plans(c->arena, &c->diagnostics, c->gpu, target->architecture, rules);
+        c->convolution_plans = open_convolution_plans(c->arena, &c->diagnostics, c->gpu, build->architecture, rules);
     return c->convolution_plans;
 }
 
@@ -287,18 +288,21 @@ static const Target *chosen_target(Compilation *c)
 {
     const CommandLine *line = &c->line;
     const Target *base = c->target ? c->target : target_of(line);
-    if (base != &target_cuda)
+    if (!base->gpu_build)
         return base;
-    Target *chosen = NEW(c->arena, Target);
-    *chosen = *base;
-    chosen->libraries = chosen_libraries(line);
-    chosen->tf32 = line->tf32;
-    chosen->deterministic = line->deterministic;
+    GpuBuild *build = NEW(c->arena, GpuBuild);
+    *build = *base->gpu_build;
+    build->libraries = chosen_libraries(line);
+    build->tf32 = line->tf32;
+    build->deterministic = line->deterministic;
     const char *architecture = c->gpu ? c->gpu->architecture : line->gpu_arch; /* the first of a list */
     if (architecture)
-        chosen->architecture = atoi(architecture + strlen("sm_"));
-    if (chosen->libraries & LIBRARY_CUDNN)
-        chosen->convolution_plans = open_plans(c, chosen);
+        build->architecture = atoi(architecture + strlen("sm_"));
+    if (build->libraries & LIBRARY_CUDNN)
+        build->convolution_plans = open_plans(c, build);
+    Target *chosen = NEW(c->arena, Target);
+    *chosen = *base;
+    chosen->gpu_build = build;
     return chosen;
 }
 

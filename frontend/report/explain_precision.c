@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "passes/precision/autocast.h"
+#include "ir/target/gpu.h"
 #include "passes/precision/policy.h"
 #include "runtime/files/json.h"
 
@@ -167,19 +168,24 @@ static const char *loss_scale_text(Arena *arena, const Options *options)
     return scale == LOSS_SCALE_DYNAMIC ? "dynamic" : scale == 1 ? "none" : arena_printf(arena, "%g", scale);
 }
 
+static bool rounds_to_tf32(const Target *target)
+{
+    return target->gpu_build && target->gpu_build->tf32;
+}
+
 /* Whose operands --tf32 lets be rounded, as --libraries says it, and in words. */
 static const char *rounding_libraries(const Target *target)
 {
-    const bool both = target->libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN);
-    return both ? "all" : target->libraries == LIBRARY_CUDNN ? "cudnn" : "cublaslt";
+    const bool both = target->gpu_build->libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN);
+    return both ? "all" : target->gpu_build->libraries == LIBRARY_CUDNN ? "cudnn" : "cublaslt";
 }
 
 static const char *rounded_text(const Target *target)
 {
-    const bool both = target->libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN);
-    return both                                 ? "cuBLASLt's products and cuDNN's convolutions"
-           : target->libraries == LIBRARY_CUDNN ? "cuDNN's convolutions"
-                                                : "cuBLASLt's products";
+    const bool both = target->gpu_build->libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN);
+    return both                                            ? "cuBLASLt's products and cuDNN's convolutions"
+           : target->gpu_build->libraries == LIBRARY_CUDNN ? "cuDNN's convolutions"
+                                                           : "cuBLASLt's products";
 }
 
 static void print_text(Compilation *c, const Footprint *here, const Footprint *single, FILE *stream)
@@ -187,7 +193,7 @@ static void print_text(Compilation *c, const Footprint *here, const Footprint *s
     const char *update = policy_update(&c->options), *policy = c->options.policy ? c->options.policy : "pcc";
     fprintf(stream, "precision %s, policy %s, loss scale %s%s%s\n\n", c->options.precision, policy,
             loss_scale_text(c->arena, &c->options), update ? ", update " : "", update ? update : "");
-    if (c->options.target->tf32)
+    if (rounds_to_tf32(c->options.target))
         fprintf(stream, "float32 operands of %s are rounded to TF32 (--tf32)\n\n", rounded_text(c->options.target));
     print_decisions(c->arena, c->precision_report, stream);
     print_casts(c->precision_report, stream);
@@ -248,7 +254,7 @@ static void print_json(Compilation *c, const Footprint *here, const Footprint *s
                     {"loss_scale", loss_scale_text(c->arena, &c->options)},
                     {"update", policy_update(&c->options)},
                     {"tf32", rounding_libraries(c->options.target)}};
-    const size_t count = sizeof settings / sizeof *settings - !c->options.target->tf32;
+    const size_t count = sizeof settings / sizeof *settings - !rounds_to_tf32(c->options.target);
     for (size_t i = 0; i < count; i++) {
         fputc(i ? ',' : '{', stream);
         member(stream, settings[i].key, settings[i].text);

@@ -1,5 +1,5 @@
-/* gpu.h: what NVIDIA's GPUs have: for what fits (--print memory), what is the least time (--print roofline), and which
- * architecture a program is built for. */
+/* gpu.h: what NVIDIA's GPUs have: for what fits (--print memory) and what is the least time (--print roofline); and
+ * what a program for one is built for. */
 #ifndef PCC_IR_GPU_H
 #define PCC_IR_GPU_H
 
@@ -32,6 +32,17 @@ typedef struct Gpu {
     double bandwidth;                 /* bytes a second */
     double f64, f32, tf32, f16, bf16; /* FLOP a second; 0: it has none */
 } Gpu;
+
+typedef enum Library { LIBRARY_CUBLASLT = 1, LIBRARY_CUDNN = 2 } Library;
+
+/* What a program is built for, and what it may call. */
+typedef struct GpuBuild {
+    int architecture;                           /* 90: sm_90 */
+    unsigned libraries;                         /* bits of Library: that kernels may call */
+    bool tf32;                                  /* libraries may round operands of f32 to TF32 */
+    bool deterministic;                         /* libraries may not add in an order of their own */
+    struct ConvolutionPlans *convolution_plans; /* of LIBRARY_CUDNN; else NULL */
+} GpuBuild;
 
 const Gpu *find_gpu(const char *name); /* NULL when unknown */
 /* FLOP a second of products of `dtype`; in f32 where the GPU has no tensor cores for it. */

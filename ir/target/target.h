@@ -96,8 +96,6 @@ struct Kernel {
     int aliases; /* 1 + i: output 0 may take input i's buffer when that input dies here; 0: never */
 };
 
-typedef enum Library { LIBRARY_CUBLASLT = 1, LIBRARY_CUDNN = 2 } Library;
-
 struct Target {
     const char *name;      /* "c": of --target */
     int64_t alignment;     /* of everything in the arena, bytes: a power of two */
@@ -106,12 +104,8 @@ struct Target {
     bool passes_step;      /* to every kernel, as the last argument */
     const Kernel *const *kernels;    /* tables ended by a row without a name; ended by NULL */
     const struct Printers *printers; /* of the code generator (codegen/emit.h) */
-    /* Of GPUs. A target that was chosen by options is a copy with these set. */
-    unsigned libraries;                         /* bits of Library: that kernels may call */
-    int architecture;                           /* 90: sm_90 */
-    bool tf32;                                  /* libraries may round operands of f32 to TF32 */
-    bool deterministic;                         /* libraries may not add in an order of their own */
-    struct ConvolutionPlans *convolution_plans; /* of LIBRARY_CUDNN; else NULL */
+    /* What options say of programs for a GPU, in a copy of the target (gpu.h); NULL: the target is for none. */
+    const struct GpuBuild *gpu_build;
 };
 
 /* NULL: the target has no kernel of the node's operator, and needs none or cannot run it. */
