@@ -7,7 +7,7 @@
 #include "cli/waiting.h"
 #include "pcc.h"
 #include "train/probe.h"
-#include "report/signals.h"
+#include "log/signals.h"
 #include "train/trainer.h"
 
 static int main_run(PccSession *session, const PccRunOptions *options, PccError *error)

@@ -6,7 +6,7 @@
 #include "../session/available.h"
 #include "../data/batch.h"
 #include "bench.h"
-#include "../report/clock.h"
+#include "../log/clock.h"
 #include "../files/json.h"
 #include "../session/session.h"
 

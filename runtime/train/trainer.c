@@ -12,16 +12,16 @@
 
 #include "../data/batch.h"
 #include "checkpoint.h"
-#include "../report/clock.h"
+#include "../log/clock.h"
 #include "validation.h"
 #include "../files/files.h"
-#include "../report/log.h"
-#include "../report/progress.h"
+#include "../log/log.h"
+#include "../log/progress.h"
 #include "../session/blocks.h"
 #include "../data/shuffle.h"
-#include "../report/signals.h"
+#include "../log/signals.h"
 #include "../data/holdout.h"
-#include "../report/tensorboard.h"
+#include "../log/tensorboard.h"
 #include "trainer.h"
 
 #define TRAINER_BATCHES 2

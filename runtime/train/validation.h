@@ -3,7 +3,7 @@
 #define PCC_EVALUATE_H
 
 #include "../data/batch.h"
-#include "../report/json_lines.h"
+#include "../log/json_lines.h"
 #include "../data/holdout.h"
 
 /* Fills the report's validation part; batches are weighted by their counted targets. An empty split has no

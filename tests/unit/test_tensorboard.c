@@ -4,7 +4,7 @@
 #include <dirent.h>
 #include <math.h>
 
-#include <pcc/report/tensorboard.h>
+#include <pcc/log/tensorboard.h>
 
 /* CRC-32C by table, where the runtime's goes bit by bit. */
 static uint32_t table_crc32c(const unsigned char *data, size_t size)
