@@ -186,8 +186,7 @@ static void store(Parser *parser, const CliOption *option, const char *value)
     }
 }
 
-/* ---- the header comment's command ----------------------------------------------------------------------------------
- */
+/* ---- the header comment's command ------------------------------------------------------------------------------- */
 
 /* What the shell would need quotes for is quoted; paths keep their last component, so that the same command in another
  * folder gives the same bytes. */
@@ -209,8 +208,7 @@ static bool shapes_output(const CliOption *option)
            strcmp(option->name, "--save-temps") != 0;
 }
 
-/* ---- argv ----------------------------------------------------------------------------------------------------------
- */
+/* ---- argv ------------------------------------------------------------------------------------------------------- */
 
 static int parse_option(Parser *parser, int argc, char **argv, int i)
 {

@@ -27,8 +27,7 @@ static void open_tensors(Compilation *c, PccSafetensors *file, const char *path)
         fatal(&c->diagnostics, (ExitStatus)status, NO_ORIGIN, "%s", error.message);
 }
 
-/* ---- what the reference file says of the options --------------------------------------------------------------------
- */
+/* ---- what the reference file says of the options ---------------------------------------------------------------- */
 
 static void default_from(const PccSafetensors *reference, const char **option, const char *key)
 {

@@ -41,8 +41,7 @@ const char *with_suffix(Arena *arena, const char *path, const char *suffix)
     return arena_printf(arena, "%.*s%s", (int)stem, path, suffix);
 }
 
-/* ---- the frame of a compile ----------------------------------------------------------------------------------------
- */
+/* ---- the frame of a compile ------------------------------------------------------------------------------------- */
 
 const char *temporary_file(Compilation *c, const char *name)
 {

@@ -8,10 +8,9 @@
 #include <string.h>
 
 #include "frontend/export/export_piece.h"
-#include "frontend/import/onnx_model.h"
+#include "frontend/import/onnx_import.h"
 
-/* ---- declared shapes -----------------------------------------------------------------------------------------------
- */
+/* ---- declared shapes -------------------------------------------------------------------------------------------- */
 
 /* TensorShapeProto: what changed becomes a number, the other dims keep their symbols. */
 static void copy_shape(const WireField *shape, const OnnxReshaped *reshaped, WireBuffer *to)

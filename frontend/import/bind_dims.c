@@ -63,8 +63,7 @@ bool parse_shape_binding(Arena *arena, const char *text, ShapeBinding *binding)
     return true;
 }
 
-/* ---- inputs --------------------------------------------------------------------------------------------------------
- */
+/* ---- inputs ----------------------------------------------------------------------------------------------------- */
 
 typedef Onnx__TensorShapeProto__Dimension Dimension;
 
@@ -542,8 +541,7 @@ void bind_inputs(Import *import, Scope *scope)
     }
 }
 
-/* ---- the axes' names ------------------------------------------------------------------------------------------------
- */
+/* ---- the axes' names -------------------------------------------------------------------------------------------- */
 
 /* Exporters make up a name for an axis that is not known: torch.onnx "logits_dim_0", TensorFlow's converter "unk__12".
  */

@@ -219,8 +219,7 @@ bool import_attributes(Import *import, const Body *body, const NodeProto *from, 
     return imported;
 }
 
-/* ---- Constant ------------------------------------------------------------------------------------------------------
- */
+/* ---- Constant --------------------------------------------------------------------------------------------------- */
 
 static Value *constant_floats(Import *import, int rank, size_t count, const float *values)
 {

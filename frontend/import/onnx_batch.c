@@ -232,8 +232,7 @@ void rebatch_output(Import *import, const char *name, const Value *value)
     }
 }
 
-/* ---- constants of the file that contain the batch ------------------------------------------------------------------
- */
+/* ---- constants of the file that contain the batch --------------------------------------------------------------- */
 
 /* Where the samples go in a result of the file's type that has `before` elements of a sample before they part: to the
  * front of an axis, or behind the one before it where that would break up the last axis, the features. -1: nowhere. */

@@ -60,8 +60,7 @@ static bool import_if(const Control *control)
     return true;
 }
 
-/* ---- unrolling
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- unrolling -------------------------------------------------------------------------------------------------- */
 
 /* Values stacked or sliced along one axis, one per iteration. */
 typedef struct Stack {

@@ -6,8 +6,7 @@
 #include "ir/schema.h"
 #include "ir/text/words.h"
 
-/* ---- one node ------------------------------------------------------------------------------------------------------
- */
+/* ---- one node --------------------------------------------------------------------------------------------------- */
 
 /* The operator that a misspelt one may have been; NULL when none is near, or when it is no slip. */
 static const char *nearest_operator(Import *import, const char *type)
@@ -282,8 +281,7 @@ static void import_nodes(Import *import, const Body *body, Scope *scope, size_t 
     }
 }
 
-/* ---- the graph ------------------------------------------------------------------------------------------------------
- */
+/* ---- the graph -------------------------------------------------------------------------------------------------- */
 
 static Graph *import_graph(OnnxModel *model, const ImportOptions *options, Rebatch *rebatch)
 {

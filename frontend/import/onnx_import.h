@@ -69,4 +69,8 @@ bool parse_shape_binding(Arena *arena, const char *text, ShapeBinding *binding);
 Graph *onnx_import(Arena *arena, Diagnostics *diagnostics, const char *path, const ImportOptions *options,
                    OnnxModel **model);
 
+/* onnx_branch.c: the place of a branch ("then_branch", "else_branch") of the If whose first output is `output`, in the
+ * graph at `outer`: the key of OnnxModel.branches. */
+const char *branch_place(Arena *arena, const char *outer, const char *output, const char *branch);
+
 #endif

@@ -8,8 +8,7 @@
 /* "" for NULL and for "ai.onnx". */
 const char *normal_domain(const char *domain);
 
-/* ---- the import ----------------------------------------------------------------------------------------------------
- */
+/* ---- the import ------------------------------------------------------------------------------------------------- */
 
 /* The names that a graph or subgraph sees; outer scopes are visible in inner ones. */
 typedef struct Scope {
@@ -81,8 +80,7 @@ enum {
     MAX_LARGE_ELEMENTS = 1 << 28, /* of results above 64 MiB that must fold, in all */
 };
 
-/* ---- onnx_scope.c: names -------------------------------------------------------------------------------------------
- */
+/* ---- onnx_scope.c: names ---------------------------------------------------------------------------------------- */
 
 Origin node_origin(Import *import, const Body *body, const NodeProto *node);
 /* The value of a name, looked up through the scopes; NULL when it is not defined. */
@@ -107,8 +105,7 @@ void take_names(Import *import, size_t count, const char *const *names);
 bool is_taken(Import *import, const char *name);           /* the main graph's names are */
 const char *free_name(Import *import, const char *wanted); /* or with a number behind it; takes it */
 
-/* ---- onnx_refuse.c: what cannot be imported ------------------------------------------------------------------------
- */
+/* ---- onnx_refuse.c: what cannot be imported --------------------------------------------------------------------- */
 
 /* Notes that a node is an operator, or of a form, that pcc does not have. */
 void unsupported(Import *import, Origin origin, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -152,8 +149,7 @@ const char *refusal_summary(Import *import, Value *poisoned);
 
 bool is_standard_operator(const char *name); /* of ONNX's default domain, in any opset */
 
-/* ---- onnx_needed.c: what need not be imported ----------------------------------------------------------------------
- */
+/* ---- onnx_needed.c: what need not be imported ------------------------------------------------------------------- */
 
 void need(Import *import, NameTable *needed, const char *name); /* "" and NULL name nothing */
 bool is_needed(const NameTable *needed, const char *name);
@@ -169,13 +165,11 @@ void widen_type(const Import *import, Type *type);
 void widen_tensor(Import *import, Type *type, const void **data);
 void widen_attributes(Import *import, Node *node); /* Cast's `to` and its like */
 
-/* ---- onnx_initializers.c -------------------------------------------------------------------------------------------
- */
+/* ---- onnx_initializers.c ---------------------------------------------------------------------------------------- */
 
 void import_initializers(Import *import, const Body *body, Scope *scope, const GraphProto *graph);
 
-/* ---- onnx_outputs.c: the results of the graph ----------------------------------------------------------------------
- */
+/* ---- onnx_outputs.c: the results of the graph ------------------------------------------------------------------- */
 
 void need_outputs(Import *import, Scope *scope); /* fills import->results and scope->needed */
 bool is_cut_input(const Import *import, const NameTable *needed, const char *name); /* only nodes not needed read it */
@@ -183,8 +177,7 @@ bool is_cut_input(const Import *import, const NameTable *needed, const char *nam
  * only they read. Errors that matter end the import. */
 void import_outputs(Import *import, const Scope *scope);
 
-/* ---- onnx_attributes.c ---------------------------------------------------------------------------------------------
- */
+/* ---- onnx_attributes.c ------------------------------------------------------------------------------------------ */
 
 /* The node's attribute of that name, or what it refers to in the function call; NULL when absent. */
 const AttributeProto *node_attribute(const Body *body, const NodeProto *node, const char *name);
@@ -222,8 +215,7 @@ void inline_function(Import *import, const Body *body, Scope *scope, const NodeP
 /* The highest version of the default domain; 0 when it is not imported. Fatal when pcc does not know that version. */
 int default_opset(Import *import, size_t count, Onnx__OperatorSetIdProto *const *opsets);
 
-/* ---- onnx_stand_in.c: values that are none of the graph's -----------------------------------------------------------
- */
+/* ---- onnx_stand_in.c: values that are none of the graph's ------------------------------------------------------- */
 
 Value *sequence_create(Import *import, int count, Value *const *items);
 Value *nothing_create(Import *import); /* an optional without contents */
@@ -232,22 +224,17 @@ bool is_nothing(const Value *value);
 bool is_tensor(const Value *value); /* neither of these */
 int sequence_items(Value *value, Value ***items);
 
-/* ---- onnx_control.c
- * -------------------------------------------------------------------------------------------------- */
+/* ---- onnx_control.c --------------------------------------------------------------------------------------------- */
 
 /* If, Loop and Scan, FlexAttention, sequences and optionals; false when the node is none of them. */
 bool import_control(Import *import, const Body *body, Scope *scope, const NodeProto *node);
-/* onnx_branch.c: a branch ("then_branch", "else_branch") of the If whose first output is `output`, in the graph at
- * `outer`. */
-const char *branch_place(Arena *arena, const char *outer, const char *output, const char *branch);
 
 /* The N that a file's fixed batch of 1 is to be read as; 0: as it stands. */
 int64_t wanted_batch(const OnnxModel *model, const ImportOptions *options);
 /* The options of an import of the file with its own batch. */
 ImportOptions file_batch_options(Arena *arena, const ImportOptions *options);
 
-/* ---- onnx_batch.c: a fixed batch read as another; nothing without import->rebatch ----------------------------------
- */
+/* ---- onnx_batch.c: a fixed batch read as another; nothing without import->rebatch ------------------------------- */
 
 Rebatch *rebatch_create(Arena *arena, int64_t batch); /* for an import with the file's batch, which it records */
 void rebatch_begin(Rebatch *rebatch);                 /* what follows is the import with `batch` */

@@ -41,8 +41,7 @@ static Poison *poison_of(Value *value)
     return (Poison *)(void *)value;
 }
 
-/* ---- refusing ------------------------------------------------------------------------------------------------------
- */
+/* ---- refusing --------------------------------------------------------------------------------------------------- */
 
 static const char *format_text(Arena *arena, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
@@ -112,8 +111,7 @@ bool end_attempt(Import *import, const Attempt *attempt)
     return import->refusal_count == attempt->first;
 }
 
-/* ---- poison --------------------------------------------------------------------------------------------------------
- */
+/* ---- poison ----------------------------------------------------------------------------------------------------- */
 
 Value *poison(Import *import, int first, size_t count, Value *const *causes)
 {
@@ -128,8 +126,7 @@ Value *poison(Import *import, int first, size_t count, Value *const *causes)
     return &result->value;
 }
 
-/* ---- telling -------------------------------------------------------------------------------------------------------
- */
+/* ---- telling ---------------------------------------------------------------------------------------------------- */
 
 /* Finds the refusals that these values depend on, depth-first, each poison once: their `reached` is the number of this
  * search. */

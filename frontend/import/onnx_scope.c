@@ -103,8 +103,7 @@ Value *node_input(Import *import, const Scope *scope, Origin origin, const NodeP
     return value == &import->absent ? NULL : value;
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------
- */
+/* ---- results ---------------------------------------------------------------------------------------------------- */
 
 const char *node_output(const NodeProto *node, size_t i)
 {

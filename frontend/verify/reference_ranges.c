@@ -44,8 +44,7 @@ static bool is_op(const Node *node, const char *const *names)
     return false;
 }
 
-/* ---- where ranges begin: indices and classes ----------------------------------------------------------------------
- */
+/* ---- where ranges begin: indices and classes -------------------------------------------------------------------- */
 
 static Range index_range(const Node *node, int operand)
 {
@@ -53,8 +52,7 @@ static Range index_range(const Node *node, int operand)
     return count < 0 ? ANYTHING : (Range){0, (double)count - 1};
 }
 
-/* ---- where ranges begin: hints ------------------------------------------------------------------------------------
- */
+/* ---- where ranges begin: hints ---------------------------------------------------------------------------------- */
 
 static Range other_operand(const Ranges *r, const Node *node, int operand)
 {
@@ -97,8 +95,7 @@ static Range hint(const Ranges *r, const Node *node, int operand)
     return ANYTHING;
 }
 
-/* ---- from outputs to operands --------------------------------------------------------------------------------------
- */
+/* ---- from outputs to operands ----------------------------------------------------------------------------------- */
 
 /* Does output lie in the range that this operand lies in? */
 static bool keeps_range(const Node *node, int operand)
@@ -207,8 +204,7 @@ static void restrict_operand(const Ranges *r, const Node *node, int operand)
     r->should[id] = intersect(r->should[id], should);
 }
 
-/* ---- the walks ----------------------------------------------------------------------------------------------------
- */
+/* ---- the walks -------------------------------------------------------------------------------------------------- */
 
 static Range range_of_data(Graph *graph, const Value *value)
 {
