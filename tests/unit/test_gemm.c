@@ -36,12 +36,24 @@ static void test_many_tiles(void **state)
     check((Case){1, 310, 70, 800, 'n', 'n'}); /* all of B's depth blocks packed at once, groups of rows */
 }
 
+/* Widths around the register tiles' of every instruction set, by depths around what B's room holds of them. */
+static void test_room(void **state)
+{
+    (void)state;
+    set_threads(1);
+    for (int64_t n = 1; n < 1600; n++)
+        for (int64_t k = 1; k < 40000; k = k * 5 / 4 + 1) {
+            check_room_f32(100000, n, k);
+            check_room_f64(100000, n, k);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transpositions), cmocka_unit_test(test_edges),   cmocka_unit_test(test_depth_blocks),
         cmocka_unit_test(test_empty),          cmocka_unit_test(test_batched), cmocka_unit_test(test_split_depth),
-        cmocka_unit_test(test_many_tiles),
+        cmocka_unit_test(test_many_tiles),     cmocka_unit_test(test_room),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
