@@ -1,12 +1,15 @@
 /* onnx_branch.c: what the tensors of an If's branch are called: the branch's names behind a prefix that makes them
  * different from all others, and which the export finds again. */
+#include <string.h>
+
 #include "frontend/import/onnx_control.h"
 
 enum { MAX_PREFIXES = 16 }; /* that are tried: each takes all names of the branch */
 
+/* With lengths, for any text may be a name. */
 const char *branch_place(Arena *arena, const char *outer, const char *output, const char *branch)
 {
-    return arena_printf(arena, "%s%s\n%s\n", outer, output, branch);
+    return arena_printf(arena, "%s%zu:%s%zu:%s", outer, strlen(output), output, strlen(branch), branch);
 }
 
 static const char *first_output(const NodeProto *node)

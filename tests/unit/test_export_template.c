@@ -278,6 +278,36 @@ static void test_branches_may_store_the_same_names(void **state)
     check_export(test, write_choices(test, before, left), 3, after, want);
 }
 
+/* y = x·w[0] + x·w[1]: of a branch inside a branch, and of one whose name spells the way to the other. */
+static const char *write_spelt_way(ModelTest *test, const float w[2], const char *spelt)
+{
+    WireBuffer graph = {0}, nested = {0}, yes = raw_tensor("yes", 9, 1, DIMS(1), "\1", 1);
+    add_value(&graph, 11, "x", 1, 1, DIMS(1), NULL);
+    add_field(&graph, 5, &yes);
+    WireBuffer inner = product_branch("b_then", w[0]), not_inner = product_branch("b_else", -1),
+               other = product_branch("a_else", -2), way = product_branch("c_then", w[1]),
+               not_way = product_branch("c_else", -3);
+    add_choice(&nested, "yes", "b", &inner, &not_inner);
+    add_value(&nested, 12, "b", 1, 1, DIMS(1), NULL);
+    add_choice(&graph, "yes", "a", &nested, &other);
+    add_choice(&graph, "yes", spelt, &way, &not_way);
+    add_node(&graph, "Add", "add", arena_printf(test->fixture->arena, "a %s", spelt), "y");
+    add_value(&graph, 12, "y", 1, 1, DIMS(1), NULL);
+    return write_model(test, &graph, 17, NULL);
+}
+
+static void test_a_name_may_spell_the_way_to_a_branch(void **state)
+{
+    ModelTest *test = *state;
+    static const char *const spelt[] = {"a\nthen_branch\nb", "1:a11:then_branch1:b"};
+    const float before[2] = {1, 2}, after[2] = {10, 20};
+    for (int i = 0; i < 2; i++) {
+        const char *want = path_in(test, "want.onnx");
+        assert_int_equal(rename(write_spelt_way(test, after, spelt[i]), want), 0);
+        check_export(test, write_spelt_way(test, before, spelt[i]), 2, after, want);
+    }
+}
+
 /* y = a plus three weights; the branch taken stores w, and the graph itself stores the names that a prefix would make
  * of it. */
 static const char *write_taken_names(ModelTest *test, const float w[4])
@@ -346,6 +376,7 @@ int main(void)
         MODEL_TEST(test_odd_initializers_become_raw),
         MODEL_TEST(test_reshaped_values_are_declared_anew),
         MODEL_TEST(test_branches_may_store_the_same_names),
+        MODEL_TEST(test_a_name_may_spell_the_way_to_a_branch),
         MODEL_TEST(test_a_branch_avoids_the_names_of_the_graph),
         MODEL_TEST(test_a_branch_without_a_free_prefix_is_refused),
         MODEL_TEST(test_a_full_disk_leaves_nothing),
