@@ -168,33 +168,33 @@ static const char *loss_scale_text(Arena *arena, const Options *options)
     return scale == LOSS_SCALE_DYNAMIC ? "dynamic" : scale == 1 ? "none" : arena_printf(arena, "%g", scale);
 }
 
-static bool rounds_to_tf32(const Target *target)
+/* The libraries whose operands --tf32 lets be rounded, bits of Library; 0: none. */
+static unsigned rounding_libraries(const Target *target)
 {
-    return target->gpu_build && target->gpu_build->tf32;
+    return target->gpu_build && target->gpu_build->tf32 ? target->gpu_build->libraries : 0;
 }
 
-/* Whose operands --tf32 lets be rounded, as --libraries says it, and in words. */
-static const char *rounding_libraries(const Target *target)
+/* As --libraries says them. */
+static const char *libraries_name(unsigned libraries)
 {
-    const bool both = target->gpu_build->libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN);
-    return both ? "all" : target->gpu_build->libraries == LIBRARY_CUDNN ? "cudnn" : "cublaslt";
+    return libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN) ? "all" : libraries == LIBRARY_CUDNN ? "cudnn" : "cublaslt";
 }
 
-static const char *rounded_text(const Target *target)
+static const char *rounded_text(unsigned libraries)
 {
-    const bool both = target->gpu_build->libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN);
-    return both                                            ? "cuBLASLt's products and cuDNN's convolutions"
-           : target->gpu_build->libraries == LIBRARY_CUDNN ? "cuDNN's convolutions"
+    return libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN) ? "cuBLASLt's products and cuDNN's convolutions"
+           : libraries == LIBRARY_CUDNN                    ? "cuDNN's convolutions"
                                                            : "cuBLASLt's products";
 }
 
 static void print_text(Compilation *c, const Footprint *here, const Footprint *single, FILE *stream)
 {
     const char *update = policy_update(&c->options), *policy = c->options.policy ? c->options.policy : "pcc";
+    const unsigned rounding = rounding_libraries(c->options.target);
     fprintf(stream, "precision %s, policy %s, loss scale %s%s%s\n\n", c->options.precision, policy,
             loss_scale_text(c->arena, &c->options), update ? ", update " : "", update ? update : "");
-    if (rounds_to_tf32(c->options.target))
-        fprintf(stream, "float32 operands of %s are rounded to TF32 (--tf32)\n\n", rounded_text(c->options.target));
+    if (rounding)
+        fprintf(stream, "float32 operands of %s are rounded to TF32 (--tf32)\n\n", rounded_text(rounding));
     print_decisions(c->arena, c->precision_report, stream);
     print_casts(c->precision_report, stream);
     print_totals(c->options.precision, here, single, stream);
@@ -247,14 +247,15 @@ static void json_footprint(const char *key, const Footprint *footprint, FILE *st
 static void print_json(Compilation *c, const Footprint *here, const Footprint *single, FILE *stream)
 {
     const PrecisionReport *report = c->precision_report;
+    const unsigned rounding = rounding_libraries(c->options.target);
     const struct {
         const char *key, *text;
     } settings[] = {{"precision", c->options.precision},
                     {"policy", c->options.policy ? c->options.policy : "pcc"},
                     {"loss_scale", loss_scale_text(c->arena, &c->options)},
                     {"update", policy_update(&c->options)},
-                    {"tf32", rounding_libraries(c->options.target)}};
-    const size_t count = sizeof settings / sizeof *settings - !rounds_to_tf32(c->options.target);
+                    {"tf32", libraries_name(rounding)}};
+    const size_t count = sizeof settings / sizeof *settings - !rounding;
     for (size_t i = 0; i < count; i++) {
         fputc(i ? ',' : '{', stream);
         member(stream, settings[i].key, settings[i].text);
