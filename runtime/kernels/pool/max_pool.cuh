@@ -39,6 +39,7 @@ PCC_DEVICE void pcc_pool_maximum(const PccPoolShape32 &shape, const PccPoolPlace
         for (int32_t k1 = window.first[1]; k1 < window.end[1]; k1++) {
             const int32_t from[3] = {k0, k1, window.first[2]};
             int32_t position = pcc_pool_position(&shape, place.at, from);
+#pragma unroll 2 /* more would spill in f64 */
             for (int32_t k2 = from[2]; k2 < window.end[2]; k2++, position += shape.dilation[2], first = false) {
                 T value[V];
                 pcc_pool_read<V>(plane + (int64_t)position * shape.c, value);
