@@ -2,23 +2,18 @@
 #include "codegen/c/print.h"
 #include "passes/view.h"
 
-static const char *int_list(Arena *arena, int count, const int64_t *values)
-{
-    Text *text = text_create(arena);
-    append(text, "(const int64_t[]){");
-    for (int i = 0; i < count; i++)
-        append(text, "%s%lld", i ? ", " : "", (long long)values[i]);
-    append(text, "%s}", count ? "" : "1");
-    return text->data;
-}
-
 void print_c_watched_tensor(Emitter *e, Text *text, const char *watched, Value *value)
 {
-    View window = window_of(value);
-    const int rank = value->type.rank;
-    line(text, "pcc_watch_tensor(s, (PccWatched)%s, %s, %d, %s, %s, %s);", watched,
-         dtype_info[value->type.dtype].runtime, rank, int_list(e->arena, rank, value->type.dims),
-         int_list(e->arena, rank, window.strides), operand_address(e, value));
+    const View window = window_of(value);
+    const Argument dims = {.kind = ARGUMENT_DIMS, .count = value->type.rank, .dims = value->type.dims};
+    const Argument strides = {.kind = ARGUMENT_DIMS, .count = value->type.rank, .dims = window.strides};
+    Text *call = text_create(e->arena);
+    append(call, "pcc_watch_tensor(s, (PccWatched)%s, %s, %d, ", watched, dtype_info[value->type.dtype].runtime,
+           value->type.rank);
+    print_c_literal(call, &dims);
+    append(call, ", ");
+    print_c_literal(call, &strides);
+    line(text, "%s, %s);", call->data, operand_address(e, value));
 }
 
 void print_c_watched_loop(Emitter *e, Text *text, const char *const *watched, int count)

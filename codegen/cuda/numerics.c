@@ -9,23 +9,16 @@ static int add_watched(Emitter *e, const char *watched)
     return e->watched_count++;
 }
 
-static void append_list(Text *text, int count, const int64_t *values)
-{
-    append(text, "PccDims{");
-    for (int i = 0; i < count; i++)
-        append(text, "%s%lld", i ? ", " : "", (long long)values[i]);
-    append(text, "}");
-}
-
 void print_cuda_watched_tensor(Emitter *e, Text *text, const char *watched, Value *value)
 {
     const View window = window_of(value);
-    const int rank = value->type.rank;
+    const Argument dims = {.kind = ARGUMENT_DIMS, .count = value->type.rank, .dims = value->type.dims};
+    const Argument strides = {.kind = ARGUMENT_DIMS, .count = value->type.rank, .dims = window.strides};
     Text *call = text_create(e->arena);
-    append(call, "pcc_watch_tensor(%d, %d, ", add_watched(e, watched), rank);
-    append_list(call, rank, value->type.dims);
+    append(call, "pcc_watch_tensor(%d, %d, ", add_watched(e, watched), value->type.rank);
+    print_cuda_literal(call, &dims);
     append(call, ", ");
-    append_list(call, rank, window.strides);
+    print_cuda_literal(call, &strides);
     line(text, "%s, %s, s);", call->data, operand_address(e, value));
 }
 
