@@ -82,6 +82,7 @@ typedef enum Striding {
 struct Kernel {
     const char *op;
     const char *kernel; /* "layer_norm": what it calls, unless `call` says otherwise */
+    const char *header; /* "norm/norm.h": where, in runtime/kernels/; NULL: what all of the target's programs include */
     void (*call)(const Node *node, KernelCall *call);
     /* Bytes for one call, from its literals: 0: it is passed nothing. NULL: the kernel takes none. */
     int64_t (*scratch)(const Node *node, const KernelCall *call);

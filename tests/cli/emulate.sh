@@ -22,8 +22,8 @@ make_mlp m.onnx
     fail "the C program does not compile"
 expect 0 '' "$emulate" --runtime "$build" --order reverse in_cuda.cu -o in_cuda
 
-train() { # PROGRAM: its losses, a line each
-    "./$1" --quiet --data synthetic --steps 3 --log "$1.jsonl" >/dev/null 2>"$1.errors" ||
+train() { # PROGRAM [STEPS]: its losses, a line each
+    "./$1" --quiet --data synthetic --steps "${2:-3}" --log "$1.jsonl" >/dev/null 2>"$1.errors" ||
         fail "$1 does not train: $(cat "$1.errors")"
     grep -o '"loss": *[^,}]*' "$1.jsonl" | sed 's/.*: *//'
 }
@@ -45,8 +45,8 @@ if [ -f "$toolkit/include/cublasLt.h" ]; then
     "$PCC" zoo mlp image=16 hidden=512,512 -o large.onnx >/dev/null || fail "the zoo does not make an mlp"
     expect 0 '' "$PCC" large.onnx --batch 512 --precision bf16-mixed -o large.cu
     expect 0 '' "$emulate" --runtime "$build" large.cu -o large
-    train large >losses_of_library
-    PCC_EMULATOR_CUBLAS=none train large >losses
+    train large 2 >losses_of_library
+    PCC_EMULATOR_CUBLAS=none train large 2 >losses
     cmp -s losses losses_of_library && fail "the library is not called"
     paste losses_of_library losses | awk '{ if (($1 - $2) ^ 2 > (1e-4 * $1) ^ 2) exit 1 }' ||
         fail "the losses differ: $(paste losses_of_library losses)"

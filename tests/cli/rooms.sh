@@ -60,3 +60,12 @@ refused audit/audit.c ir/ir.h
 upwards=$(cd "$SOURCE" && grep -ln '#include "\.\./' -r ir passes codegen frontend models audit)
 [ -z "$upwards" ] || fail "includes upwards: $upwards"
 
+# A program includes the headers of the kernels that it calls: each stands alone, in both kinds of programs.
+headers=$(grep -o '"[a-z]*/[a-z_]*\.h"' "$SOURCE/codegen/c/kernels.c" | tr -d '"' | sort -u)
+[ "$(wc -w <<<"$headers")" -ge 16 ] || fail "codegen/c/kernels.c names few headers: $headers"
+for header in $headers; do
+    for narrow in "" "#define PCC_NARROW 1"; do
+        printf '%s\n#include <pcc/kernels/%s>\n' "$narrow" "$header" >alone.c
+        expect 0 '' "${CC:-cc}" -fopenmp -Werror -fsyntax-only -I"$(dirname "$PCC")/include" alone.c
+    done
+done

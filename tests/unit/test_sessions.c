@@ -5,7 +5,8 @@
 #include <omp.h>
 #include <pthread.h>
 
-#include <pcc/kernels/kernels.h>
+#include <pcc/kernels/gemm/gemm.h>
+#include <pcc/kernels/optimizer/optimizer.h>
 #include <pcc/files/safetensors.h>
 
 enum { ROWS = 64, MOST = 256, STEPS = 4 };

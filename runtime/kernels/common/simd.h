@@ -7,10 +7,7 @@
 
 #include "../gemm/gemm_simd.h"
 #include "../math/math_explog.h"
-
-#if defined(__SSE2__)
-#    include <emmintrin.h>
-#endif
+#include "intrinsics.h"
 
 /* The maximum of each lane; where a is NaN it is b (x86) or the operand that is a number (Arm). */
 PCC_INLINE PccReg_f32 pcc_reg_max_f32(PccReg_f32 a, PccReg_f32 b)

@@ -12,12 +12,9 @@
 #define PCC_STORAGE_H
 
 #include "../../program.h"
+#include "intrinsics.h"
 #include "narrow.h"
 #include "typed.h"
-
-#if defined(__F16C__) || defined(__AVX512F__)
-#    include <immintrin.h>
-#endif
 
 /* ---- rows ---------------------------------------------------------------------------------------------------- */
 

@@ -7,22 +7,20 @@
 #ifndef PCC_GEMM_SIMD_H
 #define PCC_GEMM_SIMD_H
 
+#include "../common/intrinsics.h"
 #include "../common/typed.h"
 
 #include <stdint.h>
 
 #if defined(__AVX512F__)
-#    include <immintrin.h>
 #    define PCC_REG_BYTES 64
 #    define PCC_GEMM_MR 12
 #    define PCC_GEMM_MR_TAIL 4
 #elif defined(__AVX2__) && defined(__FMA__)
-#    include <immintrin.h>
 #    define PCC_REG_BYTES 32
 #    define PCC_GEMM_MR 6
 #    define PCC_GEMM_MR_TAIL 2
 #elif defined(__aarch64__)
-#    include <arm_neon.h>
 #    define PCC_REG_BYTES 16
 #    define PCC_GEMM_MR 8
 #    define PCC_GEMM_MR_TAIL 4

@@ -4,11 +4,8 @@
 #ifndef PCC_OPTIMIZER_ROOTS_H
 #define PCC_OPTIMIZER_ROOTS_H
 
+#include "../common/intrinsics.h"
 #include "../common/typed.h"
-
-#ifdef __SSE2__
-#    include <immintrin.h>
-#endif
 
 #define PCC_ROOTS 128 /* elements of a block */
 

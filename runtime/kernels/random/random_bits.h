@@ -10,13 +10,10 @@
 
 #include <string.h>
 
+#include "../common/intrinsics.h"
 #include "../common/step.h"
 #include "../common/typed.h"
 #include "philox.h"
-
-#ifdef __SSE2__
-#    include <immintrin.h>
-#endif
 
 /* A word in each 64-bit lane, whose upper half is unused: the operand of the 32 x 32 -> 64 bit multiplication. */
 #if defined(__AVX512F__)
