@@ -39,7 +39,7 @@ PCC_DEVICE void pcc_pool_maximum(const PccPoolShape32 &shape, const PccPoolPlace
         for (int32_t k1 = window.first[1]; k1 < window.end[1]; k1++) {
             const int32_t from[3] = {k0, k1, window.first[2]};
             int32_t position = pcc_pool_position(&shape, place.at, from);
-#pragma unroll 2 /* more would spill in f64 */
+#pragma unroll 1 /* more would spill, in f64 and in vectors of 16 bits */
             for (int32_t k2 = from[2]; k2 < window.end[2]; k2++, position += shape.dilation[2], first = false) {
                 T value[V];
                 pcc_pool_read<V>(plane + (int64_t)position * shape.c, value);
@@ -51,7 +51,7 @@ PCC_DEVICE void pcc_pool_maximum(const PccPoolShape32 &shape, const PccPoolPlace
 }
 
 template <class T, int V, bool NORMALISES, class X, class M, class G, class O, class Y>
-static __global__ void __launch_bounds__(PCC_BLOCK)
+static __global__ void __launch_bounds__(PCC_BLOCK, 3)
     pcc_max_pool_kernel(const PccPoolShape32 shape, const PccPoolWalk walk, const X *x, const M *mean, const G *gain,
                         const O *offset, Y *y, int32_t *index)
 {
