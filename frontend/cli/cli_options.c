@@ -46,11 +46,10 @@ static const Choice gpu_choices[] = {
 };
 
 static const Choice library_choices[] = {
-    {"none", NULL, true, "own kernels only"},
-    {"cublaslt", NULL, true, "cuBLASLt for large plain products"},
-    {"cudnn", NULL, true, "cuDNN for plain convolutions, by plans that it makes when pcc runs"},
-    {"all", NULL, true, "both"},
-    {0},
+#define LIBRARY_ROW(NAME, LIBRARIES, HELP) {NAME, NULL, true, HELP},
+    PCC_LIBRARIES(LIBRARY_ROW)
+#undef LIBRARY_ROW
+        {0},
 };
 
 const Choice precision_choices[] = {

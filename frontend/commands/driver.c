@@ -224,22 +224,6 @@ const Target *target_of(const CommandLine *line)
     return *target;
 }
 
-/* Bits of Library; cuBLASLt where nothing is said. */
-static unsigned chosen_libraries(const CommandLine *line)
-{
-    static const struct {
-        const char *name;
-        unsigned libraries;
-    } rows[] = {{"none", 0},
-                {"cublaslt", LIBRARY_CUBLASLT},
-                {"cudnn", LIBRARY_CUDNN},
-                {"all", LIBRARY_CUBLASLT | LIBRARY_CUDNN}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows && line->libraries; i++)
-        if (strcmp(line->libraries, rows[i].name) == 0)
-            return rows[i].libraries;
-    return LIBRARY_CUBLASLT;
-}
-
 bool is_cuda(const Target *target)
 {
     return strcmp(target->name, target_cuda.name) == 0;
@@ -261,11 +245,11 @@ static void check_target(Compilation *c)
         if (of_cuda[i].given && !is_cuda(c->options.target))
             fatal(&c->diagnostics, EXIT_STATUS_USAGE, NO_ORIGIN,
                   "%s is for CUDA programs: give --target cuda, or -o FILE.cu", of_cuda[i].option);
-    if (line->tf32 && !chosen_libraries(line))
+    if (line->tf32 && !find_libraries(line->libraries))
         fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
               "--tf32 is not supported with --libraries none by this version: own kernels multiply float32 as it is; "
               "leave one of both out");
-    if ((chosen_libraries(line) & LIBRARY_CUDNN) && line->gpu_arch && strchr(line->gpu_arch, ','))
+    if ((find_libraries(line->libraries) & LIBRARY_CUDNN) && line->gpu_arch && strchr(line->gpu_arch, ','))
         fatal(&c->diagnostics, EXIT_STATUS_UNSUPPORTED, NO_ORIGIN,
               "--libraries %s is not supported for several architectures (--gpu-arch %s): cuDNN's plans hold for one "
               "GPU; "
@@ -291,7 +275,7 @@ static const Target *chosen_target(Compilation *c)
         return base;
     GpuBuild *build = NEW(c->arena, GpuBuild);
     *build = *base->gpu_build;
-    build->libraries = chosen_libraries(line);
+    build->libraries = find_libraries(line->libraries);
     build->tf32 = line->tf32;
     build->deterministic = line->deterministic;
     const char *architecture = c->gpu ? c->gpu->architecture : line->gpu_arch; /* the first of a list */

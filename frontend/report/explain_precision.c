@@ -174,12 +174,6 @@ static unsigned rounding_libraries(const Target *target)
     return target->gpu_build && target->gpu_build->tf32 ? target->gpu_build->libraries : 0;
 }
 
-/* As --libraries says them. */
-static const char *libraries_name(unsigned libraries)
-{
-    return libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN) ? "all" : libraries == LIBRARY_CUDNN ? "cudnn" : "cublaslt";
-}
-
 static const char *rounded_text(unsigned libraries)
 {
     return libraries == (LIBRARY_CUBLASLT | LIBRARY_CUDNN) ? "cuBLASLt's products and cuDNN's convolutions"

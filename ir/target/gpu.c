@@ -1,4 +1,4 @@
-/* gpu.c: the table of GPUs. */
+/* gpu.c: the tables of GPUs and of their libraries. */
 #include "ir/target/gpu.h"
 
 #include <string.h>
@@ -23,4 +23,30 @@ double gpu_product_rate(const Gpu *gpu, Dtype dtype)
 {
     const double narrow = dtype == DTYPE_F16 ? gpu->f16 : dtype == DTYPE_BF16 ? gpu->bf16 : 0;
     return narrow > 0 ? narrow : dtype == DTYPE_F64 ? gpu->f64 : gpu->f32;
+}
+
+static const struct {
+    const char *name;
+    unsigned libraries;
+} library_sets[] = {
+#define LIBRARY_ROW(NAME, LIBRARIES, HELP) {NAME, LIBRARIES},
+    PCC_LIBRARIES(LIBRARY_ROW)
+#undef LIBRARY_ROW
+};
+enum { LIBRARY_SETS = sizeof library_sets / sizeof *library_sets };
+
+unsigned find_libraries(const char *name)
+{
+    for (int i = 0; i < LIBRARY_SETS && name; i++)
+        if (strcmp(library_sets[i].name, name) == 0)
+            return library_sets[i].libraries;
+    return LIBRARY_CUBLASLT;
+}
+
+const char *libraries_name(unsigned libraries)
+{
+    for (int i = 0; i < LIBRARY_SETS; i++)
+        if (library_sets[i].libraries == libraries)
+            return library_sets[i].name;
+    return NULL;
 }

@@ -35,6 +35,13 @@ typedef struct Gpu {
 
 typedef enum Library { LIBRARY_CUBLASLT = 1, LIBRARY_CUDNN = 2 } Library;
 
+/* A row a set of libraries, as --libraries names it: name, bits of Library, what they are for. */
+#define PCC_LIBRARIES(ROW)                                                                            \
+    ROW("none", 0, "own kernels only")                                                                \
+    ROW("cublaslt", LIBRARY_CUBLASLT, "cuBLASLt for large plain products")                            \
+    ROW("cudnn", LIBRARY_CUDNN, "cuDNN for plain convolutions, by plans that it makes when pcc runs") \
+    ROW("all", LIBRARY_CUBLASLT | LIBRARY_CUDNN, "both")
+
 /* What a program is built for, and what it may call. */
 typedef struct GpuBuild {
     int architecture;                           /* 90: sm_90 */
@@ -47,5 +54,8 @@ typedef struct GpuBuild {
 const Gpu *find_gpu(const char *name); /* NULL when unknown */
 /* FLOP a second of products of `dtype`; in f32 where the GPU has no tensor cores for it. */
 double gpu_product_rate(const Gpu *gpu, Dtype dtype);
+/* Of PCC_LIBRARIES; LIBRARY_CUBLASLT where no name is given or it is unknown. */
+unsigned find_libraries(const char *name);
+const char *libraries_name(unsigned libraries);
 
 #endif
