@@ -8,8 +8,7 @@
 
 #include "../common/rows.cuh"
 
-enum { PCC_NORM_HELD = 4 /* vectors of a row that a thread holds */, PCC_NORM_THREADS = 1024 /* of a row, at most */ };
-enum { PCC_WALK_THREADS = 512 /* of a row that is not held */ };
+enum { PCC_NORM_HELD = 4 /* vectors of a row that a thread holds */, PCC_NORM_THREADS = 512 /* of a row, at most */ };
 
 /* Operands of one call: scale, bias, mean and rstd may be null. */
 template <class T, class X, class S, class B, class Y, class M, class R> struct PccRowNorm {
@@ -104,7 +103,7 @@ __global__ void __launch_bounds__(PCC_NORM_THREADS, 1) pcc_row_norm_held_kernel(
 }
 
 template <int V, bool Centered, class T, class X, class S, class B, class Y, class M, class R>
-__global__ void __launch_bounds__(PCC_WALK_THREADS, 1)
+__global__ void __launch_bounds__(PCC_NORM_THREADS, 1)
     pcc_row_norm_kernel(PccRowNorm<T, X, S, B, Y, M, R> p, bool aligned)
 {
     const int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y, start = row * p.width;
@@ -149,7 +148,7 @@ static void pcc_row_norm(PccRowNorm<T, X, S, B, Y, M, R> p, PccStep *s)
         PCC_LAUNCH((pcc_row_norm_held_kernel<V, Centered, T, X, S, B, Y, M, R>), pcc_blocks(p.rows, block.y), block, 0,
                    s, p);
     } else {
-        const dim3 block = pcc_row_block(pcc_ceil_div(p.width, V), PCC_NORM_HELD, PCC_WALK_THREADS);
+        const dim3 block = pcc_row_block(pcc_ceil_div(p.width, V), PCC_NORM_HELD, PCC_NORM_THREADS);
         PCC_LAUNCH((pcc_row_norm_kernel<V, Centered, T, X, S, B, Y, M, R>), pcc_blocks(p.rows, block.y), block, 0, s, p,
                    aligned);
     }
