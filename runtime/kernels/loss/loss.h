@@ -17,6 +17,8 @@
 #ifndef PCC_LOSS_H
 #define PCC_LOSS_H
 
+#include <math.h>
+
 #include "../math/math.h"
 #include "../reduce/reduce.h"
 #include "../common/segments.h"

@@ -28,9 +28,6 @@
 #include "../common/storage.h"
 #include "../common/typed.h"
 
-/* The optional operands of a row's gradient. */
-enum { PCC_ROW_SCALE = 1, PCC_ROW_DX = 2, PCC_ROW_DSCALE = 4, PCC_ROW_DBIAS = 8 };
-
 /* Rows of a batch-norm chunk that are summed in registers at a time, and the number of their channels that fit in a
  * buffer. */
 #define PCC_NORM_GROUP 8

@@ -54,6 +54,18 @@ PCC_KERNEL void pcc_update_part(PccUpdateRule rule, const PccUpdateTerms *terms,
     pcc_update_plain(rule, terms, param, chunk, s);
 }
 
+/* The calling thread's chunks. */
+PCC_SHARED PccUpdate pcc_update_own(PccUpdateRule rule, const PccUpdateTerms *terms, const PccParam *params,
+                                    int64_t count, int64_t size, int64_t chunks, const PccStep *s)
+{
+    int64_t end;
+    PccUpdate own = {.first_overflow = -1};
+    PccChunk at = pcc_thread_chunks(params, count, size, chunks, &end);
+    for (; at.id < end; pcc_next_chunk(params, size, end, &at))
+        pcc_update_part(rule, terms, params + at.param, at, s, &own);
+    return own;
+}
+
 /* The pass over the weights. */
 PCC_KERNEL void pcc_update_all(PccUpdateRule rule, const PccUpdateTerms *terms, const PccParam *params, int64_t count,
                                const PccStep *s, PccUpdate *done)
@@ -62,11 +74,7 @@ PCC_KERNEL void pcc_update_all(PccUpdateRule rule, const PccUpdateTerms *terms, 
     int64_t rounded = 0, lost = 0;
 #pragma omp parallel if (chunks > 1) reduction(+ : rounded, lost)
     {
-        int64_t end;
-        PccUpdate own = {.first_overflow = -1};
-        PccChunk at = pcc_thread_chunks(params, count, size, chunks, &end);
-        for (; at.id < end; pcc_next_chunk(params, size, end, &at))
-            pcc_update_part(rule, terms, params + at.param, at, s, &own);
+        const PccUpdate own = pcc_update_own(rule, terms, params, count, size, chunks, s);
         rounded += own.rounded;
         lost += own.lost;
     }
@@ -75,7 +83,7 @@ PCC_KERNEL void pcc_update_all(PccUpdateRule rule, const PccUpdateTerms *terms, 
 }
 
 /* Computes norm and finiteness where they are needed, then updates unless a gradient overflowed. */
-PCC_KERNEL PccUpdate pcc_apply_rule(PccUpdateRule rule, PccUpdateTerms terms, const PccParam *params, int64_t count,
+PCC_SHARED PccUpdate pcc_apply_rule(PccUpdateRule rule, PccUpdateTerms terms, const PccParam *params, int64_t count,
                                     const PccStep *s)
 {
     PccUpdate result = {.gradient_norm = 0, .first_overflow = -1};

@@ -29,7 +29,7 @@ typedef struct PccChunk {
     int64_t first, count;
 } PccChunk;
 
-PCC_KERNEL int64_t pcc_chunk_count(const PccParam *params, int64_t count, int64_t size)
+PCC_SHARED int64_t pcc_chunk_count(const PccParam *params, int64_t count, int64_t size)
 {
     int64_t chunks = 0;
     for (int64_t p = 0; p < count; p++)
@@ -67,7 +67,7 @@ PCC_KERNEL int64_t pcc_team(void)
 }
 
 /* The first of the calling thread's chunks; *end is one past its last. */
-PCC_KERNEL PccChunk pcc_thread_chunks(const PccParam *params, int64_t count, int64_t size, int64_t chunks, int64_t *end)
+PCC_SHARED PccChunk pcc_thread_chunks(const PccParam *params, int64_t count, int64_t size, int64_t chunks, int64_t *end)
 {
     int64_t thread = pcc_thread(), threads = pcc_team();
     PccChunk at = {.id = chunks * thread / threads};
@@ -136,18 +136,23 @@ PCC_KERNEL double pcc_gradient_squares(const PccParam *param, PccChunk chunk, co
     return pcc_squares_16(chunk.count, pcc_in_at((PccIn){g, param->gradient_dtype}, chunk.first));
 }
 
+/* Of the calling thread's chunks. A function: compilers copy what stands in a region with a condition. */
+PCC_SHARED void pcc_own_squares(const PccParam *params, int64_t count, int64_t size, int64_t chunks, const PccStep *s,
+                                double *squares)
+{
+    int64_t end;
+    PccChunk at = pcc_thread_chunks(params, count, size, chunks, &end);
+    for (; at.id < end; pcc_next_chunk(params, size, end, &at))
+        squares[at.id] = pcc_gradient_squares(params + at.param, at, s);
+}
+
 /* Computes squares[chunk] of every chunk. */
 PCC_KERNEL void pcc_chunk_squares(const PccParam *params, int64_t count, int64_t size, const PccStep *s,
                                   double *squares)
 {
     int64_t chunks = pcc_chunk_count(params, count, size);
 #pragma omp parallel if (chunks > 1)
-    {
-        int64_t end;
-        PccChunk at = pcc_thread_chunks(params, count, size, chunks, &end);
-        for (; at.id < end; pcc_next_chunk(params, size, end, &at))
-            squares[at.id] = pcc_gradient_squares(params + at.param, at, s);
-    }
+    pcc_own_squares(params, count, size, chunks, s, squares);
 }
 
 /* Whether a gradient whose squares add up to `squares` is finite. Squares of finite f64 may overflow, so the elements
@@ -166,7 +171,7 @@ PCC_KERNEL bool pcc_gradient_is_finite(const PccParam *param, double squares, co
 }
 
 /* Global 2-norm of the unscaled gradients, and the first parameter whose gradient is not finite. */
-PCC_KERNEL PccUpdate pcc_gradient_norm(const PccParam *params, int64_t count, const PccStep *s)
+PCC_SHARED PccUpdate pcc_gradient_norm(const PccParam *params, int64_t count, const PccStep *s)
 {
     double *squares = (double *)s->thread_scratch, total = 0;
     PccUpdate result = {.gradient_norm = 0, .first_overflow = -1};

@@ -19,7 +19,7 @@ typedef struct PccUpdateTerms {
     const struct PccMaps8 *maps; /* of 8-bit moments; NULL: there are none */
 } PccUpdateTerms;
 
-PCC_KERNEL int64_t pcc_param_elements(const PccParam *param)
+PCC_SHARED int64_t pcc_param_elements(const PccParam *param)
 {
     return pcc_product(param->value.rank, param->value.dims);
 }
