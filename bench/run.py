@@ -170,4 +170,5 @@ def main():
                                             for (name, precision), results in measured.items()}, indent=1))
 
 
-main()
+if __name__ == '__main__':
+    main()
