@@ -42,6 +42,8 @@ static void impossible_shapes_are_refused(void **state)
         {CONST12 "const %1 : i64[6] = {0, -3, 0, 0, 0, 0}\n%2 = Pad(%0, %1)\noutput %2", "cannot be padded"},
         {CONST12 "const %1 : i64[6] = {0, 0, 0, 0, 0, 0}\n%2 = Pad(%0, %1) {mode=\"mirror\"}\noutput %2", "mirror"},
         {CONST6 "%2 = DepthToSpace(%0) {blocksize=2}\noutput %2", "rank 2"},
+        {CONST6 "const %1 : i64[4] = {0, 0, 0, 70368744177664}\n%2 = Pad(%0, %1)\noutput %2",
+         "output 0 would be i64[2,70368744177667], which is impossible or too large"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_refused(*state, cases[i].body, cases[i].message);

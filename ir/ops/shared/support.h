@@ -13,8 +13,11 @@
 
 static inline bool set_output_type(Graph *graph, Node *node, int i, Type type)
 {
+    if (type.rank > MAX_RANK)
+        return REJECT(graph, node, "output %d would have rank %d; %d is the most", i, type.rank, MAX_RANK);
     if (!type_is_valid(&type))
-        return REJECT(graph, node, "output %d would have an impossible or too large shape", i);
+        return REJECT(graph, node, "output %d would be %s, which is impossible or too large", i,
+                      type_text(graph->arena, &type));
     if (i < node->output_count && node->outputs[i])
         node->outputs[i]->type = type;
     return true;
