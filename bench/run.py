@@ -54,12 +54,19 @@ def arguments():
 def output_of(command, **options):
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, **options)
     if done.returncode:
-        sys.exit(f'run.py: {shlex.join(map(str, command))} failed')
+        sys.exit(f'{pathlib.Path(sys.argv[0]).name}: {shlex.join(map(str, command))} failed')
     return done.stdout
 
 
 def batch_of(options, name):
     return options.batch or CASES[name].batch
+
+
+def compile_c(options, program):
+    """Of PROGRAM.c; `program` is its path."""
+    flags = output_of(['pkg-config', '--cflags', '--libs', 'pcc-runtime'],
+                      env={**os.environ, 'PKG_CONFIG_PATH': str(options.build.resolve() / 'pkgconfig')}).split()
+    output_of([options.cc, '-O3', '-march=native', '-fopenmp', f'{program}.c', *flags, '-o', program])
 
 
 def build_program(options, folder, name, precision):
@@ -69,9 +76,7 @@ def build_program(options, folder, name, precision):
     output_of([pcc, 'zoo', name, *case.zoo, '-o', model])
     output_of([pcc, model, '--loss', case.loss, '--batch', str(batch_of(options, name)), '--precision', precision,
                '--recompute', options.recompute, '-o', f'{program}.c'])
-    flags = output_of(['pkg-config', '--cflags', '--libs', 'pcc-runtime'],
-                      env={**os.environ, 'PKG_CONFIG_PATH': str(options.build.resolve() / 'pkgconfig')}).split()
-    output_of([options.cc, '-O3', '-march=native', '-fopenmp', f'{program}.c', *flags, '-o', program])
+    compile_c(options, program)
     header = pathlib.Path(f'{program}.c').read_text()[:2000]
     return program, 1e6 * float(re.search(r'([0-9.]+) MFLOP in products', header)[1])
 
@@ -93,10 +98,10 @@ def last_json(text):
     return json.loads(text.strip().splitlines()[-1])
 
 
-def measure_pcc(options, program):
+def measure_pcc(options, program, least_steps=5):
     command = [program, '--threads', str(options.threads), '--bench']
     first = last_json(output_of([*command, '3'], cwd=program.parent))
-    steps = max(5, int(1e3 * options.seconds / first['ms_per_step_median']))
+    steps = max(least_steps, int(1e3 * options.seconds / first['ms_per_step_median']))
     return last_json(output_of([*command, str(steps)], cwd=program.parent))
 
 

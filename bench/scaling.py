@@ -14,7 +14,7 @@ import pathlib
 import re
 import tempfile
 
-from run import last_json, output_of
+from run import compile_c, measure_pcc, output_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 BASE = {'depth': 2, 'dim': 256, 'batch': 4, 'context': 64}
@@ -45,17 +45,8 @@ def build(options, folder, size):
     planned = output_of([*compiled, '--print', 'memory'])
     if not program.exists():
         output_of([*compiled, '-o', f'{program}.c'])
-        flags = output_of(['pkg-config', '--cflags', '--libs', 'pcc-runtime'],
-                          env={**os.environ, 'PKG_CONFIG_PATH': str(options.build.resolve() / 'pkgconfig')}).split()
-        output_of([options.cc, '-O3', '-march=native', '-fopenmp', f'{program}.c', *flags, '-o', program])
+        compile_c(options, program)
     return program, sum(map(int, re.findall(r'^(?:weights|arena) *(\d+) bytes', planned, re.M))) / 2**20
-
-
-def step_ms(options, program):
-    command = [program, '--threads', str(options.threads), '--bench']
-    first = last_json(output_of([*command, '2'], cwd=program.parent))
-    steps = max(2, int(1e3 * options.seconds / first['ms_per_step_median']))
-    return last_json(output_of([*command, str(steps)], cwd=program.parent))['ms_per_step_min']
 
 
 def measure(options):
@@ -63,8 +54,9 @@ def measure(options):
     with tempfile.TemporaryDirectory() as folder:
         points = [(axis, value, *build(options, pathlib.Path(folder), {**BASE, axis: value}))
                   for axis, (_, _, values) in AXES.items() for value in values]
-        times = [min(ms) for ms in zip(*([step_ms(options, program) for _, _, program, _ in points]
-                                         for _ in range(options.rounds)))]
+        rounds = [[measure_pcc(options, program, least_steps=2)['ms_per_step_min'] for _, _, program, _ in points]
+                  for _ in range(options.rounds)]
+    times = [min(ms) for ms in zip(*rounds)]
     return {axis: [(value, ms, mib) for (own, value, _, mib), ms in zip(points, times) if own == axis] for axis in AXES}
 
 

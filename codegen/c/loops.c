@@ -96,7 +96,7 @@ static const char *emit_loop(Emitter *e, const Node *node)
     const BodyOperands operands = loop_operands(e->arena, node);
     const int rank = operands.nest.rank;
     const char **names = NEW_ARRAY(e->arena, const char *, operands.count + 1);
-    line(text, C_FUNCTION " void @@(%s)", operand_declarations(e->arena, &operands));
+    line(text, "PCC_NODE_FUNCTION void @@(%s)", operand_declarations(e->arena, &operands));
     line(text, "{");
     if (rank < 2)
         print_row_pointers(text, &operands, names);

@@ -4,9 +4,6 @@
 
 #include "codegen/emit.h"
 
-/* What the functions of nodes are: not inlined into step(), which compilers take the longer for. */
-#define C_FUNCTION "PCC_SHARED"
-
 /* prologue.c: includes and macros; `narrow`: something is stored in 16 or 8 bits */
 const char *c_build_line(Emitter *e);
 void print_prologue(Emitter *e, Text *text, const Program *program, bool narrow);

@@ -21,8 +21,8 @@ static void add_header(Headers *headers, const char *name)
 static void add_kernels(Headers *headers, const Graph *graph, const Target *target)
 {
     for (const Node *node = graph->first; node; node = node->next) {
-        const Kernel *kernel = node->op->kind == OP_KERNEL ? find_kernel(target, node) : NULL;
-        if (kernel)
+        const Kernel *kernel = find_kernel(target, node);
+        if (kernel && kernel->header)
             add_header(headers, kernel->header);
     }
 }
@@ -32,7 +32,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Of kernels, those that the program calls: a C compiler takes half of its time for the others. */
+/* Of kernels, those that the program calls: for small programs, the others would take a C compiler most of its time. */
 static void print_includes(Emitter *e, Text *text, const Program *program)
 {
     static const char *const of_all[] = {"common/integer.h", "common/storage.h", "math/math.h",

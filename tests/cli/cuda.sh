@@ -46,6 +46,6 @@ expect 0 "" "$PCC" m.onnx --batch 4 --deterministic -o train.c
 
 nvcc=$(command -v nvcc) || { echo "no nvcc: its build is skipped"; exit 0; }
 export NVCCFLAGS="-O1 -Werror all-warnings"
-expect 0 "" "$PCC" large.onnx --batch 512 --precision bf16-mixed --check-numerics --target cuda --gpu-arch sm_90 -o train
+expect 0 "" "$PCC" large.onnx --batch 512 --precision bf16-true --check-numerics --target cuda --gpu-arch sm_90 -o train
 expect 4 "no CUDA device" env CUDA_VISIBLE_DEVICES= ./train --bench 1
 readelf -d train | grep -q "NEEDED.*libcublasLt" || fail "cuBLASLt is not linked"

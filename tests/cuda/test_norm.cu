@@ -149,7 +149,7 @@ static void check_gradient(const Rows &c, int wanted = 7, int64_t skew = 0)
 
 /* Rows that share a warp, that have one, that have a block, that are not held; and those that are not aligned. */
 static const int64_t extents[][2] = {{1, 1},   {3, 7},    {300, 8},  {70, 31},  {5, 33},    {9, 192},
-                                     {3, 257}, {2, 1024}, {2, 4096}, {1, 4104}, {1, 8192}, {1, 8196}, {1, 16388}};
+                                     {3, 257}, {2, 1024}, {2, 4096}, {1, 4104}, {1, 8192}, {1, 8196}, {1, 16384}, {1, 16392}};
 
 static void test_forward(void **)
 {

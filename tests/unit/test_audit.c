@@ -123,6 +123,7 @@ static void test_runtime_headers(void **state)
     (void)state;
     assert_clean("#include <pcc/pcc.h>\n"
                  "#include <pcc/kernels/attention/attention.h>\n"
+                 "#include <pcc/kernels/common/integer.h>\n"
                  "#include <pcc/kernels/conv/conv.h>\n"
                  "#include <pcc/kernels/index/index.h>\n"
                  "#include <pcc/kernels/loss/loss.h>\n"

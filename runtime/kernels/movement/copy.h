@@ -22,6 +22,14 @@
 #define PCC_COPY_BLOCK 16     /* side of a tile that is transposed at once: a cache line of f32 */
 #define PCC_PAD_RANGES 16     /* tasks of padding's adjoint: each adds to its own range of the first axis */
 
+/* The edges of a transposition: clang unrolls them into tens of kilobytes where they are inlined, gcc makes better use of
+ * the literals there. */
+#ifdef __clang__
+#    define PCC_EDGE PCC_SHARED
+#else
+#    define PCC_EDGE PCC_KERNEL
+#endif
+
 /* Offset in x of the line that output line `line` reads; -1 when it is constant padding. */
 PCC_KERNEL int64_t pcc_pad_line(int64_t rank, const int64_t *dims, const int64_t *before, const int64_t *after,
                                 int64_t mode, int64_t line)
