@@ -22,8 +22,8 @@
 #define PCC_COPY_BLOCK 16     /* side of a tile that is transposed at once: a cache line of f32 */
 #define PCC_PAD_RANGES 16     /* tasks of padding's adjoint: each adds to its own range of the first axis */
 
-/* The edges of a transposition: clang unrolls them into tens of kilobytes where they are inlined, gcc makes better use of
- * the literals there. */
+/* The edges of a transposition: clang unrolls them into tens of kilobytes where they are inlined, gcc makes better use
+ * of the literals there. */
 #ifdef __clang__
 #    define PCC_EDGE PCC_SHARED
 #else
