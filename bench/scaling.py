@@ -14,7 +14,7 @@ import pathlib
 import re
 import tempfile
 
-from run import compile_c, measure_pcc, output_of
+from run import best, compile_c, measure_pcc, output_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 BASE = {'depth': 2, 'dim': 256, 'batch': 4, 'context': 64}
@@ -36,28 +36,29 @@ def arguments():
 
 
 def build(options, folder, size):
-    """The path of the program of a size, and the MiB that it plans."""
+    """The program of a size, by its path, and the MiB that it plans."""
     pcc, name = options.build.resolve() / 'pcc', '-'.join(str(size[key]) for key in BASE)
     model, program = folder / f'{name}.onnx', folder / name
     shape = [f'{key}={size[key]}' for key in ('depth', 'dim', 'context')]
     output_of([pcc, 'zoo', 'gpt2', 'vocab=1024', f'heads={size["dim"] // HEAD}', *shape, '-o', model])
     compiled = [pcc, model, '--loss', 'causal-lm', '--batch', str(size['batch']), '--precision', options.precision]
     planned = output_of([*compiled, '--print', 'memory'])
-    if not program.exists():
-        output_of([*compiled, '-o', f'{program}.c'])
-        compile_c(options, program)
+    output_of([*compiled, '-o', f'{program}.c'])
+    compile_c(options, program)
     return program, sum(map(int, re.findall(r'^(?:weights|arena) *(\d+) bytes', planned, re.M))) / 2**20
 
 
 def measure(options):
     """For each axis its sizes, with the least milliseconds of a step and the MiB."""
     with tempfile.TemporaryDirectory() as folder:
-        points = [(axis, value, *build(options, pathlib.Path(folder), {**BASE, axis: value}))
-                  for axis, (_, _, values) in AXES.items() for value in values]
-        rounds = [[measure_pcc(options, program, least_steps=2)['ms_per_step_min'] for _, _, program, _ in points]
-                  for _ in range(options.rounds)]
-    times = [min(ms) for ms in zip(*rounds)]
-    return {axis: [(value, ms, mib) for (own, value, _, mib), ms in zip(points, times) if own == axis] for axis in AXES}
+        sizes = {tuple({**BASE, axis: value}.values()) for axis, (_, _, values) in AXES.items() for value in values}
+        built = {size: build(options, pathlib.Path(folder), dict(zip(BASE, size))) for size in sorted(sizes)}
+        rounds = [{size: measure_pcc(options, program, least_steps=2)['ms_per_step_min']
+                   for size, (program, _) in built.items()} for _ in range(options.rounds)]
+    least = best(rounds)
+    return {axis: [(value, least[size], built[size][1])
+                   for value in values for size in [tuple({**BASE, axis: value}.values())]]
+            for axis, (_, _, values) in AXES.items()}
 
 
 # ---- the drawing ----
