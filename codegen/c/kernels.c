@@ -8,7 +8,7 @@
 #include "runtime/kernels/index/index_lines.h"
 #include "runtime/kernels/norm/norm_scratch.h"
 #include "runtime/kernels/reduce/reduce_scratch.h"
-#include "runtime/kernels/common/scratch.h"
+#include "runtime/kernels/conv/conv_scratch.h"
 
 /* ---- scratch: the kernels' own formulas ------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* convolution.c: one struct of extents, PccConv of the runtime's scratch.h. */
+/* convolution.c: one struct of extents, PccConv of the runtime's conv_scratch.h. */
 #include "codegen/calls/calls.h"
 #include "ir/ops/shared/geometry.h"
 

@@ -4,7 +4,7 @@
 
 #include "ir/target/target.h"
 #include "runtime/kernels/attention/attention_shape.h"
-#include "runtime/kernels/common/scratch.h"
+#include "runtime/kernels/conv/conv_scratch.h"
 #include "runtime/kernels/recurrent/recurrent_shape.h"
 
 /* Literal i, an integer. */

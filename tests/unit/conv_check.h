@@ -64,6 +64,18 @@ static inline PccConv with_output(PccConv c)
     return c;
 }
 
+/* Minimal filtering mixes results that are neighbours: an error is relative to the largest of their sums. */
+static inline void allow_mixing(PccConv c, size_t element_size, double *bound, int64_t count)
+{
+    double most = 0;
+    if (!pcc_conv_by_winograd(c, 0, element_size))
+        return;
+    for (int64_t i = 0; i < count; i++)
+        most = fmax(most, bound[i]);
+    for (int64_t i = 0; i < count; i++)
+        bound[i] = most;
+}
+
 static inline PccConv conv2d(int64_t n, int64_t c, int64_t o, int64_t groups, int64_t in, int64_t kernel)
 {
     return (PccConv){.n = n,

@@ -1,7 +1,7 @@
 /* conv.h: convolutions of one, two or three spatial dimensions, and their gradients.
  *
  * Activations are channels-last, x[n, in, c] and y[n, out, o]; weights are ONNX's w[o, c / groups, kernel]. PccConv,
- * the shape, and pcc_conv_scratch_bytes(), the scratch of all three, are in scratch.h.
+ * the shape, and pcc_conv_scratch_bytes(), the scratch of all three, are in conv_scratch.h.
  *
  *   pcc_conv_T(shape, x, w, scratch, store, context, s)              y: rows are n * out positions, columns o
  *   pcc_conv_grad_input_T(shape, dy, w, scratch, store, context, s)  dx: rows are n * in positions, columns c
@@ -10,11 +10,13 @@
  *
  * Implicit GEMM: the packers of gemm.h gather from the activations (conv_gather.inc), so the matrix of patches is never
  * materialised. Groups are a batch of products; depthwise convolutions and those of few input channels
- * (pcc_conv_is_direct(), where that measured faster) are direct. */
+ * (pcc_conv_is_direct(), where that measured faster) are direct. Those of 3 x 3 taps in f32 go by minimal filtering
+ * (conv_winograd.h). */
 #ifndef PCC_CONV_H
 #define PCC_CONV_H
 
 #include "conv_phase.h"
+#include "conv_winograd.h"
 #include "../gemm/gemm.h"
 
 /* Channels of a depthwise convolution that are accumulated together. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../../program.h"
-#include "../common/scratch.h"
+#include "conv_scratch.h"
 #include "../common/typed.h"
 
 PCC_KERNEL int pcc_conv_is_pointwise(PccConv c)
