@@ -20,10 +20,19 @@
 #    define PCC_WINOGRAD 1
 #endif
 
-/* paired: bf16 is multiplied in pairs along K, which is as fast without transforms. */
+/* Are at most an eighth of the results that are computed past the ends of their images? */
+PCC_KERNEL int pcc_winograd_fills_tiles(PccConv c)
+{
+    const int64_t computed = 4 * pcc_ceil_div(c.out[1], 2) * pcc_ceil_div(c.out[2], 2);
+    return 8 * computed <= 9 * c.out[1] * c.out[2];
+}
+
+/* paired: bf16 would be multiplied in pairs along K. By vdpbf16ps, which does two multiplications at a time, that is
+ * faster only where many tiles are not full; in AMX's tiles it always is. */
 PCC_KERNEL int pcc_conv_by_winograd(PccConv c, int paired, size_t element_size)
 {
-    return PCC_WINOGRAD && element_size == sizeof(float) && !paired && pcc_conv_is_winograd(c);
+    return PCC_WINOGRAD && element_size == sizeof(float) && pcc_conv_is_winograd(c) &&
+           (!paired || (!PCC_TILES && pcc_winograd_fills_tiles(c)));
 }
 
 /* y of x, or of dy the cotangent of x: `source` to `result`. */
