@@ -50,7 +50,7 @@ void print_apply(Emitter *e, Text *text)
     line(text,
          "/* Of `count` parameters from index `first`, whose gradients are made and which the step does not read any "
          "more. */");
-    line(text, "%s void apply(PccStep *s, int64_t first, int64_t count)", e->options->target->printers->function);
+    line(text, "PCC_NODE_FUNCTION void apply(PccStep *s, int64_t first, int64_t count)");
     line(text, "{");
     printers->apply(e, text);
     line(text, "}");

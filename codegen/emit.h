@@ -133,7 +133,6 @@ typedef struct Printers {
     const char *(*build_line)(Emitter *e); /* of the header comment: the command that makes a program of the file */
     /* The statement that runs a node of kind OP_LOOP; its function is interned. */
     const char *(*run_loop)(Emitter *e, const Node *node);
-    const char *function; /* what the declaration of a function that step() calls begins with: "static" */
     /* Kernel calls (kernel_call.c): the function that is called; a literal; an operand that the emitted function has as
      * parameter `name`; one that is absent, of float type where the call is narrow. */
     const char *(*callee)(const Node *node, const Kernel *kernel, const KernelCall *call);

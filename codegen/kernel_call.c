@@ -90,7 +90,7 @@ static void print_parameters(const CallText *c, Text *text)
 {
     Text *parameters = text_create(c->e->arena);
     print_places(c, parameters, print_parameter);
-    line(text, "%s void @@(%s)", c->printers->function, parameters->length ? parameters->data : "void");
+    line(text, "PCC_NODE_FUNCTION void @@(%s)", parameters->length ? parameters->data : "void");
 }
 
 Dtype moved_dtype(Dtype dtype)

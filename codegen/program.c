@@ -236,12 +236,12 @@ static const Node *print_calls(Emitter *e, Text *calls, const Node *node, int *p
 }
 
 /* A function of these statements, with the buffers that they name as enumerators. */
-static void print_whole(Emitter *e, Text *text, const char *qualifiers, const char *name, const Text *statements)
+static void print_whole(Emitter *e, Text *text, const char *linkage, const char *name, const Text *statements)
 {
     e->buffers = text_create(e->arena);
     e->buffers->depth = 2;
     print_buffers(e);
-    line(text, "static %svoid %s(PccStep *s)", qualifiers, name);
+    line(text, "%s void %s(PccStep *s)", linkage, name);
     line(text, "{");
     if (e->buffers->length > 0) {
         line(text, "enum {");
@@ -249,7 +249,7 @@ static void print_whole(Emitter *e, Text *text, const char *qualifiers, const ch
         line(text, "};");
     }
     line(text, "char *const a = s->arena, *const w = s->weights;");
-    line(text, *qualifiers ? "(void)a, (void)w;" : "(void)w;");
+    line(text, "(void)a, (void)w;");
     append_text(text, statements->data);
     line(text, "}");
     blank(text);
@@ -272,7 +272,7 @@ static void print_parts(Emitter *e, Text *text, Text *calls, const char *name)
         const char *own = arena_printf(e->arena, "%s_part%d", name, part);
         blank(statements);
         node = print_calls(e, statements, node, &position, NODES_OF_A_PART);
-        print_whole(e, text, "__attribute__((noinline)) ", own, statements);
+        print_whole(e, text, "PCC_NODE_FUNCTION", own, statements);
         line(calls, "%s(s);", own);
     }
 }
@@ -295,7 +295,7 @@ static Text *print_function(Emitter *e, Graph *graph, MemoryPlan plan, const cha
         print_calls(e, statements, graph->first, &(int){0}, graph->linked_nodes);
     blank(statements);
     e->options->target->printers->loss(e, statements, operand_address(e, graph->loss));
-    print_whole(e, text, "", name, statements);
+    print_whole(e, text, "static", name, statements);
     return text;
 }
 

@@ -183,7 +183,6 @@ static const Kernel kernels[] = {
 static const Printers printers = {.prologue = print_prologue,
                                   .build_line = c_build_line,
                                   .run_loop = run_loop,
-                                  .function = "PCC_NODE_FUNCTION",
                                   .callee = c_callee,
                                   .literal = print_c_literal,
                                   .operand = print_c_operand,

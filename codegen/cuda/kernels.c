@@ -258,7 +258,6 @@ static const Kernel kernels[] = {
 static const Printers printers = {.prologue = print_cuda_prologue,
                                   .build_line = cuda_build_line,
                                   .run_loop = run_cuda_loop,
-                                  .function = "static",
                                   .callee = cuda_callee,
                                   .literal = print_cuda_literal,
                                   .operand = print_cuda_operand,

@@ -14,10 +14,11 @@
 #    define PCC_KERNEL static inline __attribute__((always_inline, unused))
 /* Shared by all instances in one program: compiled once, and not at all where unused. */
 #    define PCC_SHARED static __attribute__((noinline, unused))
-/* What an emitted step() calls: inlined into it, functions cost compilers a third of their time and gain nothing. */
-#    define PCC_NODE_FUNCTION static __attribute__((noinline))
 /* For elementary functions, which are called in vectorised loops. */
 #    define PCC_INLINE static inline __attribute__((always_inline))
 #endif
+
+/* What an emitted step() calls: inlined into it, functions cost compilers a third of their time and gain nothing. */
+#define PCC_NODE_FUNCTION static __attribute__((noinline))
 
 #endif
