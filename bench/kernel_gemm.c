@@ -2,8 +2,9 @@
  * peak.
  *
  * The peak is measured in the same run by a loop of independent fused multiply-adds in registers. One thread is timed
- * by the processor time it gets, so that others on the machine disturb less. Products in f32 run in turns with
- * OpenBLAS's and oneDNN's, where the machine has them: a gap then names its owner. Build:
+ * by the processor time it gets, so that others on the machine disturb less. Beside each product in f32 stand those of
+ * OpenBLAS and oneDNN, where the machine has them: a gap then names its owner. One library's repetitions follow
+ * another's, as idle threads of these spin for a while. Build:
  *   cc -O3 -march=native -fopenmp bench/kernel_gemm.c -o kernel_gemm && ./kernel_gemm [repetitions] [threads] [filter]
  * filter: a part of the names of the shapes to run. */
 #define _GNU_SOURCE
@@ -192,35 +193,35 @@ static void keep_least(double *least, double begin)
     *least = seconds < *least ? seconds : *least;
 }
 
-static void multiply_by_peer(const Peer *peer, const Buffers *u, const Shape *p, int threads, double *least)
+static double least_of_peer(const Peer *peer, const Buffers *u, const Shape *p, int repeats)
 {
+    double least = 1e9;
     if (peer->use_threads)
-        peer->use_threads(threads);
-    const double begin = now();
-    peer->product(peer->sgemm, p->ta, p->tb, p->m, p->n, p->k, u->a, u->b, u->c);
-    keep_least(least, begin);
+        peer->use_threads(pcc_threads());
+    for (int r = 0; r < repeats; r++) {
+        const double begin = now();
+        peer->product(peer->sgemm, p->ta, p->tb, p->m, p->n, p->k, u->a, u->b, u->c);
+        keep_least(&least, begin);
+    }
+    return least;
 }
 
 static void bench_product(const Buffers *u, const Shape *p, const Peer *peers, int repeats, double peak, PccStep *s)
 {
-    const int threads = pcc_threads();
-    double best = 1e9, theirs[PEERS] = {1e9, 1e9};
+    double best = 1e9;
     for (int r = 0; r < repeats; r++) {
         const double begin = now();
         product(u, p->m, p->n, p->k, p->ta, p->tb, s);
         keep_least(&best, begin);
-        for (int i = 0; i < PEERS && u->dtype == PCC_F32; i++)
-            if (peers[i].sgemm)
-                multiply_by_peer(&peers[i], u, p, threads, &theirs[i]);
     }
     const double flops = 2.0 * (double)p->m * (double)p->n * (double)p->k;
     char name[64];
     snprintf(name, sizeof name, "%dx%dx%d", (int)p->m, (int)p->n, (int)p->k);
     printf("%-17s", p->name);
     print_row(name, "", flops, best, peak);
-    for (int i = 0; i < PEERS; i++)
-        if (theirs[i] < 1e9)
-            printf("  %s %6.1f %%", peers[i].name, flops / theirs[i] * 1e-7 / peak);
+    for (int i = 0; i < PEERS && u->dtype == PCC_F32; i++)
+        if (peers[i].sgemm)
+            printf("  %s %6.1f %%", peers[i].name, flops / least_of_peer(&peers[i], u, p, repeats) * 1e-7 / peak);
     printf("\n");
 }
 
