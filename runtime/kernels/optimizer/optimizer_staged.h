@@ -29,7 +29,7 @@ PCC_KERNEL PccOut pcc_stage_at(const PccStage *at, size_t offset, PccDtype dtype
 }
 
 /* The block as an f32 row: in place, or widened into the buffer. */
-PCC_KERNEL float *pcc_stage_stored(const PccStage *at, PccOut stored, float *buffer)
+PCC_SHARED float *pcc_stage_stored(const PccStage *at, PccOut stored, float *buffer)
 {
     pcc_read((PccIn){stored.data, stored.dtype}, 0, at->count, buffer);
     return pcc_write_to(stored, 0, buffer);
@@ -59,7 +59,7 @@ PCC_KERNEL float *pcc_stage_scale(const PccStage *at, const PccStageMoment *mome
     return (float *)(void *)(at->s->weights + moment->absmax) + at->first / PCC_MOMENT_BLOCK;
 }
 
-PCC_KERNEL float *pcc_load_moment(const PccStage *at, const PccStageMoment *moment, float *buffer)
+PCC_SHARED float *pcc_load_moment(const PccStage *at, const PccStageMoment *moment, float *buffer)
 {
     if (moment->offset == PCC_NONE)
         return NULL;
@@ -70,7 +70,7 @@ PCC_KERNEL float *pcc_load_moment(const PccStage *at, const PccStageMoment *mome
     return buffer;
 }
 
-PCC_KERNEL void pcc_store_moment(const PccStage *at, const PccStageMoment *moment, const float *row)
+PCC_SHARED void pcc_store_moment(const PccStage *at, const PccStageMoment *moment, const float *row)
 {
     const PccDtype dtype = at->param->moment_dtype;
     if (!row || dtype == PCC_F32)
@@ -106,7 +106,7 @@ PCC_SHARED void pcc_split_row(const float *row, int64_t count, PccBf16 *value, u
 }
 
 /* The weight in f32: the value, the master, or the value and its compensation. */
-PCC_KERNEL float *pcc_load_weight(const PccStage *at, float *buffer)
+PCC_SHARED float *pcc_load_weight(const PccStage *at, float *buffer)
 {
     const PccParam *param = at->param;
     if (param->rounding == PCC_MASTER)
@@ -128,7 +128,7 @@ PCC_KERNEL float *pcc_load_weight(const PccStage *at, float *buffer)
 
 /* Counts the elements whose update was not zero and, of these, those whose bits are unchanged: the value's and the
  * compensation's, if any. */
-PCC_KERNEL void pcc_count_lost(const PccStage *at, const float *row, const uint16_t *value, const uint16_t *extra,
+PCC_SHARED void pcc_count_lost(const PccStage *at, const float *row, const uint16_t *value, const uint16_t *extra,
                                PccUpdate *done)
 {
     float buffer[PCC_STAGE];
@@ -148,7 +148,7 @@ PCC_KERNEL void pcc_count_lost(const PccStage *at, const float *row, const uint1
 }
 
 /* The remainder of the row after rounding to the 16-bit value, in 16 bits. */
-PCC_KERNEL void pcc_compensate(const float *row, int64_t count, PccIn value, PccOut compensation)
+PCC_SHARED void pcc_compensate(const float *row, int64_t count, PccIn value, PccOut compensation)
 {
     float left[PCC_STAGE];
     pcc_read(value, 0, count, left);
@@ -157,7 +157,7 @@ PCC_KERNEL void pcc_compensate(const float *row, int64_t count, PccIn value, Pcc
     pcc_commit(compensation, 0, count, left);
 }
 
-PCC_KERNEL void pcc_store_weight(const PccStage *at, const float *row, PccUpdate *done)
+PCC_SHARED void pcc_store_weight(const PccStage *at, const float *row, PccUpdate *done)
 {
     const PccParam *param = at->param;
     const PccDtype dtype = param->value.dtype;
@@ -185,7 +185,7 @@ PCC_KERNEL void pcc_store_weight(const PccStage *at, const float *row, PccUpdate
 }
 
 /* Writes the copies, from the f32 weight where there is one, else from the rounded value. */
-PCC_KERNEL void pcc_store_copies(const PccStage *at, const float *row, float *buffer)
+PCC_SHARED void pcc_store_copies(const PccStage *at, const float *row, float *buffer)
 {
     const PccParam *param = at->param;
     if (param->copy_count > 0 && !pcc_has_master(param))
