@@ -6,8 +6,20 @@
 #include "frontend/import/onnx_control.h"
 #include "ir/text/words.h"
 
+static bool is_given_twice(const NodeProto *node, const char *name)
+{
+    int given = 0;
+    for (size_t i = 0; i < node->n_attribute; i++) {
+        given += strcmp(text_or_empty(node->attribute[i]->name), name) == 0;
+    }
+    return given > 1;
+}
+
 static const GraphProto *subgraph(const Control *control, const char *name)
 {
+    if (is_given_twice(control->node, name)) {
+        fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin, "attribute '%s' is given twice", name);
+    }
     const AttributeProto *attribute = node_attribute(control->body, control->node, name);
     if (!attribute || !attribute->g) {
         fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin, "the attribute '%s' is missing", name);

@@ -744,6 +744,22 @@ static void test_if_takes_a_branch(void **state)
                    "'c'; give --bind c=VALUE)");
 }
 
+static void test_if_with_two_branches_of_a_name(void **state)
+{
+    ModelTest *test = *state;
+    uint8_t condition = 1;
+    WireBuffer graph = {0}, fields = {0}, first = branch("Relu"), second = branch("Neg");
+    WireBuffer tensor = raw_tensor("c", 9, 0, NULL, &condition, 1);
+    add_field(&graph, 5, &tensor);
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_graph_attribute(&fields, "then_branch", &first);
+    add_graph_attribute(&fields, "then_branch", &second);
+    add_node_of(&graph, 1, "If", NULL, "if", "c", "y", &fields);
+    add_value(&graph, 12, "y", 1, 1, DIMS(2), NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_model(test, &graph, 17, NULL),
+                   "node 'if' (If): attribute 'then_branch' is given twice");
+}
+
 /* for i < 3: a = -a, and b stacks each a */
 static void test_loop_is_unrolled(void **state)
 {
@@ -846,6 +862,7 @@ int main(void)
         MODEL_TEST(test_recursive_functions),
         MODEL_TEST(test_functions_that_multiply),
         MODEL_TEST(test_if_takes_a_branch),
+        MODEL_TEST(test_if_with_two_branches_of_a_name),
         MODEL_TEST(test_loop_is_unrolled),
         MODEL_TEST(test_constant_indices_out_of_range),
     };
