@@ -6,7 +6,8 @@
  * OpenBLAS and oneDNN, where the machine has them: a gap then names its owner. One library's repetitions follow
  * another's, as idle threads of these spin for a while. Build:
  *   cc -O3 -march=native -fopenmp bench/kernel_gemm.c -o kernel_gemm && ./kernel_gemm [repetitions] [threads] [filter]
- * filter: a part of the names of the shapes to run. */
+ * filter: a part of the names of the shapes to run. Convolutions count the multiplications of a direct sum, so that
+ * minimal filtering (conv_winograd.h; -DPCC_WINOGRAD=0: none) may exceed the peak. */
 #define _GNU_SOURCE
 #define PCC_NARROW
 #include <stdio.h>
@@ -119,6 +120,10 @@ static const Shape shapes[] = {
     {"vit_b fc1 dx", 1576, 768, 3072, 0, 0},
     {"vit_b fc1 dw", 3072, 768, 1576, 1, 0},
     {"vit_b fc2 dw", 768, 3072, 1576, 1, 0},
+    {"gpt2 qkv y", 1024, 2304, 768, 0, 0},
+    {"gpt2 fc2 y", 1024, 768, 3072, 0, 0},
+    {"gpt2 fc2 dx", 1024, 3072, 768, 0, 1},
+    {"gpt2 fc2 dw", 3072, 768, 1024, 1, 0},
     {"mlp 1 y", 128, 512, 784, 0, 1},
     {"mlp 1 dw", 512, 784, 128, 1, 0},
     {"mlp 2 y", 128, 10, 512, 0, 1},
@@ -152,6 +157,8 @@ static const Convolution convolutions[] = {
     {"resnet 64->64 3x3", CONV2D(16, 64, 64, 56, 56, 3, 1, 1)},
     {"resnet 64->128 3x3 s2", CONV2D(16, 64, 128, 56, 28, 3, 2, 1)},
     {"resnet 64->128 1x1 s2", CONV2D(16, 64, 128, 56, 28, 1, 2, 0)},
+    {"resnet 128->128 3x3", CONV2D(16, 128, 128, 28, 28, 3, 1, 1)},
+    {"resnet 256->256 3x3", CONV2D(16, 256, 256, 14, 14, 3, 1, 1)},
     {"resnet 512->512 3x3", CONV2D(16, 512, 512, 7, 7, 3, 1, 1)},
     {"patch 1->192 4x4 s4", CONV2D(128, 1, 192, 28, 7, 4, 4, 0)},
     {"patch 3->768 16x16", CONV2D(8, 3, 768, 224, 14, 16, 16, 0)},
