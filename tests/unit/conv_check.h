@@ -54,11 +54,12 @@ static inline void add(double *sum, double *bound, double term)
     *bound += fabs(term);
 }
 
-/* ONNX's output extent with equal padding on both sides. */
+/* Where no output extent is given, ONNX's with equal padding on both sides. */
 static inline PccConv with_output(PccConv c)
 {
     for (int d = 0; d < 3; d++) {
-        c.out[d] = (c.in[d] + 2 * c.pad[d] - c.dilation[d] * (c.kernel[d] - 1) - 1) / c.stride[d] + 1;
+        if (c.out[d] == 0)
+            c.out[d] = (c.in[d] + 2 * c.pad[d] - c.dilation[d] * (c.kernel[d] - 1) - 1) / c.stride[d] + 1;
         assert_true(c.out[d] > 0);
     }
     return c;

@@ -90,6 +90,7 @@ int main(void)
         cmocka_unit_test(test_one_and_three_dimensions),
         cmocka_unit_test(test_many_runs),
         cmocka_unit_test(test_minimal_filtering),
+        cmocka_unit_test(test_minimal_filtering_of_uneven_padding),
         cmocka_unit_test(test_split_weight_gradient),
         cmocka_unit_test(test_few_channels),
         cmocka_unit_test(test_borders_wider_than_the_image),

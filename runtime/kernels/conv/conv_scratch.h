@@ -95,13 +95,14 @@ PCC_KERNEL int64_t pcc_conv_direct_ranges(PccConv shape)
 #define PCC_WINOGRAD_MOST 1024
 #define PCC_WINOGRAD_POSITIONS 512 /* at least */
 
-/* 3 x 3 taps of stride 1, channels by whole registers of every instruction set, and positions enough to be worth it.
- * Where there are few, or images so small that taps see only padding, cotangents of weights are often 0: they are to be
- * 0, and not a rounding error, which Adam would turn into steps. */
+/* 3 x 3 taps of stride 1, over each image of a depth by itself, channels by whole registers of every instruction set,
+ * and positions enough to be worth it. Where there are few, or images so small that taps see only padding, cotangents
+ * of weights are often 0: they are to be 0, and not a rounding error, which Adam would turn into steps. */
 PCC_KERNEL int pcc_conv_is_winograd(PccConv shape)
 {
-    int fits = shape.kernel[0] == 1 && shape.pad[0] == 0 && shape.stride[0] == 1 && shape.groups == 1;
-    fits = fits && shape.c % 16 == 0 && shape.o % 16 == 0 && pcc_max_i64(shape.c, shape.o) <= PCC_WINOGRAD_MOST;
+    int fits = shape.kernel[0] == 1 && shape.pad[0] == 0 && shape.stride[0] == 1 && shape.in[0] == shape.out[0];
+    fits = fits && shape.groups == 1 && shape.c % 16 == 0 && shape.o % 16 == 0 &&
+           pcc_max_i64(shape.c, shape.o) <= PCC_WINOGRAD_MOST;
     for (int d = 1; d < 3; d++)
         fits = fits && shape.kernel[d] == 3 && shape.stride[d] == 1 && shape.dilation[d] == 1 && shape.in[d] >= 4 &&
                shape.out[d] >= 4;
