@@ -126,7 +126,8 @@ PCC_KERNEL int64_t pcc_winograd_chunk(PccConv shape)
 PCC_KERNEL size_t pcc_winograd_scratch_bytes(PccConv shape, size_t element_size)
 {
     const int64_t chunk = pcc_winograd_chunk(shape), line = 64 / (int64_t)element_size;
-    const int64_t c = pcc_ceil_div(shape.c, 48) * 48, o = pcc_ceil_div(shape.o, 32) * 32;
+    const int64_t c = pcc_ceil_div(shape.c, PCC_WINOGRAD_WIDTH) * PCC_WINOGRAD_WIDTH;
+    const int64_t o = pcc_ceil_div(shape.o, 32) * 32;
     const int64_t filters = pcc_max_i64(shape.c * o, pcc_ceil_div(shape.c, 32) * 32 * shape.o);
     return pcc_align64((size_t)(16 * (pcc_max_i64(filters, (c + o) * chunk + 2 * line + c * o) + line)) * element_size);
 }

@@ -20,7 +20,7 @@
 #    define PCC_WINOGRAD 1
 #endif
 
-/* Are at most an eighth of the results that are computed past the ends of their images? */
+/* Do the tiles compute at most an eighth more results than there are? */
 PCC_KERNEL int pcc_winograd_fills_tiles(PccConv c)
 {
     const int64_t computed = 4 * pcc_ceil_div(c.out[1], 2) * pcc_ceil_div(c.out[2], 2);
