@@ -95,6 +95,10 @@ PCC_KERNEL int64_t pcc_conv_direct_ranges(PccConv shape)
 #define PCC_WINOGRAD_MOST 1024
 #define PCC_WINOGRAD_POSITIONS 512 /* at least */
 
+/* Bounds of the tiles of a block, both by whole register tiles of every instruction set. */
+#define PCC_WINOGRAD_FEWEST_TILES 48
+#define PCC_WINOGRAD_MOST_TILES 96
+
 /* 3 x 3 taps of stride 1, over each image of a depth by itself, channels by whole registers of every instruction set,
  * and positions enough to be worth it. Where there are few, or images so small that taps see only padding, cotangents
  * of weights are often 0: they are to be 0, and not a rounding error, which Adam would turn into steps. */
@@ -113,7 +117,8 @@ PCC_KERNEL int pcc_conv_is_winograd(PccConv shape)
  * would otherwise have too few rows. */
 PCC_KERNEL int64_t pcc_winograd_most_tiles(int64_t channels)
 {
-    return pcc_max_i64(48, pcc_min_i64(96, 8192 / channels / 24 * 24));
+    const int64_t most = pcc_min_i64(PCC_WINOGRAD_MOST_TILES, 8192 / channels / 24 * 24);
+    return pcc_max_i64(PCC_WINOGRAD_FEWEST_TILES, most);
 }
 
 /* Tiles whose cotangents of weights are summed at a time. */
