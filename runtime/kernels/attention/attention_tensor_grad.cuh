@@ -141,7 +141,8 @@ pcc_attention_tensor_grad_tile(const PccAttentionBackward<float, X, X, X, A, X> 
                                int head, int row, int column, const X *a, const X *a2, const X *b,
                                const PccAttentionQuery (&queries)[2], float factor, float (&sum)[1][8 * M][4])
 {
-    constexpr int C = p.C, N = p.N;
+    using Plan = PccAttentionPlan<SIDE, M>;
+    constexpr int C = Plan::C, N = Plan::N;
     const PccAttention &shape = f.shape;
     const X *b2 = b + C * p.pitch;
     const int widest = p.of_queries ? min(row + 16, p.all_rows) - 1 : row; /* sees most */
@@ -150,8 +151,8 @@ pcc_attention_tensor_grad_tile(const PccAttentionBackward<float, X, X, X, A, X> 
         return;
     float score[1][2 * N][4], grad[1][2 * N][4];
     pcc_attention_tensor_product<X, 1, N>(a, b, p.pitch, score);
-    pcc_attention_tensor_scores<p.of_queries, 1, N>(shape, pcc_attention_mask_of(shape, f.mask, p.batch, head), row,
-                                                    column, score);
+    pcc_attention_tensor_scores<Plan::of_queries, 1, N>(shape, pcc_attention_mask_of(shape, f.mask, p.batch, head), row,
+                                                        column, score);
     if constexpr (SIDE != PCC_ATTENTION_DV)
         pcc_attention_tensor_product<X, 1, N>(a2, b2, p.value_pitch, grad);
     pcc_attention_tensor_weights<SIDE, N>(queries, (const PccAttentionQuery *)(b2 + C * p.value_pitch), factor, grad,
@@ -168,7 +169,7 @@ template <PccAttentionSide SIDE, class X, int M, class A>
 PCC_DEVICE void pcc_attention_tensor_grad_copy(const PccAttentionProblem<X, A> &problem,
                                                const PccAttentionPlan<SIDE, M> &p, int head, int column, X *to)
 {
-    constexpr int C = p.C;
+    constexpr int C = PccAttentionPlan<SIDE, M>::C;
     const PccAttention &shape = problem.f.shape;
     const int64_t all = p.of_queries ? shape.keys : shape.queries;
     pcc_attention_copy_rows(problem.b, p.batch, head, column, all, 0, (int)shape.width, C, to);
@@ -186,12 +187,12 @@ PCC_DEVICE void pcc_attention_tensor_grad_sums(const PccAttentionProblem<X, A> &
                                                const PccAttentionPlan<SIDE, M> &p, X *shared, float factor,
                                                float (&sum)[1][8 * M][4])
 {
-    constexpr int C = p.C;
+    constexpr int C = PccAttentionPlan<SIDE, M>::C;
     const int warp_row = (int)threadIdx.x / 32 * 16, stage = (int)p.stage_bytes(p.pitch, p.value_pitch) / 2;
     const X *a = shared + warp_row * p.pitch, *a2 = shared + p.rows * p.pitch + warp_row * p.value_pitch;
     X *now = shared + p.rows * (int)(p.row_bytes(p.pitch, p.value_pitch) / 2), *next = now + stage;
     PccAttentionQuery queries[2] = {};
-    if constexpr (p.of_queries)
+    if constexpr (PccAttentionPlan<SIDE, M>::of_queries)
         for (int i = 0; i < 2; i++)
             queries[i] = pcc_attention_query_of(problem.f, p.batch, p.head,
                                                 p.row + warp_row + pcc_accumulator_row(pcc_lane(), 2 * i));
