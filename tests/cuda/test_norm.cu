@@ -108,7 +108,7 @@ template <class G, class X, class S, class M> static Gradient gradient_of(const 
     return g;
 }
 
-/* `wanted`: which of dx, dscale and dbias somebody wants (1, 2, 4). */
+/* `wanted`: which of dx, dscale and dbias somebody wants (1, 2, 4), and whether dx takes the place of dy (8). */
 template <class T, class G, class X, class S, class M, class D>
 static void check_gradient(const Rows &c, int wanted = 7, int64_t skew = 0)
 {
@@ -120,20 +120,23 @@ static void check_gradient(const Rows &c, int wanted = 7, int64_t skew = 0)
         Device<G> dy(g.dy);
         Device<S> scale(g.scale);
         Device<M> mean(g.mean), rstd(g.rstd);
-        Device<D> dx(c.rows * c.width);
+        Device<D> apart(c.rows * c.width);
+        const Device<D> *dx = &apart;
+        if constexpr (std::is_same<G, D>::value)
+            dx = wanted & 8 ? &dy : dx;
         Device<T> dscale(c.width), dbias(c.width);
         Device<char> scratch((int64_t)pcc_cuda_layer_norm_grad_scratch_bytes(c.rows, c.width, sizeof(T)));
         if (c.centered)
             pcc_layer_norm_grad<T>(c.rows, c.width, dy.at(), x.at() + skew, given(scale, c.scaled), mean.at(),
-                                   rstd.at(), given(dx, wanted & 1), given(dscale, wanted & 2),
+                                   rstd.at(), given(*dx, wanted & 1), given(dscale, wanted & 2),
                                    given(dbias, wanted & 4), scratch.at(), step.get());
         else
             pcc_rms_norm_grad<T>(c.rows, c.width, dy.at(), x.at() + skew, given(scale, c.scaled), rstd.at(),
-                                 given(dx, wanted & 1), given(dscale, wanted & 2), scratch.at(), step.get());
+                                 given(*dx, wanted & 1), given(dscale, wanted & 2), scratch.at(), step.get());
         std::vector<unsigned char> bits;
         if (wanted & 1) {
-            expect_close(g.dx, dx.read(), tolerance<D, T>(), "dx", 2);
-            append(bits, dx.bits());
+            expect_close(g.dx, dx->read(), tolerance<D, T>(), "dx", 2);
+            append(bits, dx->bits());
         }
         if (wanted & 2) {
             expect_close(g.dscale, dscale.read(), 64 * unit<T>(), "dscale", 1 + sqrt((double)c.rows));
@@ -222,6 +225,17 @@ static void test_gradient_absent(void **)
             }
 }
 
+static void test_gradient_in_place(void **)
+{
+    for (const auto &e : extents)
+        for (int wanted : {9, 11, 15}) {
+            const Rows rows = {e[0], e[1], 0.3, true, true, true, wanted != 11};
+            check_gradient<float, float, float, float, float, float>(rows, wanted);
+            check_gradient<float, PccBf16, PccBf16, float, float, PccBf16>(rows, wanted);
+        }
+    check_gradient<float, float, float, float, float, float>({20, 64, 0, true, true, true, true}, 15, 1);
+}
+
 static void test_gradient_unaligned(void **)
 {
     check_gradient<float, float, float, float, float, float>({20, 64, 0, true, true, true, true}, 7, 1);
@@ -238,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_gradient),
         cmocka_unit_test(test_gradient_mixtures),
         cmocka_unit_test(test_gradient_absent),
+        cmocka_unit_test(test_gradient_in_place),
         cmocka_unit_test(test_gradient_unaligned),
         cmocka_unit_test(test_mean_beyond_deviation),
     };

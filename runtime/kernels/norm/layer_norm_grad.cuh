@@ -3,7 +3,8 @@
  *
  * Rows that fit in registers together with the sums of dscale and dbias of their columns are read once: a block
  * processes a chunk of rows and adds to its threads' sums. For other rows one kernel computes dx and another one, over
- * blocks of columns, the sums, which reads dy and x again. Either way a last kernel adds the chunks' sums in their
+ * blocks of columns, the sums, which reads dy and x again. Where dx takes the place of dy it is written after the sums,
+ * and a launch before them leaves what they need of a row. Either way a last kernel adds the chunks' sums in their
  * order. */
 #ifndef PCC_LAYER_NORM_GRAD_CUH
 #define PCC_LAYER_NORM_GRAD_CUH
@@ -268,14 +269,22 @@ static void pcc_row_norm_grad_any(const PccRowNormGrad<T, G, X, S, M, R, D> &p, 
         return;
     }
     const dim3 block = pcc_row_block(pcc_ceil_div(p.width, V), PCC_NORM_GRAD_HELD, PCC_NORM_GRAD_THREADS);
-    if (p.rows > 0)
+    const bool summed = p.dscale || p.dbias, late = summed && (const void *)p.dx == (const void *)p.dy;
+    const auto launch_dx = [&](D *dx) {
+        PccRowNormGrad<T, G, X, S, M, R, D> own = p;
+        own.dx = dx;
         PCC_LAUNCH((pcc_row_norm_dx_kernel<V, Centered, T, G, X, S, M, R, D>), pcc_blocks(p.rows, block.y), block, 0, s,
-                   p, aligned);
+                   own, aligned);
+    };
+    if (p.rows > 0 && (Centered || !late))
+        launch_dx(late ? nullptr : p.dx);
     const dim3 columns = pcc_column_block(p.width, V);
     const dim3 grid(pcc_blocks(p.width, (int64_t)columns.x * V), (unsigned)p.chunks);
-    if (p.dscale || p.dbias)
+    if (summed)
         PCC_LAUNCH((pcc_row_norm_columns_kernel<V, Centered, T, G, X, S, M, R, D>), grid, columns, 0, s, p,
                    aligned && p.width % V == 0);
+    if (p.rows > 0 && late)
+        launch_dx(p.dx);
 }
 
 template <bool Centered, class T, class G, class X, class S, class M, class R, class D, class P, class Q>
