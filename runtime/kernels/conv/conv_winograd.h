@@ -28,7 +28,7 @@ PCC_KERNEL int pcc_winograd_fills_tiles(PccConv c)
 }
 
 /* paired: bf16 would be multiplied in pairs along K. By vdpbf16ps, which does two multiplications at a time, that is
- * faster only where many tiles are not full; in AMX's tiles it always is. */
+ * faster only where many tiles are not full, and for dw; in AMX's tiles it always is. */
 PCC_KERNEL int pcc_conv_by_winograd(PccConv c, int paired, size_t element_size)
 {
     return PCC_WINOGRAD && element_size == sizeof(float) && pcc_conv_is_winograd(c) &&
