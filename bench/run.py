@@ -2,15 +2,15 @@
 """Training steps of pcc's programs beside PyTorch's on this machine's CPU.
 
     bench/run.py [--models mlp,cnn,vit,resnet18,vit_b_16,gpt2] [--precision 32-true,bf16-true] [--build build/release]
-                 [--python PYTHON] [--rounds 3] [--seconds 5] [--json FILE]
+                 [--python PYTHON] [--rounds 3] [--seconds 5] [--no-kernels] [--json FILE]
 
 Compiles each zoo model (AdamW) with pcc and the system's C compiler, then measures it, PyTorch eager and PyTorch
 compiled in turns, so that all see the same machine. The first table has the least of each figure; `time / pcc` above
 1: PyTorch takes longer. The second has pcc's time and memory over the better of PyTorch's two, and the products' share
-of the f32 peak that the machine reaches in the same run (bench/kernel_gemm.c measures it; convolutions count the
-multiplications of a direct sum, of which pcc does fewer). Where the processor
-multiplies no bf16, 16-bit programs are compared with PyTorch's 32-true. PYTHON is an interpreter that has torch.
-Memory is the process's peak, for PyTorch less what importing it takes."""
+of the f32 peak that the machine reaches in the same run (convolutions count the multiplications of a direct sum, of
+which pcc does fewer). Where the processor multiplies no bf16, 16-bit programs are compared with PyTorch's 32-true.
+Then bench/kernel_gemm.c measures products and convolutions by themselves, beside OpenBLAS's and oneDNN's products.
+PYTHON is an interpreter that has torch. Memory is the process's peak, for PyTorch less what importing it takes."""
 import argparse
 import json
 import os
@@ -48,6 +48,8 @@ def arguments():
     parser.add_argument('--seconds', type=float, default=5, help='of each measurement')
     parser.add_argument('--threads', type=int, default=os.cpu_count())
     parser.add_argument('--modes', default='eager,compile', help="PyTorch's; empty: pcc alone")
+    parser.add_argument('--kernels', action=argparse.BooleanOptionalAction, default=True,
+                        help='measure products by themselves too')
     parser.add_argument('--json', type=pathlib.Path, help='file for all figures')
     return parser.parse_args()
 
@@ -93,6 +95,13 @@ def measure_peak(options, kernels):
     """f32 GFLOP/s of all threads together."""
     printed = output_of([kernels, '1', str(options.threads), 'no shape'])
     return float(re.findall(r'f32 peak ([0-9.]+)', printed)[-1])
+
+
+def print_kernels(options, kernels):
+    """Each product and convolution by itself, beside OpenBLAS and oneDNN where the machine has them."""
+    printed = output_of([kernels, '5', str(options.threads), '']).strip()
+    print(f'\n{printed}', flush=True)
+    return printed.splitlines()
 
 
 def last_json(text):
@@ -171,13 +180,15 @@ def main():
                 measured[name, precision], own_peak = measure(options, folder, kernels, name, precision)
                 peak = max(peak, own_peak)
                 print_rows(name, precision, measured[name, precision])
-    for results in measured.values():
-        ours = results['pcc']
-        ours['share_of_peak'] = ours['flop'] / ours['ms_per_step_min'] * 1e-6 / peak
-    print_summary(options, measured)
+        for results in measured.values():
+            ours = results['pcc']
+            ours['share_of_peak'] = ours['flop'] / ours['ms_per_step_min'] * 1e-6 / peak
+        print_summary(options, measured)
+        figures = {f'{name} {precision}': results for (name, precision), results in measured.items()}
+        if options.kernels:
+            figures['kernels'] = print_kernels(options, kernels)
     if options.json:
-        options.json.write_text(json.dumps({f'{name} {precision}': results
-                                            for (name, precision), results in measured.items()}, indent=1))
+        options.json.write_text(json.dumps(figures, indent=1))
 
 
 if __name__ == '__main__':
