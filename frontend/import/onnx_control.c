@@ -6,21 +6,9 @@
 #include "frontend/import/onnx_control.h"
 #include "ir/text/words.h"
 
-static bool is_given_twice(const NodeProto *node, const char *name)
-{
-    int given = 0;
-    for (size_t i = 0; i < node->n_attribute; i++) {
-        given += strcmp(text_or_empty(node->attribute[i]->name), name) == 0;
-    }
-    return given > 1;
-}
-
 static const GraphProto *subgraph(const Control *control, const char *name)
 {
-    if (is_given_twice(control->node, name)) {
-        fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin, "attribute '%s' is given twice", name);
-    }
-    const AttributeProto *attribute = node_attribute(control->body, control->node, name);
+    const AttributeProto *attribute = control_attribute(control, name);
     if (!attribute || !attribute->g) {
         fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin, "the attribute '%s' is missing", name);
     }
@@ -207,7 +195,7 @@ static bool import_loop(const Control *control)
 /* Element i of an optional list of ints: axes and directions of Scan. */
 static int64_t listed(const Control *control, const char *name, size_t i)
 {
-    const AttributeProto *attribute = node_attribute(control->body, control->node, name);
+    const AttributeProto *attribute = control_attribute(control, name);
     return attribute && i < attribute->n_ints ? attribute->ints[i] : 0;
 }
 
@@ -257,7 +245,7 @@ static bool import_scan(const Control *control)
     const NodeProto *node = control->node;
     Import *import = control->import;
     const GraphProto *graph = subgraph(control, "body");
-    const AttributeProto *scan_inputs = node_attribute(control->body, node, "num_scan_inputs");
+    const AttributeProto *scan_inputs = control_attribute(control, "num_scan_inputs");
     size_t scanned = scan_inputs && scan_inputs->i > 0 ? (size_t)scan_inputs->i : 0;
     if (control->body->opset < 9 || scanned == 0 || scanned > node->n_input ||
         node->n_input - scanned > node->n_output) {

@@ -15,6 +15,8 @@ typedef struct Control {
 
 /* ---- onnx_subgraph.c ---- */
 
+/* NULL: absent. Ends the import where the node has it twice. */
+const AttributeProto *control_attribute(const Control *control, const char *name);
 /* Notes that pcc does not have this form of the node; true. */
 bool refuse_control(const Control *control, const char *why);
 /* What the node makes of its subgraphs' results depends on these, some of which were refused; true. */

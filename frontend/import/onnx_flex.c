@@ -26,7 +26,7 @@ static Value *repeated(Graph *graph, Value *x, int64_t group)
 /* x as the subgraph of that name makes it; x itself without one, NULL when it was refused or changes the type. */
 static Value *modified(const Control *control, const char *name, Value *x)
 {
-    const AttributeProto *attribute = node_attribute(control->body, control->node, name);
+    const AttributeProto *attribute = control_attribute(control, name);
     Value *y = NULL;
     if (!attribute || !attribute->g) {
         return x;
@@ -43,13 +43,13 @@ static Value *modified(const Control *control, const char *name, Value *x)
 
 static double scale_of(const Control *control, const Type *q)
 {
-    const AttributeProto *scale = node_attribute(control->body, control->node, "scale");
+    const AttributeProto *scale = control_attribute(control, "scale");
     return scale ? (double)scale->f : 1 / sqrt((double)q->dims[3]);
 }
 
 static Dtype softmax_dtype(const Control *control, Dtype dtype)
 {
-    const AttributeProto *precision = node_attribute(control->body, control->node, "softmax_precision");
+    const AttributeProto *precision = control_attribute(control, "softmax_precision");
     Dtype given;
     return precision && dtype_from_onnx(precision->i, &given) && is_float(given) ? given : wide_dtype(dtype);
 }

@@ -14,7 +14,7 @@ static Value *operand(const Control *control, size_t i)
 
 static int64_t int_attribute(const Control *control, const char *name, int64_t otherwise)
 {
-    const AttributeProto *attribute = node_attribute(control->body, control->node, name);
+    const AttributeProto *attribute = control_attribute(control, name);
     if (attribute && (attribute->has_f || attribute->has_s)) {
         fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin, "attribute '%s' must be an integer",
               name);
@@ -214,7 +214,7 @@ static bool import_concat(const Control *control)
     const bool stacked = int_attribute(control, "new_axis", 0);
     int count = 0;
     Graph *graph = control->import->graph;
-    if (!node_attribute(control->body, control->node, "axis")) {
+    if (!control_attribute(control, "axis")) {
         fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin,
               "the attribute 'axis' is missing; it says along which axis the tensors are joined");
     }
@@ -240,7 +240,7 @@ static bool import_concat(const Control *control)
 /* The body for each item of the first sequence, with the items of the others beside it, and whole tensors. */
 static bool import_map(const Control *control)
 {
-    const AttributeProto *body = node_attribute(control->body, control->node, "body");
+    const AttributeProto *body = control_attribute(control, "body");
     Value **items = NULL, ***columns = NULL;
     int count = 0;
     if (!body || !body->g || !sequence_operand(control, 0, &items, &count)) {

@@ -1,5 +1,19 @@
 /* onnx_subgraph.c: a body imported for a node that holds it, and what such nodes have in common. */
+#include <string.h>
+
 #include "frontend/import/onnx_control.h"
+
+const AttributeProto *control_attribute(const Control *control, const char *name)
+{
+    int given = 0;
+    for (size_t i = 0; i < control->node->n_attribute; i++) {
+        given += strcmp(text_or_empty(control->node->attribute[i]->name), name) == 0;
+    }
+    if (given > 1) {
+        fatal(control->import->diagnostics, EXIT_STATUS_INPUT, control->origin, "attribute '%s' is given twice", name);
+    }
+    return node_attribute(control->body, control->node, name);
+}
 
 bool refuse_control(const Control *control, const char *why)
 {

@@ -90,6 +90,20 @@ static void what_a_sequence_needs_is_not_guessed(void **state)
                    "node 'join' (ConcatFromSequence): the attribute 'axis' is missing");
 }
 
+static void what_a_sequence_is_told_twice_is_refused(void **state)
+{
+    ModelTest *test = *state;
+    WireBuffer graph = {0}, fields = {0};
+    add_value(&graph, 11, "x", 1, 1, DIMS(2), NULL);
+    add_node(&graph, "SequenceConstruct", "pair", "x x", "s");
+    add_int_attribute(&fields, "axis", 0);
+    add_int_attribute(&fields, "axis", 1);
+    add_node_of(&graph, 1, "ConcatFromSequence", NULL, "join", "s", "y", &fields);
+    add_value(&graph, 12, "y", 1, 1, DIMS(4), NULL);
+    ASSERT_REFUSED(test, EXIT_STATUS_INPUT, write_model(test, &graph, 17, NULL),
+                   "node 'join' (ConcatFromSequence): attribute 'axis' is given twice");
+}
+
 static void a_sequence_is_no_operand_of_arithmetic(void **state)
 {
     ModelTest *test = *state;
@@ -262,6 +276,7 @@ int main(void)
         MODEL_TEST(sequences_of_known_length_dissolve),
         MODEL_TEST(a_position_that_is_out_of_range_is_refused),
         MODEL_TEST(what_a_sequence_needs_is_not_guessed),
+        MODEL_TEST(what_a_sequence_is_told_twice_is_refused),
         MODEL_TEST(a_sequence_is_no_operand_of_arithmetic),
         MODEL_TEST(results_that_are_sequences_are_their_items),
         MODEL_TEST(a_split_into_too_many_parts_is_refused),
