@@ -5,10 +5,10 @@
 #include "codegen/calls/literals.h"
 #include "ir/ops/shared/geometry.h"
 #include "runtime/kernels/attention/attention_scratch.h"
+#include "runtime/kernels/conv/conv_scratch.h"
 #include "runtime/kernels/index/index_lines.h"
 #include "runtime/kernels/norm/norm_scratch.h"
 #include "runtime/kernels/reduce/reduce_scratch.h"
-#include "runtime/kernels/conv/conv_scratch.h"
 
 /* ---- scratch: the kernels' own formulas ------------------------------------------------------------------------- */
 
