@@ -24,6 +24,8 @@ static void check(PccConv c)
 
 #include "conv_shapes.inc"
 
+#include "conv_filtering.inc"
+
 static void test_split_weight_gradient(void **state)
 {
     (void)state;

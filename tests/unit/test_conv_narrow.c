@@ -150,6 +150,8 @@ static void check(PccConv c)
 
 #include "conv_shapes.inc"
 
+#include "conv_filtering.inc"
+
 static void test_many_channels(void **state)
 {
     (void)state;
@@ -163,6 +165,15 @@ static void test_split_weight_gradient(void **state)
     check(with(conv2d(5, 5, 8, 1, 39, 3), 1, 1, 1));
 }
 
+/* Transformed filters, and sums of the weights' gradient, that do not fit at once. */
+static void test_blocks_of_filters(void **state)
+{
+    (void)state;
+    const PccConv c = with_output(with(conv2d(32, 640, 80, 1, 4, 3), 1, 1, 1));
+    assert_true(pcc_conv_is_winograd(c) && pcc_winograd_filters_at_once(4, c.c, c.o) < c.o);
+    check_dtypes(c, PCC_BF16, PCC_BF16, PCC_BF16, PCC_F32);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_many_runs),
         cmocka_unit_test(test_minimal_filtering),
         cmocka_unit_test(test_minimal_filtering_of_uneven_padding),
+        cmocka_unit_test(test_blocks_of_filters),
         cmocka_unit_test(test_many_channels),
         cmocka_unit_test(test_one_and_three_dimensions),
         cmocka_unit_test(test_split_weight_gradient),

@@ -95,9 +95,10 @@ PCC_KERNEL int64_t pcc_conv_direct_ranges(PccConv shape)
 #define PCC_WINOGRAD_MOST 1024
 #define PCC_WINOGRAD_POSITIONS 512 /* at least */
 
-/* Bounds of the tiles of a block, both by whole register tiles of every instruction set. */
-#define PCC_WINOGRAD_FEWEST_TILES 48
-#define PCC_WINOGRAD_MOST_TILES 96
+/* Floats of a block's transformed source, about, and of transformed filters, unless a block of these has no more
+ * columns than one of results: what the second and the third cache have room for. */
+#define PCC_WINOGRAD_SOURCE 131072
+#define PCC_WINOGRAD_FILTERS (36 * 256 * 256)
 
 /* 3 x 3 taps of stride 1, over each image of a depth by itself, channels by whole registers of every instruction set,
  * and positions enough to be worth it. Where there are few, or images so small that taps see only padding, cotangents
@@ -113,28 +114,53 @@ PCC_KERNEL int pcc_conv_is_winograd(PccConv shape)
     return fits && pcc_conv_positions(shape.n, shape.out) >= PCC_WINOGRAD_POSITIONS;
 }
 
-/* Tiles that one thread transforms at a time, at most: their 16 components take half a MiB, and more where the products
- * would otherwise have too few rows. */
-PCC_KERNEL int64_t pcc_winograd_most_tiles(int64_t channels)
+/* Components of a tile of size x size results. */
+PCC_KERNEL int64_t pcc_winograd_components(int64_t size)
 {
-    const int64_t most = pcc_min_i64(PCC_WINOGRAD_MOST_TILES, 8192 / channels / 24 * 24);
-    return pcc_max_i64(PCC_WINOGRAD_FEWEST_TILES, most);
+    return (size + 2) * (size + 2);
+}
+
+/* Tiles that one thread transforms at a time, at most: whole register tiles of every instruction set. With fewer, the
+ * products would read the filters for too few rows. */
+PCC_KERNEL int64_t pcc_winograd_most_tiles(int64_t size, int64_t channels)
+{
+    const int64_t fit = PCC_WINOGRAD_SOURCE / pcc_winograd_components(size) / channels / 24 * 24;
+    return pcc_max_i64(96 / size, pcc_min_i64(192 / size, fit));
+}
+
+/* Result channels whose filters, or whose cotangents of filters, are computed at a time. */
+PCC_KERNEL int64_t pcc_winograd_filters_at_once(int64_t size, int64_t channels, int64_t filters)
+{
+    const int64_t fit = PCC_WINOGRAD_FILTERS / pcc_winograd_components(size) / channels;
+    const int64_t columns = pcc_max_i64(1, fit / PCC_WINOGRAD_COLUMNS) * PCC_WINOGRAD_COLUMNS;
+    return pcc_min_i64(filters, columns);
 }
 
 /* Tiles whose cotangents of weights are summed at a time. */
-PCC_KERNEL int64_t pcc_winograd_chunk(PccConv shape)
+PCC_KERNEL int64_t pcc_winograd_chunk(int64_t size, int64_t channels, int64_t filters)
 {
-    return pcc_max_i64(128, pcc_min_i64(256, 32768 / pcc_max_i64(shape.c, shape.o)));
+    const int64_t fit = 32768 / pcc_max_i64(channels, filters);
+    return pcc_max_i64(128, pcc_min_i64(256, fit)) * 2 / size;
 }
 
 /* Transformed filters, or a chunk's transformed tiles and the sums over all of them. */
+PCC_KERNEL int64_t pcc_winograd_elements(int64_t size, int64_t channels, int64_t filters, int64_t line)
+{
+    const int64_t columns = pcc_ceil_div(pcc_winograd_filters_at_once(size, channels, filters), 32) * 32;
+    const int64_t rows = pcc_ceil_div(channels, PCC_WINOGRAD_WIDTH) * PCC_WINOGRAD_WIDTH;
+    const int64_t chunk = (rows + columns) * pcc_winograd_chunk(size, channels, filters);
+    return pcc_winograd_components(size) * (chunk + rows * columns + 3 * line);
+}
+
 PCC_KERNEL size_t pcc_winograd_scratch_bytes(PccConv shape, size_t element_size)
 {
-    const int64_t chunk = pcc_winograd_chunk(shape), line = 64 / (int64_t)element_size;
-    const int64_t c = pcc_ceil_div(shape.c, PCC_WINOGRAD_WIDTH) * PCC_WINOGRAD_WIDTH;
-    const int64_t o = pcc_ceil_div(shape.o, 32) * 32;
-    const int64_t filters = pcc_max_i64(shape.c * o, pcc_ceil_div(shape.c, 32) * 32 * shape.o);
-    return pcc_align64((size_t)(16 * (pcc_max_i64(filters, (c + o) * chunk + 2 * line + c * o) + line)) * element_size);
+    const int64_t line = 64 / (int64_t)element_size;
+    int64_t most = 0;
+    for (int64_t size = 2; size <= 4; size += 2) {
+        most = pcc_max_i64(most, pcc_winograd_elements(size, shape.c, shape.o, line));
+        most = pcc_max_i64(most, pcc_winograd_elements(size, shape.o, shape.c, line)); /* of the input's cotangent */
+    }
+    return pcc_align64((size_t)most * element_size);
 }
 
 /* ----------------------------------------------------------------------------------------------------------------- */
