@@ -40,6 +40,22 @@ PCC_INLINE int32_t pcc_mask_f32(int truth)
     return -(int32_t)truth;
 }
 
+typedef union PccBits_f64 {
+    double value;
+    int64_t bits;
+} PccBits_f64;
+
+PCC_INLINE double pcc_select_f64(int64_t mask, double a, double b)
+{
+    const int64_t bits_a = (PccBits_f64){.value = a}.bits, bits_b = (PccBits_f64){.value = b}.bits;
+    return (PccBits_f64){.bits = (bits_a & mask) | (bits_b & ~mask)}.value;
+}
+
+PCC_INLINE int64_t pcc_mask_f64(int truth)
+{
+    return -(int64_t)truth;
+}
+
 PCC_INLINE float pcc_abs_f32(float x)
 {
     return pcc_from_bits_f32(pcc_bits_f32(x) & INT32_MAX);

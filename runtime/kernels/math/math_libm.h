@@ -88,11 +88,6 @@ PCC_INLINE double pcc_round_f64(double x)
     return __builtin_rint(x);
 }
 
-typedef union PccBits_f64 {
-    double value;
-    int64_t bits;
-} PccBits_f64;
-
 /* As in f32. */
 PCC_INLINE double pcc_round_significand_f64(double x, double bits, double least)
 {

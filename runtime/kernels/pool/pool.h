@@ -15,6 +15,7 @@
 
 #include "../common/storage.h"
 #include "../common/typed.h"
+#include "../math/math_bits.h"
 #include "pool_shape.h"
 
 #define PCC_POOL_TILE 64 /* channels of one task: its accumulators stay in registers or the first-level cache */
