@@ -10,7 +10,7 @@
  *
  * Implicit GEMM: the packers of gemm.h gather from the activations (conv_gather.inc), so the matrix of patches is never
  * materialised. Groups are a batch of products; depthwise convolutions and those of few input channels
- * (pcc_conv_is_direct(), where that measured faster) are direct. Those of 3 x 3 taps in f32 go by minimal filtering
+ * (pcc_conv_by_direct(), where that measured faster) are direct. Those of 3 x 3 taps in f32 go by minimal filtering
  * (conv_winograd.h) where pcc_conv_by_winograd(). */
 #ifndef PCC_CONV_H
 #define PCC_CONV_H
@@ -24,6 +24,12 @@
 
 /* Products with at most so many columns read the source's rows in place; with more, packing is faster. */
 #define PCC_CONV_LIST_COLUMNS 192
+
+/* paired: bf16 would be multiplied in pairs along K, which is faster where K is long enough to pack it. */
+PCC_KERNEL int pcc_conv_by_direct(PccConv c, int paired)
+{
+    return pcc_conv_is_direct(c) && (!paired || pcc_conv_taps(c) * c.c < 96);
+}
 
 #define PCC_TEMPLATE "../conv/conv_core.inc"
 #include "../common/for_floats.inc"

@@ -86,6 +86,12 @@ PCC_KERNEL int64_t pcc_conv_direct_ranges(PccConv shape)
     return pcc_min_i64(16, pcc_conv_direct_blocks(shape));
 }
 
+PCC_KERNEL size_t pcc_conv_direct_scratch_bytes(PccConv shape, size_t element_size)
+{
+    const int64_t ranges = pcc_max_i64(1, pcc_conv_direct_ranges(shape));
+    return pcc_align64((size_t)(ranges * pcc_conv_direct_sums(shape)) * element_size);
+}
+
 /* ---- minimal filtering (conv_winograd.h) ------------------------------------------------------------------------ */
 
 /* Channels of a panel of the transformed source, columns of results in a block, and the most channels for which a
@@ -165,24 +171,27 @@ PCC_KERNEL size_t pcc_winograd_scratch_bytes(PccConv shape, size_t element_size)
 
 /* ----------------------------------------------------------------------------------------------------------------- */
 
+PCC_KERNEL size_t pcc_more_bytes(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Suffices for the convolution and both of its gradients: rearranged weights, and partial sums where K is split. */
 PCC_KERNEL size_t pcc_conv_scratch_bytes(PccConv shape, size_t element_size)
 {
     const int64_t depth = pcc_conv_taps(shape) * (shape.c / shape.groups), columns = shape.o / shape.groups;
     const int64_t outputs = pcc_conv_positions(shape.n, shape.out);
-    if (pcc_conv_is_direct(shape)) /* the input's gradient, a product, is not split */
-        return pcc_align64((size_t)(pcc_max_i64(1, pcc_conv_direct_ranges(shape)) * pcc_conv_direct_sums(shape)) *
-                           element_size);
     const size_t weights = pcc_align64((size_t)(depth * shape.o) * element_size);
     if (pcc_conv_is_depthwise(shape))
         return weights + pcc_align64((size_t)(pcc_conv_depthwise_ranges(shape) * depth * shape.o) * element_size);
     const size_t product = weights +
                            pcc_gemm_batched_scratch_bytes(shape.groups, outputs, columns, depth, element_size) +
                            pcc_gemm_batched_scratch_bytes(shape.groups, columns, depth, outputs, element_size);
-    if (element_size == sizeof(double) || !pcc_conv_is_winograd(shape))
-        return product;
-    const size_t winograd = pcc_winograd_scratch_bytes(shape, element_size);
-    return winograd > product ? winograd : product;
+    if (pcc_conv_is_direct(shape))
+        return pcc_more_bytes(product, pcc_conv_direct_scratch_bytes(shape, element_size));
+    if (element_size == sizeof(float) && pcc_conv_is_winograd(shape))
+        return pcc_more_bytes(product, pcc_winograd_scratch_bytes(shape, element_size));
+    return product;
 }
 
 #endif

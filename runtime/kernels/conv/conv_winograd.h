@@ -9,8 +9,8 @@
  * the flipped filters.
  *
  * The transforms add pixels that are neighbours, so a result's error is relative to the largest of its tile, and
- * infinities become NaN. Beside a direct sum's, the error of results in f32 is 0.7 to 0.9 times as large for M = 2 and 2 to
- * 3 times for M = 4, and that of a model's gradient 0.8 and 1.2 times (docs/precision.md). Double is always summed
+ * infinities become NaN. Beside a direct sum's, the error of results in f32 is 0.7 to 0.9 times as large for M = 2 and
+ * 2 to 3 times for M = 4, and that of a model's gradient 0.8 and 1.2 times (docs/precision.md). Double is always summed
  * directly. */
 #ifndef PCC_CONV_WINOGRAD_H
 #define PCC_CONV_WINOGRAD_H
