@@ -4,8 +4,8 @@
  * anyway: there it is made once more on the way, as GELU of its input is beside GELU's gradient (see merge_clones() of
  * fuse.c). It costs no pass over memory of its own.
  *
- * auto: those that are costly to compute again. What elementwise operators, norms, pools and moves make of activations
- * that stay is not: it takes a pass over memory, or is fused into the loop that reads it.
+ * auto: those that are costly to compute again, and those that are small. What elementwise operators, norms and moves
+ * make of activations that stay is neither: it takes a pass over memory, or is fused into the loop that reads it.
  *
  * all: the forward pass is cut into segments. What crosses a cut stays, so that a segment can be computed again from
  * what entered it; the last one, which the backward pass begins with, is treated as auto does. With s segments the step
@@ -20,6 +20,7 @@ enum {
     MAX_CHAIN = 16, /* nodes that auto computes again for one activation */
     MAX_SEGMENTS = 64,
     SMALL_SHARE = 16,      /* a statistic is at most this part of what it is taken of: to keep it costs nothing */
+    KERNEL_SHARE = 4,      /* and what a pool keeps costs little, beside reading all that it pools */
     COSTLY = MAX_CHAIN + 1 /* more nodes than that */
 };
 
@@ -36,6 +37,17 @@ static bool is_statistic(const Node *node, const Value *output)
         if (node->inputs[i] && type_bytes(&node->inputs[i]->type) > most)
             most = type_bytes(&node->inputs[i]->type);
     return type_bytes(&output->type) <= most / SMALL_SHARE;
+}
+
+/* To compute what a kernel makes of much larger activations again would cost more than it is worth: maxima and their
+ * positions, and the statistics that a clone reads. */
+static bool condenses(const Forward *f, const Node *node, const Value *output)
+{
+    int64_t most = 0;
+    for (int i = 0; i < node->input_count; i++)
+        if (is_activation(f, node->inputs[i]) && element_count(&node->inputs[i]->type) > most)
+            most = element_count(&node->inputs[i]->type);
+    return !is_costly(node) && node->op->kind == OP_KERNEL && element_count(&output->type) <= most / KERNEL_SHARE;
 }
 
 /* ---- fused ------------------------------------------------------------------------------------------------------ */
@@ -107,7 +119,8 @@ static void keep_costly(const Forward *f, bool *kept)
             const Value *output = node->outputs[i];
             if (!output)
                 continue;
-            kept[output->id] = f->is_saved[output->id] && (again >= COSTLY || is_statistic(node, output));
+            kept[output->id] = condenses(f, node, output) ||
+                               (f->is_saved[output->id] && (again >= COSTLY || is_statistic(node, output)));
             cost[output->id] = kept[output->id] ? 0 : again;
         }
     }
