@@ -57,8 +57,8 @@ PCC_KERNEL PccBf16 pcc_bf16_from_f32(float x)
     y.bits = __bfloat16_as_ushort(__float2bfloat16_rn(x));
 #else
     const uint32_t bits = pcc_bits_of_f32(x);
-    const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1)) >> 16, quiet = bits >> 16 | 0x40;
-    y.bits = (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
+    const uint32_t half = 0x7fffu + (bits >> 16 & 1), quiet = ~bits & 0x400000u;
+    y.bits = (uint16_t)((bits + (x != x ? quiet : half)) >> 16);
 #endif
     return y;
 }
