@@ -4,8 +4,8 @@
 #include "ir/ops/shared/unary.h"
 
 /* GeluTanh: x/2 (1 + tanh u) with u = slope (x + cubic x^3) is x sigmoid(2u); slope is sqrt(2/pi). GeluErf: x Phi(x) as
- * x/2 (1 + erf(root x)); root is 1/sqrt(2), 0.5641... is 1/sqrt(pi). These are attributes because exporters that
- * decompose GELU round them to f32, and f64 training must compute with what the model says.
+ * x/2 erfc(-root x); root is 1/sqrt(2), 0.5641... is 1/sqrt(pi), gauss(x) is e^(-x^2). These are attributes because
+ * exporters that decompose GELU round them to f32, and f64 training must compute with what the model says.
  * Softplus: log(1 + e^x), written so that nothing overflows. Mish: x t with t = tanh(softplus(x)), whose derivative is
  * t + x sigmoid(x) (1 - t^2). */
 /* clang-format off */
@@ -41,8 +41,8 @@
                                      tanh(maximum(x, 0.0) + log1p(exp(-absolute(x)))))))
 
 #define GELU_ROWS(ROW) \
-    ROW(GeluErf, "root:float=0.7071067811865476", 1, OWN, FOLLOW, 0.5 * x * (1.0 + erf(x * p0)), INPUT, \
-        y * (0.5 * (1.0 + erf(x * p0)) + x * (p0 * 0.5641895835477563) * exp(-((p0 * x) * (p0 * x))))) \
+    ROW(GeluErf, "root:float=0.7071067811865476", 1, OWN, FOLLOW, x * half_erfc(-p0 * x), INPUT, \
+        y * (half_erfc(-p0 * x) + x * (p0 * 0.5641895835477563) * gauss(-p0 * x))) \
     ROW(GeluTanh, "slope:float=0.7978845608028654, cubic:float=0.044715", 2, OWN, FOLLOW, \
         x * sigmoid(2.0 * p0 * (x + p1 * x * x * x)), INPUT, \
         y * sigmoid(2.0 * p0 * (x + p1 * x * x * x)) * \

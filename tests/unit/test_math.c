@@ -31,6 +31,8 @@ LOOP(log)
 LOOP(tanh)
 LOOP(erf)
 LOOP(sigmoid)
+LOOP(gauss)
+LOOP(half_erfc)
 LOOP(log1p)
 LOOP(expm1)
 LOOP(sin)
@@ -129,6 +131,63 @@ static void every_function_is_within_its_bound(void **state)
     assert_int_equal(failures, 0);
 }
 
+/* The largest of |got - want| / unit(x) over every 1021st of all floats. */
+static double worst_in_units(Loop loop, Reference reference, Reference unit)
+{
+    static float x[BLOCK], y[BLOCK];
+    double worst = 0.0;
+    for (uint64_t next = 0; next <= UINT32_MAX;) {
+        int64_t n = 0;
+        for (; n < BLOCK && next <= UINT32_MAX; next += 1021) {
+            uint32_t bits = (uint32_t)next;
+            memcpy(&x[n], &bits, sizeof bits);
+            n += !isnan(x[n]);
+        }
+        loop(n, x, y);
+        for (int64_t i = 0; i < n; i++) {
+            double error = fabs((double)y[i] - reference((double)x[i])) / unit((double)x[i]);
+            worst = error <= worst ? worst : error; /* a NaN is the worst */
+        }
+    }
+    return worst;
+}
+
+static double gauss(double x)
+{
+    return exp(-x * x);
+}
+
+static double half_erfc(double x)
+{
+    return 0.5 * erfc(x);
+}
+
+/* 1 ulp and the rounding of x^2; results below 2^-126.5 may be 0. */
+static double gauss_unit(double x)
+{
+    return fmax(0x1p-126, (1.0 + fmin(x * x, 100.0)) * 0x1p-23 * gauss(x));
+}
+
+static double half_erfc_unit(double x)
+{
+    (void)x;
+    return 1.25 * 0x1p-24;
+}
+
+static void the_parts_of_gelu_are_within_their_bounds(void **state)
+{
+    (void)state;
+    assert_true(worst_in_units(loop_gauss, gauss, gauss_unit) <= 1.0);
+    assert_true(worst_in_units(loop_half_erfc, half_erfc, half_erfc_unit) <= 1.0);
+    const float x[] = {-INFINITY, INFINITY, NAN, -NAN, -0.0f, 14.0f, -1e30f};
+    const float want[] = {1.0f, 0.0f, NAN, NAN, 0.5f, 0.0f, 1.0f};
+    for (int i = 0; i < 7; i++) {
+        const float got = pcc_half_erfc_f32(x[i]), power = pcc_gauss_f32(x[i]);
+        assert_true(isnan(want[i]) ? isnan(got) && isnan(power) : got == want[i]);
+        assert_true(isnan(want[i]) || power == (want[i] == 0.5f ? 1.0f : 0.0f));
+    }
+}
+
 static const float special[] = {0.0f,       -0.0f,   1.0f,      -1.0f,     2.0f,       -2.0f,           0.5f,
                                 -0.5f,      3.0f,    -3.0f,     2.5f,      1e-40f,     -1e-40f,         1e30f,
                                 -1e30f,     1e-30f,  0x1p-149f, 0x1p-126f, 16777217.f, 8388608.5f,      8388607.f,
@@ -217,6 +276,7 @@ static void the_f64_family_is_libm(void **state)
     assert_true(pcc_fmod_f64(-5.5, 2.0) == -1.5 && pcc_fmod_f32(5.5f, -2.0f) == 1.5f);
     assert_true(pcc_mod_f64(-5.5, 2.0) == 0.5 && pcc_mod_f32(5.5f, -2.0f) == -0.5f);
     assert_true(pcc_mod_f32(-5.0f, INFINITY) == INFINITY && pcc_mod_f64(5.0, (double)INFINITY) == 5.0);
+    assert_true(pcc_gauss_f64(0.3) == exp(-(0.3 * 0.3)) && pcc_half_erfc_f64(0.3) == 0.5 * erfc(0.3));
     assert_true(pcc_erf_f64(0.3) == erf(0.3) && pcc_pow_f64(1.5, 2.5) == pow(1.5, 2.5));
 }
 
@@ -224,6 +284,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_function_is_within_its_bound),
+        cmocka_unit_test(the_parts_of_gelu_are_within_their_bounds),
         cmocka_unit_test(special_values_are_right),
         cmocka_unit_test(pow_agrees_with_annex_f),
         cmocka_unit_test(pow_is_within_its_bound),

@@ -21,6 +21,8 @@
     FUNCTION(modulo, mod)                          \
     FUNCTION(sqrt, sqrt)                           \
     FUNCTION(erf, erf)                             \
+    FUNCTION(half_erfc, half_erfc)                 \
+    FUNCTION(gauss, gauss)                         \
     FUNCTION(tanh, tanh)                           \
     FUNCTION(sigmoid, sigmoid)                     \
     FUNCTION(sin, sin)                             \
@@ -54,6 +56,16 @@ static inline double sigmoid(double x)
 {
     double e = exp(-fabs(x));
     return x >= 0 ? 1 / (1 + e) : e / (1 + e);
+}
+
+static inline double half_erfc(double x)
+{
+    return 0.5 * erfc(x);
+}
+
+static inline double gauss(double x)
+{
+    return exp(-x * x);
 }
 
 /* NaN wins, as in ONNX and PyTorch. */

@@ -121,4 +121,14 @@ PCC_INLINE double pcc_sigmoid_f64(double x)
     return (x < 0.0 ? z : 1.0) / (1.0 + z);
 }
 
+PCC_INLINE double pcc_gauss_f64(double x)
+{
+    return __builtin_exp(-(x * x));
+}
+
+PCC_INLINE double pcc_half_erfc_f64(double x)
+{
+    return 0.5 * __builtin_erfc(x);
+}
+
 #endif
