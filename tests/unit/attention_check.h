@@ -8,10 +8,12 @@
 
 enum { MAX = 1 << 18, THREADS = 5 };
 
-/* Operands and results; q, k, v may be views of one buffer, as the strides say. mask and visible: at most one. */
+/* Operands and results; q, k, v may be views of one buffer, as the strides say. mask and visible: at most one.
+ * of_sizes: the formula adds up the sizes of the terms of y, dq, dk and dv instead of the terms. */
 typedef struct Operands {
     double *q, *k, *v, *mask, *y, *max, *inverse_sum, *dy, *dq, *dk, *dv;
     uint8_t *visible;
+    int of_sizes;
 } Operands;
 
 enum { OPERAND_COUNT = 11 }; /* of floats */
@@ -167,6 +169,11 @@ static inline double score(const PccAttention *a, Operands o, int64_t b, int64_t
     return o.mask ? sum + o.mask[masked] : sum;
 }
 
+static inline double term(Operands o, double x)
+{
+    return o.of_sizes ? fabs(x) : x;
+}
+
 /* One query's weights and statistics. Scores are rounded to float where a float kernel's would be `absorbed`: where
  * huge masks leave nothing of the products. */
 static inline void reference_weights(const PccAttention *a, Operands o, int absorbed, int64_t b, int64_t h, int64_t i,
@@ -196,7 +203,7 @@ static inline void reference_row(const PccAttention *a, Operands o, int64_t b, i
     memset(y, 0, (size_t)a->value_width * sizeof *y);
     for (int64_t j = 0; j < a->keys; j++)
         for (int64_t d = 0; d < a->value_width; d++)
-            y[d] += weight[j] * o.v[at(a->v_stride, b, h / a->kv_group, j) + d];
+            y[d] += term(o, weight[j] * o.v[at(a->v_stride, b, h / a->kv_group, j) + d]);
 }
 
 static inline void reference_grad_row(const PccAttention *a, Operands o, int64_t b, int64_t h, int64_t i,
@@ -213,12 +220,12 @@ static inline void reference_grad_row(const PccAttention *a, Operands o, int64_t
         double *dk = o.dk + at(a->dk_stride, b, kv, j), *dv = o.dv + at(a->dv_stride, b, kv, j), dp = 0.0;
         for (int64_t d = 0; d < a->value_width; d++) {
             dp += dy[d] * v[d];
-            dv[d] += weight[j] * dy[d];
+            dv[d] += term(o, weight[j] * dy[d]);
         }
         const double ds = weight[j] * (dp - delta) * a->scale;
         for (int64_t d = 0; d < a->width; d++) {
-            dq[d] += ds * k[d];
-            dk[d] += ds * q[d];
+            dq[d] += term(o, ds * k[d]);
+            dk[d] += term(o, ds * q[d]);
         }
     }
 }

@@ -80,13 +80,20 @@ static double unit_of(PccDtype dtype)
     return dtype == PCC_BF16 ? 0x1p-8 : dtype == PCC_F16 ? 0x1p-11 : 0.0;
 }
 
+/* Do products round softmax weights and gradients of scores to bf16 (attention_pairs.h)? */
+static int weights_are_rounded(const Storage *s)
+{
+    return PCC_PAIRS && !PCC_TILES && s->q == PCC_BF16 && s->k == PCC_BF16 && s->v == PCC_BF16 && s->dy == PCC_BF16;
+}
+
 /* All of a buffer: what a kernel must not touch has kept its value too. Beside the one rounding to storage there is
- * what float accumulation makes of numbers near 1. */
-static void compare(const char *what, const double *want, const Stored *got, int i)
+ * what float accumulation makes of numbers near 1, and where `sizes` of a sum's terms are given, a rounding of each. */
+static void compare(const char *what, const double *want, const double *sizes, const Stored *got, int i)
 {
     const double unit = unit_of(got->operand[i].dtype);
     for (int64_t j = 0; j < MAX; j++) {
-        const double tolerance = unit * fabs(want[j]) + 64 * 0x1p-23 * (1.0 + fabs(want[j]));
+        const double rounded = sizes ? unit_of(PCC_BF16) * fabs(sizes[j]) : 0.0;
+        const double tolerance = (unit + 64 * 0x1p-23) * (fabs(want[j]) + rounded) + rounded + 64 * 0x1p-23;
         check_close((double)pcc_read_one(in(got, i), j), want[j], tolerance, what, j);
     }
 }
@@ -97,16 +104,23 @@ static void check_stored(PccAttention a, Operands original, const Storage *stora
     static const int results[] = {Y, MAXIMUM, INVERSE_SUM, DQ, DK, DV};
     Operands want = copy_operands(original);
     Stored got = store(want, storage);
+    Operands sizes = copy_operands(want);
+    const int rounded = weights_are_rounded(storage);
     double *saved = malloc(MAX * sizeof *saved);
     assert_true(pcc_attention_grad_scratch_bytes(a, sizeof(float)) <= (size_t)MAX * 64);
     run(a, &got);
     for (int64_t j = 0; j < MAX; j++)
         saved[j] = (double)pcc_read_one(in(&got, Y), j); /* the gradient's operand is y as stored */
     reference(&a, want, absorbed, saved);
-    for (size_t i = 0; i < sizeof results / sizeof *results; i++)
-        compare(names[results[i]], *operand(&want, results[i]), &got, results[i]);
+    sizes.of_sizes = 1;
+    reference(&a, sizes, absorbed, saved);
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+        const int r = results[i], is_sum = r != MAXIMUM && r != INVERSE_SUM;
+        compare(names[r], *operand(&want, r), rounded && is_sum ? *operand(&sizes, r) : NULL, &got, r);
+    }
     free(saved);
     free_stored(got);
+    free_operands(sizes);
     free_operands(want);
 }
 
@@ -145,6 +159,9 @@ static void heads_are_strided_and_grouped(void **state)
     check(interleaved_shape(2, 50, 3, 64), new_operands(0));
     check(grouped_shape(2, 6, 3, 40, 61, 16, 8), new_operands(0));
     check(grouped_shape(1, 2, 2, 1100, 150, 64, 8), new_operands(0)); /* sums of dq that leave the thread's scratch */
+    PccAttention causal = grouped_shape(2, 4, 2, 139, 143, 7, 13);
+    causal.causal = 1;
+    check(causal, new_operands(0));
 }
 
 static void masks_of_any_dtype(void **state)

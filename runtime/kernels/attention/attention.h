@@ -44,6 +44,8 @@
 
 #if PCC_TILES
 #    include "attention_amx.h"
+#elif PCC_PAIRS
+#    include "attention_pairs.h"
 #endif
 
 #define PCC_TEMPLATE "../attention/attention_stored.inc"

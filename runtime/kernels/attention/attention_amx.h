@@ -6,19 +6,13 @@
 #ifndef PCC_ATTENTION_AMX_H
 #define PCC_ATTENTION_AMX_H
 
+#include "attention_interleave.h"
+
 /* The most rows of A, the elements of a depth block, and the floats of all panels: high and low parts of A, and 32
  * columns of B. */
 #define PCC_ATTENTION_PANEL_ROWS 128
 #define PCC_ATTENTION_PANEL_DEPTH 128
 #define PCC_ATTENTION_PANELS (PCC_ATTENTION_PANEL_ROWS * PCC_ATTENTION_PANEL_DEPTH + 32 * PCC_ATTENTION_PANEL_DEPTH / 2)
-
-/* Packs two registers of floats into one of bf16 pairs, lane by lane, `low` in the low halves. */
-PCC_KERNEL __m512i pcc_attention_pairs(__m512 low, __m512 high)
-{
-    const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22,
-                                                6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    return _mm512_permutexvar_epi16(interleave, (__m512i)_mm512_cvtne2ps_pbh(high, low));
-}
 
 /* The rounding errors of these pairs, as bf16 pairs. */
 PCC_KERNEL __m512i pcc_attention_residual(__m512 low, __m512 high, __m512i pairs)
@@ -26,11 +20,6 @@ PCC_KERNEL __m512i pcc_attention_residual(__m512 low, __m512 high, __m512i pairs
     const __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
     return pcc_attention_pairs(_mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16))),
                                _mm512_sub_ps(high, _mm512_castsi512_ps(_mm512_and_si512(pairs, upper))));
-}
-
-PCC_KERNEL __m512 pcc_attention_load_or_zero(int exists, const float *from)
-{
-    return exists ? _mm512_loadu_ps(from) : _mm512_setzero_ps();
 }
 
 /* Packs 16 rows of A, elements [d, d + 32) of K as far as they are below `depth`, into one tile of its panel. */
@@ -135,26 +124,26 @@ PCC_SHARED void pcc_attention_amx(PccAttentionProduct_f32 p, float *panels)
 
 /* ---- what attention_registers.inc defines for the other forms ---------------------------------------------------- */
 
-PCC_KERNEL int pcc_attention_in_tiles_narrow(PccIn a, PccIn b, PccIn c, PccIn d)
+PCC_KERNEL int pcc_attention_in_pairs_narrow(PccIn a, PccIn b, PccIn c, PccIn d)
 {
     const int all = a.dtype == PCC_BF16 && b.dtype == PCC_BF16 && c.dtype == PCC_BF16 && d.dtype == PCC_BF16;
     return all && pcc_amx_granted();
 }
 
-PCC_KERNEL int64_t pcc_attention_panel_elements_narrow(int in_tiles)
+PCC_KERNEL int64_t pcc_attention_panel_elements_narrow(int in_pairs)
 {
-    return in_tiles ? PCC_ATTENTION_PANELS : 0;
+    return in_pairs ? PCC_ATTENTION_PANELS : 0;
 }
 
-PCC_KERNEL void pcc_attention_begin_narrow(int in_tiles)
+PCC_KERNEL void pcc_attention_begin_narrow(int in_pairs)
 {
-    if (in_tiles)
+    if (in_pairs)
         pcc_amx_begin();
 }
 
-PCC_KERNEL void pcc_attention_end_narrow(int in_tiles)
+PCC_KERNEL void pcc_attention_end_narrow(int in_pairs)
 {
-    if (in_tiles)
+    if (in_pairs)
         pcc_amx_end();
 }
 
