@@ -69,7 +69,7 @@ static inline PccConv with_output(PccConv c)
 static inline void allow_mixing(PccConv c, size_t element_size, double *bound, int64_t count)
 {
     double most = 0;
-    if (!pcc_conv_by_winograd(c, 0, element_size)) /* whatever the dtypes */
+    if (!pcc_conv_by_winograd(c, c.out, 0, element_size)) /* whatever the dtypes */
         return;
     for (int64_t i = 0; i < count; i++)
         most = fmax(most, bound[i]);

@@ -100,6 +100,7 @@ PCC_KERNEL size_t pcc_conv_direct_scratch_bytes(PccConv shape, size_t element_si
 #define PCC_WINOGRAD_COLUMNS 64
 #define PCC_WINOGRAD_MOST 1024
 #define PCC_WINOGRAD_POSITIONS 512 /* at least */
+#define PCC_WINOGRAD_FEWEST 96     /* tiles of a block at least, times the results of a tile along an axis */
 
 /* Floats of a block's transformed source, about, and of transformed filters, unless a block of these has no more
  * columns than one of results: what the second and the third cache have room for. */
@@ -108,7 +109,8 @@ PCC_KERNEL size_t pcc_conv_direct_scratch_bytes(PccConv shape, size_t element_si
 
 /* 3 x 3 taps of stride 1, over each image of a depth by itself, channels by whole registers of every instruction set,
  * and positions enough to be worth it. Where there are few, or images so small that taps see only padding, cotangents
- * of weights are often 0: they are to be 0, and not a rounding error, which Adam would turn into steps. */
+ * of weights are often 0, and minimal filtering would make some of them a rounding error, which Adam turns into steps.
+ */
 PCC_KERNEL int pcc_conv_is_winograd(PccConv shape)
 {
     int fits = shape.kernel[0] == 1 && shape.pad[0] == 0 && shape.stride[0] == 1 && shape.in[0] == shape.out[0];
@@ -126,12 +128,12 @@ PCC_KERNEL int64_t pcc_winograd_components(int64_t size)
     return (size + 2) * (size + 2);
 }
 
-/* Tiles that one thread transforms at a time, at most: whole register tiles of every instruction set. With fewer, the
- * products would read the filters for too few rows. */
+/* Tiles that one thread transforms at a time, at most: multiples of 24, whole register tiles of every instruction set.
+ * They fit in its cache, unless the products would read the filters for too few rows then. */
 PCC_KERNEL int64_t pcc_winograd_most_tiles(int64_t size, int64_t channels)
 {
     const int64_t fit = PCC_WINOGRAD_SOURCE / pcc_winograd_components(size) / channels / 24 * 24;
-    return pcc_max_i64(96 / size, pcc_min_i64(192 / size, fit));
+    return pcc_max_i64(PCC_WINOGRAD_FEWEST / size, pcc_min_i64(2 * PCC_WINOGRAD_FEWEST / size, fit));
 }
 
 /* Result channels whose filters, or whose cotangents of filters, are computed at a time. */
@@ -149,7 +151,8 @@ PCC_KERNEL int64_t pcc_winograd_chunk(int64_t size, int64_t channels, int64_t fi
     return pcc_max_i64(128, pcc_min_i64(256, fit)) * 2 / size;
 }
 
-/* Transformed filters, or a chunk's transformed tiles and the sums over all of them. */
+/* A chunk's transformed tiles and the sums over all of them; transformed filters, without tiles, have room there too.
+ */
 PCC_KERNEL int64_t pcc_winograd_elements(int64_t size, int64_t channels, int64_t filters, int64_t line)
 {
     const int64_t columns = pcc_ceil_div(pcc_winograd_filters_at_once(size, channels, filters), 32) * 32;

@@ -9,9 +9,9 @@
  * the flipped filters.
  *
  * The transforms add pixels that are neighbours, so a result's error is relative to the largest of its tile, and
- * infinities become NaN. Beside a direct sum's, the error of results in f32 is 0.7 to 0.9 times as large for M = 2 and
- * 2 to 3 times for M = 4, and that of a model's gradient 0.8 and 1.2 times (docs/precision.md). Double is always summed
- * directly. */
+ * infinities, and sums of more than 1e37, become NaN. Beside a direct sum's, the error of results in f32 is 0.7 to 0.9
+ * times as large for M = 2 and 2 to 3 times for M = 4, and that of a model's gradient 0.8 and 1.2 times
+ * (docs/precision.md). Double is always summed directly. */
 #ifndef PCC_CONV_WINOGRAD_H
 #define PCC_CONV_WINOGRAD_H
 
@@ -22,19 +22,25 @@
 #ifndef PCC_WINOGRAD
 #    define PCC_WINOGRAD 4
 #endif
+#if PCC_WINOGRAD != 0 && PCC_WINOGRAD != 2 && PCC_WINOGRAD != 4
+#    error "PCC_WINOGRAD is 0, 2 or 4"
+#endif
 
-/* Are the multiplications of F(4 x 4) fewer than half of a direct sum's, by what the transforms take? */
-PCC_KERNEL int pcc_winograd_halves_work(PccConv c)
+/* Are the multiplications for results of height result[1] and width result[2], and a quarter more for the transforms,
+ * at most half of a direct sum's? */
+PCC_KERNEL int pcc_winograd_halves_work(const int64_t result[3])
 {
-    const int64_t tiles = pcc_ceil_div(c.out[1], 4) * pcc_ceil_div(c.out[2], 4);
-    return 5 * 36 * tiles * 2 <= 4 * 9 * c.out[1] * c.out[2];
+    const int64_t size = pcc_max_i64(1, PCC_WINOGRAD);
+    const int64_t tiles = pcc_ceil_div(result[1], size) * pcc_ceil_div(result[2], size);
+    return 2 * 5 * pcc_winograd_components(size) * tiles <= 4 * 9 * result[1] * result[2];
 }
 
-/* paired: bf16 would be multiplied in pairs along K. vdpbf16ps does two multiplications at a time, AMX's tiles many. */
-PCC_KERNEL int pcc_conv_by_winograd(PccConv c, int paired, size_t element_size)
+/* result: c.out, or c.in for the input's cotangent. paired: bf16 would be multiplied in pairs along K; vdpbf16ps does
+ * two multiplications at a time, AMX's tiles many. */
+PCC_KERNEL int pcc_conv_by_winograd(PccConv c, const int64_t result[3], int paired, size_t element_size)
 {
     return PCC_WINOGRAD && element_size == sizeof(float) && pcc_conv_is_winograd(c) &&
-           (!paired || (!PCC_TILES && pcc_winograd_halves_work(c)));
+           (!paired || (!PCC_TILES && pcc_winograd_halves_work(result)));
 }
 
 /* y of x, or of dy the cotangent of x: `source` to `result`. */
