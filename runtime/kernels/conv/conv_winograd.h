@@ -27,12 +27,14 @@
 #endif
 
 /* Are the multiplications for results of height result[1] and width result[2], and a quarter more for the transforms,
- * at most half of a direct sum's? */
-PCC_KERNEL int pcc_winograd_halves_work(const int64_t result[3])
+ * at most half of a direct sum's? And are there tiles enough, each of which reads all transformed filters once, that
+ * writing these to memory does not matter? */
+PCC_KERNEL int pcc_winograd_halves_work(PccConv c, const int64_t result[3])
 {
     const int64_t size = pcc_max_i64(1, PCC_WINOGRAD);
     const int64_t tiles = pcc_ceil_div(result[1], size) * pcc_ceil_div(result[2], size);
-    return 2 * 5 * pcc_winograd_components(size) * tiles <= 4 * 9 * result[1] * result[2];
+    return 2 * 5 * pcc_winograd_components(size) * tiles <= 4 * 9 * result[1] * result[2] &&
+           c.n * c.in[0] * tiles >= 128;
 }
 
 /* result: c.out, or c.in for the input's cotangent. paired: bf16 would be multiplied in pairs along K; vdpbf16ps does
@@ -40,7 +42,7 @@ PCC_KERNEL int pcc_winograd_halves_work(const int64_t result[3])
 PCC_KERNEL int pcc_conv_by_winograd(PccConv c, const int64_t result[3], int paired, size_t element_size)
 {
     return PCC_WINOGRAD && element_size == sizeof(float) && pcc_conv_is_winograd(c) &&
-           (!paired || (!PCC_TILES && pcc_winograd_halves_work(result)));
+           (!paired || (!PCC_TILES && pcc_winograd_halves_work(c, result)));
 }
 
 /* y of x, or of dy the cotangent of x: `source` to `result`. */
