@@ -7,7 +7,7 @@
  * another's, as idle threads of these spin for a while. Build:
  *   cc -O3 -march=native -fopenmp bench/kernel_gemm.c -o kernel_gemm && ./kernel_gemm [repetitions] [threads] [filter]
  * filter: a part of the names of the shapes to run. Convolutions count the multiplications of a direct sum, so that
- * minimal filtering (conv_winograd.h; -DPCC_WINOGRAD=0: none) may exceed the peak. */
+ * minimal filtering (conv/winograd/winograd.h; -DPCC_WINOGRAD=0: none) may exceed the peak. */
 #define _GNU_SOURCE
 #define PCC_NARROW
 #include <stdio.h>

@@ -11,12 +11,12 @@
  * Implicit GEMM: the packers of gemm.h gather from the activations (conv_gather.inc), so the matrix of patches is never
  * materialised. Groups are a batch of products; depthwise convolutions and those of few input channels
  * (pcc_conv_by_direct(), where that measured faster) are direct. Those of 3 x 3 taps in f32 go by minimal filtering
- * (conv_winograd.h) where pcc_conv_by_winograd(). */
+ * (winograd/winograd.h) where pcc_conv_by_winograd(). */
 #ifndef PCC_CONV_H
 #define PCC_CONV_H
 
 #include "conv_phase.h"
-#include "conv_winograd.h"
+#include "winograd/winograd.h"
 #include "../gemm/gemm.h"
 
 /* Channels of a depthwise convolution that are accumulated together. */

@@ -92,7 +92,8 @@ PCC_KERNEL size_t pcc_conv_direct_scratch_bytes(PccConv shape, size_t element_si
     return pcc_align64((size_t)(ranges * pcc_conv_direct_sums(shape)) * element_size);
 }
 
-/* ---- minimal filtering (conv_winograd.h) ------------------------------------------------------------------------ */
+/* ---- minimal filtering (winograd/winograd.h) ------------------------------------------------------------------------
+ */
 
 /* Channels of a panel of the transformed source, columns of results in a block, and the most channels for which a
  * thread's scratch has room. */

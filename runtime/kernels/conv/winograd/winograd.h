@@ -1,4 +1,4 @@
-/* conv_winograd.h: convolutions of 3 x 3 taps by minimal filtering, F(2 x 2, 3 x 3) or F(4 x 4, 3 x 3).
+/* winograd.h: convolutions of 3 x 3 taps by minimal filtering, F(2 x 2, 3 x 3) or F(4 x 4, 3 x 3).
  *
  * A tile of M x M results depends on N x N pixels of the source, N = M + 2. With the matrices A, B and G of Lavin and
  * Gray, "Fast Algorithms for Convolutional Neural Networks" (2015), section 4.1, and @ for elementwise multiplication
@@ -12,11 +12,11 @@
  * infinities, and sums of more than 1e37, become NaN. Beside a direct sum's, the error of results in f32 is 0.7 to 0.9
  * times as large for M = 2 and 2 to 3 times for M = 4, and that of a model's gradient 0.8 and 1.2 times
  * (docs/precision.md). Double is always summed directly. */
-#ifndef PCC_CONV_WINOGRAD_H
-#define PCC_CONV_WINOGRAD_H
+#ifndef PCC_WINOGRAD_H
+#define PCC_WINOGRAD_H
 
-#include "conv_scratch.h"
-#include "../gemm/gemm.h"
+#include "../conv_scratch.h"
+#include "../../gemm/gemm.h"
 
 /* M; 0: never. */
 #ifndef PCC_WINOGRAD
