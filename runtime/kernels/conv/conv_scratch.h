@@ -92,8 +92,7 @@ PCC_KERNEL size_t pcc_conv_direct_scratch_bytes(PccConv shape, size_t element_si
     return pcc_align64((size_t)(ranges * pcc_conv_direct_sums(shape)) * element_size);
 }
 
-/* ---- minimal filtering (winograd/winograd.h) ------------------------------------------------------------------------
- */
+/* ---- minimal filtering (winograd/winograd.h) ------------------------------------------------------------------ */
 
 /* Channels of a panel of the transformed source, columns of results in a block, and the most channels for which a
  * thread's scratch has room. */
