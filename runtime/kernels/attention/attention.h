@@ -42,10 +42,8 @@
 #include "../common/for_floats.inc"
 #undef PCC_TEMPLATE
 
-#if PCC_TILES
-#    include "attention_amx.h"
-#elif PCC_PAIRS
-#    include "attention_pairs.h"
+#if PCC_PAIRS
+#    include "attention_in_pairs.h"
 #endif
 
 #define PCC_TEMPLATE "../attention/attention_stored.inc"

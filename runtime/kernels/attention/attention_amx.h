@@ -103,7 +103,7 @@ PCC_KERNEL void pcc_attention_amx_block(int64_t rows, int64_t count, int64_t pai
 }
 
 /* p.m is at most PCC_ATTENTION_PANEL_ROWS. Call between pcc_amx_begin() and pcc_amx_end(). */
-PCC_SHARED void pcc_attention_amx(PccAttentionProduct_f32 p, float *panels)
+PCC_SHARED void pcc_attention_paired_product(PccAttentionProduct_f32 p, float *panels)
 {
     float *high = panels, *low = high + PCC_ATTENTION_PANEL_ROWS * PCC_ATTENTION_PANEL_DEPTH / 2;
     float *b = low + PCC_ATTENTION_PANEL_ROWS * PCC_ATTENTION_PANEL_DEPTH / 2;
@@ -120,39 +120,6 @@ PCC_SHARED void pcc_attention_amx(PccAttentionProduct_f32 p, float *panels)
                                         p.c_row, p.accumulate || first > 0);
         }
     }
-}
-
-/* ---- what attention_registers.inc defines for the other forms ---------------------------------------------------- */
-
-PCC_KERNEL int pcc_attention_in_pairs_narrow(PccIn a, PccIn b, PccIn c, PccIn d)
-{
-    const int all = a.dtype == PCC_BF16 && b.dtype == PCC_BF16 && c.dtype == PCC_BF16 && d.dtype == PCC_BF16;
-    return all && pcc_amx_granted();
-}
-
-PCC_KERNEL int64_t pcc_attention_panel_elements_narrow(int in_pairs)
-{
-    return in_pairs ? PCC_ATTENTION_PANELS : 0;
-}
-
-PCC_KERNEL void pcc_attention_begin_narrow(int in_pairs)
-{
-    if (in_pairs)
-        pcc_amx_begin();
-}
-
-PCC_KERNEL void pcc_attention_end_narrow(int in_pairs)
-{
-    if (in_pairs)
-        pcc_amx_end();
-}
-
-PCC_KERNEL void pcc_attention_multiply_narrow(PccAttentionProduct_f32 product, float *panels)
-{
-    if (panels)
-        pcc_attention_amx(product, panels);
-    else
-        pcc_attention_product_f32(product);
 }
 
 #endif

@@ -68,34 +68,4 @@ PCC_SHARED void pcc_attention_paired_product(PccAttentionProduct_f32 p, float *p
     }
 }
 
-/* ---- what attention_registers.inc defines for the other forms ---------------------------------------------------- */
-
-PCC_KERNEL int pcc_attention_in_pairs_narrow(PccIn a, PccIn b, PccIn c, PccIn d)
-{
-    return a.dtype == PCC_BF16 && b.dtype == PCC_BF16 && c.dtype == PCC_BF16 && d.dtype == PCC_BF16;
-}
-
-PCC_KERNEL int64_t pcc_attention_panel_elements_narrow(int in_pairs)
-{
-    return in_pairs ? PCC_ATTENTION_PANELS : 0;
-}
-
-PCC_KERNEL void pcc_attention_begin_narrow(int in_pairs)
-{
-    (void)in_pairs;
-}
-
-PCC_KERNEL void pcc_attention_end_narrow(int in_pairs)
-{
-    (void)in_pairs;
-}
-
-PCC_KERNEL void pcc_attention_multiply_narrow(PccAttentionProduct_f32 product, float *panels)
-{
-    if (panels)
-        pcc_attention_paired_product(product, panels);
-    else
-        pcc_attention_product_f32(product);
-}
-
 #endif
