@@ -1,12 +1,13 @@
 /* simd.h: vector registers, as in gemm_simd.h, with the operations that row kernels need besides multiplication.
  *
- * Sums and elementwise operations are `omp simd` loops, which both compilers vectorise; they do not vectorise a
- * maximum, because of NaN, so it is written with intrinsics here. */
+ * Elementwise operations are `omp simd` loops, which both compilers vectorise. A maximum they do not, because of NaN;
+ * and of a sum GCC adds the lanes one by one, which takes longer than a row of a few hundred elements does. */
 #ifndef PCC_SIMD_H
 #define PCC_SIMD_H
 
 #include "../gemm/gemm_simd.h"
 #include "../math/math_explog.h"
+#include "../math/math_round.h"
 #include "intrinsics.h"
 
 /* The maximum of each lane; where a is NaN it is b (x86) or the operand that is a number (Arm). */
@@ -196,6 +197,25 @@ PCC_INLINE double pcc_line_max_f64(int64_t n, const double *x)
     for (; i < n; i++)
         best = x[i] > best ? x[i] : best;
     return best;
+}
+
+/* One square root: the instruction, where pcc_sqrt() would be arithmetic that loops vectorise. */
+PCC_INLINE float pcc_root_f32(float x)
+{
+#if defined(__SSE2__)
+    return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
+#else
+    return pcc_sqrt_f32(x);
+#endif
+}
+
+PCC_INLINE double pcc_root_f64(double x)
+{
+#if defined(__SSE2__)
+    return _mm_cvtsd_f64(_mm_sqrt_pd(_mm_set1_pd(x)));
+#else
+    return __builtin_sqrt(x);
+#endif
 }
 
 #endif

@@ -28,6 +28,16 @@ static inline int pcc_threads(void)
 #endif
 }
 
+/* Threads of the enclosing parallel region. */
+static inline int pcc_team(void)
+{
+#ifdef _OPENMP
+    return omp_get_num_threads();
+#else
+    return 1;
+#endif
+}
+
 /* The calling thread's own PCC_THREAD_SCRATCH bytes, 64-byte aligned. */
 static inline char *pcc_thread_scratch(const PccStep *s)
 {

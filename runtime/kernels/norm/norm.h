@@ -24,6 +24,7 @@
 #include "../math/math.h"
 #include "norm_scratch.h"
 #include "../common/segments.h"
+#include "../common/simd.h"
 #include "../common/step.h"
 #include "../common/storage.h"
 #include "../common/typed.h"

@@ -56,16 +56,6 @@ PCC_KERNEL void pcc_settle_chunk(const PccParam *params, int64_t size, PccChunk 
     at->count = pcc_min_i64(size, pcc_param_elements(params + at->param) - at->first);
 }
 
-/* Threads of the enclosing parallel region. */
-PCC_KERNEL int64_t pcc_team(void)
-{
-#ifdef _OPENMP
-    return omp_get_num_threads();
-#else
-    return 1;
-#endif
-}
-
 /* The first of the calling thread's chunks; *end is one past its last. */
 PCC_SHARED PccChunk pcc_thread_chunks(const PccParam *params, int64_t count, int64_t size, int64_t chunks, int64_t *end)
 {
