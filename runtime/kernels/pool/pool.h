@@ -44,6 +44,24 @@ PCC_KERNEL int64_t pcc_pool_tasks(const PccPool *p, const int64_t extent[3])
     return p->n * extent[0] * extent[1] * pcc_ceil_div(p->c, PCC_POOL_TILE);
 }
 
+/* Window `window` of a sample among all windows. */
+PCC_KERNEL int64_t pcc_pool_window_index(const PccPool *p, int64_t sample, const int64_t window[3])
+{
+    return ((sample * p->out[0] + window[0]) * p->out[1] + window[1]) * p->out[2] + window[2];
+}
+
+/* Input position `at` in the sample's plane. */
+PCC_KERNEL int32_t pcc_pool_here(const PccPool *p, const int64_t at[3])
+{
+    return (int32_t)((at[0] * p->in[1] + at[1]) * p->in[2] + at[2]);
+}
+
+PCC_KERNEL bool pcc_pool_is_single(const PccPoolRange *range)
+{
+    return range->end[0] - range->first[0] == 1 && range->end[1] - range->first[1] == 1 &&
+           range->end[2] - range->first[2] == 1;
+}
+
 #define PCC_TEMPLATE "../pool/pool.inc"
 #include "../common/for_floats.inc"
 #include "../common/for_narrow.inc"
