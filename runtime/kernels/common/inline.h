@@ -2,6 +2,13 @@
 #ifndef PCC_INLINE_H
 #define PCC_INLINE_H
 
+/* GCC copies a function for the constants that one of its callers passes, a register tile of 14 KB too. */
+#if defined(__GNUC__) && !defined(__clang__)
+#    define PCC_UNCLONED __attribute__((noclone))
+#else
+#    define PCC_UNCLONED
+#endif
+
 #ifdef __cplusplus
 #    include <cuda_runtime.h> /* __host__, __device__ */
 #    ifdef PCC_EMULATED
@@ -13,7 +20,7 @@
 #else
 #    define PCC_KERNEL static inline __attribute__((always_inline, unused))
 /* Shared by all instances in one program: compiled once, and not at all where unused. */
-#    define PCC_SHARED static __attribute__((noinline, unused))
+#    define PCC_SHARED static __attribute__((noinline, unused)) PCC_UNCLONED
 /* For elementary functions, which are called in vectorised loops. */
 #    define PCC_INLINE static inline __attribute__((always_inline))
 #endif
