@@ -32,8 +32,8 @@ const char *emit_store(Emitter *e, const Node *node, Dtype compute)
         line(text, "%s;", operand_declaration(e->arena, &operands, i));
     line(text, "};");
     blank(text);
-    line(text, "static inline __attribute__((always_inline))");
-    line(text, "void @@_store(const void *context, int64_t row, int64_t column, int64_t count, const %s *acc)",
+    line(text,
+         "PCC_KERNEL void @@_store(const void *context, int64_t row, int64_t column, int64_t count, const %s *acc)",
          dtype_info[compute].c_type);
     line(text, "{");
     line(text, "const struct @@_epilogue *e = context;");
