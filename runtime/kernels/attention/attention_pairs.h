@@ -60,10 +60,7 @@ PCC_SHARED void pcc_attention_paired_product(PccAttentionProduct_f32 p, float *p
             panel.accumulate |= first > 0;
             const PccAttentionTile_f32 columns = {p.b.at + first * p.b.row + 16 * v, p.b.row};
             pcc_attention_pair_columns(panel.n, count, columns, panel.b.row, b);
-            if (p.transposed)
-                pcc_attention_panels_f32(1, 1, panel);
-            else
-                pcc_attention_panels_f32(1, 0, panel);
+            pcc_attention_rows_f32(1, panel);
         }
     }
 }
