@@ -116,9 +116,9 @@ const char *stored_expression(Arena *arena, const Value *value, const char *comp
 void print_watched(Emitter *e, Text *text, const Node *node);
 void print_watched_element(Emitter *e, Text *text, int member, const Value *value, const char *expression);
 
-/* Where an epilogue is named: as a parameter of the function that calls the kernel, as an argument of the kernel, and
- * in front of the braces around its operands. */
-typedef enum StorePlace { STORE_PARAMETER, STORE_ARGUMENT, STORE_VALUE } StorePlace;
+/* Where an epilogue is named: as a parameter of the function that calls the kernel, and as an argument of the kernel.
+ */
+typedef enum StorePlace { STORE_PARAMETER, STORE_ARGUMENT } StorePlace;
 
 /* program.c: the program's PccScaling in braces; "": none */
 const char *scaling_text(Emitter *e);
@@ -143,6 +143,7 @@ typedef struct Printers {
      * share, and returns what their names begin with; `compute` is the dtype of finished results. */
     const char *(*emit_store)(Emitter *e, const Node *node, Dtype compute);
     void (*store)(Text *text, StorePlace place, const char *name);
+    void (*store_value)(Emitter *e, Text *text, const Node *node, const char *name); /* with its operands in braces */
     /* The ends of step() and evaluate(), whose loss lies at `address`, and the body of update(). */
     void (*loss)(Emitter *e, Text *text, const char *address);
     void (*update)(Emitter *e, Text *text);

@@ -223,10 +223,7 @@ static void print_place(const CallText *c, Text *text, const Argument *argument)
         append_text(text, operand_address(c->e, c->node->outputs[argument->operand]));
         break;
     case ARGUMENT_STORE:
-        c->printers->store(text, STORE_VALUE, c->store);
-        append(text, "{");
-        append_addresses(c->e, text, c->node);
-        append(text, "}");
+        c->printers->store_value(c->e, text, c->node, c->store);
         break;
     case ARGUMENT_SCRATCH:
         append(text, "a + 0x%llx", (unsigned long long)c->e->plan.scratch_offset[c->node->id]);

@@ -40,10 +40,19 @@ void print_c_store(Text *text, StorePlace place, const char *name)
 {
     if (place == STORE_PARAMETER)
         append(text, "const struct %s_epilogue *epilogue", name);
-    else if (place == STORE_ARGUMENT)
-        append(text, "%s_store, epilogue", name);
     else
-        append(text, "&(struct %s_epilogue)", name);
+        append(text, "%s_store, epilogue", name);
+}
+
+void print_c_store_value(Emitter *e, Text *text, const Node *node, const char *name)
+{
+    const BodyOperands operands = epilogue_operands(e->arena, node);
+    const int64_t pitch = store_pitch(&operands.nest);
+    append(text, "&(struct %s_epilogue){", name);
+    append_addresses(e, text, node);
+    if (pitch != 0)
+        append(text, ", %lld", (long long)pitch);
+    append(text, "}");
 }
 
 void print_c_loss(Emitter *e, Text *text, const char *address)

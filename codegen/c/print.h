@@ -15,12 +15,14 @@ const char *element_at(Arena *arena, const char *pointer, const char *index, int
 const char *run_loop(Emitter *e, const Node *node);
 /* store.c: the function NAME_store of a product and its context, struct NAME_epilogue */
 const char *emit_store(Emitter *e, const Node *node, Dtype compute);
+int64_t store_pitch(const LoopNest *nest);
 /* call.c */
 const char *c_callee(const Node *node, const Kernel *kernel, const KernelCall *call);
 void print_c_literal(Text *text, const Argument *literal);
 void print_c_operand(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input);
 const char *c_absent(const KernelCall *call, bool may_be_float, bool is_input);
 void print_c_store(Text *text, StorePlace place, const char *name);
+void print_c_store_value(Emitter *e, Text *text, const Node *node, const char *name);
 void print_c_loss(Emitter *e, Text *text, const char *address);
 void print_c_update(Emitter *e, Text *text);
 void print_c_apply(Emitter *e, Text *text);

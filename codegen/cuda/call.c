@@ -42,7 +42,14 @@ void print_cuda_store(Text *text, StorePlace place, const char *name)
     if (place == STORE_ARGUMENT)
         append(text, "epilogue");
     else
-        append(text, "%s_epilogue%s", name, place == STORE_PARAMETER ? " epilogue" : "");
+        append(text, "%s_epilogue epilogue", name);
+}
+
+void print_cuda_store_value(Emitter *e, Text *text, const Node *node, const char *name)
+{
+    append(text, "%s_epilogue{", name);
+    append_addresses(e, text, node);
+    append(text, "}");
 }
 
 void print_cuda_loss(Emitter *e, Text *text, const char *address)

@@ -45,6 +45,7 @@ void print_cuda_literal(Text *text, const Argument *literal);
 void print_cuda_operand(Text *text, const KernelCall *call, const Value *value, const char *name, bool is_input);
 const char *cuda_absent(const KernelCall *call, bool may_be_float, bool is_input);
 void print_cuda_store(Text *text, StorePlace place, const char *name);
+void print_cuda_store_value(Emitter *e, Text *text, const Node *node, const char *name);
 void print_cuda_loss(Emitter *e, Text *text, const char *address);
 void print_cuda_update(Emitter *e, Text *text);
 void print_cuda_begin_apply(Emitter *e, Text *text);
