@@ -25,11 +25,18 @@
 #    endif
 #    define PCC_KERNEL static __host__ __device__ __forceinline__
 #    define PCC_SHARED static __host__ __device__ __forceinline__
+#    define PCC_REGION static __host__ __device__ __forceinline__
 #    define PCC_INLINE static __host__ __device__ __forceinline__
 #else
 #    define PCC_KERNEL PCC_TUNED static inline __attribute__((always_inline, unused))
 /* Shared by all instances in one program: compiled once, and not at all where unused. */
 #    define PCC_SHARED PCC_TUNED static __attribute__((noinline, unused)) PCC_UNCLONED
+/* The work of a parallel region. clang makes the region itself a function that PCC_TUNED does not reach. */
+#    ifdef __clang__
+#        define PCC_REGION PCC_SHARED
+#    else
+#        define PCC_REGION PCC_KERNEL
+#    endif
 /* For elementary functions, which are called in vectorised loops. */
 #    define PCC_INLINE PCC_TUNED static inline __attribute__((always_inline))
 #endif
