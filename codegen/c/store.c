@@ -23,10 +23,10 @@ static const char **print_segment(Emitter *e, Text *text, const BodyOperands *op
     const char **elements = NEW_ARRAY(e->arena, const char *, operands->count + 2);
     elements[0] = "acc[i]";
     const bool same_pitch = store_pitch(nest) != 0;
-    if (uses_row_index(nest) && !same_pitch)
-        print_row_indices(text, nest, "int64_t", "row");
-    else if (!same_pitch)
+    if (!uses_row_index(nest))
         line(text, "(void)row;"); /* a body may leave arguments unread */
+    else if (!same_pitch)
+        print_row_indices(text, nest, "int64_t", "row");
     if (!uses_column_index(nest))
         line(text, "(void)column;");
     for (int i = 0; i < operands->count; i++) {

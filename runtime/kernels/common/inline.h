@@ -25,7 +25,6 @@
 #    endif
 #    define PCC_KERNEL static __host__ __device__ __forceinline__
 #    define PCC_SHARED static __host__ __device__ __forceinline__
-#    define PCC_REGION static __host__ __device__ __forceinline__
 #    define PCC_INLINE static __host__ __device__ __forceinline__
 #else
 #    define PCC_KERNEL PCC_TUNED static inline __attribute__((always_inline, unused))

@@ -38,6 +38,13 @@ static inline int pcc_team(void)
 #endif
 }
 
+/* Where thread `thread` begins in `count` items that the team of the enclosing parallel region shares evenly, and the
+ * thread before it ends. */
+static inline int64_t pcc_share(int64_t count, int64_t thread)
+{
+    return count * thread / pcc_team();
+}
+
 /* The calling thread's own PCC_THREAD_SCRATCH bytes, 64-byte aligned. */
 static inline char *pcc_thread_scratch(const PccStep *s)
 {

@@ -59,10 +59,9 @@ PCC_KERNEL void pcc_settle_chunk(const PccParam *params, int64_t size, PccChunk 
 /* The first of the calling thread's chunks; *end is one past its last. */
 PCC_SHARED PccChunk pcc_thread_chunks(const PccParam *params, int64_t count, int64_t size, int64_t chunks, int64_t *end)
 {
-    int64_t thread = pcc_thread(), threads = pcc_team();
-    PccChunk at = {.id = chunks * thread / threads};
+    PccChunk at = {.id = pcc_share(chunks, pcc_thread())};
     int64_t skip = at.id;
-    *end = chunks * (thread + 1) / threads;
+    *end = pcc_share(chunks, pcc_thread() + 1);
     while (at.param < count) {
         int64_t here = pcc_ceil_div(pcc_param_elements(params + at.param), size);
         if (skip < here)
